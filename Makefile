@@ -1,0 +1,63 @@
+# image_library: the extension (PGXS), its tests and its demo.
+EXTENSION = image_library
+EXTVERSION = 0.1
+MODULE_big = image_library
+
+SOURCES = $(sort $(wildcard src/core/*.cpp src/registry/*.cpp src/sync/*.cpp src/postgres/*.cpp))
+OBJS = $(SOURCES:.cpp=.o)
+
+# The rooms of the extension script, in the order they are built on each other.
+SQL_ROOMS = $(addprefix src/sql/,$(addsuffix .sql,$(shell cat src/sql/rooms)))
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+
+REGRESS = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
+REGRESS_OPTS = --load-extension=image_library --encoding=UTF8
+ISOLATION = $(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso --load-extension=image_library
+TAP_TESTS = 1
+PROVE_TESTS ?= test/t/*.pl
+
+# JIT bitcode of C++ is of no use here; a plain assignment would be overwritten by PGXS.
+override with_llvm := no
+
+PG_CONFIG ?= pg_config
+# -isystem: PostgreSQL's headers do not pass our warnings.
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CXXFLAGS = -std=c++20 -fvisibility-inlines-hidden -fno-gnu-unique -ffunction-sections \
+	-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-unused-parameter \
+	-Wno-missing-field-initializers -Wno-declaration-after-statement -Werror $(EXTRA_CXXFLAGS)
+SHLIB_LINK = -Wl,--version-script=src/postgres/exports.map -Wl,--exclude-libs,ALL \
+	-Wl,--gc-sections -lcurl -ljansson -lre2 -lcrypto -lstdc++ $(EXTRA_LDFLAGS)
+
+EXTRA_CLEAN = build results output_iso tmp_check tmp_check_iso log
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifneq ($(PGXS),)
+include $(PGXS)
+endif
+
+$(DATA_built): src/sql/rooms $(SQL_ROOMS) image_library.control
+	cat $(SQL_ROOMS) > $@
+
+# Every object is rebuilt when a header changes: the tree is small.
+$(OBJS): $(wildcard src/*/*.h) Makefile
+
+.PHONY: demo demo-stop test unit bench format lint
+# Everything on a bare Debian machine: packages, build, servers, the main job.
+demo:
+	demo/run
+demo-stop:
+	demo/stop
+test:
+	test/run
+unit:
+	scripts/setup unit
+	cmake -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	cmake --build build -j $(shell nproc)
+	ctest --test-dir build --output-on-failure
+bench:
+	bench/run
+format:
+	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h bench/*.cpp)
+lint:
+	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h bench/*.cpp)

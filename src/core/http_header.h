@@ -1,0 +1,35 @@
+// Header fields that registries write in many ways; real parsers, no string splitting.
+#ifndef IMAGE_LIBRARY_CORE_HTTP_HEADER_H_
+#define IMAGE_LIBRARY_CORE_HTTP_HEADER_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace image_library {
+
+/// One challenge of WWW-Authenticate (RFC 7235, section 4.1).
+struct Challenge {
+  std::string scheme;                          ///< lower case
+  std::map<std::string, std::string> params;   ///< names in lower case
+};
+
+/// Every challenge of one header value; what does not parse is left out.
+std::vector<Challenge> ParseChallenges(std::string_view value);
+
+/// Target of the first link with rel=next (RFC 8288, section 3), as written.
+std::optional<std::string> NextLink(std::string_view value);
+
+/// Seconds to wait, from delta seconds or an HTTP-date relative to now (unix seconds), clamped to
+/// [1, 3600]; nothing when the value is neither.
+std::optional<std::int64_t> ParseRetryAfter(std::string_view value, std::int64_t now);
+
+/// `type/subtype` of a Content-Type, lower case, without parameters.
+std::string MediaType(std::string_view content_type);
+
+}  // namespace image_library
+
+#endif

@@ -1,0 +1,26 @@
+// Text from strangers, made safe to store and show.
+#ifndef IMAGE_LIBRARY_CORE_TEXT_H_
+#define IMAGE_LIBRARY_CORE_TEXT_H_
+
+#include <string>
+#include <string_view>
+
+namespace image_library {
+
+/// Valid UTF-8 without NUL and C0/C1 control characters (tab and newline stay): each offending
+/// byte or character becomes U+FFFD. At most max_bytes bytes, cut at a character.
+std::string Scrub(std::string_view text, std::size_t max_bytes = 65536);
+
+bool IsUtf8(std::string_view text) noexcept;
+
+/// `YYYY-MM-DD hh:mm:ss[.ffffff]+00` for a valid RFC 3339 time after 1971 that PostgreSQL's
+/// timestamptz takes, else empty: `0001-01-01...`, 1970 (reproducible builds) and 2024-02-30 are
+/// no times.
+std::string NormalizeTimestamp(std::string_view rfc3339);
+
+/// Standard base64 with or without padding; false when it is not.
+bool DecodeBase64(std::string_view text, std::string* out);
+
+}  // namespace image_library
+
+#endif

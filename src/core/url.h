@@ -1,0 +1,29 @@
+// The URL of a registry.
+#ifndef IMAGE_LIBRARY_CORE_URL_H_
+#define IMAGE_LIBRARY_CORE_URL_H_
+
+#include <string>
+#include <string_view>
+
+namespace image_library {
+
+/// A registry's address. `https://docker.enterprisedb.com/pgai-platform` has the prefix
+/// `pgai-platform`: repositories are named relative to it.
+struct RegistryUrl {
+  std::string scheme;  ///< `https` or `http`
+  std::string host;    ///< host or host:port as references write it; `docker.io` for Docker Hub
+  std::string prefix;  ///< path without slashes at either end, may be empty
+
+  /// `scheme://host[/prefix]`.
+  std::string ToString() const;
+  /// Where requests go: scheme://host, with Docker Hub's API host for `docker.io`.
+  std::string Origin() const;
+};
+
+/// `https` is assumed when no scheme is written. Throws Error kInvalidArgument with a hint on any
+/// other scheme, user information, query, fragment, zone id, or a path that is no repository name.
+RegistryUrl ParseRegistryUrl(std::string_view text);
+
+}  // namespace image_library
+
+#endif

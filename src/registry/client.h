@@ -1,0 +1,118 @@
+// A client of one registry: the OCI distribution-spec's read side, and what registries make of it.
+#ifndef IMAGE_LIBRARY_REGISTRY_CLIENT_H_
+#define IMAGE_LIBRARY_REGISTRY_CLIENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/image.h"
+#include "core/manifest.h"
+#include "core/url.h"
+#include "registry/http.h"
+
+namespace image_library::registry {
+
+/// A credential and the repositories (relative to the registry's prefix) it is for; the longest
+/// matching prefix wins, an empty prefix is for all.
+struct Credential {
+  std::string repository_prefix;
+  std::string username;
+  std::string password;
+};
+
+struct ClientOptions {
+  RegistryUrl url;
+  std::vector<Credential> credentials;
+};
+
+/// Limits on what a registry may send (facts: peers' limits are 4 to 100 MiB for manifests).
+namespace limit {
+inline constexpr std::size_t kManifest = 4u << 20;
+inline constexpr std::size_t kConfig = 1u << 20;
+inline constexpr std::size_t kList = 8u << 20;
+inline constexpr std::size_t kToken = 64u << 10;
+inline constexpr std::size_t kPages = 10000;
+inline constexpr std::size_t kTags = 1000000;
+inline constexpr std::size_t kRepositories = 100000;
+inline constexpr int kRedirects = 5;
+}  // namespace limit
+
+/// A complete listing: every page was read. Anything else throws.
+struct Listing {
+  std::vector<std::string> names;  ///< valid names only, sorted, each once
+  std::size_t invalid = 0;         ///< entries that were no names (null, digests ...)
+};
+
+/// A manifest whose body hashes to digest.
+struct FetchedManifest {
+  std::string digest;
+  std::string content_type;
+  std::string body;
+  /// Set when the server's Docker-Content-Digest contradicts the body of a request by tag.
+  std::string claimed_digest;
+};
+
+/// What a HEAD by tag said.
+struct TagHead {
+  bool found = false;
+  std::string digest;  ///< empty when the registry did not send a usable one: GET then
+};
+
+/// What the client does again after a temporary failure.
+struct RetryPolicy {
+  int attempts = 3;           ///< in all
+  int first_delay_ms = 500;   ///< doubled each time, with jitter
+  int longest_wait_ms = 5000; ///< a Retry-After beyond this ends the attempts (kRateLimited)
+};
+
+/// Repository names are relative to the URL's prefix. Every method throws Error and names the
+/// registry's host, repository and tag in its message; 404 is a value where the return type says
+/// so, else kNotFound.
+class Client {
+ public:
+  /// The transport must outlive the client.
+  Client(ClientOptions options, Transport& transport, RetryPolicy retry = {});
+  ~Client();
+
+  /// `GET /v2/`: reaches the registry and learns how it authenticates.
+  Task<void> Ping();
+
+  /// All repositories under the prefix, from `_catalog` (which is not in the spec, and off on most
+  /// public registries: kUnauthorized or kNotFound then).
+  Task<Listing> ListRepositories();
+
+  /// Nothing when the repository does not exist.
+  Task<std::optional<Listing>> ListTags(std::string repository);
+
+  /// `HEAD manifests/<tag>`; falls back to GET where a registry has no HEAD.
+  Task<TagHead> HeadTag(std::string repository, std::string tag);
+
+  /// By tag or digest; nothing when it is not there. By digest the body is verified
+  /// (kDigestMismatch); by tag the body's own sha256 is the digest.
+  Task<std::optional<FetchedManifest>> GetManifest(std::string repository, std::string reference);
+
+  /// A config blob, verified; follows redirects without credentials across origins. kTooLarge over
+  /// limit::kConfig whatever its size was said to be.
+  Task<std::string> GetBlob(std::string repository, std::string digest);
+
+  /// Referrers API; nothing when the registry has none (remembered for the client's life).
+  Task<std::optional<std::vector<Descriptor>>> ListReferrers(std::string repository,
+                                                             std::string digest);
+
+  std::int64_t retries() const noexcept;
+  /// How the registry authenticates: `none`, `basic`, `bearer`; empty before Ping.
+  std::string authentication() const;
+  /// The longest Retry-After a 429 or 503 asked for, in seconds; 0 when there was none.
+  std::int64_t retry_after() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace image_library::registry
+
+#endif

@@ -1,0 +1,100 @@
+// HTTP for registries: one libcurl multi handle, many requests in flight, one thread.
+#ifndef IMAGE_LIBRARY_REGISTRY_HTTP_H_
+#define IMAGE_LIBRARY_REGISTRY_HTTP_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "registry/task.h"
+
+namespace image_library::registry {
+
+enum class Method { kGet, kHead, kPost };
+
+struct Request {
+  Method method = Method::kGet;
+  std::string url;  ///< absolute, http or https
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;                    ///< of a POST
+  std::size_t max_body = 4u << 20;     ///< bytes; more ends the transfer with kTooLarge
+};
+
+struct Response {
+  int status = 0;
+  std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
+  std::string body;
+
+  /// First value of a header, or empty.
+  std::string_view Header(std::string_view name) const noexcept;
+  /// Every value of a header.
+  std::vector<std::string_view> Headers(std::string_view name) const;
+};
+
+/// How the event loop sleeps: until the descriptor is readable or the timeout is over (-1: none).
+/// May throw to cancel everything (the worker throws when PostgreSQL wants it gone).
+class Waiter {
+ public:
+  virtual ~Waiter() = default;
+  virtual void Wait(int descriptor, int timeout_ms) = 0;
+};
+
+/// Sends requests. The seam for unit tests.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// Throws Error: kUnreachable, kTls, kForbiddenAddress, kTooLarge, kProtocol. Any status is an
+  /// answer, not an error. Redirects are not followed.
+  virtual Task<Response> Send(Request request) = 0;
+  /// Resumes the caller after so many milliseconds.
+  virtual Task<void> Sleep(int milliseconds) = 0;
+};
+
+struct HttpOptions {
+  int max_connections = 16;              ///< requests in flight
+  std::optional<int> requests_per_second;  ///< token bucket over all requests
+  std::string ca_certificate;            ///< PEM; empty: the system's store
+  bool allow_private = false;            ///< loopback and private networks
+  std::string user_agent = "image_library/0.1";
+  std::string proxy;                     ///< empty: none, whatever the environment says
+  int connect_timeout_ms = 10000;
+  int idle_timeout_ms = 30000;           ///< a transfer without a byte for so long is given up
+  int total_timeout_ms = 120000;
+};
+
+/// Traffic of one run.
+struct Traffic {
+  std::int64_t requests = 0;
+  std::int64_t bytes = 0;  ///< of bodies
+};
+
+/// The libcurl transport. It never blocks except in the Waiter, and blocks all signals around every
+/// libcurl call, since libcurl's resolver starts threads. TLS 1.2 or later, certificates verified,
+/// protocols http and https only, no proxy or netrc from the environment, addresses checked on the
+/// connected socket (link-local and metadata addresses always refused).
+class CurlTransport : public Transport {
+ public:
+  /// Throws Error kUnreachable when libcurl cannot be set up.
+  explicit CurlTransport(HttpOptions options);
+  ~CurlTransport() override;
+
+  Task<Response> Send(Request request) override;
+  Task<void> Sleep(int milliseconds) override;
+
+  /// Runs a task and everything it starts to the end; returns its result or throws its exception.
+  void Run(Task<void> task, Waiter& waiter);
+
+  const Traffic& traffic() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace image_library::registry
+
+#endif

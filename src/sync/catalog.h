@@ -1,0 +1,106 @@
+// Where a sync keeps what it finds. src/postgres implements it over SPI, unit tests in memory.
+#ifndef IMAGE_LIBRARY_SYNC_CATALOG_H_
+#define IMAGE_LIBRARY_SYNC_CATALOG_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/image.h"
+#include "core/rule.h"
+#include "core/url.h"
+#include "registry/client.h"
+
+namespace image_library::sync {
+
+/// One registry, as a run needs it.
+struct RegistryConfig {
+  std::int32_t id = 0;
+  std::string name;
+  RegistryUrl url;
+  int max_connections = 16;
+  std::optional<int> requests_per_second;
+  std::string ca_certificate;  ///< PEM; empty: the system's store
+  bool allow_private = false;
+  std::vector<registry::Credential> credentials;
+  RuleSet rules;
+};
+
+/// A tag as the library knows it before the run.
+struct KnownTag {
+  std::string name;
+  std::string digest;
+  bool missing = false;
+};
+
+/// A repository as the library knows it before the run.
+struct KnownRepository {
+  std::string listing_fingerprint;  ///< of the last complete listing; empty: never listed
+  std::vector<KnownTag> tags;       ///< sorted by name
+};
+
+/// A tag and the digest that the registry has for it now.
+struct FoundTag {
+  std::string name;
+  std::string digest;
+  std::int64_t rule_id = 0;  ///< the deciding rule
+};
+
+/// Something that was skipped; tag is empty when it concerns the whole repository.
+struct Problem {
+  std::string repository;
+  std::string tag;
+  std::string problem;  ///< short code: `malformed manifest`, `digest mismatch`, `too large` ...
+  std::string detail;
+};
+
+/// What is written in one transaction: part of one repository.
+struct Batch {
+  std::string repository;
+  std::vector<Image> images;          ///< digests the library did not know
+  std::vector<FoundTag> tags;         ///< new, moved or returned tags only
+  std::vector<std::string> missing;   ///< tags that a complete listing lacks and HEAD says 404
+  std::vector<Referrer> referrers;
+  /// The tags of a complete listing, when it differs from the last one.
+  std::optional<std::vector<std::string>> listing;
+  std::string listing_fingerprint;
+  /// Tags that were looked at: their problems of earlier runs are over unless named in problems.
+  std::vector<std::string> checked;
+  std::vector<Problem> problems;
+
+  bool Empty() const {
+    return images.empty() && tags.empty() && missing.empty() && referrers.empty() && !listing &&
+           problems.empty();
+  }
+};
+
+/// Counted over one run; a row of sync_run.
+struct RunStatistics {
+  std::int64_t requests = 0, bytes = 0, not_modified = 0, retries = 0;
+  std::int64_t repositories = 0, tags_seen = 0, images_added = 0, tags_moved = 0, tags_missing = 0,
+               problems = 0;
+};
+
+enum class Outcome { kComplete, kPartial, kFailed };
+
+/// Each call is one short transaction (none is open between calls). Implementations throw when the
+/// database refuses; the run ends then.
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+
+  virtual KnownRepository LoadRepository(const std::string& repository) = 0;
+  /// Those of digests whose image is stored already.
+  virtual std::vector<std::string> KnownImages(const std::vector<std::string>& digests) = 0;
+  virtual void Write(const Batch& batch) = 0;
+  /// Names of the repositories that the library holds tags of.
+  virtual std::vector<std::string> KnownRepositories() = 0;
+  /// One line of progress for a person (NOTICE in the foreground, activity in the worker).
+  virtual void Progress(const std::string& line) = 0;
+};
+
+}  // namespace image_library::sync
+
+#endif
