@@ -1,0 +1,20 @@
+\echo Use "CREATE EXTENSION image_library" to load this file. \quit
+
+-- The extension's schema is its own: a schema of that name made by someone else stops the install.
+CREATE SCHEMA image_library;
+COMMENT ON SCHEMA image_library IS
+  'A governed library of container images: registries, rules, images, approvals, and the views that consumers read';
+
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+DO $$
+BEGIN
+  IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'feature_not_supported',
+      MESSAGE = 'image_library needs a database with encoding UTF8',
+      DETAIL = pg_catalog.format('This database is encoded in %s.', pg_catalog.getdatabaseencoding()),
+      HINT = 'Create one with CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0.';
+  END IF;
+END
+$$;

@@ -1,0 +1,25 @@
+-- Roles are cluster-wide: a second database finds them made, DROP EXTENSION leaves them.
+DO $$
+DECLARE
+  role_name text;
+  purpose text;
+BEGIN
+  FOR role_name, purpose IN VALUES
+    ('image_library_reader', 'reads the views of image_library'),
+    ('image_library_curator', 'approves images, gives HM tags, rules the repositories that its team owns'),
+    ('image_library_admin', 'connects registries, keeps credentials, rules everything in image_library'),
+    ('image_library_agent', 'the rights that the sync agent works with; nobody logs in as it')
+  LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+      EXECUTE format('COMMENT ON ROLE %I IS %L', role_name, purpose);
+    END IF;
+  END LOOP;
+  IF NOT pg_has_role('image_library_curator', 'image_library_reader', 'MEMBER') THEN
+    GRANT image_library_reader TO image_library_curator;
+  END IF;
+  IF NOT pg_has_role('image_library_admin', 'image_library_curator', 'MEMBER') THEN
+    GRANT image_library_curator TO image_library_admin;
+  END IF;
+END
+$$;
