@@ -4,7 +4,6 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <list>
 #include <optional>
@@ -118,21 +117,29 @@ class Semaphore {
   Semaphore(const Semaphore&) = delete;
   Semaphore& operator=(const Semaphore&) = delete;
 
-  /// `co_await semaphore.Acquire()`; pair with Release, or use Permit.
+  /// `co_await semaphore.Acquire()`; pair with Release. A coroutine that is destroyed while it waits
+  /// leaves the queue.
   auto Acquire() {
-    struct Awaiter {
-      Semaphore& semaphore;
+    struct Awaiter : Waiter {
+      explicit Awaiter(Semaphore& owner) : semaphore(owner) {}
+      Awaiter(const Awaiter&) = delete;
+      Awaiter& operator=(const Awaiter&) = delete;
+      ~Awaiter() {
+        if (this->handle) semaphore.waiting_.remove(this);
+      }
       bool await_ready() const noexcept {
         if (semaphore.permits_ == 0) return false;
         --semaphore.permits_;
         return true;
       }
-      void await_suspend(std::coroutine_handle<> handle) {
-        semaphore.waiting_.push_back(handle);
+      void await_suspend(std::coroutine_handle<> awaiting) {
+        this->handle = awaiting;
+        semaphore.waiting_.push_back(this);
       }
       void await_resume() const noexcept {}
+      Semaphore& semaphore;
     };
-    return Awaiter{*this};
+    return Awaiter(*this);
   }
 
   /// Hands the permit to the longest waiting coroutine, which resumes inside this call.
@@ -141,22 +148,25 @@ class Semaphore {
       ++permits_;
       return;
     }
-    const std::coroutine_handle<> next = waiting_.front();
+    Waiter* const next = waiting_.front();
     waiting_.pop_front();
-    next.resume();
+    std::exchange(next->handle, {}).resume();
   }
 
  private:
+  struct Waiter {
+    std::coroutine_handle<> handle;  // set while queued
+  };
   std::size_t permits_;
-  std::deque<std::coroutine_handle<>> waiting_;
+  std::list<Waiter*> waiting_;
 };
 
 /// Runs tasks side by side, at most `limit` at a time:
 ///   Group group(8);
 ///   for (...) co_await group.Spawn(Work(item));
 ///   co_await group.Join();
-/// The first exception of a task is rethrown by the next Spawn or by Join, after which no new task
-/// starts. The group must outlive its tasks: destroy it only after Join, or with the whole run.
+/// After the first exception no new task starts; Join rethrows it when the running ones have ended.
+/// The group must outlive its tasks: destroy it only after Join, or with the whole run.
 class Group {
  public:
   explicit Group(std::size_t limit) : limit_(limit) {}
@@ -166,7 +176,7 @@ class Group {
   /// Waits for a free place, then starts the task.
   Task<void> Spawn(Task<void> task) {
     while (running_ >= limit_) co_await Changed{*this};
-    if (error_) std::rethrow_exception(error_);
+    if (error_) co_return;
     Reap();
     ++running_;
     tasks_.push_back(Run(std::move(task)));

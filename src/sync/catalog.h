@@ -39,6 +39,8 @@ struct KnownTag {
 struct KnownRepository {
   std::string listing_fingerprint;  ///< of the last complete listing; empty: never listed
   std::vector<KnownTag> tags;       ///< sorted by name
+  /// Tags with a problem on record; the empty name stands for the repository itself.
+  std::vector<std::string> problem_tags;
 };
 
 /// A tag and the digest that the registry has for it now.
@@ -59,20 +61,20 @@ struct Problem {
 /// What is written in one transaction: part of one repository.
 struct Batch {
   std::string repository;
-  std::vector<Image> images;          ///< digests the library did not know
-  std::vector<FoundTag> tags;         ///< new, moved or returned tags only
-  std::vector<std::string> missing;   ///< tags that a complete listing lacks and HEAD says 404
+  std::vector<Image> images;         ///< digests the library did not know
+  std::vector<FoundTag> tags;        ///< new, moved or returned tags only
+  std::vector<std::string> missing;  ///< tags that a complete listing lacks and HEAD says 404
   std::vector<Referrer> referrers;
   /// The tags of a complete listing, when it differs from the last one.
   std::optional<std::vector<std::string>> listing;
   std::string listing_fingerprint;
-  /// Tags that were looked at: their problems of earlier runs are over unless named in problems.
+  /// Tags (empty: the repository) whose problem on record is over unless it is named in problems.
   std::vector<std::string> checked;
   std::vector<Problem> problems;
 
   bool Empty() const {
     return images.empty() && tags.empty() && missing.empty() && referrers.empty() && !listing &&
-           problems.empty();
+           checked.empty() && problems.empty();
   }
 };
 

@@ -1,0 +1,89 @@
+#include "postgres/datum.h"
+
+#include "postgres/bridge.h"
+
+namespace image_library::postgres {
+
+std::string TextArgument(FunctionCallInfo fcinfo, int number) {
+  return NullableTextArgument(fcinfo, number).value_or(std::string());
+}
+
+std::optional<std::string> NullableTextArgument(FunctionCallInfo fcinfo, int number) {
+  if (PG_ARGISNULL(number)) return std::nullopt;
+  const text* const value = Value([&] { return PG_GETARG_TEXT_PP(number); });
+  return std::string(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+std::vector<std::string> TextArrayArgument(FunctionCallInfo fcinfo, int number) {
+  std::vector<std::string> elements;
+  if (PG_ARGISNULL(number)) return elements;
+  Datum* values = nullptr;
+  bool* nulls = nullptr;
+  int count = 0;
+  Call([&] {
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), TEXTOID, -1, false, TYPALIGN_INT, &values,
+                      &nulls, &count);
+    for (int i = 0; i < count; ++i) {
+      CHECK_FOR_INTERRUPTS();
+      if (!nulls[i]) values[i] = PointerGetDatum(DatumGetTextPP(values[i]));
+    }
+  });
+  elements.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    if (nulls[i]) continue;
+    const auto* const element = reinterpret_cast<const text*>(DatumGetPointer(values[i]));
+    elements.emplace_back(VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
+  }
+  return elements;
+}
+
+std::string JsonbArgument(FunctionCallInfo fcinfo, int number) {
+  if (PG_ARGISNULL(number)) return "null";
+  const char* const json = Value([&] {
+    Jsonb* const value = PG_GETARG_JSONB_P(number);
+    return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
+  });
+  return json;
+}
+
+Datum TextDatum(const std::string& text) {
+  return Value([&] {
+    return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+  });
+}
+
+Datum JsonbDatum(const std::string& json) {
+  return Value([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str())); });
+}
+
+void BeginRows(FunctionCallInfo fcinfo) {
+  Call([&] { InitMaterializedSRF(fcinfo, 0); });
+}
+
+void AddRow(FunctionCallInfo fcinfo, std::vector<Column> columns) {
+  Datum values[16];
+  bool nulls[16];
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    values[i] = columns[i].value;
+    nulls[i] = columns[i].is_null;
+  }
+  auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+  Call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
+}
+
+Datum RowDatum(FunctionCallInfo fcinfo, std::vector<Column> columns) {
+  Datum values[16];
+  bool nulls[16];
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    values[i] = columns[i].value;
+    nulls[i] = columns[i].is_null;
+  }
+  return Value([&] {
+    TupleDesc description = nullptr;
+    if (get_call_result_type(fcinfo, nullptr, &description) != TYPEFUNC_COMPOSITE)
+      elog(ERROR, "function returning a record called where none is accepted");
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+  });
+}
+
+}  // namespace image_library::postgres
