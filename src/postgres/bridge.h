@@ -15,9 +15,9 @@ namespace image_library::postgres {
 /// be aborted: nothing may catch it and go on.
 class PostgresError : public std::exception {
  public:
-  PostgresError(int code, std::string text, std::string more, std::string advice)
+  PostgresError(int code, std::string primary, std::string more, std::string advice)
       : sqlstate(code),
-        message(std::move(text)),
+        message(std::move(primary)),
         detail(std::move(more)),
         hint(std::move(advice)) {}
   const char* what() const noexcept override { return message.c_str(); }

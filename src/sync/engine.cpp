@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/digest.h"
+#include "sync/check.h"
 
 namespace image_library::sync {
 
@@ -443,12 +444,7 @@ void Engine::NoteFailure(const Error& error) {
 
 RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry::Waiter& waiter,
                        EngineOptions options) {
-  registry::HttpOptions http;
-  http.max_connections = config.max_connections;
-  http.requests_per_second = config.requests_per_second;
-  http.ca_certificate = config.ca_certificate;
-  http.allow_private = config.allow_private;
-  registry::CurlTransport transport(http);
+  registry::CurlTransport transport(TransportOptions(config));
   registry::Client client({config.url, config.credentials}, transport);
   Engine engine(config, catalog, client, options);
   transport.Run(engine.Run(), waiter);

@@ -1,0 +1,134 @@
+#include "postgres/catalog.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "postgres/settings.h"
+#include "registry/docker_config.h"
+
+namespace image_library::postgres {
+namespace {
+
+constexpr std::size_t kMaxCredentialFile = 256u << 10;
+
+std::string Text(const std::optional<std::string>& value) { return value.value_or(std::string()); }
+
+std::string TextArrayJson(const std::vector<std::string>& texts) {
+  std::string json = "[";
+  for (const std::string& text : texts) {
+    if (json.size() > 1) json += ',';
+    json += ToJsonString(text);
+  }
+  return json + "]";
+}
+
+// A file of the folder itself: names with a slash and symbolic links are refused.
+std::string ReadCredentialFile(const std::string& name) {
+  const std::string folder =
+      settings::credentials_dir == nullptr ? std::string() : settings::credentials_dir;
+  if (folder.empty())
+    throw Error(ErrorKind::kInvalidArgument,
+                "credential file \"" + name + "\" cannot be read: no folder is set", {},
+                "Set image_library.credentials_dir.");
+  const std::string path = folder + "/" + name;
+  const int file = name.find('/') == std::string::npos
+                       ? open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+                       : -1;
+  if (file < 0)
+    throw Error(ErrorKind::kInvalidArgument, "could not open credential file \"" + name + "\"", {},
+                "It must be a readable file in the folder of image_library.credentials_dir.");
+  std::string text(kMaxCredentialFile + 1, '\0');
+  std::size_t size = 0;
+  ssize_t count = 0;
+  while (size < text.size() && (count = read(file, text.data() + size, text.size() - size)) > 0)
+    size += static_cast<std::size_t>(count);
+  close(file);
+  if (count < 0 || size > kMaxCredentialFile)
+    throw Error(ErrorKind::kInvalidArgument, "could not read credential file \"" + name + "\"");
+  text.resize(size);
+  return text;
+}
+
+}  // namespace
+
+sync::KnownRepository SqlCatalog::LoadRepository(const std::string& repository) {
+  sync::KnownRepository known;
+  database_.Transaction([&] {
+    for (const Row& row :
+         database_.Execute("SELECT fingerprint, problem_tags FROM image_library._known_repository"
+                           "($1::pg_catalog.int4, $2)",
+                           {registry_id_, repository})) {
+      known.listing_fingerprint = Text(row[0]);
+      known.problem_tags = Json::Parse(Text(row[1])).Strings();
+    }
+    for (const Row& row :
+         database_.Execute("SELECT name, digest, missing FROM image_library._known_tags"
+                           "($1::pg_catalog.int4, $2)",
+                           {registry_id_, repository}))
+      known.tags.push_back({Text(row[0]), Text(row[1]), Text(row[2]) == "t"});
+  });
+  return known;
+}
+
+std::vector<std::string> SqlCatalog::KnownImages(const std::vector<std::string>& digests) {
+  std::vector<std::string> known;
+  for (const Row& row :
+       database_.Query("SELECT digest FROM image_library._known_images($1::pg_catalog.jsonb)",
+                       {TextArrayJson(digests)}))
+    known.push_back(Text(row[0]));
+  return known;
+}
+
+void SqlCatalog::Write(const sync::Batch& batch) {
+  database_.Query(
+      "SELECT image_library._write_batch($1::pg_catalog.int4, $2, $3::pg_catalog.jsonb)",
+      {registry_id_, batch.repository, BatchJson(batch)});
+}
+
+std::vector<std::string> SqlCatalog::KnownRepositories() {
+  std::vector<std::string> names;
+  for (const Row& row :
+       database_.Query("SELECT name FROM image_library._known_repositories($1::pg_catalog.int4)",
+                       {registry_id_}))
+    names.push_back(Text(row[0]));
+  return names;
+}
+
+sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) {
+  sync::RegistryConfig config;
+  database.Transaction([&] {
+    const std::string id = std::to_string(registry_id);
+    const Rows rows = database.Execute(
+        "SELECT name, scheme, host, prefix, max_connections, requests_per_second, ca_certificate, "
+        "allow_private, rules FROM image_library._registry_config($1::pg_catalog.int4)",
+        {id});
+    if (rows.empty()) throw Error(ErrorKind::kInvalidArgument, "registry was dropped");
+    const Row& row = rows.front();
+    config.id = registry_id;
+    config.name = Text(row[0]);
+    config.url = {Text(row[1]), Text(row[2]), Text(row[3])};
+    config.max_connections = std::stoi(Text(row[4]));
+    if (row[5]) config.requests_per_second = std::stoi(*row[5]);
+    config.ca_certificate = Text(row[6]);
+    config.allow_private = Text(row[7]) == "t";
+    config.rules = RuleSet::FromJson(Text(row[8]));
+    for (const Row& credential :
+         database.Execute("SELECT repository_prefix, username, password, file FROM "
+                          "image_library._credentials($1::pg_catalog.int4)",
+                          {id})) {
+      if (!credential[3]) {
+        config.credentials.push_back(
+            {Text(credential[0]), Text(credential[1]), Text(credential[2])});
+        continue;
+      }
+      for (registry::Credential& read : registry::ReadDockerConfig(
+               ReadCredentialFile(*credential[3]), config.url.host, config.url.prefix))
+        config.credentials.push_back(std::move(read));
+    }
+  });
+  return config;
+}
+
+}  // namespace image_library::postgres

@@ -1,0 +1,44 @@
+// sync::Catalog over SQL: what a sync reads and writes, one short transaction a call.
+#ifndef IMAGE_LIBRARY_POSTGRES_CATALOG_H_
+#define IMAGE_LIBRARY_POSTGRES_CATALOG_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "postgres/database.h"
+#include "sync/catalog.h"
+
+namespace image_library::postgres {
+
+class SqlCatalog : public sync::Catalog {
+ public:
+  using Report = std::function<void(const std::string& line)>;
+
+  SqlCatalog(Database& database, std::int32_t registry_id, Report report)
+      : database_(database),
+        registry_id_(std::to_string(registry_id)),
+        report_(std::move(report)) {}
+
+  sync::KnownRepository LoadRepository(const std::string& repository) override;
+  std::vector<std::string> KnownImages(const std::vector<std::string>& digests) override;
+  void Write(const sync::Batch& batch) override;
+  std::vector<std::string> KnownRepositories() override;
+  void Progress(const std::string& line) override { report_(line); }
+
+ private:
+  Database& database_;
+  std::string registry_id_;
+  Report report_;
+};
+
+/// The registry with its rules and credentials; credential files are read here. Throws Error
+/// kInvalidArgument when the registry is gone or a credential file cannot be read.
+sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id);
+
+/// The argument of image_library._write_batch.
+std::string BatchJson(const sync::Batch& batch);
+
+}  // namespace image_library::postgres
+
+#endif

@@ -1,0 +1,149 @@
+#include "postgres/database.h"
+
+namespace image_library::postgres {
+
+Database::~Database() {
+  for (const auto& [statement, plan] : plans_) SPI_freeplan(plan);
+}
+
+// The lock is the one DROP EXTENSION takes first, exclusively: whoever has it sees the extension
+// whole, and no table of it can be locked in another order.
+void Database::Begin() {
+  const bool worker = mode_ == TransactionMode::kWorker;
+  Oid found = InvalidOid;
+  Call([&] {
+    if (worker) {
+      SetCurrentStatementStartTimestamp();
+      StartTransactionCommand();
+    }
+    found = get_extension_oid("image_library", true);
+    if (OidIsValid(found)) {
+      LockDatabaseObject(ExtensionRelationId, found, 0, AccessShareLock);
+      found = get_extension_oid("image_library", true);
+    }
+  });
+  if (!OidIsValid(extension_)) extension_ = found;
+  if (!OidIsValid(found) || found != extension_) {
+    Abort();
+    throw ExtensionGone();
+  }
+  Call([&] {
+    if (SPI_connect_ext(mode_ == TransactionMode::kProcedure ? SPI_OPT_NONATOMIC : 0) !=
+        SPI_OK_CONNECT)
+      elog(ERROR, "could not connect to the server programming interface");
+    if (!worker) {
+      // So that an error leaves the caller a transaction that can go on.
+      caller_memory_ = CurrentMemoryContext;
+      caller_owner_ = CurrentResourceOwner;
+      BeginInternalSubTransaction(nullptr);
+      in_subtransaction_ = true;
+      MemoryContextSwitchTo(caller_memory_);
+    }
+    PushActiveSnapshot(GetTransactionSnapshot());
+    GetUserIdAndSecContext(&caller_, &caller_context_);
+    SetUserIdAndSecContext(
+        get_role_oid("image_library_agent", false),
+        caller_context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+  });
+}
+
+void Database::Commit() {
+  Call([&] {
+    SetUserIdAndSecContext(caller_, caller_context_);
+    PopActiveSnapshot();
+    if (mode_ == TransactionMode::kWorker) {
+      SPI_finish();
+      CommitTransactionCommand();
+      pgstat_report_stat(true);
+    } else {
+      ReleaseCurrentSubTransaction();
+      in_subtransaction_ = false;
+      MemoryContextSwitchTo(caller_memory_);
+      CurrentResourceOwner = caller_owner_;
+      if (mode_ == TransactionMode::kProcedure) SPI_commit();
+      SPI_finish();
+    }
+  });
+}
+
+// Not through Call: PostgreSQL turns an error during an abort into a FATAL by itself.
+void Database::Abort() noexcept {
+  if (mode_ == TransactionMode::kWorker) {
+    AbortCurrentTransaction();
+  } else if (in_subtransaction_) {
+    RollbackAndReleaseCurrentSubTransaction();
+    in_subtransaction_ = false;
+    MemoryContextSwitchTo(caller_memory_);
+    CurrentResourceOwner = caller_owner_;
+    SPI_finish();
+  }
+}
+
+SPIPlanPtr Database::Plan(const char* statement, int parameters) {
+  const auto found = plans_.find(statement);
+  if (found != plans_.end()) return found->second;
+  SPIPlanPtr const plan = Value([&] {
+    Oid types[16];
+    for (int i = 0; i < parameters; ++i) types[i] = TEXTOID;
+    SPIPlanPtr prepared = SPI_prepare(statement, parameters, types);
+    if (prepared == nullptr)
+      elog(ERROR, "could not prepare: %s", SPI_result_code_string(SPI_result));
+    SPI_keepplan(prepared);
+    return prepared;
+  });
+  plans_.emplace(statement, plan);
+  return plan;
+}
+
+Rows Database::Execute(const char* statement, const Row& parameters) {
+  SPIPlanPtr const plan = Plan(statement, static_cast<int>(parameters.size()));
+  Datum values[16];
+  char nulls[16];
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    nulls[i] = parameters[i] ? ' ' : 'n';
+    values[i] = 0;
+    if (!parameters[i]) continue;
+    const char* const text = parameters[i]->data();
+    const int size = static_cast<int>(parameters[i]->size());
+    values[i] = Value([&] { return PointerGetDatum(cstring_to_text_with_len(text, size)); });
+  }
+  Call([&] {
+    const int code = SPI_execute_plan(plan, values, nulls, false, 0);
+    if (code < 0) elog(ERROR, "could not execute: %s", SPI_result_code_string(code));
+  });
+  Rows rows;
+  if (SPI_tuptable == nullptr) return rows;
+  const int columns = SPI_tuptable->tupdesc->natts;
+  for (std::uint64_t i = 0; i < SPI_processed; ++i) {
+    Row row;
+    for (int column = 1; column <= columns; ++column) {
+      const char* const text =
+          Value([&] { return SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, column); });
+      row.push_back(text == nullptr ? std::nullopt : std::optional<std::string>(text));
+    }
+    rows.push_back(std::move(row));
+  }
+  Call([&] { SPI_freetuptable(SPI_tuptable); });
+  return rows;
+}
+
+Rows Database::Query(const char* statement, const Row& parameters) {
+  Rows rows;
+  Transaction([&] { rows = Execute(statement, parameters); });
+  return rows;
+}
+
+bool Database::ExtensionIsThere() {
+  Oid found = InvalidOid;
+  Call([&] {
+    if (mode_ == TransactionMode::kWorker) StartTransactionCommand();
+    found = get_extension_oid("image_library", true);
+    if (mode_ == TransactionMode::kWorker)
+      CommitTransactionCommand();
+    else
+      InvalidateCatalogSnapshot();  // or it would hold back vacuum while the network is waited for
+  });
+  return OidIsValid(found) && (!OidIsValid(extension_) || found == extension_);
+}
+
+}  // namespace image_library::postgres

@@ -1,0 +1,82 @@
+// SQL from C++: short transactions as the agent's role, prepared statements, text in and out.
+#ifndef IMAGE_LIBRARY_POSTGRES_DATABASE_H_
+#define IMAGE_LIBRARY_POSTGRES_DATABASE_H_
+
+#include "postgres/pg.h"
+
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "postgres/bridge.h"
+
+namespace image_library::postgres {
+
+/// The extension was dropped, or made anew, while something of it was running.
+class ExtensionGone : public std::runtime_error {
+ public:
+  ExtensionGone() : std::runtime_error("extension \"image_library\" was dropped") {}
+};
+
+/// Where transactions come from: a worker begins its own, a procedure commits its caller's, a
+/// function is part of its caller's.
+enum class TransactionMode { kWorker, kProcedure, kFunction };
+
+using Row = std::vector<std::optional<std::string>>;
+using Rows = std::vector<Row>;
+
+/// The current database. One transaction at a time; none is open between calls of Transaction.
+class Database {
+ public:
+  explicit Database(TransactionMode mode) : mode_(mode) {}
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// Runs work in a transaction, as role image_library_agent in a security-restricted operation,
+  /// and commits. An exception aborts the transaction and goes on to the caller. Throws
+  /// ExtensionGone when the extension is not the one the first transaction saw.
+  template <typename Work>
+  void Transaction(Work&& work) {
+    Begin();
+    try {
+      work();
+    } catch (...) {
+      Abort();
+      throw;
+    }
+    Commit();
+  }
+
+  /// One statement inside Transaction. Parameters are of type text: the statement casts them, with
+  /// qualified type names. Results come as text, nothing for null. The statement must be a literal:
+  /// its address is the key of the plan cache.
+  Rows Execute(const char* statement, const Row& parameters = {});
+
+  /// A transaction of one statement.
+  Rows Query(const char* statement, const Row& parameters = {});
+
+  /// False once the extension is gone. A transaction of its own in a worker.
+  bool ExtensionIsThere();
+
+ private:
+  void Begin();
+  void Commit();
+  void Abort() noexcept;
+  SPIPlanPtr Plan(const char* statement, int parameters);
+
+  TransactionMode mode_;
+  Oid extension_ = InvalidOid;
+  Oid caller_ = InvalidOid;
+  int caller_context_ = 0;
+  bool in_subtransaction_ = false;
+  MemoryContext caller_memory_ = nullptr;
+  ResourceOwner caller_owner_ = nullptr;
+  std::map<const void*, SPIPlanPtr> plans_;
+};
+
+}  // namespace image_library::postgres
+
+#endif

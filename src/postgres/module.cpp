@@ -1,0 +1,20 @@
+// The module's entry: settings, shared memory and the launcher.
+#include "postgres/agent.h"
+#include "postgres/board.h"
+#include "postgres/settings.h"
+#include "postgres/statement_guard.h"
+
+extern "C" {
+PG_MODULE_MAGIC;
+PGDLLEXPORT void _PG_init(void);
+
+void _PG_init(void) {
+  using namespace image_library::postgres;  // NOLINT
+  settings::Define();
+  HideSecretsInLog();
+  // pg_upgrade's servers must stay quiet.
+  if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;
+  RequestBoard();
+  RegisterLauncher();
+}
+}

@@ -1,0 +1,17 @@
+// The settings image_library.*
+#ifndef IMAGE_LIBRARY_POSTGRES_SETTINGS_H_
+#define IMAGE_LIBRARY_POSTGRES_SETTINGS_H_
+
+namespace image_library::postgres::settings {
+
+extern bool enabled;             ///< the launcher starts workers
+extern int max_workers;          ///< workers at once in the whole cluster
+extern int max_removal_percent;  ///< share of a repository's tags that one listing may remove
+extern char* credentials_dir;    ///< folder of docker config.json files
+
+/// Called once, from _PG_init.
+void Define();
+
+}  // namespace image_library::postgres::settings
+
+#endif

@@ -1,0 +1,34 @@
+#include "postgres/pg.h"
+#include "postgres/statement_guard.h"
+
+namespace image_library::postgres {
+namespace {
+
+constinit emit_log_hook_type previous_hook = nullptr;
+
+bool HoldsSecret(const char* text) {
+  return text != nullptr && std::strstr(text, "set_credential") != nullptr;
+}
+
+void OnLog(ErrorData* error) {
+  if (previous_hook != nullptr) previous_hook(error);
+  if (HoldsSecret(debug_query_string)) error->hide_stmt = true;
+  // log_statement and log_min_duration_statement put the statement into the message itself; bind
+  // parameters follow in the detail.
+  if (error->elevel == LOG && error->output_to_server &&
+      (HoldsSecret(error->message) || HoldsSecret(debug_query_string))) {
+    error->message =
+        const_cast<char*>("statement: <hidden by image_library: it sets a credential>");
+    error->detail = nullptr;
+    error->detail_log = nullptr;
+  }
+}
+
+}  // namespace
+
+void HideSecretsInLog() {
+  previous_hook = emit_log_hook;
+  emit_log_hook = OnLog;
+}
+
+}  // namespace image_library::postgres

@@ -1,0 +1,200 @@
+// What SQL says to the agent: sync, start_worker, check_registry and their kin.
+#include "core/error.h"
+#include "core/json.h"
+#include "postgres/agent.h"
+#include "postgres/board.h"
+#include "postgres/bridge.h"
+#include "postgres/datum.h"
+#include "postgres/settings.h"
+#include "postgres/sync_run.h"
+#include "sync/check.h"
+
+using namespace image_library;            // NOLINT: a file of glue
+using namespace image_library::postgres;  // NOLINT
+
+namespace {
+
+void Notice(const std::string& line) {
+  const char* const text = line.c_str();
+  Call([&] { ereport(NOTICE, (errmsg("%s", text))); });
+}
+
+void Warn(const std::string& message, const std::string& detail, const std::string& hint) {
+  const char* const texts[] = {message.c_str(), detail.c_str(), hint.c_str()};
+  Call([&] {
+    ereport(WARNING, (errmsg("%s", texts[0]), *texts[1] != '\0' ? errdetail("%s", texts[1]) : 0,
+                      *texts[2] != '\0' ? errhint("%s", texts[2]) : 0));
+  });
+}
+
+std::string Summary(const sync::RunResult& result) {
+  const sync::RunStatistics& counts = result.statistics;
+  return std::to_string(counts.repositories) + " repositories, " +
+         std::to_string(counts.tags_seen) + " tags, " + std::to_string(counts.images_added) +
+         " images added, " + std::to_string(counts.tags_moved) + " tags moved, " +
+         std::to_string(counts.tags_missing) + " missing, " + std::to_string(counts.problems) +
+         " problems, " + std::to_string(counts.requests) + " requests";
+}
+
+// Syncs one registry in this session; its failure is an error only when it was asked for by name.
+void SyncInSession(Database& database, std::int32_t registry_id, const std::string& name,
+                   bool by_name) {
+  const std::string failure = "could not sync registry \"" + name + "\"";
+  const SyncLock lock(database, registry_id);
+  if (!lock.held()) {
+    const std::string message = "registry \"" + name + "\" is being synced by another session";
+    if (by_name)
+      throw PostgresError(ERRCODE_OBJECT_IN_USE, message, {},
+                          "See image_library.sync_status, and try again when it has finished.");
+    Warn(message, {}, {});
+    return;
+  }
+  const auto report = [&](const std::string& line) { Notice(name + "/" + line); };
+  const sync::RunResult result = RunSync(database, registry_id, "call", report);
+  if (result.outcome == sync::Outcome::kFailed) {
+    if (by_name)
+      throw PostgresError(ERRCODE_CONNECTION_FAILURE, failure, result.error, result.hint);
+    Warn(failure, result.error, result.hint);
+    return;
+  }
+  Notice("registry \"" + name + "\": " + Summary(result));
+  if (result.outcome == sync::Outcome::kPartial)
+    Warn("registry \"" + name + "\" was synced in part", result.error,
+         "See image_library.sync_problem.");
+}
+
+std::int32_t RegistryId(Database& database, const std::string& name) {
+  return std::stoi(
+      *database.Query("SELECT registry_id FROM image_library._sync_targets($1)", {name}).front().front());
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(image_library_sync);
+PG_FUNCTION_INFO_V1(image_library_start_worker);
+PG_FUNCTION_INFO_V1(image_library_wake_agent);
+PG_FUNCTION_INFO_V1(image_library_agent_status);
+PG_FUNCTION_INFO_V1(image_library_check_registry);
+PG_FUNCTION_INFO_V1(image_library_refresh_listing);
+PG_FUNCTION_INFO_V1(image_library_hide_statement);
+
+/// sync(registry text default null): all enabled registries, or one.
+Datum image_library_sync(PG_FUNCTION_ARGS) {
+  const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
+                      castNode(CallContext, fcinfo->context)->atomic;
+  if (atomic)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+                    errmsg("image_library.sync cannot run inside a transaction block"),
+                    errhint("It commits as it goes: CALL it by itself, or use "
+                            "image_library.request_sync.")));
+  Guard([&] {
+    Database database(TransactionMode::kProcedure);
+    const std::optional<std::string> name = NullableTextArgument(fcinfo, 0);
+    const Rows targets =
+        database.Query("SELECT registry_id, name FROM image_library._sync_targets($1)", {name});
+    for (const Row& target : targets)
+      SyncInSession(database, std::stoi(*target[0]), *target[1], name.has_value());
+    Call([] { Post(MyDatabaseId, GetCurrentTimestamp()); });
+  });
+  PG_RETURN_VOID();
+}
+
+/// start_worker() -> pid of the launcher
+Datum image_library_start_worker(PG_FUNCTION_ARGS) {
+  Board* const board = GetBoard();
+  const pid_t running = board->launcher;
+  if (running != 0 && BackendPidGetProc(running) != nullptr) {
+    Post(MyDatabaseId, GetCurrentTimestamp());
+    ereport(NOTICE, (errmsg("the agent is running already")));
+    PG_RETURN_INT32(running);
+  }
+  pid_t pid = 0;
+  BackgroundWorkerHandle* const handle = StartLauncher();
+  if (handle == nullptr || WaitForBackgroundWorkerStartup(handle, &pid) != BGWH_STARTED)
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                    errmsg("could not start the agent of image_library"),
+                    errhint("Raise max_worker_processes, or look into the server's log.")));
+  Post(MyDatabaseId, GetCurrentTimestamp());
+  PG_RETURN_INT32(pid);
+}
+
+/// _wake_agent(): something may be due here once this transaction commits.
+Datum image_library_wake_agent(PG_FUNCTION_ARGS) {
+  PostAtCommit();
+  PG_RETURN_VOID();
+}
+
+/// agent_status() -> (launcher_pid, preloaded, workers, last_error)
+Datum image_library_agent_status(PG_FUNCTION_ARGS) {
+  Datum row = 0;
+  Guard([&] {
+    Board* board = nullptr;
+    pid_t launcher = 0;
+    int workers = 0;
+    Call([&] {
+      board = GetBoard();
+      if (board->launcher != 0 && BackendPidGetProc(board->launcher) != nullptr)
+        launcher = board->launcher;
+      LWLockAcquire(&board->lock, LW_SHARED);
+      for (const Board::Slot& slot : board->slots) workers += slot.workers;
+      LWLockRelease(&board->lock);
+    });
+    const std::string preloaded =
+        Value([] { return GetConfigOption("shared_preload_libraries", true, false); });
+    std::string error;
+    if (launcher == 0)
+      error =
+          "the agent is not running: add image_library to shared_preload_libraries, or call "
+          "image_library.start_worker()";
+    else if (!settings::enabled)
+      error = "image_library.enabled is off";
+    else if (board->out_of_workers)
+      error = "no worker slot is free: raise max_worker_processes";
+    row = RowDatum(fcinfo, {launcher == 0 ? Column::Null() : Column::Integer4(launcher),
+                            Column::Boolean(preloaded.find("image_library") != std::string::npos),
+                            Column::Integer4(workers), Column::TextOrNull(error)});
+  });
+  PG_RETURN_DATUM(row);
+}
+
+/// check_registry(name text) -> (check, ok, detail)
+Datum image_library_check_registry(PG_FUNCTION_ARGS) {
+  Guard([&] {
+    BeginRows(fcinfo);
+    Database database(TransactionMode::kFunction);
+    const sync::RegistryConfig config =
+        LoadRegistry(database, RegistryId(database, TextArgument(fcinfo, 0)));
+    LatchWaiter waiter(database);
+    for (const sync::CheckResult& result : sync::CheckRegistry(config, waiter))
+      AddRow(fcinfo,
+             {Column::Text(result.check), Column::Boolean(result.ok), Column::Text(result.detail)});
+  });
+  PG_RETURN_NULL();
+}
+
+/// _refresh_listing(registry text, repository text) -> number of tags
+Datum image_library_refresh_listing(PG_FUNCTION_ARGS) {
+  std::int32_t count = 0;
+  Guard([&] {
+    Database database(TransactionMode::kFunction);
+    const std::int32_t registry_id = RegistryId(database, TextArgument(fcinfo, 0));
+    const sync::RegistryConfig config = LoadRegistry(database, registry_id);
+    LatchWaiter waiter(database);
+    sync::Batch batch;
+    batch.repository = TextArgument(fcinfo, 1);
+    batch.listing = sync::ListRepositoryTags(config, batch.repository, waiter);
+    batch.listing_fingerprint = sync::ListingFingerprint(*batch.listing);
+    SqlCatalog(database, registry_id, [](const std::string&) {}).Write(batch);
+    count = static_cast<std::int32_t>(batch.listing->size());
+  });
+  PG_RETURN_INT32(count);
+}
+
+/// _hide_statement(): the text of the running statement may hold a secret.
+Datum image_library_hide_statement(PG_FUNCTION_ARGS) {
+  debug_query_string = "<hidden by image_library>";
+  pgstat_report_activity(STATE_RUNNING, debug_query_string);
+  PG_RETURN_VOID();
+}
+}

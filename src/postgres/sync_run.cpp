@@ -1,0 +1,144 @@
+#include "postgres/sync_run.h"
+
+#include <poll.h>
+
+#include "core/error.h"
+#include "postgres/settings.h"
+
+namespace image_library::postgres {
+namespace {
+
+constexpr long kLivenessMs = 400;  // how soon a dropped extension is noticed
+
+// The first key of the advisory locks; sync_status looks for them in pg_locks.
+constexpr std::uint32_t kLockClass = 1768712034;
+
+const char* Name(sync::Outcome outcome) {
+  switch (outcome) {
+    case sync::Outcome::kComplete:
+      return "complete";
+    case sync::Outcome::kPartial:
+      return "partial";
+    case sync::Outcome::kFailed:
+      break;
+  }
+  return "failed";
+}
+
+std::string CountsJson(const sync::RunStatistics& counts) {
+  std::string json = "{";
+  const auto add = [&](const char* key, std::int64_t value) {
+    if (json.size() > 1) json += ',';
+    json += '"' + std::string(key) + "\":" + std::to_string(value);
+  };
+  add("requests", counts.requests);
+  add("bytes", counts.bytes);
+  add("not_modified", counts.not_modified);
+  add("retries", counts.retries);
+  add("repositories", counts.repositories);
+  add("tags_seen", counts.tags_seen);
+  add("images_added", counts.images_added);
+  add("tags_moved", counts.tags_moved);
+  add("tags_missing", counts.tags_missing);
+  add("problems", counts.problems);
+  return json + "}";
+}
+
+void Finish(Database& database, const std::string& run, const sync::RunResult& result) {
+  const std::string error =
+      result.hint.empty() ? result.error : result.error + " (" + result.hint + ")";
+  database.Query(
+      "SELECT image_library._finish_run($1::pg_catalog.int8, $2, $3, $4::pg_catalog.jsonb, "
+      "image_library._next_sync_at($1::pg_catalog.int8, $2, $5::pg_catalog.int8))",
+      {run, Name(result.outcome), error.empty() ? std::nullopt : std::optional<std::string>(error),
+       CountsJson(result.statistics), std::to_string(result.retry_after)});
+}
+
+// A run that the database ended; a canceled or terminated session just leaves it unfinished when
+// even this fails.
+void FinishFailed(Database& database, const std::string& run, const std::string& why) noexcept {
+  try {
+    sync::RunResult result;
+    result.outcome = sync::Outcome::kFailed;
+    result.error = why;
+    Finish(database, run, result);
+  } catch (const std::exception&) {
+  }
+}
+
+LOCKTAG LockTag(std::int32_t registry_id) {
+  LOCKTAG tag;
+  SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, kLockClass, static_cast<std::uint32_t>(registry_id), 2);
+  return tag;
+}
+
+}  // namespace
+
+void LatchWaiter::Wait(int descriptor, int timeout_ms) {
+  // A busy transfer need not pay for a latch wait at every packet.
+  pollfd ready{descriptor, POLLIN, 0};
+  if (!InterruptPending && !ConfigReloadPending && poll(&ready, 1, 0) > 0) return;
+  const long timeout = timeout_ms < 0 || timeout_ms > kLivenessMs ? kLivenessMs : timeout_ms;
+  Call([&] {
+    const int events = WaitLatchOrSocket(
+        MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, descriptor,
+        timeout, PG_WAIT_EXTENSION);
+    if ((events & WL_LATCH_SET) != 0) ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending && MyBackendType == B_BG_WORKER) {
+      ConfigReloadPending = false;
+      ProcessConfigFile(PGC_SIGHUP);
+    }
+  });
+  const TimestampTz now = GetCurrentTimestamp();
+  if (now < next_check_) return;
+  next_check_ = TimestampTzPlusMilliseconds(now, kLivenessMs);
+  if (!database_.ExtensionIsThere()) throw ExtensionGone();
+}
+
+SyncLock::SyncLock(Database& database, std::int32_t registry_id) : registry_id_(registry_id) {
+  held_ = database
+              .Query(
+                  "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int4, "
+                  "$2::pg_catalog.int4)",
+                  {std::to_string(kLockClass), std::to_string(registry_id)})
+              .front()
+              .front() == "t";
+}
+
+SyncLock::~SyncLock() {
+  if (!held_) return;
+  const LOCKTAG tag = LockTag(registry_id_);
+  LockRelease(&tag, ExclusiveLock, true);
+}
+
+sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,
+                        const SqlCatalog::Report& report) {
+  const std::string run = *database
+                               .Query("SELECT image_library._begin_run($1::pg_catalog.int4, $2)",
+                                      {std::to_string(registry_id), cause})
+                               .front()
+                               .front();
+  sync::RunResult result;
+  try {
+    const sync::RegistryConfig config = LoadRegistry(database, registry_id);
+    SqlCatalog catalog(database, registry_id, report);
+    LatchWaiter waiter(database);
+    sync::EngineOptions options;
+    options.max_removal_percent = settings::max_removal_percent;
+    result = sync::SyncRegistry(config, catalog, waiter, options);
+  } catch (const Error& error) {
+    result.outcome = sync::Outcome::kFailed;
+    result.error = error.what();
+    result.hint = error.hint();
+  } catch (const ExtensionGone&) {
+    throw;
+  } catch (const std::exception& error) {
+    FinishFailed(database, run, error.what());
+    throw;
+  }
+  Finish(database, run, result);
+  return result;
+}
+
+}  // namespace image_library::postgres

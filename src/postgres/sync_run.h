@@ -1,0 +1,48 @@
+// One run of one registry, from the row that announces it to the row that tells how it went.
+#ifndef IMAGE_LIBRARY_POSTGRES_SYNC_RUN_H_
+#define IMAGE_LIBRARY_POSTGRES_SYNC_RUN_H_
+
+#include <cstdint>
+#include <string>
+
+#include "postgres/catalog.h"
+#include "postgres/database.h"
+#include "registry/http.h"
+#include "sync/engine.h"
+
+namespace image_library::postgres {
+
+/// Waits on this process's latch, so that SIGTERM, a cancel, a settings change and the end of the
+/// extension are obeyed while a registry hangs.
+class LatchWaiter : public registry::Waiter {
+ public:
+  explicit LatchWaiter(Database& database) : database_(database) {}
+  void Wait(int descriptor, int timeout_ms) override;
+
+ private:
+  Database& database_;
+  TimestampTz next_check_ = 0;
+};
+
+/// The session's lock on the sync of one registry, so that no two run at once.
+class SyncLock {
+ public:
+  SyncLock(Database& database, std::int32_t registry_id);
+  ~SyncLock();
+  SyncLock(const SyncLock&) = delete;
+  SyncLock& operator=(const SyncLock&) = delete;
+  bool held() const noexcept { return held_; }
+
+ private:
+  std::int32_t registry_id_;
+  bool held_;
+};
+
+/// Syncs the registry and keeps the run's row. Precondition: its SyncLock is held. What ends a run
+/// early (an error of the database) is recorded and thrown again.
+sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,
+                        const SqlCatalog::Report& report);
+
+}  // namespace image_library::postgres
+
+#endif

@@ -1,0 +1,22 @@
+// Credentials in docker's config.json form.
+#ifndef IMAGE_LIBRARY_REGISTRY_DOCKER_CONFIG_H_
+#define IMAGE_LIBRARY_REGISTRY_DOCKER_CONFIG_H_
+
+#include <string_view>
+#include <vector>
+
+#include "registry/client.h"
+
+namespace image_library::registry {
+
+/// The credentials of `auths` for one registry host (`docker.io` also under its old names), one for
+/// the host and one for each `host/path` key: the path is the repository prefix, taken relative to
+/// `prefix`. `auth`, `username` with `password`, and `identitytoken` are read; credHelpers and
+/// credsStore are not, since running programs is not for a database server. Throws Error kMalformed
+/// without quoting the text.
+std::vector<Credential> ReadDockerConfig(std::string_view json, std::string_view host,
+                                         std::string_view prefix);
+
+}  // namespace image_library::registry
+
+#endif

@@ -1,0 +1,32 @@
+// A probe of a live registry: what it can do, and what to mend before a sync.
+#ifndef IMAGE_LIBRARY_SYNC_CHECK_H_
+#define IMAGE_LIBRARY_SYNC_CHECK_H_
+
+#include <string>
+#include <vector>
+
+#include "registry/http.h"
+#include "sync/catalog.h"
+
+namespace image_library::sync {
+
+struct CheckResult {
+  std::string check;  ///< `reach`, `auth`, `catalogue`, `tags`, `manifest`, `referrers`
+  bool ok = false;
+  std::string detail;  ///< what was found, or what failed and what to do
+};
+
+/// Reads one repository of the rules (else of the catalogue) and one tag of it. Stores nothing.
+std::vector<CheckResult> CheckRegistry(const RegistryConfig& config, registry::Waiter& waiter);
+
+/// The complete listing of one repository. Throws Error.
+std::vector<std::string> ListRepositoryTags(const RegistryConfig& config,
+                                            const std::string& repository,
+                                            registry::Waiter& waiter);
+
+/// The transport's options for a registry.
+registry::HttpOptions TransportOptions(const RegistryConfig& config);
+
+}  // namespace image_library::sync
+
+#endif
