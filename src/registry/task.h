@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "registry/intrusive_list.h"
+
 namespace image_library::registry {
 
 template <typename T = void>
@@ -82,9 +84,13 @@ class [[nodiscard]] Task {
   }
 
   bool await_ready() const noexcept { return handle_.done(); }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
+  // Runs the task here rather than by symmetric transfer, which without optimization is a nested
+  // call: a loop over tasks that end at once would overflow the stack.
+  bool await_suspend(std::coroutine_handle<> awaiting) noexcept {
+    handle_.resume();
+    if (handle_.done()) return false;
     handle_.promise().continuation = awaiting;
-    return handle_;
+    return true;
   }
   T await_resume() { return handle_.promise().Take(); }
 
@@ -110,6 +116,45 @@ inline Task<void> Promise<void>::get_return_object() {
 
 }  // namespace internal
 
+/// Coroutines that wait for something to happen, first come first served. One that is destroyed
+/// while it waits leaves the queue.
+class WaitQueue {
+ public:
+  class Awaiter : public ListNode {
+   public:
+    explicit Awaiter(WaitQueue& queue) noexcept : queue_(queue) {}
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) noexcept {
+      handle_ = handle;
+      queue_.waiting_.PushBack(*this);
+    }
+    void await_resume() const noexcept {}
+
+   private:
+    friend class WaitQueue;
+    WaitQueue& queue_;
+    std::coroutine_handle<> handle_;
+  };
+
+  /// `co_await queue.Wait()`.
+  Awaiter Wait() noexcept { return Awaiter(*this); }
+
+  bool Empty() const noexcept { return waiting_.Empty(); }
+
+  /// Resumes the longest waiting coroutine inside this call. Precondition: not Empty().
+  void ResumeOne() { waiting_.PopFront().handle_.resume(); }
+
+  /// Resumes everyone who waits now; who waits again meanwhile is left for the next call.
+  void ResumeAll() {
+    IntrusiveList<Awaiter> now;
+    now.TakeAll(waiting_);
+    while (!now.Empty()) now.PopFront().handle_.resume();
+  }
+
+ private:
+  IntrusiveList<Awaiter> waiting_;
+};
+
 /// A counting semaphore for coroutines, first come first served.
 class Semaphore {
  public:
@@ -117,48 +162,32 @@ class Semaphore {
   Semaphore(const Semaphore&) = delete;
   Semaphore& operator=(const Semaphore&) = delete;
 
-  /// `co_await semaphore.Acquire()`; pair with Release. A coroutine that is destroyed while it waits
-  /// leaves the queue.
-  auto Acquire() {
-    struct Awaiter : Waiter {
-      explicit Awaiter(Semaphore& owner) : semaphore(owner) {}
-      Awaiter(const Awaiter&) = delete;
-      Awaiter& operator=(const Awaiter&) = delete;
-      ~Awaiter() {
-        if (this->handle) semaphore.waiting_.remove(this);
-      }
-      bool await_ready() const noexcept {
-        if (semaphore.permits_ == 0) return false;
-        --semaphore.permits_;
-        return true;
-      }
-      void await_suspend(std::coroutine_handle<> awaiting) {
-        this->handle = awaiting;
-        semaphore.waiting_.push_back(this);
-      }
-      void await_resume() const noexcept {}
-      Semaphore& semaphore;
-    };
-    return Awaiter(*this);
+  /// Waits for a permit; pair with Release.
+  Task<void> Acquire() {
+    if (permits_ == 0 || !waiting_.Empty()) {
+      co_await waiting_.Wait();  // Release took the permit for this coroutine
+    } else {
+      --permits_;
+    }
   }
 
-  /// Hands the permit to the longest waiting coroutine, which resumes inside this call.
+  /// Gives a permit back; waiting coroutines resume inside this call (or inside the call of
+  /// Release that it is nested in). Not for destructors: a cancelled run resumes nobody.
   void Release() {
-    if (waiting_.empty()) {
-      ++permits_;
-      return;
+    ++permits_;
+    if (releasing_) return;
+    releasing_ = true;
+    while (permits_ > 0 && !waiting_.Empty()) {
+      --permits_;
+      waiting_.ResumeOne();
     }
-    Waiter* const next = waiting_.front();
-    waiting_.pop_front();
-    std::exchange(next->handle, {}).resume();
+    releasing_ = false;
   }
 
  private:
-  struct Waiter {
-    std::coroutine_handle<> handle;  // set while queued
-  };
   std::size_t permits_;
-  std::list<Waiter*> waiting_;
+  bool releasing_ = false;
+  WaitQueue waiting_;
 };
 
 /// Runs tasks side by side, at most `limit` at a time:
@@ -187,7 +216,7 @@ class Group {
   Task<void> Join() {
     while (running_ > 0) co_await Changed{*this};
     tasks_.clear();
-    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    if (error_) std::rethrow_exception(error_);
   }
 
  private:
