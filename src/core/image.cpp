@@ -1,0 +1,106 @@
+#include "core/image.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/text.h"
+
+namespace image_library {
+namespace {
+
+constexpr std::size_t kMaxEntries = 1000;
+constexpr std::size_t kMaxKey = 256;
+constexpr std::size_t kMaxValue = 65536;
+
+StringMap ScrubMap(const StringMap& map) {
+  StringMap clean;
+  for (const auto& [key, value] : map) {
+    if (clean.size() >= kMaxEntries) break;
+    clean.emplace(Scrub(key, kMaxKey), Scrub(value, kMaxValue));
+  }
+  return clean;
+}
+
+std::int64_t SizeOf(const Manifest& manifest) {
+  std::int64_t size = manifest.config ? manifest.config->size : 0;
+  for (const Descriptor& layer : manifest.layers)
+    if (__builtin_add_overflow(size, layer.size, &size)) return INT64_MAX;
+  return size;
+}
+
+std::string ValueOf(const StringMap& map, const char* key) {
+  const auto found = map.find(key);
+  return found == map.end() ? std::string() : found->second;
+}
+
+Platform PlatformOf(const FetchedPlatform& fetched) {
+  if (fetched.platform && !fetched.platform->os.empty()) return *fetched.platform;
+  return fetched.config ? fetched.config->platform : Platform();
+}
+
+// The platform that stands for the image where one value is wanted.
+const FetchedPlatform* Primary(const std::vector<FetchedPlatform>& platforms) {
+  for (const FetchedPlatform& platform : platforms) {
+    const Platform named = PlatformOf(platform);
+    if (named.os == "linux" && named.architecture == "amd64") return &platform;
+  }
+  return platforms.empty() ? nullptr : &platforms.front();
+}
+
+Referrer AttestationOf(const Descriptor& child, const std::string& image_digest) {
+  Referrer referrer;
+  // The annotation names the platform that is attested; the image is what people ask about.
+  referrer.subject = image_digest;
+  referrer.digest = child.digest;
+  // buildkit's attestation manifests carry in-toto statements.
+  referrer.artifact_type =
+      child.artifact_type.empty() ? "application/vnd.in-toto+json" : child.artifact_type;
+  referrer.size_bytes = child.size;
+  referrer.annotations = ScrubMap(child.annotations);
+  referrer.source = "index";
+  return referrer;
+}
+
+}  // namespace
+
+Image AssembleImage(std::string digest, const Manifest& manifest,
+                    const std::vector<FetchedPlatform>& platforms) {
+  Image image;
+  image.digest = std::move(digest);
+  image.media_type = manifest.media_type;
+  image.artifact_type = manifest.artifact_type;
+  StringMap annotations = manifest.annotations;
+  std::set<std::string> layer_types;
+  for (const FetchedPlatform& fetched : platforms) {
+    for (const Descriptor& layer : fetched.manifest.layers) layer_types.insert(layer.media_type);
+    const Platform platform = PlatformOf(fetched);
+    if (platform.os.empty()) continue;  // an artifact runs nowhere
+    image.platforms.push_back(
+        {platform, fetched.digest, fetched.manifest.config ? fetched.manifest.config->digest : "",
+         SizeOf(fetched.manifest), fetched.config ? fetched.config->created : ""});
+  }
+  image.layer_types.assign(layer_types.begin(), layer_types.end());
+  if (const FetchedPlatform* const primary = Primary(platforms)) {
+    const Manifest& child = primary->manifest;
+    if (child.config) {
+      image.config_type = child.config->media_type;
+      image.config_digest = child.config->digest;
+    }
+    if (image.artifact_type.empty()) image.artifact_type = child.artifact_type;
+    image.size_bytes = SizeOf(child);
+    if (primary->config) {
+      image.labels = ScrubMap(primary->config->labels);
+      image.created = primary->config->created;
+    }
+    annotations.insert(child.annotations.begin(), child.annotations.end());
+  }
+  image.annotations = ScrubMap(annotations);
+  const std::string created =
+      NormalizeTimestamp(ValueOf(annotations, "org.opencontainers.image.created"));
+  if (!created.empty()) image.created = created;
+  for (const Descriptor& child : manifest.manifests)
+    if (child.IsAttestation()) image.referrers.push_back(AttestationOf(child, image.digest));
+  return image;
+}
+
+}  // namespace image_library

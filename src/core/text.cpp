@@ -1,0 +1,151 @@
+#include "core/text.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace image_library {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+// Bytes of the well-formed UTF-8 sequence at the start of text (Unicode, table 3-7); 0 when there
+// is none. code receives the character.
+std::size_t Decode(std::string_view text, char32_t* code) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
+  const unsigned char first = byte(0);
+  if (first < 0x80) {
+    *code = first;
+    return 1;
+  }
+  if (first >= 0xC2 && first <= 0xDF && continues(1)) {
+    *code = static_cast<char32_t>((first & 0x1F) << 6 | (byte(1) & 0x3F));
+    return 2;
+  }
+  if (first >= 0xE0 && first <= 0xEF && continues(1) && continues(2)) {
+    *code = static_cast<char32_t>((first & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F));
+    const bool surrogate = *code >= 0xD800 && *code <= 0xDFFF;
+    return *code >= 0x800 && !surrogate ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4 && continues(1) && continues(2) && continues(3)) {
+    *code = static_cast<char32_t>((first & 0x07) << 18 | (byte(1) & 0x3F) << 12 |
+                                  (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F));
+    return *code >= 0x10000 && *code <= 0x10FFFF ? 4 : 0;
+  }
+  return 0;
+}
+
+bool IsControl(char32_t code) noexcept {
+  return (code < 0x20 && code != '\t' && code != '\n') || (code >= 0x7F && code <= 0x9F);
+}
+
+bool ReadNumber(std::string_view text, std::size_t at, std::size_t digits, int* value) noexcept {
+  if (at + digits > text.size()) return false;
+  *value = 0;
+  for (std::size_t i = at; i < at + digits; ++i) {
+    if (text[i] < '0' || text[i] > '9') return false;
+    *value = *value * 10 + (text[i] - '0');
+  }
+  return true;
+}
+
+int DaysInMonth(int year, int month) noexcept {
+  constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return month == 2 && leap ? 29 : kDays[month - 1];
+}
+
+int Base64Value(char c) noexcept {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == '+') return 62;
+  if (c == '/') return 63;
+  return -1;
+}
+
+}  // namespace
+
+std::string Scrub(std::string_view text, std::size_t max_bytes) {
+  std::string clean;
+  clean.reserve(text.size() < max_bytes ? text.size() : max_bytes);
+  while (!text.empty()) {
+    char32_t code = 0;
+    const std::size_t size = Decode(text, &code);
+    const bool keep = size > 0 && !IsControl(code);
+    const std::string_view piece = keep ? text.substr(0, size) : kReplacement;
+    if (clean.size() + piece.size() > max_bytes) break;
+    clean += piece;
+    text.remove_prefix(size > 0 ? size : 1);
+  }
+  return clean;
+}
+
+bool IsUtf8(std::string_view text) noexcept {
+  char32_t code = 0;
+  while (!text.empty()) {
+    const std::size_t size = Decode(text, &code);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+std::string NormalizeTimestamp(std::string_view rfc3339) {
+  int year, month, day, hour, minute, second;
+  if (!ReadNumber(rfc3339, 0, 4, &year) || !ReadNumber(rfc3339, 5, 2, &month) ||
+      !ReadNumber(rfc3339, 8, 2, &day) || !ReadNumber(rfc3339, 11, 2, &hour) ||
+      !ReadNumber(rfc3339, 14, 2, &minute) || !ReadNumber(rfc3339, 17, 2, &second))
+    return {};
+  const bool shape = rfc3339[4] == '-' && rfc3339[7] == '-' && rfc3339[13] == ':' &&
+                     rfc3339[16] == ':' &&
+                     (rfc3339[10] == 'T' || rfc3339[10] == 't' || rfc3339[10] == ' ');
+  if (!shape || year < 1971 || month < 1 || month > 12 || day < 1 ||
+      day > DaysInMonth(year, month) || hour > 23 || minute > 59 || second > 59)
+    return {};
+  std::string_view rest = rfc3339.substr(19);
+  std::string fraction;
+  if (!rest.empty() && rest.front() == '.') {
+    const std::size_t end = rest.find_first_not_of("0123456789", 1);
+    if (end == 1 || rest.size() == 1) return {};
+    fraction = std::string(rest.substr(0, end)).substr(0, 7);  // PostgreSQL keeps microseconds
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end);
+  }
+  char zone[8] = "+00";
+  if (rest != "Z" && rest != "z") {
+    int zone_hour, zone_minute;
+    if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':' ||
+        !ReadNumber(rest, 1, 2, &zone_hour) || !ReadNumber(rest, 4, 2, &zone_minute) ||
+        zone_hour > 14 || zone_minute > 59)
+      return {};
+    std::snprintf(zone, sizeof zone, "%c%02d:%02d", rest[0], zone_hour, zone_minute);
+  }
+  return std::string(rfc3339.substr(0, 10)) + " " + std::string(rfc3339.substr(11, 8)) + fraction +
+         zone;
+}
+
+bool DecodeBase64(std::string_view text, std::string* out) {
+  while (!text.empty() && (text.back() == '=' || text.back() == '\n' || text.back() == '\r'))
+    text.remove_suffix(1);
+  std::string bytes;
+  bytes.reserve(text.size() * 3 / 4);
+  unsigned int buffer = 0;
+  int bits = 0;
+  std::size_t symbols = 0;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r') continue;  // MIME breaks lines
+    const int value = Base64Value(c);
+    if (value < 0) return false;
+    ++symbols;
+    buffer = (buffer << 6 | static_cast<unsigned int>(value)) & 0xFFFFFF;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes += static_cast<char>(buffer >> bits & 0xFF);
+  }
+  if (symbols % 4 == 1) return false;
+  *out = std::move(bytes);
+  return true;
+}
+
+}  // namespace image_library

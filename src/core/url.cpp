@@ -1,0 +1,108 @@
+#include "core/url.h"
+
+#include "core/error.h"
+#include "core/reference.h"
+#include "core/strings.h"
+
+namespace image_library {
+namespace {
+
+constexpr char kHint[] =
+    "Write https://host[:port][/path], for example https://registry.example.org.";
+
+[[noreturn]] void Refuse(std::string_view text, const std::string& why) {
+  // User information may hold a password: show nothing before the last @.
+  const std::size_t at = text.rfind('@');
+  const std::string shown(at == std::string_view::npos ? text : text.substr(at + 1));
+  throw Error(ErrorKind::kInvalidArgument, "invalid registry URL \"" + shown + "\"", why, kHint);
+}
+
+bool IsPort(std::string_view text) {
+  if (!IsDigits(text) || text.size() > 5) return false;
+  const int port = std::stoi(std::string(text));
+  return port > 0 && port < 65536;
+}
+
+bool IsHostName(std::string_view text) {
+  if (text.empty() || text.size() > 253) return false;
+  for (const std::string_view label : Split(text, ".")) {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
+      return false;
+    if (label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string_view::npos)
+      return false;
+  }
+  return true;
+}
+
+bool IsHost(std::string_view text) {
+  std::string_view name = text;
+  std::string_view port;
+  bool has_port = false;
+  if (!text.empty() && text.front() == '[') {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return false;
+    const std::string_view address = text.substr(1, end - 1);
+    if (address.size() < 2 || address.find(':') == std::string_view::npos ||
+        address.find_first_not_of("0123456789abcdef:.") != std::string_view::npos)
+      return false;
+    const std::string_view rest = text.substr(end + 1);
+    if (rest.empty()) return true;
+    return rest.front() == ':' && IsPort(rest.substr(1));
+  }
+  if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
+    has_port = true;
+    name = text.substr(0, colon);
+    port = text.substr(colon + 1);
+  }
+  return IsHostName(name) && (!has_port || IsPort(port));
+}
+
+}  // namespace
+
+std::string RegistryUrl::ToString() const {
+  return scheme + "://" + host + (prefix.empty() ? "" : "/" + prefix);
+}
+
+std::string RegistryUrl::Origin() const {
+  return scheme + "://" + (host == "docker.io" ? "registry-1.docker.io" : host);
+}
+
+RegistryUrl ParseRegistryUrl(std::string_view text) {
+  const std::string_view all = text;
+  RegistryUrl url;
+  url.scheme = "https";
+  if (const std::size_t end = text.find("://"); end != std::string_view::npos) {
+    url.scheme = Lower(text.substr(0, end));
+    text.remove_prefix(end + 3);
+    if (url.scheme != "https" && url.scheme != "http")
+      Refuse(all, "The scheme must be https or http.");
+  }
+  if (text.find_first_of("?#") != std::string_view::npos)
+    Refuse(all, "A registry URL has neither query nor fragment.");
+  const std::size_t slash = text.find('/');
+  const std::string_view authority = text.substr(0, slash);
+  if (authority.find('@') != std::string_view::npos)
+    Refuse(all, "User and password belong into image_library.set_credential.");
+  if (authority.find('%') != std::string_view::npos)
+    Refuse(all, "Zone ids and encoded hosts are not accepted.");
+  url.host = Lower(authority);
+  if (!IsHost(url.host)) Refuse(all, "The host is no valid name or address.");
+  const std::string default_port = url.scheme == "https" ? ":443" : ":80";
+  if (url.host.size() > default_port.size() &&
+      url.host.compare(url.host.size() - default_port.size(), std::string::npos, default_port) == 0)
+    url.host.resize(url.host.size() - default_port.size());
+  if (url.host == "index.docker.io" || url.host == "registry-1.docker.io" ||
+      url.host == "registry.hub.docker.com")
+    url.host = "docker.io";
+  if (slash != std::string_view::npos) {
+    std::string_view path = text.substr(slash);
+    while (!path.empty() && path.front() == '/') path.remove_prefix(1);
+    while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+    if (!path.empty() && !IsRepositoryName(path))
+      Refuse(all, "The path must be the beginning of a repository name.");
+    url.prefix = std::string(path);
+  }
+  return url;
+}
+
+}  // namespace image_library
