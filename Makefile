@@ -25,7 +25,7 @@ PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = -std=c++20 -fvisibility-inlines-hidden -fno-gnu-unique -ffunction-sections \
 	-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-unused-parameter \
-	-Wno-missing-field-initializers -Wno-declaration-after-statement -Werror $(EXTRA_CXXFLAGS)
+	-Wno-missing-field-initializers -Werror $(EXTRA_CXXFLAGS)
 SHLIB_LINK = -Wl,--version-script=src/postgres/exports.map -Wl,--exclude-libs,ALL \
 	-Wl,--gc-sections -lcurl -ljansson -lre2 -lcrypto -lstdc++ $(EXTRA_LDFLAGS)
 
