@@ -1,0 +1,86 @@
+// One libcurl easy handle, set up once and used for many requests.
+#ifndef IMAGE_LIBRARY_REGISTRY_CURL_HANDLE_H_
+#define IMAGE_LIBRARY_REGISTRY_CURL_HANDLE_H_
+
+#include <csignal>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <curl/curl.h>
+
+#include "registry/http.h"
+
+namespace image_library::registry {
+
+/// Blocks every signal of this thread while it lives: libcurl's resolver starts threads, which
+/// inherit the mask and so never run a signal handler of the process.
+class SignalBlock {
+ public:
+  SignalBlock() noexcept;
+  ~SignalBlock();
+  SignalBlock(const SignalBlock&) = delete;
+  SignalBlock& operator=(const SignalBlock&) = delete;
+
+ private:
+  sigset_t old_;
+};
+
+/// Every method but the getters calls libcurl: construct, prepare and destroy inside a SignalBlock.
+class CurlHandle {
+ public:
+  /// The options must outlive the handle. Throws std::bad_alloc.
+  explicit CurlHandle(const HttpOptions& options);
+  ~CurlHandle();
+  CurlHandle(const CurlHandle&) = delete;
+  CurlHandle& operator=(const CurlHandle&) = delete;
+
+  /// Sets what differs from the handle's last request, which must outlive the transfer.
+  /// Throws Error kProtocol when a header would break the request.
+  void Prepare(const Request& request);
+
+  /// The response of the ended transfer, or throws the Error that its result stands for.
+  Response Finish(CURLcode result);
+
+  CURL* get() const noexcept { return easy_; }
+  /// Bytes of body received by the transfer so far.
+  std::size_t body_bytes() const noexcept { return body_bytes_; }
+
+ private:
+  enum class Stop { kNone, kBodyTooLarge, kHeadersTooLarge, kErrorBodyCut, kNoMemory };
+
+  static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static curl_socket_t OnOpenSocket(void* self, curlsocktype purpose,
+                                    curl_sockaddr* address) noexcept;
+
+  template <typename Value>
+  void Set(CURLoption option, Value value);
+  void SetConnection();
+  void SetTls();
+  void SetMethod(Method method);
+  void SetHeaders(const std::vector<std::pair<std::string, std::string>>& headers);
+  bool TakeBody(const char* data, std::size_t size);
+  bool TakeHeader(std::string_view line);
+  [[noreturn]] void Throw(CURLcode result) const;
+
+  const HttpOptions& options_;
+  CURL* easy_ = nullptr;
+  curl_slist* header_list_ = nullptr;
+  // What the handle is set to.
+  Method method_ = Method::kGet;
+  std::vector<std::pair<std::string, std::string>> headers_;
+  // The transfer.
+  const Request* request_ = nullptr;
+  Response response_;
+  std::size_t body_bytes_ = 0;
+  std::size_t header_bytes_ = 0;
+  Stop stop_ = Stop::kNone;
+  std::string refused_address_;
+  bool refused_always_ = false;
+  char error_text_[CURL_ERROR_SIZE] = "";
+};
+
+}  // namespace image_library::registry
+
+#endif

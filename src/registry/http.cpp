@@ -1,0 +1,54 @@
+#include "registry/http.h"
+
+#include "registry/event_loop.h"
+
+namespace image_library::registry {
+
+std::string_view Response::Header(std::string_view name) const noexcept {
+  for (const auto& [key, value] : headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::vector<std::string_view> Response::Headers(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const auto& [key, value] : headers) {
+    if (key == name) values.push_back(value);
+  }
+  return values;
+}
+
+struct CurlTransport::Impl {
+  EventLoop loop;
+};
+
+CurlTransport::CurlTransport(HttpOptions options) {
+  const SignalBlock block;
+  impl_.reset(new Impl{EventLoop(std::move(options))});
+}
+
+CurlTransport::~CurlTransport() {
+  const SignalBlock block;
+  impl_.reset();
+}
+
+Task<Response> CurlTransport::Send(Request request) {
+  Transfer transfer(impl_->loop, std::move(request));
+  co_return co_await transfer;
+}
+
+Task<void> CurlTransport::Sleep(int milliseconds) {
+  Timer timer(impl_->loop, milliseconds);
+  co_await timer;
+}
+
+void CurlTransport::Run(Task<void> task, Waiter& waiter) {
+  task.Start();
+  while (!task.Done()) impl_->loop.Turn(waiter);
+  task.Result();
+}
+
+const Traffic& CurlTransport::traffic() const noexcept { return impl_->loop.traffic(); }
+
+}  // namespace image_library::registry

@@ -1,0 +1,41 @@
+// URLs as the client needs them: origins, relative references, hosts that belong together.
+#ifndef IMAGE_LIBRARY_REGISTRY_LOCATION_H_
+#define IMAGE_LIBRARY_REGISTRY_LOCATION_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace image_library::registry {
+
+/// An absolute http or https URL in parts (RFC 3986); path and query as written.
+struct Location {
+  std::string scheme;  ///< lower case
+  std::string host;    ///< lower case, IPv6 in brackets, without port
+  std::string port;    ///< the scheme's own when none was written
+  std::string path;    ///< begins with a slash
+  std::string query;   ///< without `?`, may be empty
+
+  /// `scheme://host:port`.
+  std::string Origin() const;
+};
+
+/// Nothing for another scheme, user information, a zone id, or no URL at all.
+std::optional<Location> ParseLocation(const std::string& url);
+
+/// Resolves a reference (RFC 3986, section 5); nothing when the result is not a Location.
+std::optional<std::string> ResolveUrl(const std::string& base, const std::string& reference);
+
+/// `host` or `host:port` as written in a URL, for messages; never user information, path or query.
+std::string HostOf(std::string_view url);
+
+/// RFC 3986 unreserved characters stay, all else is percent-encoded.
+std::string PercentEncode(std::string_view text);
+
+/// True when two host names are equal or one organization's: the same domain under a public suffix
+/// (`auth.docker.io` and `docker.io`). In doubt false; addresses only match themselves.
+bool SameOrganization(std::string_view left, std::string_view right);
+
+}  // namespace image_library::registry
+
+#endif

@@ -1,0 +1,126 @@
+"""A small HTTP server for http_test: prints its port (and with --tls its certificate), and ends
+when its standard input does."""
+import http.server
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+state = {"connections": 0, "now": 0, "peak": 0}
+lock = threading.Lock()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self):
+        with lock:
+            state["connections"] += 1
+        super().setup()
+
+    def answer(self, body, status=200, headers=()):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def handle_request(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        name, _, argument = self.path.lstrip("/").partition("/")
+        if name == "hello":
+            self.answer(b"hello", headers=[("X-Two", "one"), ("X-TWO", " two "), ("Etag", '"e"')])
+        elif name == "echo":
+            text = f"{self.command} {self.path}\n{self.headers}".encode() + body
+            self.answer(text)
+        elif name == "status":
+            self.answer(b"problem", int(argument))
+        elif name == "redirect":
+            self.answer(b"", 302, [("Location", "/hello")])
+        elif name == "bytes":
+            self.answer(b"x" * int(argument))
+        elif name == "error-bytes":
+            self.answer(b"e" * int(argument), 404)
+        elif name == "headers":
+            self.answer(b"", headers=[("X-Long-%d" % i, "v" * 1000) for i in range(int(argument))])
+        elif name == "endless":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            while True:
+                self.wfile.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+        elif name == "hang":
+            time.sleep(30)
+        elif name == "stall":
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"first")
+            time.sleep(30)
+        elif name == "cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"first")
+            self.close_connection = True
+        elif name == "busy":
+            with lock:
+                state["now"] += 1
+                state["peak"] = max(state["peak"], state["now"])
+            time.sleep(float(argument))
+            with lock:
+                state["now"] -= 1
+            self.answer(b"done")
+        elif name == "state":
+            self.answer(str(state[argument]).encode())
+        else:
+            self.answer(b"not here", 404)
+
+    do_GET = do_HEAD = do_POST = handle_request
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+def make_certificate(folder):
+    key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", key, "-out", certificate],
+        check=True, stderr=subprocess.DEVNULL)
+    return key, certificate
+
+
+server = Server(("127.0.0.1", 0), Handler)
+certificate_text = ""
+if "--tls" in sys.argv:
+    with tempfile.TemporaryDirectory() as folder:
+        key, certificate = make_certificate(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        certificate_text = open(certificate).read()
+    # The handshake belongs to the connection's thread, so that a client that refuses it is alone.
+    server.socket = context.wrap_socket(server.socket, server_side=True,
+                                        do_handshake_on_connect=False)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.server_address[1])
+print(certificate_text, flush=True)
+os.close(1)
+sys.stdin.read()
