@@ -25,3 +25,24 @@ CREATE TABLE image_library.decision (
   policy text
 );
 COMMENT ON TABLE image_library.decision IS 'Every decision ever made; rows are added and never changed';
+
+CREATE FUNCTION image_library._refuse_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION USING
+    ERRCODE = 'insufficient_privilege',
+    MESSAGE = format('rows of image_library.%s are never changed or removed', TG_TABLE_NAME),
+    HINT = 'A new decision is a new row.';
+END
+$$;
+COMMENT ON FUNCTION image_library._refuse_change() IS 'Internal: keeps a table append-only, for its owner too';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON image_library.decision
+  FOR EACH ROW EXECUTE FUNCTION image_library._refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library.decision
+  FOR EACH STATEMENT EXECUTE FUNCTION image_library._refuse_change();
+
+CREATE FUNCTION image_library._usable_until(approval image_library.approval) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 'infinity'::timestamptz $$;
+COMMENT ON FUNCTION image_library._usable_until(image_library.approval) IS 'Internal: how long an approval counts';

@@ -38,3 +38,185 @@ CREATE TABLE image_library.credential (
 COMMENT ON TABLE image_library.credential IS 'Secrets, or the files that hold them: no role may read this table, pg_dump leaves its rows out';
 COMMENT ON COLUMN image_library.credential.repository_prefix IS 'The repositories it is for; the longest match wins, empty is all';
 COMMENT ON COLUMN image_library.credential.file IS 'A docker config.json in image_library.credentials_dir';
+
+CREATE FUNCTION image_library._registry(registry text) RETURNS image_library.registry
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  found_registry image_library.registry;
+BEGIN
+  SELECT g.* INTO found_registry
+  FROM image_library.registry g
+  WHERE g.name = registry
+    AND g.registry_id <> ALL (image_library._hidden_registries());
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'undefined_object',
+      MESSAGE = format('registry "%s" does not exist', registry),
+      HINT = 'See image_library.registries, or connect it with image_library.add_registry.';
+  END IF;
+  RETURN found_registry;
+END
+$$;
+COMMENT ON FUNCTION image_library._registry(text) IS 'Internal: the registry of a name; raises 42704';
+
+-- Checks what the table's constraints would refuse less politely.
+CREATE FUNCTION image_library._check_registry_options(sync_interval interval, max_connections integer,
+  requests_per_second integer, ca_certificate text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF sync_interval IS NULL OR sync_interval < interval '10 seconds' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('sync_interval is too short: %s', coalesce(sync_interval::text, 'null')),
+      HINT = 'It must be at least 10 seconds; registries limit how often they may be asked.';
+  END IF;
+  IF max_connections IS NULL OR max_connections NOT BETWEEN 1 AND 64 THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('max_connections is out of range: %s', coalesce(max_connections::text, 'null')),
+      HINT = 'It must be from 1 to 64.';
+  END IF;
+  IF requests_per_second < 1 THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('requests_per_second is out of range: %s', requests_per_second),
+      HINT = 'It must be at least 1; null means no limit.';
+  END IF;
+  IF ca_certificate NOT LIKE '%-----BEGIN CERTIFICATE-----%-----END CERTIFICATE-----%' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = 'ca_certificate is not a certificate in PEM form',
+      HINT = 'It begins with -----BEGIN CERTIFICATE----- and ends with -----END CERTIFICATE-----.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_registry_options(interval, integer, integer, text) IS
+  'Internal: raises 22023 when an option of a registry is out of range';
+
+CREATE FUNCTION image_library.add_registry(name text, url text, sync_interval interval DEFAULT '15 min',
+  max_connections integer DEFAULT 16, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
+  allow_private boolean DEFAULT false, owner regrole DEFAULT NULL)
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  parsed record;
+  new_id integer;
+BEGIN
+  PERFORM image_library._require_admin('add a registry');
+  IF name IS NULL OR name !~ '^[a-z0-9][a-z0-9._-]{0,62}$' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid registry name "%s"', name),
+      HINT = 'Use up to 63 lower-case letters, digits, dots, dashes and underscores.';
+  END IF;
+  SELECT * INTO parsed FROM image_library._parse_registry_url(coalesce(url, ''));
+  PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate);
+  INSERT INTO image_library.registry (name, scheme, host, prefix, sync_interval, max_connections,
+                                      requests_per_second, ca_certificate, allow_private, owner)
+  VALUES (add_registry.name, parsed.scheme, parsed.host, parsed.prefix, add_registry.sync_interval,
+          add_registry.max_connections, add_registry.requests_per_second, add_registry.ca_certificate,
+          coalesce(add_registry.allow_private, false), add_registry.owner)
+  ON CONFLICT ON CONSTRAINT registry_name_key DO NOTHING
+  RETURNING registry_id INTO new_id;
+  IF new_id IS NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'duplicate_object',
+      MESSAGE = format('registry "%s" exists already', name),
+      HINT = 'Change it with image_library.alter_registry.';
+  END IF;
+  PERFORM image_library._wake_agent();
+  RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole) IS
+  'Connects a registry; a path in the URL is a prefix of its repositories. Returns its number';
+
+CREATE FUNCTION image_library.alter_registry(name text, url text DEFAULT NULL, sync_interval interval DEFAULT NULL,
+  max_connections integer DEFAULT NULL, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
+  allow_private boolean DEFAULT NULL, owner regrole DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  old image_library.registry;
+  parsed record;
+BEGIN
+  PERFORM image_library._require_admin(format('alter registry "%s"', name));
+  old := image_library._registry(name);
+  SELECT * INTO parsed
+  FROM image_library._parse_registry_url(
+    coalesce(url, old.scheme || '://' || old.host || '/' || old.prefix));
+  sync_interval := coalesce(sync_interval, old.sync_interval);
+  max_connections := coalesce(max_connections, old.max_connections);
+  -- 0 and '' say that there shall be none.
+  requests_per_second := nullif(coalesce(requests_per_second, old.requests_per_second), 0);
+  ca_certificate := nullif(coalesce(ca_certificate, old.ca_certificate), '');
+  PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate);
+  UPDATE image_library.registry g
+  SET scheme = parsed.scheme, host = parsed.host, prefix = parsed.prefix,
+      sync_interval = alter_registry.sync_interval,
+      max_connections = alter_registry.max_connections,
+      requests_per_second = alter_registry.requests_per_second,
+      ca_certificate = alter_registry.ca_certificate,
+      allow_private = coalesce(alter_registry.allow_private, old.allow_private),
+      owner = coalesce(alter_registry.owner, old.owner),
+      sync_requested_at = clock_timestamp()
+  WHERE g.registry_id = old.registry_id;
+  PERFORM image_library._wake_agent();
+END
+$$;
+COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole) IS
+  'Changes what is given of a registry; requests_per_second => 0 and ca_certificate => '''' take the value away';
+
+CREATE FUNCTION image_library.enable_registry(name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_admin(format('enable registry "%s"', name));
+  UPDATE image_library.registry g SET enabled = true
+  WHERE g.registry_id = (image_library._registry(enable_registry.name)).registry_id AND NOT g.enabled;
+  PERFORM image_library._wake_agent();
+END
+$$;
+COMMENT ON FUNCTION image_library.enable_registry(text) IS 'Lets the agent sync a registry again';
+
+CREATE FUNCTION image_library.disable_registry(name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_admin(format('disable registry "%s"', name));
+  UPDATE image_library.registry g SET enabled = false
+  WHERE g.registry_id = (image_library._registry(disable_registry.name)).registry_id AND g.enabled;
+END
+$$;
+COMMENT ON FUNCTION image_library.disable_registry(text) IS
+  'Stops syncing a registry; its images stay in the library as they are';
+
+CREATE FUNCTION image_library.drop_registry(name text, cascade boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  dropped image_library.registry;
+  decided bigint;
+BEGIN
+  PERFORM image_library._require_admin(format('drop registry "%s"', name));
+  dropped := image_library._registry(name);
+  SELECT count(*) INTO decided
+  FROM image_library.repository r JOIN image_library.approval a USING (repository_id)
+  WHERE r.registry_id = dropped.registry_id;
+  IF decided > 0 AND NOT coalesce(cascade, false) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'dependent_objects_still_exist',
+      MESSAGE = format('cannot drop registry "%s": people have decided on %s of its images', name, decided),
+      DETAIL = 'Its images and their approvals would go; the rows of image_library.decisions stay.',
+      HINT = 'Use image_library.disable_registry to stop syncing it, or drop_registry(..., cascade => true).';
+  END IF;
+  DELETE FROM image_library.registry g WHERE g.registry_id = dropped.registry_id;
+END
+$$;
+COMMENT ON FUNCTION image_library.drop_registry(text, boolean) IS
+  'Removes a registry with its rules, credentials and images; refuses when there are decisions, unless cascade';

@@ -20,3 +20,233 @@ CREATE TABLE image_library.rule (
 );
 CREATE INDEX rule_registry ON image_library.rule (registry_id);
 COMMENT ON TABLE image_library.rule IS 'Repository rules; of several include rules the lowest priority, then the oldest, decides';
+
+CREATE FUNCTION image_library._rules_json(registry_id integer) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.priority, r.rule_id), '[]')
+  FROM image_library.rule r
+  WHERE r.registry_id = _rules_json.registry_id AND r.enabled
+$$;
+COMMENT ON FUNCTION image_library._rules_json(integer) IS 'Internal: the enabled rules of a registry, as _decide_tags takes them';
+
+CREATE FUNCTION image_library._check_rule(rule image_library.rule) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  pattern text;
+  problem text;
+BEGIN
+  PERFORM image_library._check_pattern(coalesce(rule.repositories, ''), 'repository');
+  IF cardinality(coalesce(rule.tags, '{}')) = 0 THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = 'a rule needs at least one tag pattern',
+      HINT = 'Use ''{*}'' for all tags.';
+  END IF;
+  FOREACH pattern IN ARRAY rule.tags || coalesce(rule.exclude_tags, '{}') LOOP
+    PERFORM image_library._check_pattern(coalesce(pattern, ''), 'tag');
+  END LOOP;
+  FOREACH pattern IN ARRAY coalesce(rule.platforms, '{}') LOOP
+    IF pattern IS NULL OR pattern !~ '^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$' THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('invalid platform "%s"', pattern),
+        HINT = 'Write os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7.';
+    END IF;
+  END LOOP;
+  problem := CASE
+    WHEN rule.action IS NULL OR rule.action NOT IN ('include', 'exclude') THEN
+      format('action must be include or exclude, not "%s"', rule.action)
+    WHEN rule.kind IS NULL OR rule.kind NOT IN ('auto', 'postgres', 'model', 'other') THEN
+      format('kind must be auto, postgres, model or other, not "%s"', rule.kind)
+    WHEN rule.approval IS NULL OR rule.approval NOT IN ('manual', 'auto') THEN
+      format('approval must be manual or auto, not "%s"', rule.approval)
+    WHEN rule.newest < 1 THEN format('newest must be at least 1, not %s', rule.newest)
+    WHEN rule.priority IS NULL THEN 'priority must not be null'
+  END;
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_rule(image_library.rule) IS 'Internal: raises 22023 or 2201B when a rule is wrong';
+
+CREATE FUNCTION image_library._rule(rule_id bigint) RETURNS image_library.rule
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  found_rule image_library.rule;
+BEGIN
+  SELECT r.* INTO found_rule
+  FROM image_library.rule r
+  WHERE r.rule_id = _rule.rule_id AND r.registry_id <> ALL (image_library._hidden_registries());
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'undefined_object',
+      MESSAGE = format('rule %s does not exist', rule_id),
+      HINT = 'See image_library.rules.';
+  END IF;
+  RETURN found_rule;
+END
+$$;
+COMMENT ON FUNCTION image_library._rule(bigint) IS 'Internal: the rule of a number; raises 42704';
+
+CREATE FUNCTION image_library._require_rule_owner(what text, rule image_library.rule) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_owner(what, rule.owner,
+    (SELECT g.owner FROM image_library.registry g WHERE g.registry_id = rule.registry_id));
+END
+$$;
+COMMENT ON FUNCTION image_library._require_rule_owner(text, image_library.rule) IS
+  'Internal: raises 42501 unless the acting role may change the rule';
+
+-- Evaluates the rules anew over the tags that were read: what no rule takes is hidden, never removed.
+CREATE FUNCTION image_library._apply_rules(registry_id integer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  rules jsonb := image_library._rules_json(registry_id);
+  repo record;
+BEGIN
+  FOR repo IN
+    SELECT r.repository_id, r.name, array_agg(t.name ORDER BY t.name) AS tags
+    FROM image_library.repository r JOIN image_library.tag t USING (repository_id)
+    WHERE r.registry_id = _apply_rules.registry_id
+    GROUP BY r.repository_id
+    ORDER BY r.repository_id
+  LOOP
+    UPDATE image_library.tag t
+    SET rule_id = d.rule_id
+    FROM unnest(repo.tags) AS known (name)
+    LEFT JOIN image_library._decide_tags(rules, repo.name, repo.tags) d ON d.tag = known.name
+    WHERE t.repository_id = repo.repository_id AND t.name = known.name
+      AND t.rule_id IS DISTINCT FROM d.rule_id;
+    -- A rule that stays the deciding one may have changed its kind or approval.
+    PERFORM image_library._refresh_entries(repo.repository_id, repo.tags);
+    PERFORM image_library._approve_by_rule(repo.repository_id, repo.tags);
+  END LOOP;
+  UPDATE image_library.registry g SET sync_requested_at = clock_timestamp()
+  WHERE g.registry_id = _apply_rules.registry_id;
+  PERFORM image_library._wake_agent();
+END
+$$;
+COMMENT ON FUNCTION image_library._apply_rules(integer) IS
+  'Internal: re-evaluates every known tag of a registry, in the transaction that changed a rule';
+
+CREATE FUNCTION image_library.add_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
+  exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
+  approval text DEFAULT 'manual', platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT false,
+  newest integer DEFAULT NULL, priority integer DEFAULT 100, owner regrole DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  of_registry image_library.registry := image_library._registry(registry);
+  new_rule image_library.rule;
+BEGIN
+  PERFORM image_library._require_owner(format('add a rule to registry "%s"', registry), of_registry.owner);
+  new_rule.registry_id := of_registry.registry_id;
+  new_rule.repositories := repositories;
+  new_rule.tags := tags;
+  new_rule.exclude_tags := coalesce(exclude_tags, '{}');
+  new_rule.action := action;
+  new_rule.kind := kind;
+  new_rule.approval := approval;
+  new_rule.platforms := platforms;
+  new_rule.immutable_tags := coalesce(immutable_tags, false);
+  new_rule.newest := newest;
+  new_rule.priority := priority;
+  new_rule.owner := owner;
+  PERFORM image_library._check_rule(new_rule);
+  INSERT INTO image_library.rule AS r (registry_id, repositories, tags, exclude_tags, action, kind, approval,
+                                       platforms, immutable_tags, newest, priority, owner)
+  VALUES (new_rule.registry_id, new_rule.repositories, new_rule.tags, new_rule.exclude_tags, new_rule.action,
+          new_rule.kind, new_rule.approval, new_rule.platforms, new_rule.immutable_tags, new_rule.newest,
+          new_rule.priority, new_rule.owner)
+  RETURNING r.rule_id INTO new_rule.rule_id;
+  PERFORM image_library._apply_rules(of_registry.registry_id);
+  RETURN new_rule.rule_id;
+END
+$$;
+COMMENT ON FUNCTION image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole) IS
+  'Adds a rule and applies it at once to the tags that are known; returns its number. Patterns are globs, regex: or version:';
+
+CREATE FUNCTION image_library.alter_rule(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
+  exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
+  platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT NULL, newest integer DEFAULT NULL,
+  priority integer DEFAULT NULL, owner regrole DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  changed image_library.rule := image_library._rule(rule_id);
+BEGIN
+  PERFORM image_library._require_rule_owner(format('alter rule %s', rule_id), changed);
+  changed.repositories := coalesce(repositories, changed.repositories);
+  changed.tags := coalesce(tags, changed.tags);
+  changed.exclude_tags := coalesce(exclude_tags, changed.exclude_tags);
+  changed.action := coalesce(action, changed.action);
+  changed.kind := coalesce(kind, changed.kind);
+  changed.approval := coalesce(approval, changed.approval);
+  changed.platforms := nullif(coalesce(platforms, changed.platforms), '{}');
+  changed.immutable_tags := coalesce(immutable_tags, changed.immutable_tags);
+  changed.newest := nullif(coalesce(newest, changed.newest), 0);
+  changed.priority := coalesce(priority, changed.priority);
+  changed.owner := coalesce(owner, changed.owner);
+  PERFORM image_library._check_rule(changed);
+  UPDATE image_library.rule r
+  SET repositories = changed.repositories, tags = changed.tags, exclude_tags = changed.exclude_tags,
+      action = changed.action, kind = changed.kind, approval = changed.approval, platforms = changed.platforms,
+      immutable_tags = changed.immutable_tags, newest = changed.newest, priority = changed.priority,
+      owner = changed.owner
+  WHERE r.rule_id = alter_rule.rule_id;
+  PERFORM image_library._apply_rules(changed.registry_id);
+END
+$$;
+COMMENT ON FUNCTION image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole) IS
+  'Changes what is given of a rule and applies it; newest => 0 and platforms => ''{}'' take the value away';
+
+CREATE FUNCTION image_library._set_rule_enabled(rule_id bigint, enabled boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  changed image_library.rule := image_library._rule(rule_id);
+BEGIN
+  PERFORM image_library._require_rule_owner(
+    format('%s rule %s', CASE WHEN enabled THEN 'enable' ELSE 'disable' END, rule_id), changed);
+  UPDATE image_library.rule r SET enabled = _set_rule_enabled.enabled
+  WHERE r.rule_id = _set_rule_enabled.rule_id AND r.enabled <> _set_rule_enabled.enabled;
+  IF FOUND THEN
+    PERFORM image_library._apply_rules(changed.registry_id);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._set_rule_enabled(bigint, boolean) IS 'Internal: enables or disables a rule';
+
+CREATE FUNCTION image_library.enable_rule(rule_id bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image_library._set_rule_enabled(rule_id, true) $$;
+COMMENT ON FUNCTION image_library.enable_rule(bigint) IS 'Puts a rule into force again and applies it';
+
+CREATE FUNCTION image_library.disable_rule(rule_id bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image_library._set_rule_enabled(rule_id, false) $$;
+COMMENT ON FUNCTION image_library.disable_rule(bigint) IS
+  'Takes a rule out of force: tags that no other rule takes are hidden, and come back with it';
+
+CREATE FUNCTION image_library.drop_rule(rule_id bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  dropped image_library.rule := image_library._rule(rule_id);
+BEGIN
+  PERFORM image_library._require_rule_owner(format('drop rule %s', rule_id), dropped);
+  DELETE FROM image_library.rule r WHERE r.rule_id = drop_rule.rule_id;
+  PERFORM image_library._apply_rules(dropped.registry_id);
+END
+$$;
+COMMENT ON FUNCTION image_library.drop_rule(bigint) IS
+  'Removes a rule: tags that no other rule takes are hidden; images, approvals and history stay';

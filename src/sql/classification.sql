@@ -1,0 +1,103 @@
+-- The keys that classification reads: an admin can change them, and nothing is fetched again.
+
+CREATE TABLE image_library.annotation_key (
+  purpose text COLLATE "C" NOT NULL,
+  position integer NOT NULL,
+  key text NOT NULL,
+  PRIMARY KEY (purpose, position)
+);
+COMMENT ON TABLE image_library.annotation_key IS
+  'Annotations and labels that tell what an image is, by purpose, the first that is there decides';
+
+INSERT INTO image_library.annotation_key (purpose, position, key) VALUES
+  ('title', 1, 'org.opencontainers.image.title'),
+  ('title', 2, 'org.label-schema.name'),
+  ('description', 1, 'org.opencontainers.image.description'),
+  ('description', 2, 'org.label-schema.description'),
+  ('description', 3, 'io.k8s.description'),
+  ('version', 1, 'org.opencontainers.image.version'),
+  ('version', 2, 'org.label-schema.version'),
+  ('created', 1, 'org.opencontainers.image.created'),
+  ('created', 2, 'org.label-schema.build-date'),
+  ('base_name', 1, 'org.opencontainers.image.base.name'),
+  ('flavor', 1, 'org.enterprisedb.pg.flavor'),
+  ('major_version', 1, 'org.enterprisedb.pg.major_version'),
+  ('features', 1, 'org.enterprisedb.pg.features'),
+  ('extensions', 1, 'org.enterprisedb.pgextensions'),
+  ('os', 1, 'io.cloudnativepg.image.base.os'),
+  ('extension_major', 1, 'io.cloudnativepg.image.base.pgmajor'),
+  ('extension_version', 1, 'io.cloudnativepg.image.sql.version'),
+  ('extension_base', 1, 'io.cloudnativepg.image.base.name'),
+  ('nim', 1, 'com.nvidia.nim.model_download_protocol'),
+  ('nim', 2, 'com.nvidia.nim'),
+  ('nim', 3, 'com.nvidia.nim.*'),
+  ('publisher', 1, 'com.nvidia.nim.publisher'),
+  ('publisher', 2, 'org.opencontainers.image.vendor'),
+  ('model', 1, 'com.nvidia.nim.model'),
+  ('model', 2, 'com.nvidia.nim.model.name'),
+  ('model', 3, 'com.nvidia.nim.name'),
+  ('model_version', 1, 'com.nvidia.nim.version'),
+  ('model_version', 2, 'com.nvidia.nim.model.version'),
+  ('task', 1, 'com.nvidia.nim.task'),
+  ('task', 2, 'com.nvidia.nim.model.task'),
+  ('task', 3, 'org.cncf.model.task'),
+  ('gpu_count', 1, 'com.nvidia.nim.gpu_count'),
+  ('gpu_count', 2, 'com.nvidia.nim.gpu.count'),
+  ('gpu_count', 3, 'com.nvidia.nim.gpus'),
+  ('profiles', 1, 'com.nvidia.nim.profiles'),
+  ('profiles', 2, 'com.nvidia.nim.model_profiles'),
+  ('profiles', 3, 'com.nvidia.nim.model.profiles');
+
+CREATE FUNCTION image_library._classification_keys() RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(jsonb_object_agg(k.purpose, k.keys), '{}')
+  FROM (SELECT purpose, jsonb_agg(key ORDER BY position) AS keys
+        FROM image_library.annotation_key GROUP BY purpose) k
+$$;
+COMMENT ON FUNCTION image_library._classification_keys() IS 'Internal: the keys as _classify takes them';
+
+CREATE FUNCTION image_library.set_annotation_keys(purpose text, keys text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_admin('change annotation keys');
+  IF NOT EXISTS (SELECT FROM image_library.annotation_key k WHERE k.purpose = set_annotation_keys.purpose) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'undefined_object',
+      MESSAGE = format('there is no purpose "%s" of annotation keys', purpose),
+      HINT = 'See image_library.annotation_keys.';
+  END IF;
+  IF cardinality(coalesce(keys, '{}')) = 0 OR EXISTS (SELECT FROM unnest(keys) k WHERE coalesce(k, '') = '' OR length(k) > 256) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = 'annotation keys must be one or more texts of 1 to 256 characters';
+  END IF;
+  DELETE FROM image_library.annotation_key k WHERE k.purpose = set_annotation_keys.purpose;
+  INSERT INTO image_library.annotation_key (purpose, position, key)
+  SELECT set_annotation_keys.purpose, k.position, k.key
+  FROM unnest(keys) WITH ORDINALITY AS k (key, position);
+  PERFORM image_library._reclassify();
+END
+$$;
+COMMENT ON FUNCTION image_library.set_annotation_keys(text, text[]) IS
+  'Says which annotations and labels tell something of an image, best first, and classifies every image anew';
+
+CREATE FUNCTION image_library._reclassify() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library._refresh_entries(r.repository_id, NULL)
+  FROM image_library.repository r ORDER BY r.repository_id
+$$;
+COMMENT ON FUNCTION image_library._reclassify() IS 'Internal: reads what every image is from its stored facts';
+
+CREATE FUNCTION image_library.reclassify() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_admin('classify images anew');
+  PERFORM image_library._reclassify();
+END
+$$;
+COMMENT ON FUNCTION image_library.reclassify() IS
+  'Classifies every image anew from its stored facts; no registry is asked';

@@ -1,0 +1,92 @@
+-- Setting credentials; the table is in the room of registries.
+
+CREATE FUNCTION image_library._check_repository_prefix(repository_prefix text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF repository_prefix IS NULL OR (repository_prefix <> '' AND NOT image_library._is_repository_name(repository_prefix)) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid repository prefix "%s"', repository_prefix),
+      HINT = 'It is the beginning of repository names, such as team/app; empty is for all.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_repository_prefix(text) IS 'Internal: raises 22023';
+
+CREATE FUNCTION image_library.set_credential(registry text, username text, password text,
+  repository_prefix text DEFAULT '')
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._hide_statement();
+  PERFORM image_library._require_admin(format('set a credential of registry "%s"', registry));
+  PERFORM image_library._check_repository_prefix(repository_prefix);
+  IF coalesce(username, '') = '' OR password IS NULL OR length(password) > 16384 THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = 'a credential needs a username and a password of at most 16384 characters';
+  END IF;
+  INSERT INTO image_library.credential AS c (registry_id, repository_prefix, username, password)
+  VALUES ((image_library._registry(set_credential.registry)).registry_id, set_credential.repository_prefix,
+          set_credential.username, set_credential.password)
+  ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
+  SET username = excluded.username, password = excluded.password, file = NULL,
+      set_at = excluded.set_at, set_by = excluded.set_by;
+END
+$$;
+COMMENT ON FUNCTION image_library.set_credential(text, text, text, text) IS
+  'Keeps the username and password (or token) for a registry, or for the repositories under a prefix';
+
+CREATE FUNCTION image_library.set_credential_file(registry text, file text, repository_prefix text DEFAULT '')
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_admin(format('set a credential of registry "%s"', registry));
+  PERFORM image_library._check_repository_prefix(repository_prefix);
+  IF file IS NULL OR file !~ '^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid name of a credential file: "%s"', file),
+      HINT = 'Name a docker config.json in the folder of image_library.credentials_dir, without a path.';
+  END IF;
+  INSERT INTO image_library.credential AS c (registry_id, repository_prefix, file)
+  VALUES ((image_library._registry(set_credential_file.registry)).registry_id,
+          set_credential_file.repository_prefix, set_credential_file.file)
+  ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
+  SET username = NULL, password = NULL, file = excluded.file,
+      set_at = excluded.set_at, set_by = excluded.set_by;
+END
+$$;
+COMMENT ON FUNCTION image_library.set_credential_file(text, text, text) IS
+  'Takes the credentials of a registry from a docker config.json in image_library.credentials_dir';
+
+CREATE FUNCTION image_library.drop_credential(registry text, repository_prefix text DEFAULT '') RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_admin(format('drop a credential of registry "%s"', registry));
+  DELETE FROM image_library.credential c
+  WHERE c.registry_id = (image_library._registry(drop_credential.registry)).registry_id
+    AND c.repository_prefix = drop_credential.repository_prefix;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'undefined_object',
+      MESSAGE = format('registry "%s" has no credential for repository prefix "%s"', registry, repository_prefix);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library.drop_credential(text, text) IS 'Forgets a credential';
+
+CREATE FUNCTION image_library._credentials(registry_id integer)
+RETURNS TABLE (repository_prefix text, username text, password text, file text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT c.repository_prefix, c.username, c.password, c.file
+  FROM image_library.credential c
+  WHERE c.registry_id = _credentials.registry_id
+  ORDER BY c.repository_prefix
+$$;
+COMMENT ON FUNCTION image_library._credentials(integer) IS 'Internal: for the agent alone';

@@ -1,0 +1,17 @@
+-- What pg_dump takes along: everything but credentials. Rows that the script itself writes are left out.
+
+DO $$
+DECLARE
+  relation record;
+BEGIN
+  FOR relation IN
+    SELECT c.oid::regclass AS name
+    FROM pg_class c
+    WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'S')
+      AND c.relname NOT IN ('credential', 'annotation_key')
+    ORDER BY c.oid
+  LOOP
+    PERFORM pg_extension_config_dump(relation.name, '');
+  END LOOP;
+END
+$$;

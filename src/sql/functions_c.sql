@@ -1,0 +1,94 @@
+-- What the module brings: core's parsers and rules, and the agent's handles.
+
+CREATE FUNCTION image_library._decide_tags(rules jsonb, repository text, tags text[])
+RETURNS TABLE (tag text, rule_id bigint)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_decide_tags';
+COMMENT ON FUNCTION image_library._decide_tags(jsonb, text, text[]) IS
+  'Internal: the tags that the rules admit, each with the include rule that decides';
+
+CREATE FUNCTION image_library._explain_tag(rules jsonb, repository text, tag text, tags text[])
+RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, reason text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_explain_tag';
+COMMENT ON FUNCTION image_library._explain_tag(jsonb, text, text, text[]) IS
+  'Internal: what each rule says of a tag';
+
+CREATE FUNCTION image_library._check_pattern(pattern text, subject text)
+RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_pattern';
+COMMENT ON FUNCTION image_library._check_pattern(text, text) IS
+  'Internal: raises 22023 or 2201B when a pattern for a repository or a tag is wrong';
+
+CREATE FUNCTION image_library._parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_reference';
+COMMENT ON FUNCTION image_library._parse_reference(text) IS
+  'Internal: the parts of an image reference; raises 22023';
+
+CREATE FUNCTION image_library._parse_registry_url(url text, OUT scheme text, OUT host text, OUT prefix text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_registry_url';
+COMMENT ON FUNCTION image_library._parse_registry_url(text) IS
+  'Internal: the parts of a registry''s URL; raises 22023';
+
+CREATE FUNCTION image_library._is_repository_name(name text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_repository_name';
+COMMENT ON FUNCTION image_library._is_repository_name(text) IS
+  'Internal: whether a text is a repository name of the OCI distribution-spec';
+
+CREATE FUNCTION image_library._is_tag(name text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_tag';
+COMMENT ON FUNCTION image_library._is_tag(text) IS
+  'Internal: whether a text is a tag of the OCI distribution-spec';
+
+CREATE FUNCTION image_library._is_referrer_tag(name text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_referrer_tag';
+COMMENT ON FUNCTION image_library._is_referrer_tag(text) IS
+  'Internal: whether a tag only carries referrers (sha256-..., sha256-....sig)';
+
+CREATE FUNCTION image_library.version_key(tag text) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_version_key';
+COMMENT ON FUNCTION image_library.version_key(text) IS
+  'A key that sorts tags as versions: ORDER BY version_key(tag) puts 17.10 after 17.4, builds in order of time';
+
+CREATE FUNCTION image_library._classify(repository text, tag text, media_type text, artifact_type text,
+  config_type text, layer_types text[], annotations jsonb, labels jsonb, size_bytes bigint, keys jsonb,
+  forced_kind text)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_classify';
+COMMENT ON FUNCTION image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text) IS
+  'Internal: what an image is, from its stored facts and the documented keys';
+
+CREATE PROCEDURE image_library.sync(registry text DEFAULT NULL)
+LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_sync';
+COMMENT ON PROCEDURE image_library.sync(text) IS
+  'Syncs a registry, or all enabled ones, in this session; commits as it goes and tells its progress by NOTICE';
+
+CREATE FUNCTION image_library.start_worker() RETURNS integer
+LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_start_worker';
+COMMENT ON FUNCTION image_library.start_worker() IS
+  'Starts the agent until the server''s next restart, where the library is not preloaded; returns its process id';
+
+CREATE FUNCTION image_library._wake_agent() RETURNS void
+LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_wake_agent';
+COMMENT ON FUNCTION image_library._wake_agent() IS
+  'Internal: tells the agent, when this transaction commits, that something may be due';
+
+CREATE FUNCTION image_library.agent_status(OUT launcher_pid integer, OUT preloaded boolean, OUT workers integer,
+  OUT last_error text)
+LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_agent_status';
+COMMENT ON FUNCTION image_library.agent_status() IS
+  'Whether the agent runs, how many workers it has, and what keeps it from working';
+
+CREATE FUNCTION image_library.check_registry(name text)
+RETURNS TABLE ("check" text, ok boolean, detail text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_check_registry';
+COMMENT ON FUNCTION image_library.check_registry(text) IS
+  'Probes a live registry: what it can do, and what to mend before a sync. Stores nothing';
+
+CREATE FUNCTION image_library._refresh_listing(registry text, repository text) RETURNS integer
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_refresh_listing';
+COMMENT ON FUNCTION image_library._refresh_listing(text, text) IS
+  'Internal: lists a repository now and stores the listing; returns the number of tags';
+
+CREATE FUNCTION image_library._hide_statement() RETURNS void
+LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_hide_statement';
+COMMENT ON FUNCTION image_library._hide_statement() IS
+  'Internal: takes the text of the running statement out of pg_stat_activity and of error reports';

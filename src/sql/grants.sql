@@ -1,0 +1,85 @@
+-- Who may do what, in one place. Nothing is granted to PUBLIC, and no role may write a table but the agent.
+
+REVOKE ALL ON ALL TABLES IN SCHEMA image_library FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA image_library FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA image_library TO image_library_reader, image_library_agent;
+
+-- Readers: every view, and functions that only tell.
+GRANT SELECT ON
+  image_library.registries, image_library.rules, image_library.repositories, image_library.images,
+  image_library.pending_images, image_library.decisions, image_library.tag_history, image_library.image_platforms,
+  image_library.image_extensions, image_library.image_referrers, image_library.model_profiles,
+  image_library.hm_tags, image_library.annotation_keys, image_library.sync_run, image_library.sync_problem,
+  image_library.sync_status, image_library.postgres_images, image_library.postgres_latest, image_library.model_library
+TO image_library_reader;
+GRANT EXECUTE ON FUNCTION
+  image_library.version_key(text),
+  image_library.agent_status(),
+  image_library.resolve(text),
+  image_library.latest_postgres(text, integer, text, jsonb),
+  image_library.search_images(text, text, integer),
+  image_library.explain_tag(text, text, text),
+  image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean),
+  -- Called by the views, and told by them.
+  image_library._hidden_registries(),
+  image_library._digest_visible(text),
+  image_library._hm_tags(integer, text, text[]),
+  image_library._syncing_pid(integer),
+  image_library._next_due_at(integer)
+TO image_library_reader;
+
+-- Curators: decisions, HM tags, syncs, and the rules of what their team owns (the functions check that).
+GRANT EXECUTE ON ROUTINE
+  image_library.approve(text, text), image_library.reject(text, text),
+  image_library.revoke(text, text), image_library.reset(text, text),
+  image_library.add_hm_tag(text, text), image_library.drop_hm_tag(text),
+  image_library.tag_repository(text, text, text), image_library.untag_repository(text, text, text),
+  image_library.tag_image(text, text), image_library.untag_image(text, text),
+  image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole),
+  image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole),
+  image_library.enable_rule(bigint), image_library.disable_rule(bigint), image_library.drop_rule(bigint),
+  image_library.sync(text), image_library.request_sync(text), image_library.check_registry(text)
+TO image_library_curator;
+
+-- Admins: registries, credentials, the agent, classification.
+GRANT EXECUTE ON FUNCTION
+  image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole),
+  image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole),
+  image_library.drop_registry(text, boolean),
+  image_library.enable_registry(text), image_library.disable_registry(text),
+  image_library.set_credential(text, text, text, text),
+  image_library.set_credential_file(text, text, text),
+  image_library.drop_credential(text, text),
+  image_library.start_worker(),
+  image_library.set_annotation_keys(text, text[]), image_library.reclassify()
+TO image_library_admin;
+
+-- The agent: reads what a run needs, writes what a run finds.
+GRANT SELECT ON image_library.registry, image_library.credential, image_library.rule, image_library.annotation_key
+TO image_library_agent;
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+  image_library.repository, image_library.listing, image_library.image, image_library.image_platform,
+  image_library.image_referrer, image_library.image_extension, image_library.model_profile, image_library.tag,
+  image_library.tag_period, image_library.entry, image_library.approval, image_library.run, image_library.problem
+TO image_library_agent;
+GRANT SELECT, INSERT ON image_library.decision TO image_library_agent;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
+GRANT EXECUTE ON FUNCTION
+  image_library._sync_targets(text), image_library._registry(text), image_library._registry_config(integer),
+  image_library._credentials(integer), image_library._rules_json(integer),
+  image_library._known_repository(integer, text), image_library._known_tags(integer, text),
+  image_library._known_images(jsonb), image_library._known_repositories(integer),
+  image_library._begin_run(integer, text), image_library._finish_run(bigint, text, text, jsonb, timestamptz),
+  image_library._next_sync_at(bigint, text, bigint), image_library._due_registries(),
+  image_library._syncing_pid(integer), image_library._next_due_at(integer), image_library._hidden_registries(),
+  image_library._repository_id(integer, text), image_library._write_batch(integer, text, jsonb),
+  image_library._write_images(jsonb), image_library._write_tags(integer, jsonb),
+  image_library._write_problems(integer, text, jsonb), image_library._refresh_entries(integer, text[]),
+  image_library._refresh_details(integer, text[]), image_library._wanted_entries(integer, text[]),
+  image_library._refresh_entry_approval(integer, text), image_library._usable_until(image_library.approval),
+  image_library._approve_by_rule(integer, text[]),
+  image_library._record_decision(text, text, text, integer, text, text, text, text, bigint, text),
+  image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text),
+  image_library._classification_keys(), image_library.version_key(text)
+TO image_library_agent;

@@ -1,0 +1,171 @@
+-- How a sync writes: one call a batch, in one transaction, rows that do not differ left alone.
+
+CREATE FUNCTION image_library._repository_id(registry_id integer, repository text) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  id integer;
+BEGIN
+  SELECT r.repository_id INTO id FROM image_library.repository r
+  WHERE r.registry_id = _repository_id.registry_id AND r.name = repository;
+  IF id IS NULL THEN
+    INSERT INTO image_library.repository AS r (registry_id, name)
+    VALUES (_repository_id.registry_id, _repository_id.repository)
+    ON CONFLICT ON CONSTRAINT repository_registry_id_name_key DO UPDATE SET name = excluded.name
+    RETURNING r.repository_id INTO id;
+  END IF;
+  RETURN id;
+END
+$$;
+COMMENT ON FUNCTION image_library._repository_id(integer, text) IS 'Internal: the number of a repository, made when it is new';
+
+CREATE FUNCTION image_library._write_images(batch jsonb) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  added bigint;
+BEGIN
+  WITH new_images AS (
+    INSERT INTO image_library.image AS i (digest, media_type, artifact_type, config_type, config_digest, layer_types,
+                                     platforms, size_bytes, created_at, annotations, labels)
+    SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest,
+           ARRAY(SELECT jsonb_array_elements_text(n.layer_types)),
+           ARRAY(SELECT DISTINCT p ->> 'platform' COLLATE "C" FROM jsonb_array_elements(n.platforms) p ORDER BY 1),
+           n.size_bytes, n.created_at, n.annotations, n.labels
+    FROM jsonb_to_recordset(batch -> 'images') AS n (
+      digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types jsonb,
+      platforms jsonb, size_bytes bigint, created_at timestamptz, annotations jsonb, labels jsonb)
+    -- In one order, so that two syncs of the same images do not deadlock.
+    ORDER BY n.digest COLLATE "C"
+    ON CONFLICT DO NOTHING
+    RETURNING i.digest
+  )
+  SELECT count(*) INTO added FROM new_images;
+
+  INSERT INTO image_library.image_platform (digest, manifest_digest, platform, os, architecture, variant, config_digest,
+                                       size_bytes, created_at)
+  SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
+         p.size_bytes, p.created_at
+  FROM jsonb_to_recordset(batch -> 'images') AS n (digest text, platforms jsonb)
+  CROSS JOIN jsonb_to_recordset(n.platforms) AS p (
+    platform text, os text, architecture text, variant text, manifest_digest text, config_digest text,
+    size_bytes bigint, created_at timestamptz)
+  ON CONFLICT DO NOTHING;
+
+  INSERT INTO image_library.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
+  SELECT r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source
+  FROM (SELECT batch -> 'referrers' AS referrers
+        UNION ALL
+        SELECT i -> 'referrers' FROM jsonb_array_elements(batch -> 'images') i) found
+  CROSS JOIN jsonb_to_recordset(found.referrers) AS r (
+    digest text, referrer_digest text, artifact_type text, size_bytes bigint, annotations jsonb, source text)
+  WHERE NOT EXISTS (SELECT FROM image_library.image_referrer known
+                    WHERE known.digest = r.digest AND known.referrer_digest = r.referrer_digest)
+  ON CONFLICT DO NOTHING;
+  RETURN added;
+END
+$$;
+COMMENT ON FUNCTION image_library._write_images(jsonb) IS 'Internal: stores the images and referrers of a batch that are new';
+
+CREATE FUNCTION image_library._write_tags(repository_id integer, batch jsonb,
+  OUT tags_added bigint, OUT tags_moved bigint, OUT tags_missing bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  at timestamptz := clock_timestamp();
+  found_tags text[] := ARRAY(SELECT t ->> 'name' FROM jsonb_array_elements(batch -> 'tags') t);
+  missing_tags text[] := ARRAY(SELECT jsonb_array_elements_text(batch -> 'missing'));
+BEGIN
+  -- Periods end where the tag points elsewhere or is gone, and begin where it points now.
+  UPDATE image_library.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
+  WHERE p.repository_id = _write_tags.repository_id AND p.until IS NULL
+    AND (p.tag = ANY (missing_tags)
+         OR EXISTS (SELECT FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text)
+                    WHERE n.name = p.tag AND n.digest <> p.digest));
+  INSERT INTO image_library.tag_period (repository_id, tag, since, digest)
+  SELECT _write_tags.repository_id, n.name,
+         greatest(at, (SELECT max(p.until) FROM image_library.tag_period p
+                       WHERE p.repository_id = _write_tags.repository_id AND p.tag = n.name)),
+         n.digest
+  FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text)
+  WHERE NOT EXISTS (SELECT FROM image_library.tag_period p
+                    WHERE p.repository_id = _write_tags.repository_id AND p.tag = n.name AND p.until IS NULL);
+
+  SELECT count(*) FILTER (WHERE t.name IS NULL), count(*) FILTER (WHERE t.digest <> n.digest)
+  INTO tags_added, tags_moved
+  FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text)
+  LEFT JOIN image_library.tag t ON t.repository_id = _write_tags.repository_id AND t.name = n.name;
+
+  INSERT INTO image_library.tag AS t (repository_id, name, digest, rule_id, first_seen_at, digest_changed_at)
+  SELECT _write_tags.repository_id, n.name, n.digest,
+         (SELECT r.rule_id FROM image_library.rule r WHERE r.rule_id = n.rule_id AND r.enabled), at, at
+  FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text, rule_id bigint)
+  ORDER BY n.name COLLATE "C"
+  ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
+  SET digest = excluded.digest,
+      rule_id = excluded.rule_id,
+      missing_since = NULL,
+      digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END
+  WHERE (t.digest, t.rule_id, t.missing_since) IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL);
+
+  UPDATE image_library.tag t SET missing_since = at
+  WHERE t.repository_id = _write_tags.repository_id AND t.name = ANY (missing_tags) AND t.missing_since IS NULL;
+  GET DIAGNOSTICS tags_missing = ROW_COUNT;
+
+  PERFORM image_library._refresh_entries(_write_tags.repository_id, found_tags || missing_tags);
+  PERFORM image_library._approve_by_rule(_write_tags.repository_id, found_tags);
+END
+$$;
+COMMENT ON FUNCTION image_library._write_tags(integer, jsonb) IS
+  'Internal: new, moved, returned and missing tags of a batch, their history, read model and approval by rule';
+
+CREATE FUNCTION image_library._write_problems(registry_id integer, repository text, batch jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  DELETE FROM image_library.problem p
+  USING jsonb_array_elements_text(batch -> 'checked') AS checked (tag)
+  WHERE p.registry_id = _write_problems.registry_id AND p.repository = _write_problems.repository
+    AND p.tag = checked.tag;
+  INSERT INTO image_library.problem AS p (registry_id, repository, tag, problem, detail)
+  SELECT DISTINCT ON (n.tag) _write_problems.registry_id, _write_problems.repository, coalesce(n.tag, ''), n.problem, n.detail
+  FROM jsonb_to_recordset(batch -> 'problems') AS n (tag text, problem text, detail text)
+  ORDER BY n.tag
+  ON CONFLICT ON CONSTRAINT problem_pkey DO UPDATE
+  SET problem = excluded.problem, detail = excluded.detail, last_seen_at = excluded.last_seen_at
+  WHERE (p.problem, p.detail) IS DISTINCT FROM (excluded.problem, excluded.detail);
+END
+$$;
+COMMENT ON FUNCTION image_library._write_problems(integer, text, jsonb) IS
+  'Internal: problems that a batch brings, and the end of those it names as checked';
+
+CREATE FUNCTION image_library._write_batch(registry_id integer, repository text, batch jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  id integer;
+  images_added bigint;
+  counts record;
+BEGIN
+  PERFORM image_library._write_problems(registry_id, repository, batch);
+  -- Trouble with a repository that was never read makes no repository.
+  IF jsonb_array_length(batch -> 'tags') + jsonb_array_length(batch -> 'missing') = 0
+     AND batch ->> 'listing' IS NULL AND jsonb_array_length(batch -> 'referrers') = 0 THEN
+    RETURN '{}';
+  END IF;
+  id := image_library._repository_id(registry_id, repository);
+  images_added := image_library._write_images(batch);
+  SELECT * INTO counts FROM image_library._write_tags(id, batch);
+  IF batch ->> 'listing' IS NOT NULL THEN
+    INSERT INTO image_library.listing AS l (repository_id, tags, fingerprint)
+    VALUES (id, ARRAY(SELECT jsonb_array_elements_text(batch -> 'listing')), batch ->> 'fingerprint')
+    ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
+    SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
+    WHERE l.fingerprint <> excluded.fingerprint;
+  END IF;
+  RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
+                            'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);
+END
+$$;
+COMMENT ON FUNCTION image_library._write_batch(integer, text, jsonb) IS
+  'Internal: writes what a sync found in one repository; returns how much of it was new';

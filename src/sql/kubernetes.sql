@@ -1,0 +1,236 @@
+-- What every manifest is made of: names, quantities, environment, and the approved image.
+-- Sources: Kubernetes API conventions ("Object Names and IDs", resource.Quantity, core/v1 EnvVar).
+
+CREATE FUNCTION image_library._kubernetes_name(name text, max_length integer DEFAULT 63) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  made text := trim(BOTH '-' FROM regexp_replace(lower(name COLLATE "C"), '[^a-z0-9]+', '-', 'g'));
+BEGIN
+  IF made !~ '^[a-z]' THEN
+    made := rtrim('m-' || made, '-');
+  END IF;
+  -- What is cut off, or was no letter at all, still tells two names apart.
+  IF length(made) > max_length OR made = 'm' THEN
+    made := rtrim(left(made, max_length - 7), '-') || '-' || left(md5(name), 6);
+  END IF;
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION image_library._kubernetes_name(text, integer) IS
+  'Internal: a text as a name that every kind of Kubernetes object takes (RFC 1035 label)';
+
+CREATE FUNCTION image_library._check_kubernetes_name(what text, name text, form text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  max_length integer := CASE form WHEN 'subdomain' THEN 253 ELSE 63 END;
+  pattern text := CASE form
+    WHEN 'subdomain' THEN '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
+    WHEN 'service' THEN '^[a-z]([-a-z0-9]*[a-z0-9])?$'
+    ELSE '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$' END;
+BEGIN
+  IF name IS NULL OR length(name) > max_length OR name !~ pattern THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid %s "%s"', what, left(coalesce(name, 'null'), 300)),
+      DETAIL = 'Kubernetes would refuse it.',
+      HINT = format('Use up to %s lower-case letters, digits%s and dashes, beginning with a letter%s and ending with a letter or digit.%s',
+                    max_length, CASE form WHEN 'subdomain' THEN ', dots' ELSE '' END,
+                    CASE form WHEN 'service' THEN '' ELSE ' or digit' END,
+                    coalesce(format(' For example "%s".', image_library._kubernetes_name(nullif(name, ''))), ''));
+  END IF;
+  RETURN name;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_kubernetes_name(text, text, text) IS
+  'Internal: the name itself, or 22023 when it is no label, subdomain (RFC 1123) or service (RFC 1035)';
+
+CREATE FUNCTION image_library._kubernetes_metadata(name text, namespace text, form text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'name', image_library._check_kubernetes_name('name', name, form),
+    'namespace', CASE WHEN namespace IS NOT NULL
+                      THEN image_library._check_kubernetes_name('namespace', namespace, 'label') END))
+$$;
+COMMENT ON FUNCTION image_library._kubernetes_metadata(text, text, text) IS
+  'Internal: metadata of a manifest, with a namespace when one is given';
+
+CREATE FUNCTION image_library._kubernetes_quantity(what text, quantity text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF quantity !~ '^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$' OR length(quantity) > 32 THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid %s "%s"', what, left(quantity, 300)),
+      HINT = 'Give a Kubernetes quantity such as ''12'', ''500m'' or ''64Gi''; null leaves it out.';
+  END IF;
+  RETURN quantity;
+END
+$$;
+COMMENT ON FUNCTION image_library._kubernetes_quantity(text, text) IS
+  'Internal: the quantity itself, or 22023 when Kubernetes would refuse it';
+
+CREATE FUNCTION image_library._check_range(what text, number integer, low integer, high integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF number NOT BETWEEN low AND high THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('%s is out of range: %s', what, number),
+      HINT = format('It must be from %s to %s.', low, high);
+  END IF;
+  RETURN number;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_range(text, integer, integer, integer) IS
+  'Internal: the number itself, or 22023 when it is out of range; null passes';
+
+CREATE FUNCTION image_library._kubernetes_resources(cpu text, memory text, gpu_count integer) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  -- GPUs are an extended resource: a limit alone is also the request.
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'limits', nullif(jsonb_strip_nulls(jsonb_build_object(
+      'cpu', image_library._kubernetes_quantity('cpu', cpu),
+      'memory', image_library._kubernetes_quantity('memory', memory),
+      'nvidia.com/gpu', nullif(image_library._check_range('gpu_count', gpu_count, 0, 4096), 0)::text)), '{}'),
+    'requests', nullif(jsonb_strip_nulls(jsonb_build_object('cpu', cpu, 'memory', memory)), '{}')))
+$$;
+COMMENT ON FUNCTION image_library._kubernetes_resources(text, text, integer) IS
+  'Internal: resources of a container; what is null, and no GPU, is left out';
+
+CREATE FUNCTION image_library._kubernetes_env(env jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  wrong text;
+BEGIN
+  IF jsonb_typeof(env) <> 'object' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('env must be a JSON object, not %s', jsonb_typeof(env)),
+      HINT = 'For example {"NIM_LOG_LEVEL": "INFO", "HF_TOKEN": {"secretKeyRef": {"name": "hf", "key": "token"}}}.';
+  END IF;
+  SELECT e.key INTO wrong FROM jsonb_each(env) e
+  WHERE e.key !~ '^[-._a-zA-Z][-._a-zA-Z0-9]*$' OR jsonb_typeof(e.value) IN ('null', 'array')
+  ORDER BY e.key COLLATE "C" LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid environment variable "%s"', left(wrong, 300)),
+      HINT = 'A name has letters, digits, underscores, dots and dashes; a value is a text, or an object for valueFrom.';
+  END IF;
+  RETURN (SELECT jsonb_agg(jsonb_build_object('name', e.key,
+                   CASE jsonb_typeof(e.value) WHEN 'object' THEN 'valueFrom' ELSE 'value' END,
+                   CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value ELSE to_jsonb(e.value #>> '{}') END)
+                 ORDER BY e.key COLLATE "C")
+          FROM jsonb_each(env) e);
+END
+$$;
+COMMENT ON FUNCTION image_library._kubernetes_env(jsonb) IS
+  'Internal: {"NAME": "value"} as a list of EnvVar, an object as its valueFrom; null when there are none';
+
+CREATE FUNCTION image_library._kubernetes_args(args text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF array_position(args, NULL) IS NOT NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = 'args must not contain null';
+  END IF;
+  RETURN (SELECT jsonb_agg(a.arg ORDER BY a.position) FROM unnest(args) WITH ORDINALITY AS a (arg, position));
+END
+$$;
+COMMENT ON FUNCTION image_library._kubernetes_args(text[]) IS
+  'Internal: arguments of a container as JSON; null when there are none';
+
+CREATE FUNCTION image_library._kubernetes_pull_secrets(names text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_agg(jsonb_build_object('name', image_library._check_kubernetes_name('image pull secret', s.name, 'subdomain'))
+                   ORDER BY s.position)
+  FROM unnest(names) WITH ORDINALITY AS s (name, position)
+$$;
+COMMENT ON FUNCTION image_library._kubernetes_pull_secrets(text[]) IS
+  'Internal: names of Secrets as LocalObjectReferences; null when there are none';
+
+-- The parts of what resolve() gives.
+CREATE FUNCTION image_library._unpinned(pinned text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT split_part(pinned, '@', 1) $$;
+COMMENT ON FUNCTION image_library._unpinned(text) IS 'Internal: host/repository:tag of a pinned reference';
+
+CREATE FUNCTION image_library._untagged(reference text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT regexp_replace(split_part(reference, '@', 1), ':[^:/]*$', '') $$;
+COMMENT ON FUNCTION image_library._untagged(text) IS 'Internal: host/repository of a reference';
+
+CREATE FUNCTION image_library._wrong_kind(reference text, wanted text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  found_kind text;
+BEGIN
+  SELECT i.kind INTO found_kind FROM image_library.images i
+  WHERE i.digest = split_part(image_library.resolve(reference), '@', 2)
+    AND image_library._untagged(i.reference) = image_library._untagged(reference)
+  ORDER BY i.tag COLLATE "C" LIMIT 1;
+  RAISE EXCEPTION USING
+    ERRCODE = 'invalid_parameter_value',
+    MESSAGE = format('image "%s" is not a %s', reference, CASE wanted WHEN 'model' THEN 'model' ELSE 'Postgres image' END),
+    DETAIL = CASE found_kind
+               WHEN 'postgres' THEN 'It is a Postgres image.'
+               WHEN 'model' THEN 'It is a model.'
+               ELSE 'It is neither a Postgres image nor a model.' END,
+    HINT = CASE wanted
+             WHEN 'model' THEN 'Choose one of image_library.model_library, or say kind => ''model'' in the rule that brings it.'
+             ELSE 'Choose one of image_library.postgres_images, or say kind => ''postgres'' in the rule that brings it.' END;
+END
+$$;
+COMMENT ON FUNCTION image_library._wrong_kind(text, text) IS
+  'Internal: raises 22023 that says what an approved image is instead';
+
+CREATE FUNCTION image_library._approved_postgres(reference text) RETURNS image_library.postgres_images
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  pinned text := image_library.resolve(coalesce(reference, ''));
+  image image_library.postgres_images;
+BEGIN
+  SELECT p.* INTO image FROM image_library.postgres_images p
+  WHERE p.digest = split_part(pinned, '@', 2)
+    AND image_library._untagged(p.reference) = image_library._untagged(pinned)
+  ORDER BY (p.pinned_reference = pinned) DESC, image_library.version_key(p.tag) DESC LIMIT 1;
+  IF NOT FOUND THEN
+    PERFORM image_library._wrong_kind(reference, 'postgres');
+  END IF;
+  RETURN image;
+END
+$$;
+COMMENT ON FUNCTION image_library._approved_postgres(text) IS
+  'Internal: an approved Postgres image; raises what resolve raises, or 22023 when it is none';
+
+CREATE FUNCTION image_library._approved_model(reference text) RETURNS image_library.model_library
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  pinned text := image_library.resolve(coalesce(reference, ''));
+  image image_library.model_library;
+BEGIN
+  SELECT m.* INTO image FROM image_library.model_library m
+  WHERE m.digest = split_part(pinned, '@', 2)
+    AND image_library._untagged(m.reference) = image_library._untagged(pinned)
+  ORDER BY (m.pinned_reference = pinned) DESC, image_library.version_key(m.tag) DESC LIMIT 1;
+  IF NOT FOUND THEN
+    PERFORM image_library._wrong_kind(reference, 'model');
+  END IF;
+  RETURN image;
+END
+$$;
+COMMENT ON FUNCTION image_library._approved_model(text) IS
+  'Internal: an approved model; raises what resolve raises, or 22023 when it is none';

@@ -1,0 +1,62 @@
+-- Who acts, and what that takes.
+
+CREATE FUNCTION image_library._acting_role() RETURNS name
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  -- Inside SECURITY DEFINER current_user is the owner: the caller is whom SET ROLE chose, else who logged in.
+  SELECT coalesce(nullif(current_setting('role', true), 'none'), session_user)::name
+$$;
+COMMENT ON FUNCTION image_library._acting_role() IS 'Internal: the role on whose behalf a function of ours runs';
+
+CREATE FUNCTION image_library._has_role(role_name name) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT pg_has_role(image_library._acting_role(), role_name, 'MEMBER') $$;
+COMMENT ON FUNCTION image_library._has_role(name) IS 'Internal: whether the acting role is a member of a role';
+
+CREATE FUNCTION image_library._require_admin(what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT image_library._has_role('image_library_admin') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'insufficient_privilege',
+      MESSAGE = format('permission denied: %s', what),
+      DETAIL = format('Role "%s" is not a member of image_library_admin.', image_library._acting_role()),
+      HINT = 'Ask an admin, or a grant of image_library_admin.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._require_admin(text) IS 'Internal: raises 42501 unless the acting role is an admin';
+
+CREATE FUNCTION image_library._require_owner(what text, VARIADIC owners regrole[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  owner regrole;
+BEGIN
+  IF image_library._has_role('image_library_admin') THEN
+    RETURN;
+  END IF;
+  IF image_library._has_role('image_library_curator') THEN
+    FOREACH owner IN ARRAY owners LOOP
+      IF owner IS NOT NULL AND pg_has_role(image_library._acting_role(), owner::oid, 'MEMBER') THEN
+        RETURN;
+      END IF;
+    END LOOP;
+  END IF;
+  RAISE EXCEPTION USING
+    ERRCODE = 'insufficient_privilege',
+    MESSAGE = format('permission denied: %s', what),
+    DETAIL = format('Role "%s" is neither a member of image_library_admin, nor a curator whose team owns it%s.',
+                    image_library._acting_role(),
+                    coalesce((SELECT ' (' || string_agg(o::text, ', ') || ')' FROM unnest(owners) o WHERE o IS NOT NULL), '')),
+    HINT = 'Ask an admin, or a member of the team that owns it.';
+END
+$$;
+COMMENT ON FUNCTION image_library._require_owner(text, regrole[]) IS
+  'Internal: raises 42501 unless the acting role is an admin, or a curator in one of the owning teams';
+
+CREATE FUNCTION image_library._hidden_registries() RETURNS integer[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT '{}'::integer[] $$;
+COMMENT ON FUNCTION image_library._hidden_registries() IS 'Internal: the registries that the acting role may not see';

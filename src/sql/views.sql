@@ -1,0 +1,202 @@
+-- What people read. Views run with their owner's rights: no role needs to read a table.
+
+CREATE VIEW image_library.registries WITH (security_barrier) AS
+  SELECT g.name, concat(g.scheme, '://', concat_ws('/', g.host, nullif(g.prefix, ''))) AS url, g.enabled,
+         g.sync_interval, g.max_connections, g.requests_per_second, g.allow_private,
+         g.ca_certificate IS NOT NULL AS own_ca,
+         ARRAY(SELECT c.repository_prefix FROM image_library.credential c
+               WHERE c.registry_id = g.registry_id ORDER BY 1) AS credential_prefixes,
+         g.owner, g.created_at, g.created_by
+  FROM image_library.registry g
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.registries IS 'The registries, and for which repository prefixes a credential is set';
+
+CREATE VIEW image_library.rules WITH (security_barrier) AS
+  SELECT r.rule_id, g.name AS registry, r.repositories, r.tags, r.exclude_tags, r.action, r.kind, r.approval,
+         r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by
+  FROM image_library.rule r
+  JOIN image_library.registry g USING (registry_id)
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.rules IS 'Repository rules in force (enabled) and out of it';
+
+CREATE VIEW image_library.repositories WITH (security_barrier) AS
+  SELECT g.name AS registry, r.name AS repository,
+         concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS reference,
+         cardinality(l.tags) AS tags_listed, l.changed_at AS listing_changed_at,
+         (SELECT count(*) FROM image_library.tag t
+          WHERE t.repository_id = r.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
+         image_library._hm_tags(r.repository_id, NULL, '{}') AS hm_tags,
+         r.first_seen_at
+  FROM image_library.repository r
+  JOIN image_library.registry g USING (registry_id)
+  LEFT JOIN image_library.listing l USING (repository_id)
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.repositories IS 'Repositories that were seen, with the number of tags listed and in the library';
+
+CREATE VIEW image_library.images WITH (security_barrier) AS
+  SELECT g.name AS registry, r.name AS repository, t.name AS tag, t.digest,
+         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name) AS reference,
+         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name, '@', t.digest) AS pinned_reference,
+         coalesce(e.kind, 'other') AS kind,
+         coalesce(a.state, 'pending') AS approval,
+         coalesce(e.version, i.annotations ->> 'org.opencontainers.image.version',
+                  i.labels ->> 'org.opencontainers.image.version') AS version,
+         i.platforms, i.size_bytes, i.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
+         image_library._hm_tags(t.repository_id, t.name, coalesce(e.system_tags, '{}')) AS hm_tags,
+         coalesce(e.title, i.annotations ->> 'org.opencontainers.image.title',
+                  i.labels ->> 'org.opencontainers.image.title') AS title,
+         coalesce(e.description, i.annotations ->> 'org.opencontainers.image.description',
+                  i.labels ->> 'org.opencontainers.image.description') AS description,
+         i.annotations, i.labels
+  FROM image_library.tag t
+  JOIN image_library.repository r USING (repository_id)
+  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library.image i ON i.digest = t.digest
+  LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  WHERE t.rule_id IS NOT NULL
+    AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.images IS 'The library: a row a tag that the rules admit';
+COMMENT ON COLUMN image_library.images.pinned_reference IS 'The tag and the digest it points at now';
+COMMENT ON COLUMN image_library.images.approval IS 'State of the digest in this repository: pending, approved, rejected or revoked';
+COMMENT ON COLUMN image_library.images.size_bytes IS 'Compressed bytes on linux/amd64, else on the first platform';
+COMMENT ON COLUMN image_library.images.created_at IS 'As the publisher says; first_seen_at is our own clock';
+COMMENT ON COLUMN image_library.images.missing_since IS 'When the registry was first found without it';
+
+CREATE VIEW image_library.pending_images WITH (security_barrier) AS
+  SELECT concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name) AS reference,
+         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name, '@', t.digest) AS pinned_reference,
+         g.name AS registry, r.name AS repository, t.name AS tag, t.digest,
+         coalesce(e.kind, 'other') AS kind,
+         CASE WHEN a.state IS NOT NULL THEN 'reset'
+              WHEN before.digest IS NOT NULL THEN 'tag moved'
+              ELSE 'new' END AS why,
+         coalesce(a.decided_at, t.digest_changed_at) AS since,
+         e.version, before.digest AS previous_digest, before.state AS previous_approval
+  FROM image_library.tag t
+  JOIN image_library.repository r USING (repository_id)
+  JOIN image_library.registry g USING (registry_id)
+  LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  LEFT JOIN LATERAL (
+    SELECT p.digest, coalesce(pa.state, 'pending') AS state
+    FROM image_library.tag_period p
+    LEFT JOIN image_library.approval pa ON pa.repository_id = p.repository_id AND pa.digest = p.digest
+    WHERE p.repository_id = t.repository_id AND p.tag = t.name AND p.digest <> t.digest
+    ORDER BY p.since DESC LIMIT 1) before ON true
+  WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
+    AND coalesce(a.state, 'pending') = 'pending'
+    AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, or reset';
+
+CREATE VIEW image_library.decisions WITH (security_barrier) AS
+  SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
+         d.reason, d.rule_id, d.policy
+  FROM image_library.decision d
+  WHERE NOT EXISTS (SELECT FROM image_library.registry g
+                    WHERE g.name = d.registry
+                      AND g.registry_id = ANY ((SELECT image_library._hidden_registries())::integer[]));
+COMMENT ON VIEW image_library.decisions IS 'Every decision: who, when, why, from which state to which; never changed';
+COMMENT ON COLUMN image_library.decisions.actor IS 'The session user, through SECURITY DEFINER functions too';
+
+CREATE VIEW image_library.tag_history WITH (security_barrier) AS
+  SELECT g.name AS registry, r.name AS repository, p.tag, p.digest, tstzrange(p.since, p.until) AS valid
+  FROM image_library.tag_period p
+  JOIN image_library.repository r USING (repository_id)
+  JOIN image_library.registry g USING (registry_id)
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.tag_history IS 'Which digest a tag pointed at, and when; periods of a tag do not overlap';
+
+-- A digest is visible when a tag of a visible registry points, or pointed, at it.
+CREATE FUNCTION image_library._digest_visible(digest text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM image_library.tag t JOIN image_library.repository r USING (repository_id)
+                 WHERE t.digest = _digest_visible.digest
+                   AND r.registry_id <> ALL (image_library._hidden_registries()))
+$$;
+COMMENT ON FUNCTION image_library._digest_visible(text) IS 'Internal: whether the acting role may see a digest';
+
+CREATE VIEW image_library.image_platforms WITH (security_barrier) AS
+  SELECT p.digest, p.platform, p.os, p.architecture, p.variant, p.manifest_digest, p.config_digest, p.size_bytes, p.created_at
+  FROM image_library.image_platform p
+  WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(p.digest);
+COMMENT ON VIEW image_library.image_platforms IS 'Platforms by image digest';
+
+CREATE VIEW image_library.image_extensions WITH (security_barrier) AS
+  SELECT x.digest, x.name, x.version, x.description
+  FROM image_library.image_extension x
+  WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
+COMMENT ON VIEW image_library.image_extensions IS 'PostgreSQL extensions by image digest';
+
+CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
+  SELECT x.digest, x.name, x.engine, x.gpu, x."precision", x.tp, x.pp, x.tp * x.pp AS gpu_count, x.qos, x.lora
+  FROM image_library.model_profile x
+  WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
+COMMENT ON VIEW image_library.model_profiles IS 'Ways to run a model, by image digest; GPUs needed are tp times pp';
+
+CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
+  SELECT x.digest, x.referrer_digest, x.artifact_type, x.size_bytes, x.annotations, x.source, x.first_seen_at
+  FROM image_library.image_referrer x
+  WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
+COMMENT ON VIEW image_library.image_referrers IS
+  'Signatures, SBOMs and attestations by image digest: listed, not verified';
+
+CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
+  SELECT h.name, h.color,
+         (SELECT count(*) FROM image_library.hm_tag_repository x WHERE x.hm_tag_id = h.hm_tag_id) AS repositories,
+         (SELECT count(*) FROM image_library.hm_tag_image x WHERE x.hm_tag_id = h.hm_tag_id) AS image_tags,
+         h.created_at, h.created_by
+  FROM image_library.hm_tag h;
+COMMENT ON VIEW image_library.hm_tags IS 'HM tags and how often they are given; the system''s own are not among them';
+
+CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
+  SELECT k.purpose, array_agg(k.key ORDER BY k.position) AS keys
+  FROM image_library.annotation_key k GROUP BY k.purpose;
+COMMENT ON VIEW image_library.annotation_keys IS 'Which annotations and labels tell what of an image, best first';
+
+CREATE VIEW image_library.sync_run WITH (security_barrier) AS
+  SELECT r.run_id, g.name AS registry, r.cause, r.started_at, r.finished_at, r.outcome, r.error, r.requests, r.bytes,
+         r.not_modified, r.retries, r.repositories, r.tags_seen, r.images_added, r.tags_moved, r.tags_missing,
+         r.problems, r.next_at
+  FROM image_library.run r
+  JOIN image_library.registry g USING (registry_id)
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.sync_run IS 'A row a run of the agent: what it asked, found and changed; no outcome yet while it runs';
+
+CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
+  SELECT g.name AS registry, p.repository, nullif(p.tag, '') AS tag, p.problem, p.detail, p.first_seen_at, p.last_seen_at
+  FROM image_library.problem p
+  JOIN image_library.registry g USING (registry_id)
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.sync_problem IS 'What could not be read and why, until it can; no tag: the whole repository';
+
+CREATE VIEW image_library.sync_status WITH (security_barrier) AS
+  SELECT g.name AS registry,
+         CASE WHEN NOT g.enabled THEN 'disabled'
+              WHEN running.pid IS NOT NULL THEN 'running'
+              WHEN last.run_id IS NULL THEN 'never synced'
+              WHEN last.outcome = 'failed' OR last.outcome IS NULL THEN 'failing'
+              ELSE last.outcome END AS state,
+         last.started_at AS last_started_at, last.finished_at AS last_finished_at,
+         (SELECT max(r.finished_at) FROM image_library.run r
+          WHERE r.registry_id = g.registry_id AND r.outcome = 'complete') AS last_success_at,
+         CASE WHEN g.enabled THEN greatest(image_library._next_due_at(g.registry_id), g.created_at) END AS next_sync_at,
+         (SELECT count(DISTINCT t.repository_id) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
+          WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS repositories,
+         (SELECT count(*) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
+          WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
+         CASE WHEN last.outcome IS DISTINCT FROM 'complete' THEN last.error END AS last_error,
+         (SELECT count(*) FROM image_library.run r
+          WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
+            AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library.run ok
+                                     WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
+         ) AS consecutive_failures,
+         (SELECT count(*) FROM image_library.problem p WHERE p.registry_id = g.registry_id) AS problems
+  FROM image_library.registry g
+  LEFT JOIN LATERAL (SELECT r.* FROM image_library.run r WHERE r.registry_id = g.registry_id
+                     ORDER BY r.run_id DESC LIMIT 1) last ON true
+  LEFT JOIN LATERAL (SELECT image_library._syncing_pid(g.registry_id) AS pid) running ON true
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.sync_status IS 'A row a registry: how its last sync went and when the next is due';
+COMMENT ON COLUMN image_library.sync_status.state IS 'disabled, never synced, running, complete, partial or failing';

@@ -1,0 +1,44 @@
+# A PostgreSQL node with the library in it.
+package ImageLibrary;
+
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+
+# A started node with the extension in database postgres, after which it is an ImageLibrary::Node.
+# conf: lines for postgresql.conf.
+sub node
+{
+	my ($name, $conf) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'image_library'\n");
+	$node->append_conf('postgresql.conf', "$conf\n") if defined $conf;
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION image_library');
+	return bless $node, 'ImageLibrary::Node';
+}
+
+# Everything of PostgreSQL::Test::Cluster, and short ways to ask database postgres.
+package ImageLibrary::Node;
+
+our @ISA = ('PostgreSQL::Test::Cluster');
+
+# What a statement returns, as unaligned text; dies when it fails.
+sub value
+{
+	my ($self, $sql) = @_;
+	return $self->safe_psql('postgres', $sql);
+}
+
+# The error of a statement, `ERROR:  42501: ...` with its detail and hint; '' when it succeeds.
+sub error
+{
+	my ($self, $sql) = @_;
+	my ($stdout, $stderr) = ('', '');
+	$self->psql('postgres', "\\set VERBOSITY verbose\n$sql",
+		stdout => \$stdout, stderr => \$stderr, on_error_stop => 0);
+	return join "\n", map { s/^psql:[^:]*:\d+: //r } grep { !/LOCATION:/ } split /\n/, $stderr;
+}
+
+1;
