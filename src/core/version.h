@@ -31,6 +31,9 @@ TagVersion ParseTagVersion(std::string_view tag);
 /// tags.
 std::string VersionKey(std::string_view tag);
 
+/// Bytes that sort as the text does when each run of digits counts as a number: `rc2`, `rc10`.
+std::string NaturalKey(std::string_view text);
+
 /// Conjunction of comparisons such as `>=16 <18`, `17.*`, `~17.4` (same major), `=17.4`, with
 /// `||` between alternatives. A bound compares numbers only as far as it writes them for `=`;
 /// missing numbers are 0 otherwise. Prereleases match only when a bound names a prerelease of the
@@ -47,6 +50,10 @@ class VersionRange {
     std::vector<std::uint64_t> numbers;
     std::string prerelease;
   };
+  static void ParseComparison(std::string_view range, std::string_view comparison,
+                              std::vector<Bound>* bounds);
+  static bool Admits(const Bound& bound, const TagVersion& version);
+
   std::vector<std::vector<Bound>> alternatives_;
 };
 

@@ -1,0 +1,283 @@
+#include "core/rule.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/strings.h"
+#include "core/version.h"
+
+namespace image_library {
+namespace {
+
+[[noreturn]] void Refuse(const std::string& detail) {
+  throw Error(ErrorKind::kInvalidArgument, "invalid repository rule", detail);
+}
+
+/// The text elements of an array member; `fallback` when it is absent or null.
+std::vector<std::string> Texts(const Json& rule, const char* key,
+                               std::vector<std::string> fallback) {
+  const Json member = rule[key];
+  if (!member.IsArray()) {
+    if (member.String() || member.IsObject()) Refuse(std::string(key) + " is not an array.");
+    return fallback;
+  }
+  std::vector<std::string> texts = member.Strings();
+  if (texts.size() != member.Elements().size()) {
+    Refuse(std::string(key) + " has an element that is no text.");
+  }
+  return texts;
+}
+
+std::vector<Pattern> TagPatterns(const std::vector<std::string>& texts) {
+  std::vector<Pattern> patterns;
+  for (const std::string& text : texts) {
+    patterns.push_back(Pattern::Parse(text, PatternSubject::kTag));
+  }
+  return patterns;
+}
+
+Rule ReadRule(const Json& json) {
+  if (!json.IsObject()) Refuse("A rule is not a JSON object.");
+  const std::string action = json["action"].StringOr("include");
+  if (action != "include" && action != "exclude") {
+    Refuse("The action \"" + action + "\" is neither include nor exclude.");
+  }
+  const std::optional<std::int64_t> newest = json["newest"].Integer();
+  if (newest && (*newest < 1 || *newest > 1'000'000'000)) {
+    Refuse("newest must be a positive number of tags.");
+  }
+  Rule rule{.repositories =
+                Pattern::Parse(json["repositories"].StringOr(""), PatternSubject::kRepository)};
+  rule.id = json["rule_id"].Integer().value_or(0);
+  rule.tags = TagPatterns(Texts(json, "tags", {"*"}));
+  rule.exclude_tags = TagPatterns(Texts(json, "exclude_tags", {}));
+  rule.include = action == "include";
+  rule.platforms = Texts(json, "platforms", {});
+  rule.immutable_tags = json["immutable_tags"].Boolean().value_or(false);
+  if (newest) rule.newest = static_cast<int>(*newest);
+  rule.priority = static_cast<int>(json["priority"].Integer().value_or(100));
+  return rule;
+}
+
+const Pattern* FirstMatch(const std::vector<Pattern>& patterns, std::string_view text) {
+  const auto found = std::find_if(patterns.begin(), patterns.end(),
+                                  [&](const Pattern& pattern) { return pattern.Matches(text); });
+  return found == patterns.end() ? nullptr : &*found;
+}
+
+bool TakesTag(const Rule& rule, std::string_view tag) {
+  return FirstMatch(rule.tags, tag) != nullptr && FirstMatch(rule.exclude_tags, tag) == nullptr;
+}
+
+/// The rules of one action that match a repository, in their order.
+std::vector<const Rule*> RulesFor(const std::vector<Rule>& rules, std::string_view repository,
+                                  bool include) {
+  std::vector<const Rule*> found;
+  for (const Rule& rule : rules) {
+    if (rule.include == include && rule.repositories.Matches(repository)) found.push_back(&rule);
+  }
+  return found;
+}
+
+const Rule* FirstTaking(const std::vector<const Rule*>& rules, std::string_view tag) {
+  const auto found =
+      std::find_if(rules.begin(), rules.end(), [&](const Rule* r) { return TakesTag(*r, tag); });
+  return found == rules.end() ? nullptr : *found;
+}
+
+/// What the rules say of every tag, before `newest` cuts.
+std::vector<TagDecision> DecideAll(const std::vector<Rule>& rules, std::string_view repository,
+                                   const std::vector<std::string>& tags) {
+  const std::vector<const Rule*> includes = RulesFor(rules, repository, true);
+  const std::vector<const Rule*> excludes = RulesFor(rules, repository, false);
+  std::vector<TagDecision> decisions;
+  if (includes.empty()) return decisions;
+  for (const std::string& tag : tags) {
+    if (IsReferrerTag(tag)) continue;
+    const Rule* rule = FirstTaking(includes, tag);
+    if (rule != nullptr && FirstTaking(excludes, tag) == nullptr) decisions.push_back({tag, rule});
+  }
+  return decisions;
+}
+
+using Ranking = std::map<const Rule*, std::vector<std::string>>;
+
+/// By rule with `newest`: the version keys of the tags it decides, newest first, each once.
+Ranking RankTags(const std::vector<TagDecision>& decisions) {
+  Ranking ranking;
+  for (const TagDecision& decision : decisions) {
+    if (decision.rule->newest) ranking[decision.rule].push_back(VersionKey(decision.tag));
+  }
+  for (auto& [rule, keys] : ranking) {
+    std::sort(keys.begin(), keys.end(), std::greater<>());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  }
+  return ranking;
+}
+
+/// Place of a tag among those its rule decides, 1 for the newest; 0 for a rule that keeps all.
+std::size_t Rank(const Ranking& ranking, const TagDecision& decision) {
+  const auto keys = ranking.find(decision.rule);
+  if (keys == ranking.end()) return 0;
+  const auto place = std::lower_bound(keys->second.begin(), keys->second.end(),
+                                      VersionKey(decision.tag), std::greater<>());
+  return static_cast<std::size_t>(place - keys->second.begin()) + 1;
+}
+
+bool IsKept(const Ranking& ranking, const TagDecision& decision) {
+  return !decision.rule->newest ||
+         Rank(ranking, decision) <= static_cast<std::size_t>(*decision.rule->newest);
+}
+
+std::string Describe(const Pattern& pattern) {
+  const std::string& text = pattern.text();
+  const std::string_view how = text.starts_with("regex:")     ? "regex, unanchored"
+                               : text.starts_with("version:") ? "version range"
+                               : pattern.IsLiteral()          ? "exact name"
+                                                              : "glob, anchored";
+  return "\"" + text + "\" (" + std::string(how) + ")";
+}
+
+std::string DescribeAll(const std::vector<Pattern>& patterns) {
+  std::string text;
+  for (const Pattern& pattern : patterns) {
+    if (!text.empty()) text += ", ";
+    text += Describe(pattern);
+  }
+  return text.empty() ? "its empty list" : text;
+}
+
+/// Whether the rule's own patterns take the tag, and the pattern that says so.
+RuleExplanation ExplainPatterns(const Rule& rule, std::string_view repository,
+                                std::string_view tag) {
+  RuleExplanation line{rule.id, rule.include, false, false, {}};
+  if (!rule.repositories.Matches(repository)) {
+    line.reason = "repository does not match " + Describe(rule.repositories);
+    return line;
+  }
+  const Pattern* pattern = FirstMatch(rule.tags, tag);
+  if (pattern == nullptr) {
+    line.reason = "repository matches " + Describe(rule.repositories) + ", tag matches none of " +
+                  DescribeAll(rule.tags);
+    return line;
+  }
+  line.reason =
+      "repository matches " + Describe(rule.repositories) + ", tag matches " + Describe(*pattern);
+  if (const Pattern* except = FirstMatch(rule.exclude_tags, tag)) {
+    line.reason += ", but exclude_tags has " + Describe(*except);
+    return line;
+  }
+  line.matched = true;
+  return line;
+}
+
+std::string RuleName(const Rule& rule) {
+  return rule.id == 0 ? "the previewed rule" : "rule " + std::to_string(rule.id);
+}
+
+}  // namespace
+
+RuleSet RuleSet::FromJson(std::string_view json) {
+  RuleSet set;
+  const std::string_view text = Trim(json);
+  if (text.empty() || text == "null") return set;  // jsonb_agg of no rows
+  const Json array = Json::Parse(text);
+  if (!array.IsArray()) Refuse("The rules are not a JSON array.");
+  for (const Json& element : array.Elements()) {
+    if (element["enabled"].Boolean().value_or(true)) set.rules_.push_back(ReadRule(element));
+  }
+  // A previewed rule, id 0, would be the youngest.
+  const auto order = [](const Rule& rule) {
+    return std::tuple(rule.priority, rule.id == 0, rule.id);
+  };
+  std::stable_sort(set.rules_.begin(), set.rules_.end(),
+                   [&](const Rule& a, const Rule& b) { return order(a) < order(b); });
+  return set;
+}
+
+std::vector<TagDecision> RuleSet::Decide(std::string_view repository,
+                                         const std::vector<std::string>& tags) const {
+  std::vector<TagDecision> decisions = DecideAll(rules_, repository, tags);
+  const Ranking ranking = RankTags(decisions);
+  std::erase_if(decisions, [&](const TagDecision& d) { return !IsKept(ranking, d); });
+  return decisions;
+}
+
+std::vector<RuleExplanation> RuleSet::Explain(std::string_view repository, std::string_view tag,
+                                              const std::vector<std::string>& tags) const {
+  const bool referrer = IsReferrerTag(tag);
+  const Rule* include = FirstTaking(RulesFor(rules_, repository, true), tag);
+  const Rule* exclude = FirstTaking(RulesFor(rules_, repository, false), tag);
+  std::vector<std::string> listing = tags;
+  if (std::find(tags.begin(), tags.end(), tag) == tags.end()) listing.emplace_back(tag);
+  const Ranking ranking = RankTags(DecideAll(rules_, repository, listing));
+
+  std::vector<RuleExplanation> lines;
+  for (const Rule& rule : rules_) {
+    RuleExplanation line = ExplainPatterns(rule, repository, tag);
+    const TagDecision decision{std::string(tag), &rule};
+    if (!line.matched) {
+      // the patterns already say why
+    } else if (referrer) {
+      line.reason += "; but a tag of signatures and attestations is never in the library";
+    } else if (!rule.include) {
+      line.decides = &rule == exclude;
+      line.reason += line.decides ? "; takes the tag out of the library"
+                                  : "; " + RuleName(*exclude) + " already takes it out";
+    } else if (exclude != nullptr) {
+      line.reason += "; but " + RuleName(*exclude) + " excludes the tag";
+    } else if (&rule != include) {
+      line.reason += "; but " + RuleName(*include) + " comes first";
+    } else if (!IsKept(ranking, decision)) {
+      line.reason += "; but only the newest " + std::to_string(*rule.newest) +
+                     " are kept, and it is number " + std::to_string(Rank(ranking, decision));
+    } else {
+      line.decides = true;
+      line.reason += "; decides";
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+bool RuleSet::WantsRepository(std::string_view repository) const {
+  return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
+    return rule.include && rule.repositories.Matches(repository);
+  });
+}
+
+bool RuleSet::WantsCatalog() const {
+  return std::any_of(rules_.begin(), rules_.end(), [](const Rule& rule) {
+    return rule.include && !rule.repositories.IsLiteral();
+  });
+}
+
+std::vector<std::string> RuleSet::LiteralRepositories() const {
+  std::vector<std::string> names;
+  for (const Rule& rule : rules_) {
+    if (rule.include && rule.repositories.IsLiteral()) names.push_back(rule.repositories.text());
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+bool IsReferrerTag(std::string_view tag, std::string* subject, std::string* suffix) {
+  constexpr std::string_view kPrefix = "sha256-";
+  constexpr std::size_t kHexDigits = 64;
+  if (!tag.starts_with(kPrefix) || tag.size() < kPrefix.size() + kHexDigits) return false;
+  const std::string_view hex = tag.substr(kPrefix.size(), kHexDigits);
+  if (hex.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
+  const std::string_view rest = tag.substr(kPrefix.size() + kHexDigits);
+  if (!rest.empty() && rest != ".sig" && rest != ".att" && rest != ".sbom") return false;
+  if (subject != nullptr) *subject = "sha256:" + std::string(hex);
+  if (suffix != nullptr) *suffix = rest.empty() ? rest : rest.substr(1);
+  return true;
+}
+
+}  // namespace image_library
