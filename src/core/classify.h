@@ -27,9 +27,17 @@ struct ImageFacts {
 };
 
 /// Annotation and label keys by purpose, best first: an admin can change them
-/// (image_library.annotation_key). Purposes: `flavor`, `major_version`, `features`, `extensions`,
-/// `created`, `version`, `title`, `description`, `nim`, `publisher`, `task`, `gpu_count` ...
+/// (image_library.annotation_key). A `*` in a key stands for any text. An annotation under any of
+/// the keys comes before a label, because labels are inherited from base images. Purposes:
+///   all images       `title`, `description`, `version`, `created`, `base_name`
+///   Postgres images  `flavor`, `major_version`, `features`, `extensions`, `os`
+///   extension images `extension_major`, `extension_version`, `extension_base`
+///   models           `nim`, `publisher`, `model`, `model_version`, `task`, `gpu_count`, `profiles`
 using ClassificationKeys = std::map<std::string, std::vector<std::string>>;
+
+/// The keys that EDB, CloudNativePG, NVIDIA and the OCI image-spec (annotations.md) document, with
+/// the likely ones where nothing is documented (`task`, `gpu_count`, `profiles`, `model`).
+ClassificationKeys DefaultClassificationKeys();
 
 /// `{"flavor": ["org.enterprisedb.pg.flavor"], ...}`; throws Error kInvalidArgument.
 ClassificationKeys ParseClassificationKeys(std::string_view json);
@@ -38,11 +46,11 @@ struct Extension {
   std::string name, version, description;
 };
 
-/// `tensorrt_llm-h100-fp8-tp2-pp1-latency`; GPUs needed are tp x pp.
+/// `tensorrt_llm-h100-fp8-tp2-pp1-latency`; GPUs needed are tp x pp. `h100x2` without a tp is tp 2.
 struct ModelProfile {
   std::string name, engine, gpu, precision;
   int tp = 1, pp = 1;
-  std::string qos;  ///< `latency`, `throughput` or empty
+  std::string qos;  ///< `latency`, `throughput`, `balanced` or empty
   bool lora = false, buildable = false;
 };
 
@@ -60,7 +68,9 @@ struct Classification {
 
   // kind model
   std::string publisher, model, model_version;
-  std::string format;  ///< `nim`, `modelpack`, `kitops`, `docker-model`, `ollama`, `modelcar` ...
+  /// `nim`, `modelpack`, `kitops`, `docker-model`, `ollama`, `ramalama`, `modelcar` (an ordinary
+  /// image that holds a model) or `oci-volume` (any other artifact that a rule calls a model).
+  std::string format;
   std::string task;
   std::optional<int> gpu_count;
   std::vector<ModelProfile> profiles;
@@ -69,11 +79,17 @@ struct Classification {
   std::vector<std::string> conflicts;
 };
 
-/// forced_kind is a rule's kind: `auto` leaves the decision to the facts.
+/// forced_kind is a rule's kind: `auto` leaves the decision to the facts, the others win over them,
+/// except that signatures, attestations, SBOMs and Helm charts are always `other`.
+///
+/// CloudNativePG extension images (annotations io.cloudnativepg.image.*) are no servers: they are
+/// `other`, with major_version, os and the one extension (named as the repository's last
+/// component) filled in, so that catalogs can join them to the server images they fit.
 Classification Classify(const ImageFacts& facts, const ClassificationKeys& keys,
                         std::string_view forced_kind = "auto");
 
-/// Base64 of CSV `name,version,description`; false (and nothing in out) when it is neither.
+/// Base64 of CSV (RFC 4180) `name,version,description`, with or without a header line; false (and
+/// nothing in out) when it is neither. Of a name that comes twice the first is kept.
 bool ParseExtensionList(std::string_view base64_csv, std::vector<Extension>* out);
 
 /// Nothing when the text does not follow NIM's profile names.

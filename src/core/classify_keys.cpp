@@ -1,0 +1,112 @@
+#include "core/classify_internal.h"
+#include "core/error.h"
+#include "core/strings.h"
+#include "core/text.h"
+
+namespace image_library {
+namespace {
+
+/// `*` stands for any text.
+bool KeyMatches(std::string_view pattern, std::string_view key) {
+  const std::vector<std::string_view> parts = Split(pattern, "*");
+  if (parts.size() == 1) return pattern == key;
+  if (!key.starts_with(parts.front())) return false;
+  key.remove_prefix(parts.front().size());
+  for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
+    const std::size_t at = key.find(parts[i]);
+    if (at == std::string_view::npos) return false;
+    key.remove_prefix(at + parts[i].size());
+  }
+  return key.ends_with(parts.back());
+}
+
+/// The first value that is not blank, by the order of the keys.
+std::optional<std::string> FindIn(const StringMap& map, const std::vector<std::string>& keys) {
+  const auto value_of = [](const std::string& text) { return std::string(Trim(text)); };
+  for (const std::string& key : keys) {
+    if (key.find('*') == std::string::npos) {
+      const auto entry = map.find(key);
+      if (entry != map.end() && !Trim(entry->second).empty()) return value_of(entry->second);
+      continue;
+    }
+    for (const auto& [name, text] : map) {
+      if (KeyMatches(key, name) && !Trim(text).empty()) return value_of(text);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+ClassificationKeys DefaultClassificationKeys() {
+  return {
+      {"title", {"org.opencontainers.image.title", "org.label-schema.name"}},
+      {"description",
+       {"org.opencontainers.image.description", "org.label-schema.description",
+        "io.k8s.description"}},
+      {"version", {"org.opencontainers.image.version", "org.label-schema.version"}},
+      {"created", {"org.opencontainers.image.created", "org.label-schema.build-date"}},
+      {"base_name", {"org.opencontainers.image.base.name"}},
+      {"flavor", {"org.enterprisedb.pg.flavor"}},
+      {"major_version", {"org.enterprisedb.pg.major_version"}},
+      {"features", {"org.enterprisedb.pg.features"}},
+      {"extensions", {"org.enterprisedb.pgextensions"}},
+      {"os", {"io.cloudnativepg.image.base.os"}},
+      {"extension_major", {"io.cloudnativepg.image.base.pgmajor"}},
+      {"extension_version", {"io.cloudnativepg.image.sql.version"}},
+      {"extension_base", {"io.cloudnativepg.image.base.name"}},
+      {"nim", {"com.nvidia.nim.model_download_protocol", "com.nvidia.nim", "com.nvidia.nim.*"}},
+      {"publisher", {"com.nvidia.nim.publisher", "org.opencontainers.image.vendor"}},
+      {"model", {"com.nvidia.nim.model", "com.nvidia.nim.model.name", "com.nvidia.nim.name"}},
+      {"model_version", {"com.nvidia.nim.version", "com.nvidia.nim.model.version"}},
+      {"task", {"com.nvidia.nim.task", "com.nvidia.nim.model.task", "org.cncf.model.task"}},
+      {"gpu_count",
+       {"com.nvidia.nim.gpu_count", "com.nvidia.nim.gpu.count", "com.nvidia.nim.gpus"}},
+      {"profiles",
+       {"com.nvidia.nim.profiles", "com.nvidia.nim.model_profiles",
+        "com.nvidia.nim.model.profiles"}},
+  };
+}
+
+ClassificationKeys ParseClassificationKeys(std::string_view json) {
+  const auto refuse = [](const std::string& detail) -> Error {
+    return Error(ErrorKind::kInvalidArgument, "invalid annotation keys", detail,
+                 "Give an object of purposes, each with an array of keys.");
+  };
+  std::optional<Json> object;
+  try {
+    object = Json::Parse(json);
+  } catch (const Error& error) {
+    throw refuse("It is not JSON: " + std::string(error.what()) + ".");
+  }
+  if (!object->IsObject()) throw refuse("It is not a JSON object.");
+  ClassificationKeys keys;
+  object->ForEachMember([&](std::string_view purpose, const Json& value) {
+    std::vector<std::string> texts = value.Strings();
+    if (!value.IsArray() || texts.size() != value.Elements().size()) {
+      throw refuse("The keys of \"" + std::string(purpose) + "\" are not an array of text.");
+    }
+    keys[std::string(purpose)] = std::move(texts);
+  });
+  return keys;
+}
+
+std::optional<FactValue> FactReader::Find(std::string_view purpose) const {
+  const auto keys = keys_.find(std::string(purpose));
+  if (keys == keys_.end()) return {};
+  if (auto text = FindIn(facts_.annotations, keys->second)) return FactValue{*text, false};
+  if (auto text = FindIn(facts_.labels, keys->second)) return FactValue{*text, true};
+  return {};
+}
+
+std::string FactReader::Text(std::string_view purpose) const {
+  const std::optional<FactValue> value = Find(purpose);
+  return value ? value->text : std::string();
+}
+
+std::string Quoted(std::string_view value) {
+  constexpr std::size_t kMaxBytes = 64;
+  return "\"" + Scrub(value, kMaxBytes) + "\"";
+}
+
+}  // namespace image_library
