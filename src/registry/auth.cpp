@@ -1,0 +1,301 @@
+#include "registry/auth.h"
+
+#include <algorithm>
+
+#include <openssl/evp.h>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "registry/status.h"
+
+namespace image_library::registry {
+
+namespace {
+
+using std::chrono::seconds;
+
+// docker's config.json writes this user name beside an identity (refresh) token.
+constexpr std::string_view kIdentityToken = "<token>";
+constexpr std::int64_t kShortestLife = 60;
+constexpr std::int64_t kLongestLife = 86400;
+constexpr seconds kMargin(10);
+
+std::string Parameter(const Challenge& challenge, const std::string& name) {
+  const auto found = challenge.params.find(name);
+  return found == challenge.params.end() ? "" : found->second;
+}
+
+std::optional<Challenge> SelectFrom(const std::vector<Challenge>& challenges) {
+  const Challenge* basic = nullptr;
+  for (const Challenge& challenge : challenges) {
+    if (challenge.scheme == "bearer" && !Parameter(challenge, "realm").empty()) return challenge;
+    if (challenge.scheme == "basic" && basic == nullptr) basic = &challenge;
+  }
+  if (basic == nullptr) return std::nullopt;
+  return *basic;
+}
+
+std::string Base64(const std::string& text) {
+  std::string encoded((text.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  encoded.resize(static_cast<std::size_t>(size));
+  return encoded;
+}
+
+// By path parts: `nim` is for `nim` and `nim/x`, not for `nimble`.
+bool IsFor(const Credential& credential, std::string_view repository) {
+  std::string_view prefix = credential.repository_prefix;
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  if (prefix.empty()) return true;
+  return repository.starts_with(prefix) &&
+         (repository.size() == prefix.size() || repository[prefix.size()] == '/');
+}
+
+bool IsEmpty(const Credential& credential) {
+  return credential.username.empty() && credential.password.empty();
+}
+
+std::string Scope(const std::string& scope, const char* separator) {
+  return scope.empty() ? "" : separator + ("scope=" + PercentEncode(scope));
+}
+
+Subject TokenSubject(const std::string& realm, const std::string& scope, bool has_credential) {
+  return {"token of \"" + HostOf(realm) + "\"" + (scope.empty() ? "" : " for \"" + scope + "\""),
+          has_credential};
+}
+
+}  // namespace
+
+std::optional<Challenge> SelectChallenge(const std::vector<std::string_view>& headers) {
+  std::vector<Challenge> challenges;
+  for (const std::string_view header : headers) {
+    for (Challenge& challenge : ParseChallenges(header)) challenges.push_back(std::move(challenge));
+  }
+  return SelectFrom(challenges);
+}
+
+RealmTrust TrustRealm(const Location& origin, const Location& realm) {
+  if (realm.scheme != "https" && (origin.scheme != "http" || realm.host != origin.host)) {
+    return RealmTrust::kRefused;
+  }
+  return SameOrganization(origin.host, realm.host) ? RealmTrust::kCredentials
+                                                   : RealmTrust::kAnonymous;
+}
+
+std::string BasicAuthorization(const std::string& username, const std::string& password) {
+  if (username.empty() && password.empty()) return "";
+  return "Basic " + Base64(username + ":" + password);
+}
+
+// Ends a fetch also when its coroutine is destroyed.
+struct Authenticator::FetchGuard {
+  explicit FetchGuard(Token& token) : token_(token) { token_.fetching = true; }
+  ~FetchGuard() { token_.fetching = false; }
+  FetchGuard(const FetchGuard&) = delete;
+  FetchGuard& operator=(const FetchGuard&) = delete;
+
+ private:
+  Token& token_;
+};
+
+Authenticator::Authenticator(std::string origin, std::vector<Credential> credentials,
+                             RetryingSender& sender, Now now)
+    : origin_(std::move(origin)),
+      credentials_(std::move(credentials)),
+      sender_(sender),
+      now_(now) {}
+
+void Authenticator::Learn(const Response& response) {
+  remembered_ = SelectChallenge(response.Headers("www-authenticate"));
+  scheme_ = remembered_ ? remembered_->scheme : "none";
+}
+
+const Credential* Authenticator::CredentialFor(const std::string& repository) const {
+  const Credential* best = nullptr;
+  for (const Credential& credential : credentials_) {
+    if (IsEmpty(credential) || !IsFor(credential, repository)) continue;
+    if (best == nullptr || credential.repository_prefix.size() > best->repository_prefix.size()) {
+      best = &credential;
+    }
+  }
+  return best;
+}
+
+bool Authenticator::HasCredential(const std::string& repository) const {
+  return CredentialFor(repository) != nullptr;
+}
+
+std::string Authenticator::Basic(const std::string& repository) const {
+  const Credential* credential = CredentialFor(repository);
+  return credential == nullptr ? ""
+                               : BasicAuthorization(credential->username, credential->password);
+}
+
+// Throws when the realm may not be asked at all.
+Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
+                                              const AuthTarget& target) const {
+  const std::optional<std::string> url = ResolveUrl(origin_ + "/", Parameter(challenge, "realm"));
+  const std::optional<Location> realm = url ? ParseLocation(*url) : std::nullopt;
+  const std::optional<Location> origin = ParseLocation(origin_);
+  const RealmTrust trust = realm && origin ? TrustRealm(*origin, *realm) : RealmTrust::kRefused;
+  if (trust == RealmTrust::kRefused) {
+    throw Error(ErrorKind::kProtocol,
+                "registry \"" + HostOf(origin_) + "\" names a token server that is not secure",
+                "It must be an https URL, or http on the host of a registry that is http itself.",
+                "Check the registry's URL and its token settings.");
+  }
+  TokenKey key;
+  key.realm = *url;
+  key.service = Parameter(challenge, "service");
+  key.scope = Parameter(challenge, "scope");
+  if (key.scope.empty() && !target.full_name.empty()) {
+    key.scope = "repository:" + target.full_name + ":pull";
+  }
+  if (trust == RealmTrust::kCredentials) key.credential = CredentialFor(target.repository);
+  return key;
+}
+
+// The scope that worked for the same purpose, else for the same repository.
+const Authenticator::TokenKey* Authenticator::KnownKey(const AuthTarget& target) const {
+  const auto exact = keys_.find({target.full_name, target.purpose});
+  if (exact != keys_.end()) return &exact->second;
+  const auto any = keys_.lower_bound({target.full_name, ""});
+  return any != keys_.end() && any->first.first == target.full_name ? &any->second : nullptr;
+}
+
+Task<std::string> Authenticator::Authorization(AuthTarget target) {
+  if (scheme_ == "basic") co_return Basic(target.repository);
+  const TokenKey* known = KnownKey(target);
+  if (known == nullptr) co_return "";
+  TokenKey key = *known;
+  co_return co_await Bearer(std::move(key));
+}
+
+Task<std::string> Authenticator::Answer(std::vector<std::string> challenges, AuthTarget target,
+                                        std::string sent) {
+  const std::vector<std::string_view> views(challenges.begin(), challenges.end());
+  std::optional<Challenge> challenge = SelectChallenge(views);
+  if (!challenge) challenge = remembered_;
+  if (!challenge) co_return "";
+  scheme_ = challenge->scheme;
+  if (scheme_ == "basic") {
+    std::string basic = Basic(target.repository);
+    co_return basic == sent ? "" : std::move(basic);
+  }
+  TokenKey key = KeyFor(*challenge, target);
+  Token& token = tokens_[key];
+  if (!sent.empty() && sent == "Bearer " + token.value) {
+    if (Parameter(*challenge, "error") == "insufficient_scope") co_return "";
+    token.value.clear();  // expired early, or revoked: fetched anew below
+  }
+  keys_[{target.full_name, target.purpose}] = key;
+  std::string bearer = co_await Bearer(std::move(key));
+  co_return bearer == sent ? "" : std::move(bearer);
+}
+
+// One fetch however many ask; its failure is everyone's failure.
+Task<std::string> Authenticator::Bearer(TokenKey key) {
+  Token& token = tokens_[key];
+  if (token.fetching) {
+    co_await token.waiting.Wait();
+    if (token.error) std::rethrow_exception(token.error);
+    if (token.value.empty()) co_return co_await Bearer(std::move(key));  // refused meanwhile
+    co_return "Bearer " + token.value;
+  }
+  if (!token.value.empty() && now_() < token.expires_at) co_return "Bearer " + token.value;
+  std::exception_ptr error;
+  std::string value;
+  {
+    const FetchGuard guard(token);
+    try {
+      value = co_await Fetch(std::move(key));
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  token.error = error;
+  token.waiting.ResumeAll();
+  if (error) std::rethrow_exception(error);
+  co_return "Bearer " + value;
+}
+
+Task<std::string> Authenticator::Fetch(TokenKey key) {
+  if (key.credential != nullptr && key.credential->username == kIdentityToken) {
+    const std::optional<Response> exchanged = co_await Exchange(key);
+    if (exchanged) co_return Accept(*exchanged, key);
+  }
+  const Response response = co_await Get(key);
+  co_return Accept(response, key);
+}
+
+// An identity token for an access token, by OAuth 2; nothing where the server wants a GET.
+Task<std::optional<Response>> Authenticator::Exchange(TokenKey key) {
+  const auto newer = refresh_tokens_.find(key.credential);
+  const std::string refresh =
+      newer == refresh_tokens_.end() ? key.credential->password : newer->second;
+  Request request;
+  request.method = Method::kPost;
+  request.url = key.realm;
+  request.max_body = limit::kToken;
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.body =
+      "grant_type=refresh_token&client_id=image_library&service=" + PercentEncode(key.service) +
+      Scope(key.scope, "&") + "&refresh_token=" + PercentEncode(refresh);
+  Response response = co_await sender_.Send(std::move(request));
+  switch (response.status) {
+    case 400:
+    case 401:
+    case 404:
+    case 405:
+      refresh_tokens_.erase(key.credential);
+      co_return std::nullopt;
+    default:
+      co_return std::move(response);
+  }
+}
+
+Task<Response> Authenticator::Get(TokenKey key) {
+  Request request;
+  request.max_body = limit::kToken;
+  std::string query;
+  if (!key.service.empty()) query = "service=" + PercentEncode(key.service);
+  query += Scope(key.scope, query.empty() ? "" : "&");
+  request.url = key.realm;
+  if (!query.empty()) {
+    request.url += (key.realm.find('?') == std::string::npos ? "?" : "&") + query;
+  }
+  if (key.credential != nullptr) {
+    std::string basic = BasicAuthorization(key.credential->username, key.credential->password);
+    request.headers.emplace_back("Authorization", std::move(basic));
+  }
+  co_return co_await sender_.Send(std::move(request));
+}
+
+// Reads a token server's answer and keeps the token; its life is counted from now, on a clock that
+// does not jump.
+std::string Authenticator::Accept(const Response& response, const TokenKey& key) {
+  const Subject subject = TokenSubject(key.realm, key.scope, key.credential != nullptr);
+  if (response.status != 200) ThrowStatus(response, subject);
+  std::optional<Json> json;
+  try {
+    json = Json::Parse(response.body);
+  } catch (const Error&) {
+    throw Malformed(subject, "the answer is no JSON");
+  }
+  std::string value = (*json)["access_token"].StringOr("");
+  if (value.empty()) value = (*json)["token"].StringOr("");
+  const bool printable =
+      std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+  if (value.empty() || !printable) throw Malformed(subject, "the answer holds no token");
+  const std::string refresh = (*json)["refresh_token"].StringOr("");
+  if (!refresh.empty() && key.credential != nullptr) refresh_tokens_[key.credential] = refresh;
+  const std::int64_t life = (*json)["expires_in"].Integer().value_or(kShortestLife);
+  Token& token = tokens_[key];
+  token.value = value;
+  token.expires_at = now_() + seconds(std::clamp(life, kShortestLife, kLongestLife)) - kMargin;
+  return value;
+}
+
+}  // namespace image_library::registry

@@ -1,0 +1,104 @@
+// How one origin wants to be asked: challenges, Basic, Bearer tokens (RFC 7235, 7617, 6750; the
+// token protocol of the CNCF distribution, docs/spec/auth).
+#ifndef IMAGE_LIBRARY_REGISTRY_AUTH_H_
+#define IMAGE_LIBRARY_REGISTRY_AUTH_H_
+
+#include <chrono>
+#include <exception>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/http_header.h"
+#include "registry/client.h"
+#include "registry/location.h"
+#include "registry/retry.h"
+
+namespace image_library::registry {
+
+/// The challenge to answer: the first Bearer with a realm, else the first Basic, else nothing.
+std::optional<Challenge> SelectChallenge(const std::vector<std::string_view>& headers);
+
+/// What may be sent to a token server.
+enum class RealmTrust {
+  kRefused,      ///< nothing: not https (unless the origin is http on the same host)
+  kAnonymous,    ///< a request without credentials
+  kCredentials,  ///< credentials too: the origin's own host or organization
+};
+RealmTrust TrustRealm(const Location& origin, const Location& realm);
+
+/// `Basic ...`; empty when username and password both are.
+std::string BasicAuthorization(const std::string& username, const std::string& password);
+
+/// What a request is about, as far as authorization goes.
+struct AuthTarget {
+  std::string repository;  ///< relative to the registry's prefix: chooses the credential
+  std::string full_name;   ///< with the prefix: the scope, when a challenge names none
+  std::string purpose;     ///< `list` or `content`: registries may want different scopes
+};
+
+/// One origin's authentication; tokens are fetched once by however many coroutines need them.
+class Authenticator {
+ public:
+  using Now = std::chrono::steady_clock::time_point (*)();
+
+  /// The sender must outlive it. The origin is a URL; the credentials are for it alone.
+  Authenticator(std::string origin, std::vector<Credential> credentials, RetryingSender& sender,
+                Now now = &std::chrono::steady_clock::now);
+
+  /// Remembers the challenge of `GET /v2/`, or that there was none.
+  void Learn(const Response& response);
+
+  /// The Authorization header to send, from what is known; empty: none (yet).
+  Task<std::string> Authorization(AuthTarget target);
+
+  /// After a 401 to a request that was sent with `sent` (or without, when empty): another value to
+  /// try once, or empty when there is none. Throws Error when the token server refuses or fails.
+  Task<std::string> Answer(std::vector<std::string> challenges, AuthTarget target,
+                           std::string sent);
+
+  /// `none`, `basic`, `bearer`; empty before anything is known.
+  const std::string& scheme() const noexcept { return scheme_; }
+  bool HasCredential(const std::string& repository) const;
+
+ private:
+  struct TokenKey {
+    std::string realm, service, scope;
+    const Credential* credential = nullptr;
+    auto operator<=>(const TokenKey&) const = default;
+  };
+  struct Token {
+    std::string value;
+    std::chrono::steady_clock::time_point expires_at;
+    bool fetching = false;
+    std::exception_ptr error;  ///< of the last fetch
+    WaitQueue waiting;
+  };
+  struct FetchGuard;
+
+  const Credential* CredentialFor(const std::string& repository) const;
+  std::string Basic(const std::string& repository) const;
+  TokenKey KeyFor(const Challenge& challenge, const AuthTarget& target) const;
+  const TokenKey* KnownKey(const AuthTarget& target) const;
+  Task<std::string> Bearer(TokenKey key);
+  Task<std::string> Fetch(TokenKey key);
+  Task<std::optional<Response>> Exchange(TokenKey key);
+  Task<Response> Get(TokenKey key);
+  std::string Accept(const Response& response, const TokenKey& key);
+
+  const std::string origin_;
+  const std::vector<Credential> credentials_;
+  RetryingSender& sender_;
+  const Now now_;
+  std::string scheme_;
+  std::optional<Challenge> remembered_;
+  std::map<TokenKey, Token> tokens_;
+  std::map<std::pair<std::string, std::string>, TokenKey> keys_;  ///< by full name and purpose
+  std::map<const Credential*, std::string> refresh_tokens_;       ///< newer than the credential's
+};
+
+}  // namespace image_library::registry
+
+#endif

@@ -1,0 +1,337 @@
+#include "registry/client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/digest.h"
+#include "core/error.h"
+#include "core/http_header.h"
+#include "core/reference.h"
+#include "core/text.h"
+#include "registry/exchange.h"
+#include "registry/paging.h"
+
+namespace image_library::registry {
+
+namespace {
+
+// Registries with a smaller limit lower it or refuse it; both are handled.
+constexpr int kTagPage = 100;
+constexpr int kCatalogPage = 1000;
+constexpr std::size_t kReferrers = 10000;
+
+constexpr std::string_view kSchema1[] = {
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws"};
+
+std::optional<std::string> AcceptTag(const std::string& name, const std::string&) {
+  return IsTag(name) ? std::optional(name) : std::nullopt;
+}
+
+// The name relative to the prefix; empty for repositories outside it.
+std::optional<std::string> AcceptRepository(const std::string& name, const std::string& prefix) {
+  if (!IsRepositoryName(name)) return std::nullopt;
+  if (prefix.empty()) return name;
+  if (!name.starts_with(prefix + "/")) return "";
+  return name.substr(prefix.size() + 1);
+}
+
+// A web page with status 200 is no manifest.
+void RequireObject(const Response& response, const Subject& subject) {
+  const std::size_t first = response.body.find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && response.body[first] == '{') return;
+  throw Error(ErrorKind::kMalformed, "could not read " + subject.text + ": no manifest",
+              "The registry answered with something that is no JSON object.");
+}
+
+// Collects the descriptors of a referrers list.
+class ReferrerReader : public PageReader {
+ public:
+  explicit ReferrerReader(Subject subject) : subject_(std::move(subject)) {}
+
+  void Reset() override {
+    descriptors.clear();
+    seen_.clear();
+  }
+
+  PageCount Read(const Response& page) override {
+    if (MediaType(page.Header("content-type")) != media_type::kOciIndex) {
+      throw Malformed(subject_, "the answer is no index");
+    }
+    Manifest index;
+    try {
+      index = ParseManifest(page.body, page.Header("content-type"));
+    } catch (const Error& error) {
+      throw Malformed(subject_, error.what());
+    }
+    PageCount count{index.manifests.size(), 0};
+    for (Descriptor& descriptor : index.manifests) {
+      if (!seen_.insert(descriptor.digest).second) continue;
+      ++count.fresh;
+      descriptors.push_back(std::move(descriptor));
+    }
+    if (descriptors.size() > kReferrers) {
+      throw Error(ErrorKind::kTooLarge, "could not read " + subject_.text + ": more than " +
+                                            std::to_string(kReferrers) + " entries");
+    }
+    return count;
+  }
+
+  std::vector<Descriptor> descriptors;
+
+ private:
+  const Subject subject_;
+  std::set<std::string> seen_;
+};
+
+// What a registry has proved to know; unknown until then.
+using Known = std::optional<bool>;
+
+}  // namespace
+
+struct Client::Impl {
+  Impl(ClientOptions&& given, Transport& transport, RetryPolicy retry)
+      : options(std::move(given)),
+        exchange(options.url.Origin(), options.credentials, transport, retry) {}
+
+  std::string FullName(const std::string& repository) const;
+  std::string Quoted(const std::string& repository) const;
+  /// A question about part of a repository; throws when its name is none.
+  Question About(const std::string& repository, const std::string& path,
+                 const std::string& what) const;
+  Question AboutManifest(const std::string& repository, const std::string& reference) const;
+  Task<TagHead> HeadByGet(Question question);
+
+  const ClientOptions options;
+  Exchange exchange;
+  Known head_works;
+  Known has_referrers;
+};
+
+std::string Client::Impl::FullName(const std::string& repository) const {
+  return options.url.prefix.empty() ? repository : options.url.prefix + "/" + repository;
+}
+
+std::string Client::Impl::Quoted(const std::string& repository) const {
+  return "repository \"" + options.url.host + "/" + FullName(repository) + "\"";
+}
+
+Question Client::Impl::About(const std::string& repository, const std::string& path,
+                             const std::string& what) const {
+  const std::string name = FullName(repository);
+  if (!IsRepositoryName(name)) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "\"" + Scrub(repository, 300) + "\" is not a repository name", "",
+                "A name is made of lower-case letters, digits and separators, in parts with a "
+                "slash between them.");
+  }
+  Question question;
+  question.url = options.url.Origin() + "/v2/" + name + "/" + path;
+  question.target = {repository, name, "content"};
+  question.subject.text = what + Quoted(repository);
+  question.subject.has_credential = !options.credentials.empty();
+  return question;
+}
+
+Question Client::Impl::AboutManifest(const std::string& repository,
+                                     const std::string& reference) const {
+  const bool digest = IsDigest(reference);
+  if (!digest && !IsTag(reference)) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "\"" + Scrub(reference, 300) + "\" is neither a tag nor a digest");
+  }
+  const std::string what = (digest ? "manifest \"" : "tag \"") + reference + "\" of ";
+  Question question = About(repository, "manifests/" + reference, what);
+  question.accept = media_type::kAccept;
+  question.max_body = limit::kManifest;
+  question.follow_redirects = true;
+  return question;
+}
+
+Client::Client(ClientOptions options, Transport& transport, RetryPolicy retry)
+    : impl_(std::make_unique<Impl>(std::move(options), transport, retry)) {}
+
+Client::~Client() = default;
+
+Task<void> Client::Ping() {
+  Question question;
+  question.url = impl_->options.url.Origin() + "/v2/";
+  question.subject.text = "registry \"" + impl_->options.url.host + "\"";
+  question.subject.has_credential = !impl_->options.credentials.empty();
+  const Subject subject = question.subject;
+  Authenticator& authenticator = impl_->exchange.authenticator();
+  Question first = question;
+  Response response = co_await impl_->exchange.AskPlain(std::move(first));
+  if (response.status != 401 && response.status != 200) ThrowStatus(response, subject);
+  authenticator.Learn(response);
+  if (response.status == 200) co_return;
+  if (authenticator.scheme() == "none") {
+    throw Malformed(subject, "it wants authentication that is neither Basic nor Bearer");
+  }
+  // A Basic credential for everything is tried at once; tokens are asked for by repository.
+  if (authenticator.scheme() != "basic" || !authenticator.HasCredential("")) co_return;
+  response = co_await impl_->exchange.Ask(std::move(question));
+  if (response.status != 200) ThrowStatus(response, subject);
+}
+
+Task<Listing> Client::ListRepositories() {
+  Question question;
+  question.url = impl_->options.url.Origin() + "/v2/_catalog";
+  question.target.purpose = "list";
+  question.max_body = limit::kList;
+  question.subject = {"repositories of registry \"" + impl_->options.url.host + "\"",
+                      !impl_->options.credentials.empty(),
+                      "Many registries do not list their repositories: write rules with the "
+                      "repositories' full names."};
+  const Subject subject = question.subject;
+  NameReader reader("repositories", &AcceptRepository, impl_->options.url.prefix,
+                    limit::kRepositories, subject);
+  const std::optional<Response> refusal =
+      co_await ReadPages(impl_->exchange, std::move(question), kCatalogPage, reader);
+  if (refusal) ThrowStatus(*refusal, subject);
+  co_return reader.Take();
+}
+
+Task<std::optional<Listing>> Client::ListTags(std::string repository) {
+  Question question = impl_->About(repository, "tags/list", "tags of ");
+  question.target.purpose = "list";
+  const Subject subject = question.subject;
+  NameReader reader("tags", &AcceptTag, "", limit::kTags, subject);
+  const std::optional<Response> refusal =
+      co_await ReadPages(impl_->exchange, std::move(question), kTagPage, reader);
+  if (!refusal) co_return reader.Take();
+  if (refusal->status != 404) ThrowStatus(*refusal, subject);
+  co_return std::nullopt;
+}
+
+// For registries whose HEAD does not work.
+Task<TagHead> Client::Impl::HeadByGet(Question question) {
+  const Subject subject = question.subject;
+  question.method = Method::kGet;
+  const Response response = co_await exchange.Ask(std::move(question));
+  if (response.status == 404) co_return TagHead();
+  if (response.status != 200) ThrowStatus(response, subject);
+  RequireObject(response, subject);
+  head_works = false;
+  co_return TagHead{true, Sha256Digest(response.body)};
+}
+
+Task<TagHead> Client::HeadTag(std::string repository, std::string tag) {
+  Question question = impl_->AboutManifest(repository, tag);
+  if (impl_->head_works == false) co_return co_await impl_->HeadByGet(std::move(question));
+  question.method = Method::kHead;
+  const Subject subject = question.subject;
+  Question copy = question;
+  const Response response = co_await impl_->exchange.Ask(std::move(copy));
+  switch (response.status) {
+    case 200: {
+      impl_->head_works = true;
+      const std::string digest(response.Header("docker-content-digest"));
+      co_return TagHead{true, IsDigest(digest) ? digest : ""};
+    }
+    case 404:
+      if (impl_->head_works == true) co_return TagHead();
+      [[fallthrough]];
+    case 403:
+    case 405:
+    case 501:
+      co_return co_await impl_->HeadByGet(std::move(question));
+    default:
+      ThrowStatus(response, subject);
+  }
+}
+
+Task<std::optional<FetchedManifest>> Client::GetManifest(std::string repository,
+                                                         std::string reference) {
+  Question question = impl_->AboutManifest(repository, reference);
+  const Subject subject = question.subject;
+  Response response = co_await impl_->exchange.Ask(std::move(question));
+  if (response.status == 404) co_return std::nullopt;
+  if (response.status != 200) ThrowStatus(response, subject);
+  FetchedManifest manifest;
+  manifest.content_type = response.Header("content-type");
+  const std::string type = MediaType(manifest.content_type);
+  if (std::find(std::begin(kSchema1), std::end(kSchema1), type) != std::end(kSchema1)) {
+    throw Error(ErrorKind::kMalformed, "could not read " + subject.text + ": schema 1 manifest",
+                "Docker's image manifest version 2, schema 1 is obsolete and has no digest of its "
+                "own.",
+                "Push the image again with a tool of today.");
+  }
+  RequireObject(response, subject);
+  manifest.body = std::move(response.body);
+  const std::string claimed(response.Header("docker-content-digest"));
+  if (IsDigest(reference)) {
+    if (!DigestMatches(reference, manifest.body)) {
+      throw Error(ErrorKind::kDigestMismatch,
+                  "could not read " + subject.text + ": the body has another digest",
+                  "Its digest is " + Sha256Digest(manifest.body) + ".");
+    }
+    manifest.digest = reference;
+  } else {
+    manifest.digest = Sha256Digest(manifest.body);
+    if (IsDigest(claimed) && !DigestMatches(claimed, manifest.body)) {
+      manifest.claimed_digest = claimed;
+    }
+  }
+  co_return std::move(manifest);
+}
+
+Task<std::string> Client::GetBlob(std::string repository, std::string digest) {
+  if (!IsDigest(digest)) {
+    throw Error(ErrorKind::kInvalidArgument, "\"" + Scrub(digest, 300) + "\" is not a digest");
+  }
+  Question question = impl_->About(repository, "blobs/" + digest, "blob \"" + digest + "\" of ");
+  question.max_body = limit::kConfig;
+  question.follow_redirects = true;
+  const Subject subject = question.subject;
+  Response response = co_await impl_->exchange.Ask(std::move(question));
+  if (response.status != 200) ThrowStatus(response, subject);
+  if (!DigestMatches(digest, response.body)) {
+    throw Error(ErrorKind::kDigestMismatch,
+                "could not read " + subject.text + ": the body has another digest",
+                "Its digest is " + Sha256Digest(response.body) + ".");
+  }
+  co_return std::move(response.body);
+}
+
+Task<std::optional<std::vector<Descriptor>>> Client::ListReferrers(std::string repository,
+                                                                   std::string digest) {
+  if (!IsDigest(digest)) {
+    throw Error(ErrorKind::kInvalidArgument, "\"" + Scrub(digest, 300) + "\" is not a digest");
+  }
+  if (impl_->has_referrers == false) co_return std::nullopt;
+  Question question =
+      impl_->About(repository, "referrers/" + digest, "referrers of \"" + digest + "\" of ");
+  question.accept = media_type::kOciIndex;
+  const Subject subject = question.subject;
+  ReferrerReader reader(subject);
+  std::optional<Response> refusal;
+  try {
+    refusal = co_await ReadPages(impl_->exchange, std::move(question), 0, reader);
+  } catch (const Error& error) {
+    // 200 with a web page, from a registry that never showed it has the API.
+    if (error.kind() != ErrorKind::kProtocol || impl_->has_referrers) throw;
+    impl_->has_referrers = false;
+    co_return std::nullopt;
+  }
+  if (!refusal) {
+    impl_->has_referrers = true;
+    co_return std::move(reader.descriptors);
+  }
+  const int status = refusal->status;
+  if (status == 401 || status == 403 || status == 408 || status == 429 || status >= 500) {
+    ThrowStatus(*refusal, subject);
+  }
+  // A registry that has the API may still refuse a subject that it does not know.
+  if (impl_->has_referrers == true) co_return std::vector<Descriptor>();
+  impl_->has_referrers = false;
+  co_return std::nullopt;
+}
+
+std::int64_t Client::retries() const noexcept { return impl_->exchange.sender().retries(); }
+
+std::string Client::authentication() const { return impl_->exchange.authenticator().scheme(); }
+
+std::int64_t Client::retry_after() const noexcept { return impl_->exchange.sender().retry_after(); }
+
+}  // namespace image_library::registry

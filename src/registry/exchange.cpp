@@ -1,0 +1,111 @@
+#include "registry/exchange.h"
+
+#include <optional>
+#include <utility>
+
+#include "core/error.h"
+
+namespace image_library::registry {
+
+namespace {
+
+bool IsRedirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// Where a redirect leads; throws when it may not be followed.
+std::string RedirectTarget(const Response& response, const std::string& url,
+                           const Subject& subject) {
+  const auto to = ResolveUrl(url, std::string(response.Header("location")));
+  const std::optional<Location> target = to ? ParseLocation(*to) : std::nullopt;
+  if (response.Header("location").empty() || !target) {
+    throw Malformed(subject, "the registry redirects to no http or https URL");
+  }
+  if (target->scheme == "http" && url.starts_with("https:")) {
+    throw Malformed(subject, "the registry redirects from https to http");
+  }
+  return *to;
+}
+
+std::string OriginOf(const std::string& url) {
+  const std::optional<Location> location = ParseLocation(url);
+  return location ? location->Origin() : "";
+}
+
+}  // namespace
+
+Exchange::Exchange(std::string origin, std::vector<Credential> credentials, Transport& transport,
+                   RetryPolicy policy)
+    : origin_(OriginOf(origin)),
+      sender_(transport, policy),
+      authenticator_(std::move(origin), std::move(credentials), sender_) {}
+
+Task<Response> Exchange::Ask(Question question) {
+  const Subject subject = question.subject;
+  try {
+    co_return co_await Follow(std::move(question));
+  } catch (const Error& error) {
+    throw About(error, subject);
+  }
+}
+
+Task<Response> Exchange::AskPlain(Question question) {
+  const Subject subject = question.subject;
+  try {
+    co_return co_await Send(std::move(question), "");
+  } catch (const Error& error) {
+    throw About(error, subject);
+  }
+}
+
+// Redirects by hand: credentials stay with the origin they are for, and once a chain has left it,
+// it stays without them.
+Task<Response> Exchange::Follow(Question question) {
+  Authenticator* authenticator = &authenticator_;
+  for (int hop = 0;; ++hop) {
+    Question copy = question;
+    Response response = co_await Authorized(*authenticator, std::move(copy));
+    if (!question.follow_redirects || !IsRedirect(response.status)) co_return std::move(response);
+    if (hop >= limit::kRedirects) throw Malformed(question.subject, "too many redirects");
+    question.url = RedirectTarget(response, question.url, question.subject);
+    const std::string origin = OriginOf(question.url);
+    if (origin != origin_ || authenticator != &authenticator_) authenticator = &Foreign(origin);
+  }
+}
+
+Authenticator& Exchange::Foreign(const std::string& origin) {
+  std::unique_ptr<Authenticator>& found = foreign_[origin];
+  if (!found) found = std::make_unique<Authenticator>(origin, std::vector<Credential>(), sender_);
+  return *found;
+}
+
+Task<Response> Exchange::Authorized(Authenticator& authenticator, Question question) {
+  AuthTarget target = question.target;
+  std::string authorization = co_await authenticator.Authorization(std::move(target));
+  Question copy = question;
+  Response response = co_await Send(std::move(copy), authorization);
+  if (response.status != 401) co_return std::move(response);
+  std::vector<std::string> challenges;
+  for (const std::string_view value : response.Headers("www-authenticate")) {
+    challenges.emplace_back(value);
+  }
+  target = question.target;
+  std::string other = co_await authenticator.Answer(std::move(challenges), std::move(target),
+                                                    std::move(authorization));
+  if (other.empty()) co_return std::move(response);
+  co_return co_await Send(std::move(question), std::move(other));
+}
+
+Task<Response> Exchange::Send(Question question, std::string authorization) {
+  Request request;
+  request.method = question.method;
+  request.url = std::move(question.url);
+  request.max_body = question.max_body;
+  if (!question.accept.empty()) request.headers.emplace_back("Accept", std::move(question.accept));
+  if (!authorization.empty()) {
+    request.headers.emplace_back("Authorization", std::move(authorization));
+  }
+  co_return co_await sender_.Send(std::move(request));
+}
+
+}  // namespace image_library::registry

@@ -1,0 +1,55 @@
+// One question to a registry and its final answer: authorization, redirects, retries.
+#ifndef IMAGE_LIBRARY_REGISTRY_EXCHANGE_H_
+#define IMAGE_LIBRARY_REGISTRY_EXCHANGE_H_
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "registry/auth.h"
+#include "registry/client.h"
+#include "registry/retry.h"
+#include "registry/status.h"
+
+namespace image_library::registry {
+
+struct Question {
+  Method method = Method::kGet;
+  std::string url;
+  std::string accept = {};  ///< empty: no Accept header
+  AuthTarget target = {};
+  std::size_t max_body = limit::kList;
+  bool follow_redirects = false;
+  Subject subject = {};
+};
+
+class Exchange {
+ public:
+  Exchange(std::string origin, std::vector<Credential> credentials, Transport& transport,
+           RetryPolicy policy);
+
+  /// The answer, whatever its status. Throws Error about the question's subject.
+  Task<Response> Ask(Question question);
+
+  /// A request without authorization.
+  Task<Response> AskPlain(Question question);
+
+  Authenticator& authenticator() noexcept { return authenticator_; }
+  const RetryingSender& sender() const noexcept { return sender_; }
+
+ private:
+  Task<Response> Follow(Question question);
+  Task<Response> Authorized(Authenticator& authenticator, Question question);
+  Task<Response> Send(Question question, std::string authorization);
+  Authenticator& Foreign(const std::string& origin);
+
+  const std::string origin_;
+  RetryingSender sender_;
+  Authenticator authenticator_;
+  /// Where redirects led: asked without credentials.
+  std::map<std::string, std::unique_ptr<Authenticator>> foreign_;
+};
+
+}  // namespace image_library::registry
+
+#endif

@@ -1,0 +1,68 @@
+// Lists that come in pages (distribution-spec, "Listing Tags"; Link of RFC 8288).
+#ifndef IMAGE_LIBRARY_REGISTRY_PAGING_H_
+#define IMAGE_LIBRARY_REGISTRY_PAGING_H_
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "registry/client.h"
+#include "registry/exchange.h"
+
+namespace image_library::registry {
+
+/// The URL of the page after this one; nothing at the end. A Link's query is put on the path that
+/// was asked for: proxies get host, port, scheme and path wrong, and no other origin is asked.
+/// Throws Error kProtocol for a next link that cannot be followed.
+std::optional<std::string> NextPage(const Response& response, const std::string& url,
+                                    const Subject& subject);
+
+/// What a page brought.
+struct PageCount {
+  std::size_t entries = 0;
+  std::size_t fresh = 0;  ///< entries that no page before had
+};
+
+/// Takes the pages of one listing.
+class PageReader {
+ public:
+  virtual ~PageReader() = default;
+  /// Forgets everything: the listing begins again.
+  virtual void Reset() = 0;
+  /// Throws Error when the page is not what it should be, or too much.
+  virtual PageCount Read(const Response& page) = 0;
+};
+
+/// Collects names: the strings of the array `key` for which `accept` gives a name.
+class NameReader : public PageReader {
+ public:
+  using Accept = std::optional<std::string> (*)(const std::string& name, const std::string& prefix);
+
+  /// An entry for which accept gives nothing is counted as invalid; one for which it gives an
+  /// empty name belongs to others and is left out.
+  NameReader(const char* key, Accept accept, std::string prefix, std::size_t most, Subject subject);
+
+  void Reset() override;
+  PageCount Read(const Response& page) override;
+  Listing Take();
+
+ private:
+  const char* const key_;
+  const Accept accept_;
+  const std::string prefix_;
+  const std::size_t most_;
+  const Subject subject_;
+  std::set<std::string> names_;
+  std::size_t invalid_ = 0;
+};
+
+/// Reads every page, `page_size` entries each where the registry lets us choose (0: not asked for).
+/// Returns the first page's answer when its status was not 200 (nothing was read then). A listing
+/// that breaks in the middle is begun again once; then throws Error, as for any other trouble.
+Task<std::optional<Response>> ReadPages(Exchange& exchange, Question question, int page_size,
+                                        PageReader& reader);
+
+}  // namespace image_library::registry
+
+#endif

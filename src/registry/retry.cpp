@@ -1,0 +1,72 @@
+#include "registry/retry.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "core/error.h"
+#include "core/http_header.h"
+
+namespace image_library::registry {
+
+namespace {
+
+// 522: an edge cache that cannot reach its origin.
+bool IsTemporary(int status) {
+  switch (status) {
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+    case 522:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+RetryingSender::RetryingSender(Transport& transport, RetryPolicy policy)
+    : transport_(transport), policy_(policy), jitter_(std::random_device()()) {}
+
+// Nothing for a failure of the transport that may pass.
+Task<std::optional<Response>> RetryingSender::Try(Request request, bool last) {
+  try {
+    co_return co_await transport_.Send(std::move(request));
+  } catch (const Error& error) {
+    if (last || !error.temporary()) throw;
+  }
+  co_return std::nullopt;
+}
+
+// Milliseconds until the next attempt; nothing when it would be too long to wait for.
+std::optional<int> RetryingSender::Delay(const std::optional<Response>& response, int attempt) {
+  if (response) {
+    const auto seconds = ParseRetryAfter(response->Header("retry-after"), std::time(nullptr));
+    if (seconds) {
+      retry_after_ = std::max(retry_after_, *seconds);
+      if (*seconds * 1000 > policy_.longest_wait_ms) return std::nullopt;
+      return static_cast<int>(*seconds * 1000);
+    }
+  }
+  const int full =
+      std::min(policy_.first_delay_ms << std::min(attempt, 16), policy_.longest_wait_ms);
+  return full / 2 + std::uniform_int_distribution<int>(0, full - full / 2)(jitter_);
+}
+
+Task<Response> RetryingSender::Send(Request request) {
+  for (int attempt = 0;; ++attempt) {
+    const bool last = attempt + 1 >= policy_.attempts;
+    Request copy = request;
+    std::optional<Response> response = co_await Try(std::move(copy), last);
+    if (response && !IsTemporary(response->status)) co_return std::move(*response);
+    const std::optional<int> delay = Delay(response, attempt);
+    if (response && (last || !delay)) co_return std::move(*response);
+    ++retries_;  // without a response it is not the last: Try throws then
+    co_await transport_.Sleep(*delay);
+  }
+}
+
+}  // namespace image_library::registry

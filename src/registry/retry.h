@@ -1,0 +1,40 @@
+// Requests that are sent again after a temporary failure.
+#ifndef IMAGE_LIBRARY_REGISTRY_RETRY_H_
+#define IMAGE_LIBRARY_REGISTRY_RETRY_H_
+
+#include <cstdint>
+#include <optional>
+#include <random>
+
+#include "registry/client.h"
+#include "registry/http.h"
+
+namespace image_library::registry {
+
+class RetryingSender {
+ public:
+  /// The transport must outlive the sender.
+  RetryingSender(Transport& transport, RetryPolicy policy);
+
+  /// The first answer that is not temporary, or the last one when the attempts are spent or the
+  /// registry asks to wait too long. Throws the transport's last Error.
+  Task<Response> Send(Request request);
+
+  std::int64_t retries() const noexcept { return retries_; }
+  /// The longest Retry-After so far, in seconds.
+  std::int64_t retry_after() const noexcept { return retry_after_; }
+
+ private:
+  Task<std::optional<Response>> Try(Request request, bool last);
+  std::optional<int> Delay(const std::optional<Response>& response, int attempt);
+
+  Transport& transport_;
+  const RetryPolicy policy_;
+  std::int64_t retries_ = 0;
+  std::int64_t retry_after_ = 0;
+  std::minstd_rand jitter_;
+};
+
+}  // namespace image_library::registry
+
+#endif

@@ -1,0 +1,371 @@
+#include "registry/auth.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fake_transport.h"
+
+namespace image_library::registry {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+constinit std::int64_t now_seconds = 0;
+
+std::chrono::steady_clock::time_point Now() {
+  return std::chrono::steady_clock::time_point(std::chrono::seconds(now_seconds));
+}
+
+constexpr const char* kChallenge =
+    "Bearer realm=\"https://auth.registry.example/token\",service=\"reg\","
+    "scope=\"repository:team/app:pull\"";
+constexpr const char* kTokenUrl =
+    "https://auth.registry.example/token?service=reg&scope=repository%3Ateam%2Fapp%3Apull";
+// base64 of alice:s3cret
+constexpr const char* kAlice = "Basic YWxpY2U6czNjcmV0";
+
+class AuthTest : public testing::Test {
+ protected:
+  AuthTest() : transport_([this](const Request& request) { return token_server_(request); }) {
+    now_seconds = 1000;
+    token_server_ = [this](const Request&) {
+      return registry::Answer(200, R"({"token": "t)" + std::to_string(++tokens_) + R"("})");
+    };
+  }
+
+  Authenticator& Make(std::vector<Credential> credentials,
+                      const std::string& origin = "https://registry.example") {
+    authenticator_ = std::make_unique<Authenticator>(origin, std::move(credentials), sender_, &Now);
+    return *authenticator_;
+  }
+
+  std::string Answer(const std::string& challenge, const std::string& sent = "",
+                     AuthTarget target = {"app", "team/app", "content"}) {
+    std::vector<std::string> challenges;
+    if (!challenge.empty()) challenges.push_back(challenge);
+    return Await(authenticator_->Answer(challenges, std::move(target), sent));
+  }
+
+  std::string Known(AuthTarget target = {"app", "team/app", "content"}) {
+    return Await(authenticator_->Authorization(std::move(target)));
+  }
+
+  int tokens_ = 0;
+  FakeTransport::Handler token_server_;
+  FakeTransport transport_;
+  RetryingSender sender_{transport_, RetryPolicy()};
+  std::unique_ptr<Authenticator> authenticator_;
+};
+
+const std::vector<Credential> kCredential = {{"", "alice", "s3cret"}};
+
+TEST(SelectChallengeTest, BearerBeforeBasicAndUnknownSchemesIgnored) {
+  EXPECT_EQ(
+      SelectChallenge({"Negotiate", "Basic realm=\"x\", Bearer realm=\"https://a/\""})->scheme,
+      "bearer");
+  EXPECT_EQ(SelectChallenge({"Negotiate abc==, BASIC realm=\"x\""})->scheme, "basic");
+  EXPECT_EQ(SelectChallenge({"Bearer service=\"no realm\"", "Basic realm=x"})->scheme, "basic");
+  EXPECT_FALSE(SelectChallenge({"Negotiate", "Digest realm=\"x\""}));
+  EXPECT_FALSE(SelectChallenge({}));
+  EXPECT_EQ(SelectChallenge({"Bearer realm=\"https://a/\",scope=\"repository:x:pull,push\""})
+                ->params.at("scope"),
+            "repository:x:pull,push");
+}
+
+TEST(TrustRealmTest, HttpsOrTheSameHttpHost) {
+  const auto trust = [](const std::string& origin, const std::string& realm) {
+    return TrustRealm(*ParseLocation(origin), *ParseLocation(realm));
+  };
+  EXPECT_EQ(trust("https://registry-1.docker.io/", "https://auth.docker.io/token"),
+            RealmTrust::kCredentials);
+  EXPECT_EQ(trust("https://host/", "https://host:8443/token"), RealmTrust::kCredentials);
+  EXPECT_EQ(trust("http://127.0.0.1:5000/", "http://127.0.0.1:5001/token"),
+            RealmTrust::kCredentials);
+  EXPECT_EQ(trust("https://registry.example/", "https://evil.test/token"), RealmTrust::kAnonymous);
+  EXPECT_EQ(trust("https://registry.example/", "http://registry.example/token"),
+            RealmTrust::kRefused);
+  EXPECT_EQ(trust("http://registry.example/", "http://169.254.169.254/token"),
+            RealmTrust::kRefused);
+}
+
+TEST(BasicAuthorizationTest, Base64WithoutLineBreaks) {
+  EXPECT_EQ(BasicAuthorization("alice", "s3cret"), kAlice);
+  EXPECT_EQ(BasicAuthorization("", ""), "");
+  const std::string value = BasicAuthorization("_json_key", std::string(8000, '\n'));
+  EXPECT_EQ(value.find('\n'), std::string::npos);
+  EXPECT_EQ(value.size(), 6 + (8000u + 10 + 2) / 3 * 4);
+}
+
+TEST_F(AuthTest, NothingIsKnownAtFirst) {
+  Make(kCredential);
+  EXPECT_EQ(authenticator_->scheme(), "");
+  EXPECT_EQ(Known(), "");
+  EXPECT_THAT(transport_.log, ElementsAre());
+}
+
+TEST_F(AuthTest, ATokenIsFetchedOnceAndUsedAgain) {
+  Make(kCredential);
+  EXPECT_EQ(Answer(kChallenge), "Bearer t1");
+  EXPECT_EQ(Known(), "Bearer t1");
+  EXPECT_EQ(Known({"app", "team/app", "list"}), "Bearer t1");
+  EXPECT_EQ(Known({"other", "team/other", "content"}), "");
+  EXPECT_EQ(Answer(kChallenge), "Bearer t1");
+  EXPECT_EQ(authenticator_->scheme(), "bearer");
+  EXPECT_THAT(transport_.log, ElementsAre(std::string("GET ") + kTokenUrl + " [" + kAlice + "]"));
+}
+
+TEST_F(AuthTest, AnonymousSendsNoAuthorization) {
+  Make({{"", "", ""}});
+  EXPECT_EQ(Answer(kChallenge), "Bearer t1");
+  EXPECT_THAT(transport_.log, ElementsAre(std::string("GET ") + kTokenUrl));
+}
+
+TEST_F(AuthTest, CredentialsDoNotGoToAnotherOrganization) {
+  Make(kCredential);
+  EXPECT_EQ(Answer("Bearer realm=\"https://evil.test/token?a=b\",service=\"reg\""), "Bearer t1");
+  EXPECT_THAT(transport_.log, ElementsAre("GET https://evil.test/token?a=b&service=reg&"
+                                          "scope=repository%3Ateam%2Fapp%3Apull"));
+}
+
+TEST_F(AuthTest, AnInsecureRealmIsNotAsked) {
+  Make(kCredential);
+  for (const char* realm : {"http://registry.example/token", "http://169.254.169.254/latest",
+                            "ftp://registry.example/", "https://user:pw@registry.example/"}) {
+    const Error error = ErrorOf(authenticator_->Answer(
+        {"Bearer realm=\"" + std::string(realm) + "\""}, {"app", "team/app", "content"}, ""));
+    EXPECT_EQ(error.kind(), ErrorKind::kProtocol) << realm;
+  }
+  EXPECT_THAT(transport_.log, ElementsAre());
+}
+
+TEST_F(AuthTest, ARelativeRealmIsTheRegistrys) {
+  Make(kCredential);
+  Answer("Bearer realm=\"/auth/token\",scope=\"repository:team/app:pull\"");
+  EXPECT_THAT(transport_.log, ElementsAre("GET https://registry.example/auth/token?"
+                                          "scope=repository%3Ateam%2Fapp%3Apull [" +
+                                          std::string(kAlice) + "]"));
+}
+
+TEST_F(AuthTest, TheScopeOfTheChallengeIsUsedForItsPurpose) {
+  Make({});
+  const std::string realm = "Bearer realm=\"https://registry.example/t\",scope=\"";
+  EXPECT_EQ(Answer(realm + "repository:team/app:metadata_read\"", "", {"app", "team/app", "list"}),
+            "Bearer t1");
+  EXPECT_EQ(Known(), "Bearer t1");  // the only one known for the repository
+  EXPECT_EQ(Answer(realm + "repository:team/app:pull\"", "Bearer t1"), "Bearer t2");
+  EXPECT_EQ(Known({"app", "team/app", "list"}), "Bearer t1");
+  EXPECT_EQ(Known(), "Bearer t2");
+  EXPECT_EQ(transport_.log.size(), 2u);
+}
+
+TEST_F(AuthTest, ManyCoroutinesFetchOneToken) {
+  Make(kCredential);
+  transport_.holding = true;
+  std::vector<Task<std::string>> tasks;
+  for (int i = 0; i < 20; ++i) {
+    tasks.push_back(authenticator_->Answer({kChallenge}, {"app", "team/app", "content"}, ""));
+    tasks.back().Start();
+  }
+  EXPECT_EQ(transport_.log.size(), 1u);
+  transport_.held.ResumeAll();
+  for (Task<std::string>& task : tasks) {
+    ASSERT_TRUE(task.Done());
+    EXPECT_EQ(task.Result(), "Bearer t1");
+  }
+  EXPECT_EQ(transport_.log.size(), 1u);
+}
+
+TEST_F(AuthTest, AFailedFetchFailsForEveryoneAndIsTriedAgainByTheNext) {
+  Make(kCredential);
+  token_server_ = [](const Request&) { return registry::Answer(401, "go away"); };
+  transport_.holding = true;
+  std::vector<Task<std::string>> tasks;
+  for (int i = 0; i < 3; ++i) {
+    tasks.push_back(authenticator_->Answer({kChallenge}, {"app", "team/app", "content"}, ""));
+    tasks.back().Start();
+  }
+  transport_.held.ResumeAll();
+  for (Task<std::string>& task : tasks) {
+    ASSERT_TRUE(task.Done());
+    EXPECT_THROW(task.Result(), Error);
+  }
+  EXPECT_EQ(transport_.log.size(), 1u);
+  transport_.holding = false;
+  token_server_ = [](const Request&) { return registry::Answer(200, R"({"token": "good"})"); };
+  EXPECT_EQ(Answer(kChallenge), "Bearer good");
+}
+
+TEST_F(AuthTest, ACancelledFetchDoesNotBlockTheNext) {
+  Make(kCredential);
+  transport_.holding = true;
+  {
+    Task<std::string> fetching =
+        authenticator_->Answer({kChallenge}, {"app", "team/app", "content"}, "");
+    fetching.Start();
+    Task<std::string> waiting =
+        authenticator_->Answer({kChallenge}, {"app", "team/app", "content"}, "");
+    waiting.Start();
+  }
+  transport_.holding = false;
+  EXPECT_EQ(Answer(kChallenge), "Bearer t1");
+}
+
+TEST_F(AuthTest, TokensExpireWithAMargin) {
+  Make({});
+  token_server_ = [this](const Request&) {
+    return registry::Answer(200, R"({"access_token": "a)" + std::to_string(++tokens_) +
+                                     R"(", "token": "b", "expires_in": 300,
+                                     "issued_at": "1999-01-01T00:00:00Z"})");
+  };
+  EXPECT_EQ(Answer(kChallenge), "Bearer a1");
+  now_seconds += 289;
+  EXPECT_EQ(Known(), "Bearer a1");
+  now_seconds += 1;
+  EXPECT_EQ(Known(), "Bearer a2");
+  EXPECT_EQ(transport_.log.size(), 2u);
+}
+
+TEST_F(AuthTest, AShortOrAbsentLifeIsAMinute) {
+  for (const char* life :
+       {"", R"(, "expires_in": 0)", R"(, "expires_in": -5)", R"(, "expires_in": "soon")"}) {
+    Make({});
+    token_server_ = [this, life](const Request&) {
+      return registry::Answer(200,
+                              R"({"token": "t)" + std::to_string(++tokens_) + "\"" + life + "}");
+    };
+    const std::string first = Answer(kChallenge);
+    now_seconds += 49;
+    EXPECT_EQ(Known(), first) << life;
+    now_seconds += 1;
+    EXPECT_NE(Known(), first) << life;
+  }
+}
+
+TEST_F(AuthTest, ARefusedTokenIsFetchedAnewOnce) {
+  Make({});
+  EXPECT_EQ(Answer(kChallenge), "Bearer t1");
+  EXPECT_EQ(Answer(std::string(kChallenge) + ",error=\"invalid_token\"", "Bearer t1"), "Bearer t2");
+  // Another coroutine that still used the old one takes the new one.
+  EXPECT_EQ(Answer(std::string(kChallenge) + ",error=\"invalid_token\"", "Bearer t1"), "Bearer t2");
+  EXPECT_EQ(transport_.log.size(), 2u);
+}
+
+TEST_F(AuthTest, InsufficientScopeIsFinal) {
+  Make({});
+  EXPECT_EQ(Answer(kChallenge), "Bearer t1");
+  EXPECT_EQ(Answer(std::string(kChallenge) + ",error=\"insufficient_scope\"", "Bearer t1"), "");
+  EXPECT_EQ(transport_.log.size(), 1u);
+}
+
+TEST_F(AuthTest, BasicIsSentAtOnceAfterItsFirstChallenge) {
+  Make(kCredential);
+  EXPECT_EQ(Answer("Basic realm=\"registry\""), kAlice);
+  EXPECT_EQ(Known({"other", "team/other", "list"}), kAlice);
+  EXPECT_EQ(Answer("Basic realm=\"registry\"", kAlice), "");
+  EXPECT_THAT(transport_.log, ElementsAre());
+}
+
+TEST_F(AuthTest, BasicWithoutCredentialHasNoAnswer) {
+  Make({});
+  EXPECT_EQ(Answer("Basic realm=\"registry\""), "");
+}
+
+TEST_F(AuthTest, TheLongestPrefixChoosesTheCredential) {
+  Make({{"", "all", "1"}, {"nim", "nim", "2"}, {"nim/meta/", "meta", "3"}});
+  EXPECT_EQ(Answer("Basic realm=x", "", {"nim", "nim", ""}), BasicAuthorization("nim", "2"));
+  EXPECT_EQ(Known({"nim/other", "", ""}), BasicAuthorization("nim", "2"));
+  EXPECT_EQ(Known({"nim/meta/llama", "", ""}), BasicAuthorization("meta", "3"));
+  EXPECT_EQ(Known({"nimble", "", ""}), BasicAuthorization("all", "1"));
+  EXPECT_EQ(Known({"", "", ""}), BasicAuthorization("all", "1"));
+}
+
+TEST_F(AuthTest, AMissingChallengeIsThatOfThePing) {
+  Make({});
+  authenticator_->Learn(registry::Answer(
+      401, "", {{"www-authenticate", "Bearer realm=\"https://registry.example/t\""}}));
+  EXPECT_EQ(authenticator_->scheme(), "bearer");
+  EXPECT_EQ(Answer(""), "Bearer t1");
+  EXPECT_THAT(transport_.log, ElementsAre("GET https://registry.example/t?"
+                                          "scope=repository%3Ateam%2Fapp%3Apull"));
+  Make({});
+  authenticator_->Learn(registry::Answer(200));
+  EXPECT_EQ(authenticator_->scheme(), "none");
+  EXPECT_EQ(Answer(""), "");
+}
+
+const std::vector<Credential> kIdentity = {{"", "<token>", "refresh me&"}};
+
+TEST_F(AuthTest, AnIdentityTokenIsExchangedByPost) {
+  Make(kIdentity);
+  token_server_ = [](const Request&) {
+    return registry::Answer(200, R"({"access_token": "a", "refresh_token": "newer"})");
+  };
+  EXPECT_EQ(Answer(kChallenge), "Bearer a");
+  now_seconds += 100;
+  EXPECT_EQ(Known(), "Bearer a");
+  ASSERT_THAT(transport_.log, ElementsAre("POST https://auth.registry.example/token",
+                                          "POST https://auth.registry.example/token"));
+  const std::string form =
+      "grant_type=refresh_token&client_id=image_library&service=reg&"
+      "scope=repository%3Ateam%2Fapp%3Apull&refresh_token=";
+  EXPECT_EQ(transport_.requests[0].body, form + "refresh%20me%26");
+  EXPECT_EQ(transport_.requests[1].body, form + "newer");
+}
+
+TEST_F(AuthTest, WherePostDoesNotWorkAnIdentityTokenIsSentByGet) {
+  for (const int status : {400, 401, 404, 405}) {
+    Make(kIdentity);
+    transport_.TakeLog();
+    token_server_ = [status](const Request& request) {
+      return request.method == Method::kPost ? registry::Answer(status)
+                                             : registry::Answer(200, R"({"token": "g"})");
+    };
+    EXPECT_EQ(Answer(kChallenge), "Bearer g");
+    EXPECT_THAT(transport_.log,
+                ElementsAre("POST https://auth.registry.example/token",
+                            std::string("GET ") + kTokenUrl + " [" +
+                                BasicAuthorization("<token>", "refresh me&") + "]"));
+  }
+}
+
+struct BadAnswer {
+  int status;
+  const char* body;
+  ErrorKind kind;
+};
+
+TEST_F(AuthTest, BadTokenServers) {
+  for (const BadAnswer& bad : std::vector<BadAnswer>{
+           {401, "{}", ErrorKind::kUnauthorized},
+           {403, "<html>", ErrorKind::kUnauthorized},
+           {302, "", ErrorKind::kProtocol},
+           {404, "", ErrorKind::kNotFound},
+           {429, "", ErrorKind::kRateLimited},
+           {500, "", ErrorKind::kServer},
+           {200, "<html>", ErrorKind::kProtocol},
+           {200, "{}", ErrorKind::kProtocol},
+           {200, R"({"token": ""})", ErrorKind::kProtocol},
+           {200, R"({"token": "a\r\nX-Injected: b"})", ErrorKind::kProtocol},
+           {200, R"([])", ErrorKind::kProtocol},
+       }) {
+    Make(kCredential);
+    token_server_ = [&bad](const Request&) { return registry::Answer(bad.status, bad.body); };
+    const Error error =
+        ErrorOf(authenticator_->Answer({kChallenge}, {"app", "team/app", "content"}, ""));
+    EXPECT_EQ(error.kind(), bad.kind) << bad.status << bad.body;
+    const std::string all = std::string(error.what()) + error.detail() + error.hint();
+    EXPECT_THAT(all, HasSubstr("auth.registry.example"));
+    EXPECT_THAT(all, Not(HasSubstr("s3cret")));
+    EXPECT_THAT(all, Not(HasSubstr("YWxpY2U6")));
+    EXPECT_THAT(all, Not(HasSubstr("service=")));
+  }
+}
+
+}  // namespace
+}  // namespace image_library::registry

@@ -1,0 +1,67 @@
+#include "registry/location.h"
+
+#include <gtest/gtest.h>
+
+namespace image_library::registry {
+namespace {
+
+TEST(LocationTest, Parts) {
+  const auto location = ParseLocation("HTTPS://Registry.Example/v2/a?last=x%2Fy&n=2#f");
+  ASSERT_TRUE(location);
+  EXPECT_EQ(location->Origin(), "https://registry.example:443");
+  EXPECT_EQ(location->path, "/v2/a");
+  EXPECT_EQ(location->query, "last=x%2Fy&n=2");
+  EXPECT_EQ(ParseLocation("http://[::1]:5503/")->Origin(), "http://[::1]:5503");
+}
+
+TEST(LocationTest, WhatIsNoLocation) {
+  for (const char* url :
+       {"", "/v2/", "ftp://host/", "file:///etc/passwd", "https://", "https://user@host/",
+        "https://user:password@host/", "http://[fe80::1%25eth0]/", "https://ho st/"}) {
+    EXPECT_FALSE(ParseLocation(url)) << url;
+  }
+}
+
+TEST(LocationTest, RelativeReferences) {
+  const std::string base = "https://host:5000/v2/a/tags/list?n=2";
+  EXPECT_EQ(ResolveUrl(base, "/v2/b?x=1"), "https://host:5000/v2/b?x=1");
+  EXPECT_EQ(ResolveUrl(base, "?last=q%2Fr"), "https://host:5000/v2/a/tags/list?last=q%2Fr");
+  EXPECT_EQ(ResolveUrl(base, "//other/x"), "https://other/x");
+  EXPECT_EQ(ResolveUrl(base, "http://other/x#fragment"), "http://other/x");
+  EXPECT_EQ(ResolveUrl(base, "file:///etc/passwd"), std::nullopt);
+  EXPECT_EQ(ResolveUrl(base, "https://u:p@other/"), std::nullopt);
+}
+
+TEST(LocationTest, HostForMessages) {
+  EXPECT_EQ(HostOf("https://host:5000/v2/?token=secret"), "host:5000");
+  EXPECT_EQ(HostOf("https://user:secret@host?x"), "host");
+}
+
+TEST(LocationTest, PercentEncoding) {
+  EXPECT_EQ(PercentEncode("repository:a/b:pull"), "repository%3Aa%2Fb%3Apull");
+  EXPECT_EQ(PercentEncode("A-z_0.~"), "A-z_0.~");
+  EXPECT_EQ(PercentEncode(""), "");
+}
+
+TEST(LocationTest, OneOrganization) {
+  EXPECT_TRUE(SameOrganization("127.0.0.1", "127.0.0.1"));
+  EXPECT_TRUE(SameOrganization("localhost", "localhost"));
+  EXPECT_TRUE(SameOrganization("registry-1.docker.io", "auth.docker.io"));
+  EXPECT_TRUE(SameOrganization("registry.gitlab.com", "gitlab.com"));
+  EXPECT_TRUE(SameOrganization("registry.shop.co.uk", "auth.shop.co.uk"));
+}
+
+TEST(LocationTest, InDoubtNotOneOrganization) {
+  EXPECT_FALSE(SameOrganization("registry.example", "evil.example.net"));
+  EXPECT_FALSE(SameOrganization("docker.io", "evil-docker.io"));
+  EXPECT_FALSE(SameOrganization("a.co.uk", "b.co.uk"));
+  EXPECT_FALSE(SameOrganization("a.azurecr.io", "b.azurecr.io"));
+  EXPECT_FALSE(SameOrganization("1.dkr.ecr.eu-west-1.amazonaws.com", "evil.s3.amazonaws.com"));
+  EXPECT_FALSE(SameOrganization("10.0.0.1", "11.0.0.1"));
+  EXPECT_FALSE(SameOrganization("[::1]", "[::2]"));
+  EXPECT_FALSE(SameOrganization("localhost", "elsewhere"));
+  EXPECT_FALSE(SameOrganization("registry", "auth"));
+}
+
+}  // namespace
+}  // namespace image_library::registry
