@@ -112,7 +112,7 @@ AS $$
 DECLARE
   image record;
   current image_library.approval;
-  by record;
+  decided record;
   verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
                               WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
   allowed text[] := CASE new_state WHEN 'revoked' THEN '{approved}'::text[]
@@ -135,13 +135,13 @@ BEGIN
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   current.state := coalesce(current.state, 'pending');
   IF current.state <> ALL (allowed) THEN
-    SELECT d.actor, d.decided_at, d.reason INTO by
+    SELECT d.actor, d.decided_at, d.reason INTO decided
     FROM image_library.decision d WHERE d.decision_id = current.decision_id;
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('cannot %s image "%s": it is %s', verb, reference, current.state),
-      DETAIL = CASE WHEN by.actor IS NULL THEN 'Nobody has decided on it yet.'
-                    ELSE format('%s decided so%s.', by.actor, ': ' || by.reason) END,
+      DETAIL = CASE WHEN decided.actor IS NULL THEN 'Nobody has decided on it yet.'
+                    ELSE format('%s decided so%s.', decided.actor, ': ' || decided.reason) END,
       HINT = CASE WHEN current.state = 'pending' THEN 'Only an approved image can be revoked; reject it instead.'
                   WHEN current.state = new_state THEN 'Nothing needs to be done.'
                   ELSE 'Use image_library.reset first, to decide anew.' END;
@@ -208,7 +208,7 @@ AS $$
 DECLARE
   image record;
   current image_library.approval;
-  by record;
+  decided record;
   why text;
   hint text;
 BEGIN
@@ -231,12 +231,12 @@ BEGIN
     hint := 'See image_library.pending_images.';
   END IF;
   IF why IS NOT NULL THEN
-    SELECT d.actor, d.reason INTO by FROM image_library.decision d WHERE d.decision_id = current.decision_id;
+    SELECT d.actor, d.reason INTO decided FROM image_library.decision d WHERE d.decision_id = current.decision_id;
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('image "%s" may not be used: %s', reference, why),
       DETAIL = format('It is %s%s.', image.pinned_reference,
-                      coalesce(', as decided by ' || by.actor || coalesce(': ' || by.reason, ''), '')),
+                      coalesce(', as decided by ' || decided.actor || coalesce(': ' || decided.reason, ''), '')),
       HINT = hint;
   END IF;
   RETURN image.pinned_reference;

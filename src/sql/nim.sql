@@ -1,0 +1,168 @@
+-- NVIDIA NIM Operator: services and caches. Which GPUs a model fits.
+-- Source: apps.nvidia.com/v1alpha1 NIMService and NIMCache (NVIDIA NIM Operator documentation).
+
+CREATE FUNCTION image_library._nim(reference text, wanted text) RETURNS image_library.model_library
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  model image_library.model_library := image_library._approved_model(reference);
+BEGIN
+  PERFORM image_library._require_nim(model, wanted, 'Serve it with image_library.kserve_inference_service, or choose a model with format nim of image_library.model_library.');
+  RETURN model;
+END
+$$;
+COMMENT ON FUNCTION image_library._nim(text, text) IS 'Internal: an approved NIM; raises when it is none';
+
+CREATE FUNCTION image_library._nim_name(model image_library.model_library) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library._kubernetes_name(image_library._model_title(model) || '-' || image_library._model_release(model), 50)
+$$;
+COMMENT ON FUNCTION image_library._nim_name(image_library.model_library) IS
+  'Internal: the name of a NIMService and its NIMCache, short enough for what the operator adds to it';
+
+CREATE FUNCTION image_library.nim_cache(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
+  ngc_secret text DEFAULT 'nvidia-nim-secrets', image_pull_secret text DEFAULT NULL,
+  storage_class text DEFAULT NULL, storage_size text DEFAULT '50Gi', access_mode text DEFAULT 'ReadWriteMany',
+  profiles text[] DEFAULT '{}', gpu text DEFAULT NULL, gpu_count integer DEFAULT NULL,
+  engine text DEFAULT NULL, "precision" text DEFAULT NULL, qos text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  model image_library.model_library := image_library._nim(reference, 'a NIMCache');
+  selection jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'gpus', CASE WHEN gpu IS NOT NULL THEN jsonb_build_array(jsonb_build_object('product', gpu)) END,
+    'tensorParallelism', image_library._check_range('gpu_count', gpu_count, 1, 4096)::text,
+    'engine', engine, 'precision', "precision", 'qosProfile', qos));
+BEGIN
+  IF cardinality(profiles) > 0 THEN
+    IF selection <> '{}' THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = 'profiles and what selects a profile exclude each other',
+        HINT = 'Name profiles, or say gpu, gpu_count, engine, precision and qos.';
+    END IF;
+    selection := jsonb_build_object('profiles', image_library._kubernetes_args(profiles));
+  END IF;
+  IF coalesce(access_mode, '') NOT IN ('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('unknown access_mode "%s"', left(coalesce(access_mode, 'null'), 300)),
+      HINT = 'It is ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.';
+  END IF;
+  RETURN jsonb_build_object(
+    'apiVersion', 'apps.nvidia.com/v1alpha1',
+    'kind', 'NIMCache',
+    'metadata', image_library._kubernetes_metadata(coalesce(name, image_library._nim_name(model)), namespace, 'service'),
+    'spec', jsonb_build_object(
+      'source', jsonb_build_object('ngc', jsonb_strip_nulls(jsonb_build_object(
+        'modelPuller', model.pinned_reference,
+        'authSecret', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'),
+        'pullSecret', CASE WHEN image_pull_secret IS NOT NULL
+          THEN image_library._check_kubernetes_name('image pull secret', image_pull_secret, 'subdomain') END,
+        'model', nullif(selection, '{}')))),
+      'storage', jsonb_build_object('pvc', jsonb_strip_nulls(jsonb_build_object(
+        'create', true,
+        'size', image_library._kubernetes_quantity('storage_size', storage_size),
+        'storageClass', CASE WHEN storage_class IS NOT NULL
+          THEN image_library._check_kubernetes_name('storage class', storage_class, 'subdomain') END,
+        'volumeAccessMode', access_mode)))));
+END
+$$;
+COMMENT ON FUNCTION image_library.nim_cache(text, text, text, text, text, text, text, text, text[], text, integer, text, text, text) IS
+  'NIMCache of an approved NIM, its model puller pinned by digest. What is cached: profiles by name or id, or those that
+gpu, gpu_count, engine, precision and qos select, else what the operator finds for the nodes';
+
+CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
+  gpu_count integer DEFAULT NULL, image_pull_secrets text[] DEFAULT '{}',
+  ngc_secret text DEFAULT 'nvidia-nim-secrets', cpu text DEFAULT '12', memory text DEFAULT '64Gi',
+  shm_size text DEFAULT '16Gi', nim_cache text DEFAULT NULL, profile text DEFAULT NULL,
+  args text[] DEFAULT '{}', env jsonb DEFAULT '{}', replicas integer DEFAULT 1, port integer DEFAULT 8000,
+  inference_platform text DEFAULT 'standalone')
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  model image_library.model_library := image_library._nim(reference, 'a NIMService');
+  cache_name text := coalesce(nim_cache, image_library._nim_name(model));
+BEGIN
+  IF coalesce(inference_platform, '') NOT IN ('standalone', 'kserve') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('unknown inference_platform "%s"', left(coalesce(inference_platform, 'null'), 300)),
+      HINT = 'It is standalone or kserve.';
+  END IF;
+  RETURN jsonb_build_object(
+    'apiVersion', 'apps.nvidia.com/v1alpha1',
+    'kind', 'NIMService',
+    'metadata', image_library._kubernetes_metadata(coalesce(name, image_library._nim_name(model)), namespace, 'service'),
+    'spec', jsonb_strip_nulls(jsonb_build_object(
+      -- There is no field for a digest. The operator writes repository:tag, so the digest goes with the tag:
+      -- repository:tag@digest is a reference that container runtimes pull by digest.
+      'image', jsonb_strip_nulls(jsonb_build_object(
+        'repository', image_library._untagged(model.pinned_reference),
+        'tag', model.tag || '@' || model.digest,
+        'pullPolicy', 'IfNotPresent',
+        'pullSecrets', (SELECT jsonb_agg(s -> 'name')
+                        FROM jsonb_array_elements(image_library._kubernetes_pull_secrets(image_pull_secrets)) s))),
+      'authSecret', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'),
+      'args', image_library._kubernetes_args(args),
+      'env', image_library._kubernetes_env(coalesce(env, '{}')),
+      'expose', jsonb_build_object('service', jsonb_build_object(
+        'type', 'ClusterIP', 'port', image_library._check_range('port', port, 1, 65535))),
+      'inferencePlatform', inference_platform,
+      'replicas', image_library._check_range('replicas', replicas, 1, 1000),
+      'resources', nullif(image_library._kubernetes_resources(cpu, memory, coalesce(gpu_count, model.gpu_count, 1)), '{}'),
+      'storage', jsonb_build_object(
+        'nimCache', jsonb_build_object('name', image_library._check_kubernetes_name('nim_cache', cache_name, 'subdomain'),
+                                       'profile', profile),
+        'sharedMemorySizeLimit', image_library._kubernetes_quantity('shm_size', shm_size)))));
+END
+$$;
+COMMENT ON FUNCTION image_library.nim_service(text, text, text, integer, text[], text, text, text, text, text, text, text[], jsonb, integer, integer, text) IS
+  'NIMService of an approved NIM, pinned by digest (in the tag, for the kind has no field for it). nim_cache: by default
+the cache that nim_cache() makes of the same reference. gpu_count: the image''s own, else 1';
+
+-- A GPU is written as profiles do (h100) or as nodes are labelled (NVIDIA-H100-80GB-HBM3).
+CREATE FUNCTION image_library._is_gpu(node_gpu text, profile_gpu text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(profile_gpu, '') = ''
+    OR position(regexp_replace('-' || lower(profile_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')
+                IN regexp_replace('-' || lower(node_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')) > 0
+$$;
+COMMENT ON FUNCTION image_library._is_gpu(text, text) IS
+  'Internal: whether a node''s GPU is the one of a profile; a profile without GPU runs on any';
+
+CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
+RETURNS SETOF image_library.model_profiles
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  image_digest text;
+BEGIN
+  PERFORM image_library._check_range('gpu_count', gpu_count, 0, 4096);
+  -- What an image needs is known before anybody approves it.
+  SELECT i.digest INTO image_digest FROM image_library.images i
+  WHERE fitting_profiles.reference IN (i.reference, i.pinned_reference)
+  ORDER BY i.missing_since IS NOT NULL LIMIT 1;
+  IF NOT FOUND THEN
+    image_digest := split_part(image_library.resolve(reference), '@', 2);
+  END IF;
+  RETURN QUERY
+    SELECT p.* FROM image_library.model_profiles p
+    WHERE p.digest = image_digest
+      AND p.tp::bigint * p.pp <= fitting_profiles.gpu_count
+      AND image_library._is_gpu(fitting_profiles.gpu, p.gpu)
+    ORDER BY p.tp::bigint * p.pp, p.name COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION image_library.fitting_profiles(text, text, integer) IS
+  'The profiles of a model that run on so many GPUs of a kind (h100, or a node''s label nvidia.com/gpu.product), fewest GPUs first';
+
+CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$ SELECT EXISTS (SELECT FROM image_library.fitting_profiles(reference, gpu, gpu_count)) $$;
+COMMENT ON FUNCTION image_library.fits(text, text, integer) IS
+  'Whether a model has a profile for so many GPUs of a kind, tp x pp of them at most; false when it names no profiles';

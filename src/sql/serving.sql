@@ -1,0 +1,203 @@
+-- Models for those who serve them: KServe's runtimes and services.
+-- Source: serving.kserve.io v1alpha1 ServingRuntime and v1beta1 InferenceService (KServe documentation,
+-- "Serving Runtimes", "Serving Models with OCI Images"), EDB Postgres AI, "Configure a ServingRuntime".
+
+CREATE FUNCTION image_library._model_title(model image_library.model_library) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(nullif(model.model, ''), regexp_replace(model.repository, '^.*/', '')) $$;
+COMMENT ON FUNCTION image_library._model_title(image_library.model_library) IS
+  'Internal: what a model is called, the repository''s last part when nothing says it';
+
+CREATE FUNCTION image_library._model_release(model image_library.model_library) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(nullif(model.model_version, ''), model.tag) $$;
+COMMENT ON FUNCTION image_library._model_release(image_library.model_library) IS
+  'Internal: the version of a model, its tag when nothing says it';
+
+CREATE FUNCTION image_library._require_nim(model image_library.model_library, wanted text, instead text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF model.format IS DISTINCT FROM 'nim' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('%s needs a NIM, and "%s" is not one', wanted, model.reference),
+      DETAIL = format('Its format is %s: it holds a model, and no server.', coalesce(model.format, 'unknown')),
+      HINT = instead;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._require_nim(image_library.model_library, text, text) IS
+  'Internal: raises 22023 unless a model is packaged as NVIDIA NIM';
+
+-- One format name ties a runtime to its services: a NIM serves itself alone, a server every model of a format.
+CREATE FUNCTION image_library._model_format(model image_library.model_library) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || image_library._model_title(model)
+                           ELSE coalesce(model.format, 'model') END
+$$;
+COMMENT ON FUNCTION image_library._model_format(image_library.model_library) IS
+  'Internal: the modelFormat name of a model';
+
+CREATE FUNCTION image_library._nim_runtime_name(model image_library.model_library) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library._kubernetes_name(
+    'nvidia-nim-' || image_library._model_title(model) || '-' || image_library._model_release(model))
+$$;
+COMMENT ON FUNCTION image_library._nim_runtime_name(image_library.model_library) IS
+  'Internal: the name of the runtime of a NIM, where none is given';
+
+CREATE FUNCTION image_library._ngc_env(ngc_secret text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_build_object('NGC_API_KEY', jsonb_build_object('secretKeyRef', jsonb_build_object(
+    'name', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY')))
+$$;
+COMMENT ON FUNCTION image_library._ngc_env(text) IS 'Internal: NGC_API_KEY out of a Secret, as _kubernetes_env takes it';
+
+CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text DEFAULT NULL,
+  namespace text DEFAULT NULL, server text DEFAULT NULL, gpu_count integer DEFAULT NULL,
+  image_pull_secrets text[] DEFAULT '{}', ngc_secret text DEFAULT 'nvidia-nim-secrets',
+  cpu text DEFAULT '12', memory text DEFAULT '64Gi', shm_size text DEFAULT '16Gi', port integer DEFAULT NULL,
+  args text[] DEFAULT '{}', env jsonb DEFAULT '{}', protocol_versions text[] DEFAULT '{v2,grpc-v2}')
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  model image_library.model_library := image_library._approved_model(reference);
+  is_nim boolean := coalesce(model.format = 'nim', false);
+  image text := model.pinned_reference;
+  given_env jsonb := coalesce(env, '{}');
+  runtime_name text;
+BEGIN
+  IF server IS NOT NULL THEN
+    image := image_library.resolve(server);
+    runtime_name := image_library._kubernetes_name(
+      image_library._model_format(model) || '-' || regexp_replace(image_library._untagged(image), '^.*/', ''));
+  ELSE
+    PERFORM image_library._require_nim(model, 'a serving runtime without server', 'Say server => the reference of an approved image that serves this format.');
+    runtime_name := image_library._nim_runtime_name(model);
+  END IF;
+  IF is_nim AND server IS NULL THEN
+    IF jsonb_typeof(given_env) = 'object' THEN
+      given_env := '{"NIM_CACHE_PATH": "/tmp"}' || image_library._ngc_env(ngc_secret) || given_env;
+    END IF;
+  END IF;
+  port := image_library._check_range('port', coalesce(port, CASE WHEN is_nim THEN 8000 ELSE 8080 END), 1, 65535);
+  RETURN jsonb_build_object(
+    'apiVersion', 'serving.kserve.io/v1alpha1',
+    'kind', CASE WHEN namespace IS NULL THEN 'ClusterServingRuntime' ELSE 'ServingRuntime' END,
+    'metadata', image_library._kubernetes_metadata(coalesce(name, runtime_name), namespace, 'subdomain'),
+    'spec', jsonb_strip_nulls(jsonb_build_object(
+      'annotations', jsonb_build_object('prometheus.kserve.io/path', CASE WHEN is_nim THEN '/v1/metrics' ELSE '/metrics' END,
+                                        'prometheus.kserve.io/port', port::text),
+      'containers', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+        'name', 'kserve-container',
+        'image', image,
+        'args', image_library._kubernetes_args(args),
+        'env', image_library._kubernetes_env(given_env),
+        'ports', jsonb_build_array(jsonb_build_object('containerPort', port, 'protocol', 'TCP')),
+        'resources', nullif(image_library._kubernetes_resources(cpu, memory, gpu_count), '{}'),
+        'volumeMounts', CASE WHEN shm_size IS NOT NULL
+                             THEN '[{"name": "dshm", "mountPath": "/dev/shm"}]'::jsonb END))),
+      'imagePullSecrets', image_library._kubernetes_pull_secrets(image_pull_secrets),
+      'protocolVersions', to_jsonb(protocol_versions),
+      'supportedModelFormats', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+        'name', image_library._model_format(model),
+        'version', CASE WHEN is_nim THEN image_library._model_release(model) END,
+        'autoSelect', true,
+        'priority', 1))),
+      'volumes', CASE WHEN shm_size IS NOT NULL THEN jsonb_build_array(jsonb_build_object(
+        'name', 'dshm', 'emptyDir', jsonb_build_object(
+          'medium', 'Memory', 'sizeLimit', image_library._kubernetes_quantity('shm_size', shm_size)))) END)));
+END
+$$;
+COMMENT ON FUNCTION image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[]) IS
+  'KServe ClusterServingRuntime, or ServingRuntime in a namespace, of an approved model, pinned by digest. A NIM serves
+itself; for other formats server is the reference of an approved image that serves them. env: {"NAME": "value"}, or
+an object for valueFrom; it wins over what is set here';
+
+CREATE FUNCTION image_library._storage_uri(model image_library.model_library, storage text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- A model car is an ordinary image, that any node can run; artifacts can only be mounted.
+  scheme text := coalesce(storage, CASE model.format WHEN 'modelcar' THEN 'oci' ELSE 'oci+native' END);
+BEGIN
+  IF scheme NOT IN ('oci', 'oci+native') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('unknown storage "%s"', left(scheme, 300)),
+      HINT = 'It is oci (a model car beside the server) or oci+native (an image volume of the node).';
+  END IF;
+  RETURN scheme || '://' || model.pinned_reference;
+END
+$$;
+COMMENT ON FUNCTION image_library._storage_uri(image_library.model_library, text) IS
+  'Internal: where KServe finds a model that lies in a registry, pinned by digest';
+
+CREATE FUNCTION image_library.kserve_inference_service(reference text, name text DEFAULT NULL,
+  namespace text DEFAULT NULL, runtime text DEFAULT NULL, gpu_count integer DEFAULT NULL,
+  image_pull_secrets text[] DEFAULT '{}', cpu text DEFAULT NULL, memory text DEFAULT NULL,
+  args text[] DEFAULT '{}', env jsonb DEFAULT '{}', storage text DEFAULT NULL, model_format text DEFAULT NULL,
+  min_replicas integer DEFAULT NULL, max_replicas integer DEFAULT NULL,
+  node_selector jsonb DEFAULT '{"nvidia.com/gpu": "true"}')
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  model image_library.model_library := image_library._approved_model(reference);
+  is_nim boolean := coalesce(model.format = 'nim', false);
+  gpus integer := coalesce(gpu_count, model.gpu_count, CASE WHEN is_nim THEN 1 ELSE 0 END);
+  -- KServe makes labels of up to 63 characters by adding to the name.
+  service_name text := coalesce(name, image_library._kubernetes_name(
+    image_library._model_title(model) || CASE WHEN gpus > 0 THEN format('-%sxgpu', gpus) ELSE '' END, 48));
+  runtime_name text := coalesce(runtime, CASE WHEN is_nim THEN image_library._nim_runtime_name(model) END);
+BEGIN
+  IF runtime_name IS NOT NULL THEN
+    PERFORM image_library._check_kubernetes_name('runtime', runtime_name, 'subdomain');
+  END IF;
+  IF image_library._check_range('min_replicas', min_replicas, 0, 1000)
+     > image_library._check_range('max_replicas', max_replicas, 1, 1000) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('min_replicas %s is more than max_replicas %s', min_replicas, max_replicas);
+  END IF;
+  IF jsonb_path_exists(jsonb_build_array(node_selector), 'strict $[*] ? (@.type() != "object" && @.type() != "null")')
+     OR jsonb_path_exists(node_selector, 'lax $.* ? (@.type() != "string")') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = 'node_selector must be a JSON object of texts',
+      HINT = 'For example {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}; null leaves it out.';
+  END IF;
+  RETURN jsonb_build_object(
+    'apiVersion', 'serving.kserve.io/v1beta1',
+    'kind', 'InferenceService',
+    'metadata', image_library._kubernetes_metadata(service_name, namespace, 'service') || CASE WHEN is_nim THEN
+      '{"annotations": {"serving.kserve.io/enable-prometheus-scraping": "true",
+                        "prometheus.kserve.io/port": "8000", "prometheus.kserve.io/path": "/v1/metrics"}}'::jsonb
+      ELSE '{}' END,
+    'spec', jsonb_build_object('predictor', jsonb_strip_nulls(jsonb_build_object(
+      'minReplicas', min_replicas,
+      'maxReplicas', max_replicas,
+      'imagePullSecrets', image_library._kubernetes_pull_secrets(image_pull_secrets),
+      'nodeSelector', CASE WHEN gpus > 0 THEN nullif(node_selector, '{}') END,
+      'tolerations', CASE WHEN gpus > 0 THEN
+        '[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]'::jsonb END,
+      'model', jsonb_strip_nulls(jsonb_build_object(
+        'modelFormat', jsonb_strip_nulls(jsonb_build_object(
+          'name', coalesce(model_format, image_library._model_format(model)),
+          'version', CASE WHEN is_nim AND model_format IS NULL THEN image_library._model_release(model) END)),
+        'runtime', runtime_name,
+        'storageUri', CASE WHEN NOT is_nim THEN image_library._storage_uri(model, storage) END,
+        'args', image_library._kubernetes_args(args),
+        'env', image_library._kubernetes_env(coalesce(env, '{}')),
+        'resources', nullif(image_library._kubernetes_resources(cpu, memory, gpus), '{}')))))));
+END
+$$;
+COMMENT ON FUNCTION image_library.kserve_inference_service(text, text, text, text, integer, text[], text, text, text[], jsonb, text, text, integer, integer, jsonb) IS
+  'KServe InferenceService of an approved model. A NIM runs on the runtime that kserve_serving_runtime makes of it; a
+model of another format is read from storageUri, pinned by digest: oci:// for a model car, oci+native:// (image
+volumes of the node, which must know such artifacts) for the others. gpu_count: the image''s own, else 1 for a NIM';
