@@ -31,14 +31,17 @@ sub value
 	return $self->safe_psql('postgres', $sql);
 }
 
-# The error of a statement, `ERROR:  42501: ...` with its detail and hint; '' when it succeeds.
+# The error of a statement, `ERROR:  42501: ...` with what follows it (detail, hint, context); ''
+# when it succeeds, whatever it noticed.
 sub error
 {
 	my ($self, $sql) = @_;
 	my ($stdout, $stderr) = ('', '');
 	$self->psql('postgres', "\\set VERBOSITY verbose\n$sql",
 		stdout => \$stdout, stderr => \$stderr, on_error_stop => 0);
-	return join "\n", map { s/^psql:[^:]*:\d+: //r } grep { !/LOCATION:/ } split /\n/, $stderr;
+	my @lines = map { s/^psql:[^:]*:\d+: //r } grep { !/^LOCATION:/ } split /\n/, $stderr;
+	shift @lines while @lines && $lines[0] !~ /^ERROR:/;
+	return join "\n", @lines;
 }
 
 1;

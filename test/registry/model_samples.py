@@ -16,14 +16,16 @@ def _text(media_type, text, annotations=None):
     return oci.Blob(media_type, text.encode(), annotations or {})
 
 
-def nim(name, version, task, gpus, created, sizes, rebuild):
-    """An NVIDIA NIM container: an ordinary Docker image, known by its labels."""
+def nim(name, version, task, profiles, gpus, created, sizes, rebuild):
+    """An NVIDIA NIM container: an ordinary Docker image, known by its labels. Of these NVIDIA
+    documents model_download_protocol only; the others are what a publisher may add."""
     labels = {
         "com.nvidia.nim.model_download_protocol": "native-v1",
         "com.nvidia.nim.model": name,
         "com.nvidia.nim.version": version,
         "com.nvidia.nim.task": task,
         "com.nvidia.nim.gpu_count": str(gpus),
+        "com.nvidia.nim.profiles": ",".join(profiles),
         "maintainer": "NVIDIA CORPORATION",
         "org.opencontainers.image.title": name,
     }

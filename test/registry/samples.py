@@ -45,10 +45,13 @@ def sample_catalogue():
         "pgvector", "0.8.6-202608201414-18-trixie")
 
     add("nim/nvidia/llama-3.3-nemotron-super-49b-v1", "1.8.5", models.nim,
-        "nvidia/llama-3.3-nemotron-super-49b-v1", "1.8.5", "text-generation", 4,
+        "nvidia/llama-3.3-nemotron-super-49b-v1", "1.8.5", "text-generation",
+        ("tensorrt_llm-h100-fp8-tp4-pp1-latency", "vllm-bf16-tp4-pp1"), 4,
         "2025-05-30T16:40:00Z", (29 * models.MIB, 11 * models.GIB))
     add("nim/meta/llama-3.1-8b-instruct", "1.3.3", models.nim, "meta/llama-3.1-8b-instruct",
-        "1.3.3", "text-generation", 1, "2024-11-19T09:12:00Z", (29 * models.MIB, 6 * models.GIB))
+        "1.3.3", "text-generation",
+        ("tensorrt_llm-h100-fp8-tp1-pp1-throughput", "vllm-bf16-tp1-pp1-lora"), 1,
+        "2024-11-19T09:12:00Z", (29 * models.MIB, 6 * models.GIB))
     add("models/qwen2.5-7b-instruct", "1.0.0", models.modelpack)
     add("models/phi-4-mini", "2.1.0", models.kitops)
     add("models/smollm2", "360M-Q4_K_M", models.docker_model)
