@@ -23,7 +23,7 @@ SELECT add_rule('local', '{nim,models}/**', kind => 'auto');
 SELECT * FROM explain_tag('local', 'postgresql', '17.4-2503310734');
 
 \echo
-\echo '-- The agent would do this by itself within the interval; here it is done in the session'
+\echo '-- The agent does this by itself every 15 minutes and after a change; here it is done in the session'
 CALL sync();
 
 SELECT registry, state, repositories, tags, last_error FROM sync_status;

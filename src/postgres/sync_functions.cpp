@@ -36,19 +36,30 @@ std::string Summary(const sync::RunResult& result) {
          " problems, " + std::to_string(counts.requests) + " requests";
 }
 
+// Waits while another session, the agent's mostly, syncs the registry.
+void WaitForTurn(Database& database, std::int32_t registry_id, const std::string& name,
+                 std::optional<SyncLock>& lock) {
+  constexpr long kPollMs = 100;
+  for (bool told = false;; told = true) {
+    lock.emplace(database, registry_id);
+    if (lock->held()) return;
+    if (!told)
+      Notice("registry \"" + name + "\" is being synced by another session: waiting for it");
+    Call([] {
+      (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPollMs,
+                      PG_WAIT_EXTENSION);
+      ResetLatch(MyLatch);
+      CHECK_FOR_INTERRUPTS();
+    });
+  }
+}
+
 // Syncs one registry in this session; its failure is an error only when it was asked for by name.
 void SyncInSession(Database& database, std::int32_t registry_id, const std::string& name,
                    bool by_name) {
   const std::string failure = "could not sync registry \"" + name + "\"";
-  const SyncLock lock(database, registry_id);
-  if (!lock.held()) {
-    const std::string message = "registry \"" + name + "\" is being synced by another session";
-    if (by_name)
-      throw PostgresError(ERRCODE_OBJECT_IN_USE, message, {},
-                          "See image_library.sync_status, and try again when it has finished.");
-    Warn(message, {}, {});
-    return;
-  }
+  std::optional<SyncLock> lock;
+  WaitForTurn(database, registry_id, name, lock);
   const auto report = [&](const std::string& line) { Notice(name + "/" + line); };
   const sync::RunResult result = RunSync(database, registry_id, "call", report);
   if (result.outcome == sync::Outcome::kFailed) {
@@ -64,8 +75,9 @@ void SyncInSession(Database& database, std::int32_t registry_id, const std::stri
 }
 
 std::int32_t RegistryId(Database& database, const std::string& name) {
-  return std::stoi(
-      *database.Query("SELECT registry_id FROM image_library._sync_targets($1)", {name}).front().front());
+  return std::stoi(*database.Query("SELECT registry_id FROM image_library._registry($1)", {name})
+                        .front()
+                        .front());
 }
 
 }  // namespace
