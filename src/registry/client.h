@@ -63,9 +63,9 @@ struct TagHead {
 
 /// What the client does again after a temporary failure.
 struct RetryPolicy {
-  int attempts = 3;           ///< in all
-  int first_delay_ms = 500;   ///< doubled each time, with jitter
-  int longest_wait_ms = 5000; ///< a Retry-After beyond this ends the attempts (kRateLimited)
+  int attempts = 3;            ///< in all
+  int first_delay_ms = 500;    ///< doubled each time, with jitter
+  int longest_wait_ms = 5000;  ///< a Retry-After beyond this ends the attempts (kRateLimited)
 };
 
 /// Repository names are relative to the URL's prefix. Every method throws Error and names the

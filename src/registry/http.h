@@ -20,8 +20,8 @@ struct Request {
   Method method = Method::kGet;
   std::string url;  ///< absolute, http or https
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;                    ///< of a POST
-  std::size_t max_body = 4u << 20;     ///< bytes; more ends the transfer with kTooLarge
+  std::string body;                 ///< of a POST
+  std::size_t max_body = 4u << 20;  ///< bytes; more ends the transfer with kTooLarge
 };
 
 struct Response {
@@ -55,14 +55,14 @@ class Transport {
 };
 
 struct HttpOptions {
-  int max_connections = 16;              ///< requests in flight
+  int max_connections = 16;                ///< requests in flight
   std::optional<int> requests_per_second;  ///< token bucket over all requests
-  std::string ca_certificate;            ///< PEM; empty: the system's store
-  bool allow_private = false;            ///< loopback and private networks
+  std::string ca_certificate;              ///< PEM; empty: the system's store
+  bool allow_private = false;              ///< loopback and private networks
   std::string user_agent = "image_library/0.1";
-  std::string proxy;                     ///< empty: none, whatever the environment says
+  std::string proxy;  ///< empty: none, whatever the environment says
   int connect_timeout_ms = 10000;
-  int idle_timeout_ms = 30000;           ///< a transfer without a byte for so long is given up
+  int idle_timeout_ms = 30000;  ///< a transfer without a byte for so long is given up
   int total_timeout_ms = 120000;
 };
 
