@@ -32,13 +32,14 @@ sub value
 }
 
 # The error of a statement, `ERROR:  42501: ...` with what follows it (detail, hint, context); ''
-# when it succeeds, whatever it noticed.
+# when it succeeds, whatever it noticed. Dies when the server crashes.
 sub error
 {
 	my ($self, $sql) = @_;
 	my ($stdout, $stderr) = ('', '');
-	$self->psql('postgres', "\\set VERBOSITY verbose\n$sql",
+	my $status = $self->psql('postgres', "\\set VERBOSITY verbose\n$sql",
 		stdout => \$stdout, stderr => \$stderr, on_error_stop => 0);
+	die "the connection was lost: $stderr" if $status == 2;
 	my @lines = map { s/^psql:[^:]*:\d+: //r } grep { !/^LOCATION:/ } split /\n/, $stderr;
 	shift @lines while @lines && $lines[0] !~ /^ERROR:/;
 	return join "\n", @lines;

@@ -120,7 +120,7 @@ def image(files, architecture, created, settings, annotations=None, docker=False
     """A container image for linux.
 
     files: [(path, text)], a layer each; created: RFC 3339; settings: the config's `config` object
-    (Env, Labels, User, ...); sizes: declared layer sizes in bytes, where they are not the real ones.
+    (Env, Labels, User, ...); sizes: declared layer sizes in bytes, where not the real ones.
     """
     layers, diff_ids, history = [], [], []
     for number, (path, text) in enumerate(files):
@@ -196,7 +196,8 @@ class Registry:
         self._context = ssl.create_default_context(cafile=ca) if ca else None
         if parts.scheme == "https":
             context = self._context or ssl.create_default_context()
-            self._connection = http.client.HTTPSConnection(parts.netloc, timeout=30, context=context)
+            self._connection = http.client.HTTPSConnection(
+                parts.netloc, timeout=30, context=context)
         else:
             self._connection = http.client.HTTPConnection(parts.netloc, timeout=30)
         self._basic = "Basic " + base64.b64encode(user.encode()).decode() if user else None

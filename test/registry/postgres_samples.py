@@ -92,7 +92,8 @@ def edb_labels(title, version, created):
 
 
 def edb_operand(repository, tag, title, flavor, features, rebuild):
-    """A multi-arch operand image, annotated on index and manifests; `-full` brings every extension."""
+    """A multi-arch operand image, annotated on index and manifests; `-full` has every
+    extension."""
     version = tag.split("-")[0]
     created = created_of(tag, rebuild)
     annotations = edb_annotations(flavor, version, features, created)

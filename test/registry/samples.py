@@ -69,7 +69,8 @@ def helm_chart(rebuild):
                               "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
     return oci.manifest(
         oci.Blob("application/vnd.cncf.helm.config.v1+json", oci.encode(config)), [chart],
-        {"org.opencontainers.image.title": "postgres", "org.opencontainers.image.version": "16.5.0"})
+        {"org.opencontainers.image.title": "postgres",
+         "org.opencontainers.image.version": "16.5.0"})
 
 
 def cosign_signature(host, repository, subject):
@@ -138,7 +139,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="http[s]://host[:port]")
-    parser.add_argument("--ca", metavar="FILE", help="PEM bundle that the registry is verified with")
+    parser.add_argument("--ca", metavar="FILE", help="PEM bundle to verify the registry by")
     parser.add_argument("--user", metavar="NAME:PASSWORD")
     parser.add_argument("--move", nargs=2, metavar=("REPOSITORY", "TAG"))
     parser.add_argument("--delete", nargs=2, metavar=("REPOSITORY", "TAG"))
