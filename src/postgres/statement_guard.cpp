@@ -17,8 +17,9 @@ void OnLog(ErrorData* error) {
   // parameters follow in the detail.
   if (error->elevel == LOG && error->output_to_server &&
       (HoldsSecret(error->message) || HoldsSecret(debug_query_string))) {
-    error->message =
-        const_cast<char*>("statement: <hidden by image_library: it sets a credential>");
+    // Whoever raised the message frees it: it must be of the same memory.
+    error->message = MemoryContextStrdup(
+        error->assoc_context, "statement: <hidden by image_library: it sets a credential>");
     error->detail = nullptr;
     error->detail_log = nullptr;
   }

@@ -69,6 +69,7 @@ struct Engine::RepositoryRun {
   std::vector<std::string> listed;  // sorted
   bool listing_changed = false;
   bool found = false;  // the registry has the repository
+  bool read = false;   // it answered the listing, if only that there is no such repository
   Batch batch;
   // Tags that point at an image which another tag of this repository is reading.
   std::map<std::string, std::vector<FoundTag>> waiting;
@@ -126,8 +127,12 @@ Task<void> Engine::Run() {
     co_await group.Spawn(std::move(task));
   }
   co_await group.Join();
-  if (stopped_ || result_.statistics.problems > 0) {
-    result_.outcome = Outcome::kPartial;
+  if (stopped_ || result_.statistics.problems > 0) result_.outcome = Outcome::kPartial;
+  // A registry that lets nobody read anything has not been synced in part.
+  if (first_refusal_ && repositories_read_ == 0) {
+    result_.outcome = Outcome::kFailed;
+    result_.error = Describe(*first_refusal_);
+    result_.hint = first_refusal_->hint();
   }
 }
 
@@ -156,7 +161,9 @@ Task<void> Engine::SyncRepository(std::string name) {
     co_await ReadRepository(run);
   } catch (const Error& error) {
     Record(run, {}, error);
+    if (!run.read && !first_refusal_) first_refusal_ = error;
   }
+  if (run.read) ++repositories_read_;
   Flush(run);
   catalog_.Progress(run.name + ": " + std::to_string(run.listed.size()) + " tags listed");
 }
@@ -166,6 +173,7 @@ Task<void> Engine::ReadRepository(RepositoryRun& run) {
   std::optional<Listing> listing = co_await client_.ListTags(run.name);
   NoteSuccess();
   run.found = listing.has_value();
+  run.read = true;
   if (listing) run.listed = std::move(listing->names);
   if (!run.found && run.known.tags.empty() && run.known.listing_fingerprint.empty())
     throw Error(

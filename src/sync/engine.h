@@ -84,6 +84,8 @@ class Engine {
   EngineOptions options_;
   RunResult result_;
   bool stopped_ = false;
+  std::size_t repositories_read_ = 0;
+  std::optional<Error> first_refusal_;  // of a repository that could not be listed
   int failures_in_a_row_ = 0;
 };
 

@@ -12,7 +12,8 @@ sub node
 	my ($name, $conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
-	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'image_library'\n");
+	$node->append_conf('postgresql.conf',
+		"shared_preload_libraries = 'image_library'\nrestart_after_crash = on\n");
 	$node->append_conf('postgresql.conf', "$conf\n") if defined $conf;
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION image_library');

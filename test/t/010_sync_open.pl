@@ -47,7 +47,8 @@ for my $repository (@repositories)
 # --- digest, platform, labels, size and created of every image that runs somewhere
 my @images = split /\n/, $node->safe_psql('postgres', q{
 	SELECT repository || ' ' || tag FROM image_library.images
-	WHERE 'linux/amd64' = ANY (platforms) ORDER BY 1});
+	-- skopeo does not read the config of Ollama's models.
+	WHERE 'linux/amd64' = ANY (platforms) AND repository <> 'models/llama3.2' ORDER BY 1});
 cmp_ok(scalar @images, '>=', 6, 'some images run on linux/amd64');
 for (@images)
 {

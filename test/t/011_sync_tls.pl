@@ -1,0 +1,79 @@
+# A sync from a docker-registry with TLS from a private CA and basic authentication.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use DockerRegistry;
+use ImageLibrary;
+
+my $registry = DockerRegistry->new(mode => 'htpasswd');
+$registry->push_samples;
+my $node = ImageLibrary::node('main', "image_library.enabled = off\nlog_statement = all\nlog_min_duration_statement = 0");
+my ($url, $ca, $user, $password) = ($registry->url, $registry->ca, $registry->user, $registry->password);
+
+$node->value(qq{
+	SELECT image_library.add_registry('corporate', '$url', allow_private => true);
+	SELECT image_library.add_rule('corporate', 'postgresql')});
+
+sub sync_error { return $node->error(q{CALL image_library.sync('corporate')}) }
+
+# --- every way to be refused tells what to do
+like(sync_error(), qr/^ERROR:  08006: could not sync registry "corporate".*certificate/si,
+	'a certificate of an unknown CA is refused');
+$node->value(qq{SELECT image_library.alter_registry('corporate', ca_certificate => \$\$$ca\$\$)});
+like(sync_error(), qr/HINT:.*set_credential/s, 'without a credential the error says how to set one');
+$node->value(qq{SELECT image_library.set_credential('corporate', '$user', 'wrong-Secret-4711')});
+like(sync_error(), qr/denied|unauthorized/i, 'a wrong password is told');
+unlike(sync_error(), qr/wrong-Secret-4711/, 'and not quoted');
+is($node->value(q{SELECT state, consecutive_failures > 0 FROM image_library.sync_status}),
+	'failing|t', 'sync_status says that it fails');
+
+# --- with all in place it works
+$node->value(qq{SELECT image_library.set_credential('corporate', '$user', '$password')});
+$node->value(q{CALL image_library.sync('corporate')});
+is($node->value(q{SELECT state, last_error FROM image_library.sync_status}), 'complete|', 'it syncs');
+cmp_ok($node->value('SELECT count(*) FROM image_library.images'), '>=', 5, 'images are there');
+is($node->value(q{SELECT string_agg("check" || ' ' || ok, ', ') FROM image_library.check_registry('corporate')}),
+	'reach true, auth true, catalogue true, tags true, manifest true, referrers true', 'check_registry is content');
+
+# --- no secret anywhere
+my $secret = qr/\Q$password\E|wrong-Secret-4711/;
+unlike(slurp_file($node->logfile), $secret, 'no password in the log, whatever is logged');
+unlike($node->value(q{SELECT string_agg(query, ' ') FROM pg_stat_activity}), $secret, 'nor in pg_stat_activity');
+my ($dump) = run_command([ 'pg_dump', '-h', $node->host, '-p', $node->port, 'postgres' ]);
+unlike($dump, $secret, 'nor in a dump');
+like($dump, qr/corporate/, 'which has the registry');
+for my $role (qw(reader curator admin agent))
+{
+	like($node->error("SET ROLE image_library_$role; TABLE image_library.credential"),
+		$role eq 'agent' ? qr/^$/ : qr/42501/, "credentials and $role");
+}
+
+# --- a credential file instead
+my $folder = PostgreSQL::Test::Utils::tempdir();
+my $auth = `printf '%s' '$user:$password' | base64 -w0`;
+append_to_file("$folder/corporate.json", qq({"auths": {"@{[ $registry->host ]}": {"auth": "$auth"}}}));
+$node->append_conf('postgresql.conf', "image_library.credentials_dir = '$folder'");
+$node->reload;
+$node->value(q{
+	SELECT image_library.drop_credential('corporate');
+	SELECT image_library.set_credential_file('corporate', 'corporate.json')});
+is($node->error(q{CALL image_library.sync('corporate')}), '', 'a credential file does as well');
+$node->value(q{SELECT image_library.set_credential_file('corporate', 'absent.json')});
+like(sync_error(), qr/could not open credential file "absent.json".*HINT/s, 'an absent file is told');
+
+# --- the registry goes down, and comes back
+$node->value(qq{SELECT image_library.set_credential('corporate', '$user', '$password')});
+my $images = $node->value('SELECT count(*) FROM image_library.images WHERE missing_since IS NULL');
+$registry->stop;
+like(sync_error(), qr/could not sync registry "corporate".*(refused|connect)/si, 'a registry that is down is told');
+is($node->value('SELECT count(*) FROM image_library.images WHERE missing_since IS NULL'), $images, 'nothing is removed');
+$registry->start;
+is($node->error(q{CALL image_library.sync('corporate')}), '', 'it syncs again when it is back');
+
+$node->stop;
+$registry->stop;
+done_testing();
