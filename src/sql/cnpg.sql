@@ -21,73 +21,72 @@ $$;
 COMMENT ON FUNCTION image_library._catalog_flavor(text) IS
   'Internal: a flavor in any of the spellings in use, as the library writes it';
 
-CREATE FUNCTION image_library._catalog_candidates(flavor text, variant text, os text, repository text)
-RETURNS SETOF image_library.postgres_images
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT p.*
-  FROM image_library.postgres_images p
-  WHERE p.flavor = _catalog_candidates.flavor
-    AND p.major_version >= 10
-    -- The operator trusts the major it is told, so an image that contradicts itself stays out.
-    AND coalesce(substring(p.version FROM '^[0-9]+'), p.major_version::text) = p.major_version::text
-    AND (_catalog_candidates.variant IS NULL OR coalesce(p.variant, '') = _catalog_candidates.variant)
-    AND (_catalog_candidates.os IS NULL OR p.os = _catalog_candidates.os)
-    AND (_catalog_candidates.repository IS NULL OR p.repository = _catalog_candidates.repository)
-$$;
-COMMENT ON FUNCTION image_library._catalog_candidates(text, text, text, text) IS
-  'Internal: the approved Postgres images that a catalog may name; null means any';
-
--- Without a variant the plain images (no variant) are meant, where a major has such.
+-- Without a variant or an OS the newest of all is taken, and the caller is told that there was a choice.
 CREATE FUNCTION image_library._catalog_images(flavor text, variant text, os text, repository text)
-RETURNS TABLE (major integer, pinned_reference text, variant_os text, image_os text, platforms text[], choices text[])
+RETURNS TABLE (major integer, pinned_reference text, form text, image_os text, platforms text[], choices text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH candidate AS (
-    SELECT c.major_version, c.tag, c.pinned_reference, c.os, c.platforms,
-           coalesce(c.variant, '') AS variant,
-           min(coalesce(c.variant, '') COLLATE "C") OVER (PARTITION BY c.major_version) AS least_variant
-    FROM image_library._catalog_candidates(_catalog_images.flavor, _catalog_images.variant,
-                                           _catalog_images.os, _catalog_images.repository) c
-  ), meant AS (
-    SELECT c.*, concat_ws(' ', coalesce(nullif(c.variant, ''), 'plain'), c.os) AS variant_os
-    FROM candidate c
-    WHERE c.least_variant <> '' OR c.variant = ''
+    SELECT p.major_version, p.tag, p.pinned_reference, p.os, p.platforms, p.version, p.build_at,
+           coalesce(p.variant, '') AS variant,
+           concat_ws(' ', coalesce(nullif(p.variant, ''), 'plain'), p.os) AS form
+    FROM image_library.postgres_images p
+    WHERE p.flavor = _catalog_images.flavor
+      AND p.major_version >= 10
+      -- The operator trusts the major it is told, so an image whose tag names another stays out.
+      AND coalesce(substring(p.tag FROM '^([1-9][0-9])(?:[.-]|beta|rc|$)'), p.major_version::text) = p.major_version::text
+      AND (_catalog_images.variant IS NULL OR coalesce(p.variant, '') = _catalog_images.variant)
+      AND (_catalog_images.os IS NULL OR p.os = _catalog_images.os)
+      AND (_catalog_images.repository IS NULL OR p.repository = _catalog_images.repository)
   ), newest AS (
-    SELECT DISTINCT ON (m.major_version) m.*
-    FROM meant m
-    ORDER BY m.major_version, image_library.version_key(m.tag) DESC, m.pinned_reference COLLATE "C"
+    SELECT DISTINCT ON (c.major_version) c.*
+    FROM candidate c
+    ORDER BY c.major_version, image_library.version_key(coalesce(c.version, '')) DESC, c.build_at DESC NULLS LAST,
+             c.variant <> '', image_library.version_key(c.tag) DESC, c.pinned_reference COLLATE "C"
   )
-  SELECT n.major_version, n.pinned_reference, n.variant_os, n.os, n.platforms,
-         ARRAY(SELECT DISTINCT m.variant_os COLLATE "C" FROM meant m WHERE m.major_version = n.major_version ORDER BY 1)
+  SELECT n.major_version, n.pinned_reference, n.form, n.os, n.platforms,
+         ARRAY(SELECT DISTINCT c.form COLLATE "C" FROM candidate c WHERE c.major_version = n.major_version ORDER BY 1)
   FROM newest n
   ORDER BY n.major_version DESC
   LIMIT 8
 $$;
 COMMENT ON FUNCTION image_library._catalog_images(text, text, text, text) IS
-  'Internal: the newest image of each of the 8 newest majors, with the variants and systems it was chosen from';
+  'Internal: the newest image of each of the 8 newest majors (newest minor, then newest build, then plain), with the forms it was chosen from';
 
--- CloudNativePG extension images are no servers; their documented annotations say what they fit.
+-- CloudNativePG extension images are no servers: the classifier reads from their annotations what they fit.
+-- Decisions are few beside tags, so they lead the way.
 CREATE FUNCTION image_library._catalog_extensions(major integer, os text, platforms text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT jsonb_agg(jsonb_build_object('name', e.name, 'image', jsonb_build_object('reference', e.pinned_reference))
-                   ORDER BY e.name COLLATE "C")
-  FROM (
-    SELECT DISTINCT ON (x.name) x.name, x.pinned_reference
-    FROM (
-      SELECT regexp_replace(i.repository, '^.*/', '') AS name, i.tag, i.pinned_reference, i.platforms,
-             i.labels || i.annotations AS fact
-      FROM image_library.images i
-      WHERE i.kind = 'other' AND i.approval = 'approved' AND i.missing_since IS NULL
-        AND (i.annotations ? 'io.cloudnativepg.image.base.pgmajor' OR i.labels ? 'io.cloudnativepg.image.base.pgmajor')
-    ) x
-    WHERE x.fact ->> 'io.cloudnativepg.image.base.pgmajor' = _catalog_extensions.major::text
-      AND x.fact ->> 'io.cloudnativepg.image.base.os' = _catalog_extensions.os
+  WITH extension_image AS (
+    SELECT x.name, t.name AS tag, i.platforms, c.j ->> 'major_version' AS major, c.j ->> 'os' AS os,
+           concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name, '@', t.digest) AS pinned_reference
+    FROM image_library.approval a
+    JOIN image_library.image_extension x ON x.digest = a.digest
+    JOIN image_library.image i ON i.digest = a.digest
+    JOIN image_library.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
+    JOIN image_library.repository r ON r.repository_id = a.repository_id
+    JOIN image_library.registry g ON g.registry_id = r.registry_id
+    CROSS JOIN LATERAL (SELECT image_library._classify(
+      concat_ws('/', nullif(g.prefix, ''), r.name), t.name, i.media_type, i.artifact_type, i.config_type,
+      i.layer_types, i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto')
+      OFFSET 0) AS c (j)
+    WHERE a.state = 'approved' AND image_library._usable_until(a) > now()
+      AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
+      AND NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
+      AND g.registry_id <> ALL (image_library._hidden_registries())
+      AND c.j ->> 'kind' = 'other'
+  ), newest AS (
+    SELECT DISTINCT ON (x.name COLLATE "C") x.name, x.pinned_reference
+    FROM extension_image x
+    WHERE x.major = _catalog_extensions.major::text AND x.os = _catalog_extensions.os
       AND x.platforms && _catalog_extensions.platforms
       AND x.name ~ '^[a-z0-9]([-a-z0-9_]*[a-z0-9])?$' AND length(x.name) <= 59
-    ORDER BY x.name, image_library.version_key(x.tag) DESC, x.pinned_reference COLLATE "C"
-  ) e
+    ORDER BY x.name COLLATE "C", image_library.version_key(x.tag) DESC, x.pinned_reference COLLATE "C"
+  )
+  SELECT jsonb_agg(jsonb_build_object('name', n.name, 'image', jsonb_build_object('reference', n.pinned_reference))
+                   ORDER BY n.name COLLATE "C")
+  FROM newest n
 $$;
 COMMENT ON FUNCTION image_library._catalog_extensions(integer, text, text[]) IS
   'Internal: the newest approved image of every extension for a major, an OS and one of the platforms; null when none';
@@ -95,7 +94,7 @@ COMMENT ON FUNCTION image_library._catalog_extensions(integer, text, text[]) IS
 CREATE FUNCTION image_library.cnpg_image_catalog(name text, namespace text DEFAULT NULL,
   flavor text DEFAULT 'postgresql', variant text DEFAULT NULL, os text DEFAULT NULL, repository text DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   known_flavor text := image_library._catalog_flavor(flavor);
@@ -109,7 +108,7 @@ BEGIN
     IF cardinality(image.choices) > 1 THEN
       RAISE NOTICE USING
         MESSAGE = format('major %s is approved in several forms: %s', image.major, array_to_string(image.choices, ', ')),
-        DETAIL = format('The newest build was taken: %s.', image.variant_os),
+        DETAIL = format('The newest was taken: %s.', image.form),
         HINT = 'Say variant => and os =>, so that a catalog never moves to another: a new OS can change how text sorts.';
     END IF;
     images := images || jsonb_strip_nulls(jsonb_build_object(
@@ -138,11 +137,11 @@ $$;
 COMMENT ON FUNCTION image_library.cnpg_image_catalog(text, text, text, text, text, text) IS
   'CloudNativePG ClusterImageCatalog, or ImageCatalog in a namespace: the newest approved image of each of the 8 newest
 majors, pinned by digest; for 18 and later with the approved extension images of the same major and OS.
-variant: null is the plain images where there are any, '''' only those; os and repository: null is any, and a
-NOTICE tells when that left a choice';
+variant ('''' is none), os and repository narrow the choice; a NOTICE tells when a major is left with several
+variants or systems';
 
 CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_build_object('url', p.reference, 'digest', p.digest)
   FROM image_library._approved_postgres(reference) p

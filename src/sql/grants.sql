@@ -21,6 +21,13 @@ GRANT EXECUTE ON FUNCTION
   image_library.search_images(text, text, integer),
   image_library.explain_tag(text, text, text),
   image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean),
+  -- Manifests, and what fits where.
+  image_library.cnpg_image_catalog(text, text, text, text, text, text), image_library.edb_image(text),
+  image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[]),
+  image_library.kserve_inference_service(text, text, text, text, integer, text[], text, text, text[], jsonb, text, text, integer, integer, jsonb),
+  image_library.nim_cache(text, text, text, text, text, text, text, text, text[], text, integer, text, text, text),
+  image_library.nim_service(text, text, text, integer, text[], text, text, text, text, text, text, text[], jsonb, integer, integer, text),
+  image_library.fits(text, text, integer), image_library.fitting_profiles(text, text, integer),
   -- Called by the views, and told by them.
   image_library._hidden_registries(),
   image_library._digest_visible(text),

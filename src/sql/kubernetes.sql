@@ -159,12 +159,6 @@ $$;
 COMMENT ON FUNCTION image_library._kubernetes_pull_secrets(text[]) IS
   'Internal: names of Secrets as LocalObjectReferences; null when there are none';
 
--- The parts of what resolve() gives.
-CREATE FUNCTION image_library._unpinned(pinned text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT split_part(pinned, '@', 1) $$;
-COMMENT ON FUNCTION image_library._unpinned(text) IS 'Internal: host/repository:tag of a pinned reference';
-
 CREATE FUNCTION image_library._untagged(reference text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT regexp_replace(split_part(reference, '@', 1), ':[^:/]*$', '') $$;
@@ -174,12 +168,10 @@ CREATE FUNCTION image_library._wrong_kind(reference text, wanted text) RETURNS v
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  found_kind text;
+  image record := image_library._find_image(reference);
+  found_kind text := (SELECT e.kind FROM image_library.entry e
+                      WHERE e.repository_id = image.repository_id AND e.tag = image.tag);
 BEGIN
-  SELECT i.kind INTO found_kind FROM image_library.images i
-  WHERE i.digest = split_part(image_library.resolve(reference), '@', 2)
-    AND image_library._untagged(i.reference) = image_library._untagged(reference)
-  ORDER BY i.tag COLLATE "C" LIMIT 1;
   RAISE EXCEPTION USING
     ERRCODE = 'invalid_parameter_value',
     MESSAGE = format('image "%s" is not a %s', reference, CASE wanted WHEN 'model' THEN 'model' ELSE 'Postgres image' END),
@@ -199,13 +191,11 @@ CREATE FUNCTION image_library._approved_postgres(reference text) RETURNS image_l
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  pinned text := image_library.resolve(coalesce(reference, ''));
+  pinned text := image_library.resolve(reference);
   image image_library.postgres_images;
 BEGIN
   SELECT p.* INTO image FROM image_library.postgres_images p
-  WHERE p.digest = split_part(pinned, '@', 2)
-    AND image_library._untagged(p.reference) = image_library._untagged(pinned)
-  ORDER BY (p.pinned_reference = pinned) DESC, image_library.version_key(p.tag) DESC LIMIT 1;
+  WHERE p.digest = split_part(pinned, '@', 2) AND p.pinned_reference = pinned;
   IF NOT FOUND THEN
     PERFORM image_library._wrong_kind(reference, 'postgres');
   END IF;
@@ -219,13 +209,11 @@ CREATE FUNCTION image_library._approved_model(reference text) RETURNS image_libr
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  pinned text := image_library.resolve(coalesce(reference, ''));
+  pinned text := image_library.resolve(reference);
   image image_library.model_library;
 BEGIN
   SELECT m.* INTO image FROM image_library.model_library m
-  WHERE m.digest = split_part(pinned, '@', 2)
-    AND image_library._untagged(m.reference) = image_library._untagged(pinned)
-  ORDER BY (m.pinned_reference = pinned) DESC, image_library.version_key(m.tag) DESC LIMIT 1;
+  WHERE m.digest = split_part(pinned, '@', 2) AND m.pinned_reference = pinned;
   IF NOT FOUND THEN
     PERFORM image_library._wrong_kind(reference, 'model');
   END IF;

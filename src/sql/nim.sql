@@ -27,7 +27,7 @@ CREATE FUNCTION image_library.nim_cache(reference text, name text DEFAULT NULL, 
   profiles text[] DEFAULT '{}', gpu text DEFAULT NULL, gpu_count integer DEFAULT NULL,
   engine text DEFAULT NULL, "precision" text DEFAULT NULL, qos text DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   model image_library.model_library := image_library._nim(reference, 'a NIMCache');
@@ -81,7 +81,7 @@ CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', replicas integer DEFAULT 1, port integer DEFAULT 8000,
   inference_platform text DEFAULT 'standalone')
 RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   model image_library.model_library := image_library._nim(reference, 'a NIMService');
@@ -137,19 +137,13 @@ COMMENT ON FUNCTION image_library._is_gpu(text, text) IS
 
 CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
 RETURNS SETOF image_library.model_profiles
-LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image_digest text;
+  -- What an image needs is known before anybody approves it.
+  image_digest text := (image_library._find_image(reference)).digest;
 BEGIN
   PERFORM image_library._check_range('gpu_count', gpu_count, 0, 4096);
-  -- What an image needs is known before anybody approves it.
-  SELECT i.digest INTO image_digest FROM image_library.images i
-  WHERE fitting_profiles.reference IN (i.reference, i.pinned_reference)
-  ORDER BY i.missing_since IS NOT NULL LIMIT 1;
-  IF NOT FOUND THEN
-    image_digest := split_part(image_library.resolve(reference), '@', 2);
-  END IF;
   RETURN QUERY
     SELECT p.* FROM image_library.model_profiles p
     WHERE p.digest = image_digest
@@ -162,7 +156,7 @@ COMMENT ON FUNCTION image_library.fitting_profiles(text, text, integer) IS
   'The profiles of a model that run on so many GPUs of a kind (h100, or a node''s label nvidia.com/gpu.product), fewest GPUs first';
 
 CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT EXISTS (SELECT FROM image_library.fitting_profiles(reference, gpu, gpu_count)) $$;
 COMMENT ON FUNCTION image_library.fits(text, text, integer) IS
   'Whether a model has a profile for so many GPUs of a kind, tp x pp of them at most; false when it names no profiles';

@@ -63,7 +63,7 @@ CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text D
   cpu text DEFAULT '12', memory text DEFAULT '64Gi', shm_size text DEFAULT '16Gi', port integer DEFAULT NULL,
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', protocol_versions text[] DEFAULT '{v2,grpc-v2}')
 RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   model image_library.model_library := image_library._approved_model(reference);
@@ -145,7 +145,7 @@ CREATE FUNCTION image_library.kserve_inference_service(reference text, name text
   min_replicas integer DEFAULT NULL, max_replicas integer DEFAULT NULL,
   node_selector jsonb DEFAULT '{"nvidia.com/gpu": "true"}')
 RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   model image_library.model_library := image_library._approved_model(reference);
