@@ -292,7 +292,7 @@ void CurlHandle::Throw(CURLcode result) const {
                     (refused_always_ ? ", a link-local, metadata or reserved address."
                                      : ", a loopback or private address."),
                 refused_always_ ? "No registry can be at this address."
-                                : "Allow private addresses for this registry when it is inside "
+                                : "Set allow_private for this registry when it is inside "
                                   "your own network.");
   }
   if (IsTlsFailure(result, text)) {

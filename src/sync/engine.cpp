@@ -194,6 +194,7 @@ Task<void> Engine::ReadRepository(RepositoryRun& run) {
     co_await group.Join();
   }
   if (stopped_) co_return;
+  ForgetProblems(run);
   co_await FindMissing(run);
   if (run.listing_changed) co_await ReadReferrerTags(run);
   run.Fine({});
@@ -237,6 +238,10 @@ Task<void> Engine::ReadTag(RepositoryRun& run, std::string tag, const Rule* rule
     // One request answers both what a new tag points at and what that is, with no race between.
     manifest = co_await client_.GetManifest(run.name, tag);
     if (!manifest) co_return;
+    if (!manifest->claimed_digest.empty())
+      throw Error(ErrorKind::kDigestMismatch,
+                  "manifest of tag \"" + tag + "\" hashes to " + manifest->digest,
+                  "The registry says it is " + manifest->claimed_digest + ".");
     found.digest = manifest->digest;
   }
   if (known != nullptr && !known->missing && found.digest == known->digest) {
@@ -343,6 +348,16 @@ Task<void> Engine::FetchConfig(std::string repository, FetchedPlatform& platform
   }
   const std::string body = co_await client_.GetBlob(repository, config->digest);
   platform.config = ParseImageConfig(body);
+}
+
+// Problems of tags that are no longer listed, or that no rule takes any more, are over.
+void Engine::ForgetProblems(RepositoryRun& run) const {
+  for (const std::string& tag : run.known.problem_tags) {
+    if (tag.empty()) continue;
+    const bool listed = std::binary_search(run.listed.begin(), run.listed.end(), tag);
+    if (!listed || (!IsReferrerTag(tag) && config_.rules.Decide(run.name, {tag}).empty()))
+      run.batch.checked.push_back(tag);
+  }
 }
 
 // Tags that the listing lacks: gone only when their manifest answers 404 too, and only when the

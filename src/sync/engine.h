@@ -73,6 +73,7 @@ class Engine {
   registry::Task<void> ReadReferrerTag(RepositoryRun& run, std::string tag);
   registry::Task<void> ReadReferrers(RepositoryRun& run, std::string digest);
 
+  void ForgetProblems(RepositoryRun& run) const;
   void Flush(RepositoryRun& run);
   void Record(RepositoryRun& run, const std::string& tag, const Error& error);
   void NoteFailure(const Error& error);

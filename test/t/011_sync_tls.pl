@@ -24,7 +24,7 @@ sub sync_error { return $node->error(q{CALL image_library.sync('corporate')}) }
 like(sync_error(), qr/^ERROR:  08006: could not sync registry "corporate".*certificate/si,
 	'a certificate of an unknown CA is refused');
 $node->value(qq{SELECT image_library.alter_registry('corporate', ca_certificate => \$\$$ca\$\$)});
-like(sync_error(), qr/HINT:.*set_credential/s, 'without a credential the error says how to set one');
+like(sync_error(), qr/denied or absent.*HINT:.*set a credential/s, 'without a credential the error says what to do');
 $node->value(qq{SELECT image_library.set_credential('corporate', '$user', 'wrong-Secret-4711')});
 like(sync_error(), qr/denied|unauthorized/i, 'a wrong password is told');
 unlike(sync_error(), qr/wrong-Secret-4711/, 'and not quoted');
