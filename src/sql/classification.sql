@@ -7,54 +7,64 @@ CREATE TABLE image_library.annotation_key (
   PRIMARY KEY (purpose, position)
 );
 COMMENT ON TABLE image_library.annotation_key IS
-  'Annotations and labels that tell what an image is, by purpose, the first that is there decides';
+  'Annotations and labels by purpose as an admin set them; a purpose without rows has the keys of the library';
 
-INSERT INTO image_library.annotation_key (purpose, position, key) VALUES
+CREATE FUNCTION image_library._default_annotation_keys() RETURNS TABLE (purpose text, "position" integer, key text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  VALUES
   ('title', 1, 'org.opencontainers.image.title'),
-  ('title', 2, 'org.label-schema.name'),
-  ('description', 1, 'org.opencontainers.image.description'),
-  ('description', 2, 'org.label-schema.description'),
-  ('description', 3, 'io.k8s.description'),
-  ('version', 1, 'org.opencontainers.image.version'),
-  ('version', 2, 'org.label-schema.version'),
-  ('created', 1, 'org.opencontainers.image.created'),
-  ('created', 2, 'org.label-schema.build-date'),
-  ('base_name', 1, 'org.opencontainers.image.base.name'),
-  ('flavor', 1, 'org.enterprisedb.pg.flavor'),
-  ('major_version', 1, 'org.enterprisedb.pg.major_version'),
-  ('features', 1, 'org.enterprisedb.pg.features'),
-  ('extensions', 1, 'org.enterprisedb.pgextensions'),
-  ('os', 1, 'io.cloudnativepg.image.base.os'),
-  ('extension_major', 1, 'io.cloudnativepg.image.base.pgmajor'),
-  ('extension_version', 1, 'io.cloudnativepg.image.sql.version'),
-  ('extension_base', 1, 'io.cloudnativepg.image.base.name'),
-  ('nim', 1, 'com.nvidia.nim.model_download_protocol'),
-  ('nim', 2, 'com.nvidia.nim'),
-  ('nim', 3, 'com.nvidia.nim.*'),
-  ('publisher', 1, 'com.nvidia.nim.publisher'),
-  ('publisher', 2, 'org.opencontainers.image.vendor'),
-  ('model', 1, 'com.nvidia.nim.model'),
-  ('model', 2, 'com.nvidia.nim.model.name'),
-  ('model', 3, 'com.nvidia.nim.name'),
-  ('model_version', 1, 'com.nvidia.nim.version'),
-  ('model_version', 2, 'com.nvidia.nim.model.version'),
-  ('task', 1, 'com.nvidia.nim.task'),
-  ('task', 2, 'com.nvidia.nim.model.task'),
-  ('task', 3, 'org.cncf.model.task'),
-  ('gpu_count', 1, 'com.nvidia.nim.gpu_count'),
-  ('gpu_count', 2, 'com.nvidia.nim.gpu.count'),
-  ('gpu_count', 3, 'com.nvidia.nim.gpus'),
-  ('profiles', 1, 'com.nvidia.nim.profiles'),
-  ('profiles', 2, 'com.nvidia.nim.model_profiles'),
-  ('profiles', 3, 'com.nvidia.nim.model.profiles');
+    ('title', 2, 'org.label-schema.name'),
+    ('description', 1, 'org.opencontainers.image.description'),
+    ('description', 2, 'org.label-schema.description'),
+    ('description', 3, 'io.k8s.description'),
+    ('version', 1, 'org.opencontainers.image.version'),
+    ('version', 2, 'org.label-schema.version'),
+    ('created', 1, 'org.opencontainers.image.created'),
+    ('created', 2, 'org.label-schema.build-date'),
+    ('base_name', 1, 'org.opencontainers.image.base.name'),
+    ('flavor', 1, 'org.enterprisedb.pg.flavor'),
+    ('major_version', 1, 'org.enterprisedb.pg.major_version'),
+    ('features', 1, 'org.enterprisedb.pg.features'),
+    ('extensions', 1, 'org.enterprisedb.pgextensions'),
+    ('os', 1, 'io.cloudnativepg.image.base.os'),
+    ('extension_major', 1, 'io.cloudnativepg.image.base.pgmajor'),
+    ('extension_version', 1, 'io.cloudnativepg.image.sql.version'),
+    ('extension_base', 1, 'io.cloudnativepg.image.base.name'),
+    ('nim', 1, 'com.nvidia.nim.model_download_protocol'),
+    ('nim', 2, 'com.nvidia.nim'),
+    ('nim', 3, 'com.nvidia.nim.*'),
+    ('publisher', 1, 'com.nvidia.nim.publisher'),
+    ('publisher', 2, 'org.opencontainers.image.vendor'),
+    ('model', 1, 'com.nvidia.nim.model'),
+    ('model', 2, 'com.nvidia.nim.model.name'),
+    ('model', 3, 'com.nvidia.nim.name'),
+    ('model_version', 1, 'com.nvidia.nim.version'),
+    ('model_version', 2, 'com.nvidia.nim.model.version'),
+    ('task', 1, 'com.nvidia.nim.task'),
+    ('task', 2, 'com.nvidia.nim.model.task'),
+    ('task', 3, 'org.cncf.model.task'),
+    ('gpu_count', 1, 'com.nvidia.nim.gpu_count'),
+    ('gpu_count', 2, 'com.nvidia.nim.gpu.count'),
+    ('gpu_count', 3, 'com.nvidia.nim.gpus'),
+    ('profiles', 1, 'com.nvidia.nim.profiles'),
+    ('profiles', 2, 'com.nvidia.nim.model_profiles'),
+    ('profiles', 3, 'com.nvidia.nim.model.profiles')
+$$;
+COMMENT ON FUNCTION image_library._default_annotation_keys() IS 'Internal: the keys that publishers document';
+
+-- The first key that is there decides.
+CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
+  SELECT d.purpose, coalesce(own.keys, d.keys) AS keys, own.keys IS NULL AS is_default
+  FROM (SELECT k.purpose, array_agg(k.key ORDER BY k."position") AS keys
+        FROM image_library._default_annotation_keys() k GROUP BY k.purpose) d
+  LEFT JOIN (SELECT k.purpose, array_agg(k.key ORDER BY k.position) AS keys
+             FROM image_library.annotation_key k GROUP BY k.purpose) own USING (purpose);
+COMMENT ON VIEW image_library.annotation_keys IS 'Which annotations and labels tell what of an image, best first';
 
 CREATE FUNCTION image_library._classification_keys() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT coalesce(jsonb_object_agg(k.purpose, k.keys), '{}')
-  FROM (SELECT purpose, jsonb_agg(key ORDER BY position) AS keys
-        FROM image_library.annotation_key GROUP BY purpose) k
-$$;
+AS $$ SELECT jsonb_object_agg(k.purpose, k.keys) FROM image_library.annotation_keys k $$;
 COMMENT ON FUNCTION image_library._classification_keys() IS 'Internal: the keys as _classify takes them';
 
 CREATE FUNCTION image_library.set_annotation_keys(purpose text, keys text[]) RETURNS void
@@ -62,16 +72,17 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM image_library._require_admin('change annotation keys');
-  IF NOT EXISTS (SELECT FROM image_library.annotation_key k WHERE k.purpose = set_annotation_keys.purpose) THEN
+  IF NOT EXISTS (SELECT FROM image_library._default_annotation_keys() k WHERE k.purpose = set_annotation_keys.purpose) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
       MESSAGE = format('there is no purpose "%s" of annotation keys', purpose),
       HINT = 'See image_library.annotation_keys.';
   END IF;
-  IF cardinality(coalesce(keys, '{}')) = 0 OR EXISTS (SELECT FROM unnest(keys) k WHERE coalesce(k, '') = '' OR length(k) > 256) THEN
+  IF cardinality(keys) = 0 OR EXISTS (SELECT FROM unnest(keys) k WHERE coalesce(k, '') = '' OR length(k) > 256) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'annotation keys must be one or more texts of 1 to 256 characters';
+      MESSAGE = 'annotation keys must be one or more texts of 1 to 256 characters',
+      HINT = 'Use null to return to the keys of the library.';
   END IF;
   DELETE FROM image_library.annotation_key k WHERE k.purpose = set_annotation_keys.purpose;
   INSERT INTO image_library.annotation_key (purpose, position, key)
@@ -81,7 +92,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.set_annotation_keys(text, text[]) IS
-  'Says which annotations and labels tell something of an image, best first, and classifies every image anew';
+  'Says which annotations and labels tell something of an image, best first (null: as shipped), and classifies every image anew';
 
 CREATE FUNCTION image_library._reclassify() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp

@@ -2,7 +2,7 @@
 
 CREATE FUNCTION image_library._find_image(reference text,
   OUT registry_id integer, OUT registry text, OUT repository_id integer, OUT repository text, OUT tag text,
-  OUT digest text, OUT rule_id bigint, OUT missing_since timestamptz, OUT pinned_reference text, OUT owner regrole)
+  OUT digest text, OUT rule_id bigint, OUT missing_since timestamptz, OUT pinned_reference text, OUT owners regrole[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -17,19 +17,31 @@ BEGIN
       MESSAGE = format('image reference "%s" has neither tag nor digest', reference),
       HINT = 'Write host/repository:tag or host/repository@sha256:<digest>.';
   END IF;
-  -- A digest alone stands for any of its tags, those that are there and admitted first.
+  -- A digest alone stands for any of its tags, those that are there and admitted first; without
+  -- a tag of its own it is still what one pointed at before.
   FOR found_image IN
-    SELECT DISTINCT ON (t.repository_id) g.registry_id, g.name AS registry, t.repository_id, r.name AS repository,
-           t.name AS tag, t.digest, t.rule_id, t.missing_since, g.owner,
+    SELECT DISTINCT ON (r.repository_id) g.registry_id, g.name AS registry, r.repository_id, r.name AS repository,
+           t.name AS tag, t.digest, t.rule_id, t.missing_since, array_remove(ARRAY[u.owner, g.owner], NULL) AS owners,
            concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS name
     FROM image_library.registry g
-    JOIN image_library.repository r USING (registry_id)
-    JOIN image_library.tag t USING (repository_id)
+    JOIN image_library.repository r
+      ON r.registry_id = g.registry_id
+     AND r.name = CASE WHEN g.prefix = '' THEN asked.repository
+                       WHEN starts_with(asked.repository, g.prefix || '/')
+                       THEN substr(asked.repository, length(g.prefix) + 2) END
+    CROSS JOIN LATERAL (
+      SELECT x.name, x.digest, x.rule_id, x.missing_since
+      FROM image_library.tag x
+      WHERE x.repository_id = r.repository_id
+        AND (x.name = asked.tag OR (asked.tag IS NULL AND x.digest = asked.digest))
+      UNION ALL
+      SELECT NULL, p.digest, NULL, NULL
+      FROM image_library.tag_period p
+      WHERE p.repository_id = r.repository_id AND asked.tag IS NULL AND p.digest = asked.digest) t
+    LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id
     WHERE g.host = asked.host
-      AND concat_ws('/', nullif(g.prefix, ''), r.name) = asked.repository
-      AND (t.name = asked.tag OR (asked.tag IS NULL AND t.digest = asked.digest))
       AND g.registry_id <> ALL (image_library._hidden_registries())
-    ORDER BY t.repository_id, t.rule_id IS NULL, t.missing_since IS NOT NULL, t.name
+    ORDER BY r.repository_id, t.name IS NULL, t.rule_id IS NULL, t.missing_since IS NOT NULL, t.name
   LOOP
     candidates := candidates || format('%s in registry %s', found_image.repository, found_image.registry);
     registry_id := found_image.registry_id;
@@ -40,8 +52,8 @@ BEGIN
     digest := found_image.digest;
     rule_id := found_image.rule_id;
     missing_since := found_image.missing_since;
-    owner := found_image.owner;
-    pinned_reference := found_image.name || ':' || found_image.tag || '@' || found_image.digest;
+    owners := found_image.owners;
+    pinned_reference := concat(found_image.name, ':' || found_image.tag, '@', found_image.digest);
   END LOOP;
   IF candidates IS NULL THEN
     RAISE EXCEPTION USING
@@ -54,7 +66,7 @@ BEGIN
       ERRCODE = 'ambiguous_alias',
       MESSAGE = format('image reference "%s" is ambiguous', reference),
       DETAIL = format('It may be %s.', array_to_string(candidates, ', or ')),
-      HINT = 'Disable or drop one of the registries.';
+      HINT = 'Drop one of the registries, which have the same images.';
   END IF;
   IF asked.digest IS NOT NULL AND asked.digest <> digest THEN
     RAISE EXCEPTION USING
@@ -66,74 +78,68 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library._find_image(text) IS
-  'Internal: the image that a reference means; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
+  'Internal: the image that a reference means, without tag when none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
 
-CREATE FUNCTION image_library._refresh_entry_approval(repository_id integer, digest text) RETURNS void
+CREATE FUNCTION image_library._refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   UPDATE image_library.entry e
   SET approval = a.state, usable_until = image_library._usable_until(a)
   FROM image_library.approval a
-  WHERE e.repository_id = _refresh_entry_approval.repository_id AND e.digest = _refresh_entry_approval.digest
+  WHERE e.repository_id = _refresh_entry_approval.repository_id AND e.digest = ANY (digests)
     AND a.repository_id = e.repository_id AND a.digest = e.digest
     AND (e.approval, e.usable_until) IS DISTINCT FROM (a.state, image_library._usable_until(a))
 $$;
-COMMENT ON FUNCTION image_library._refresh_entry_approval(integer, text) IS
-  'Internal: brings the read model of a digest up to date after a decision';
+COMMENT ON FUNCTION image_library._refresh_entry_approval(integer, text[]) IS
+  'Internal: brings the read model of some digests up to date after decisions';
 
--- One decision, once it is allowed: the state, the row that tells it, the read model.
-CREATE FUNCTION image_library._record_decision(registry text, repository text, tag text, repository_id integer,
-  digest text, old_state text, new_state text, reason text, rule_id bigint, policy text)
-RETURNS bigint
+-- Of two sessions that decide at once the second waits here, and sees what the first decided.
+CREATE FUNCTION image_library._lock_approval(repository_id integer, digest text) RETURNS image_library.approval
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  id bigint;
+  locked image_library.approval;
 BEGIN
-  INSERT INTO image_library.decision AS d (registry, repository, tag, digest, old_state, new_state, reason, rule_id, policy)
-  VALUES (_record_decision.registry, _record_decision.repository, _record_decision.tag, _record_decision.digest,
-          _record_decision.old_state, _record_decision.new_state, _record_decision.reason,
-          _record_decision.rule_id, _record_decision.policy)
-  RETURNING d.decision_id INTO id;
-  INSERT INTO image_library.approval AS a (repository_id, digest, state, decision_id)
-  VALUES (_record_decision.repository_id, _record_decision.digest, _record_decision.new_state, id)
-  ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE
-  SET state = excluded.state, decision_id = excluded.decision_id, decided_at = excluded.decided_at;
-  PERFORM image_library._refresh_entry_approval(_record_decision.repository_id, _record_decision.digest);
-  RETURN id;
+  INSERT INTO image_library.approval (repository_id, digest, state)
+  VALUES (_lock_approval.repository_id, _lock_approval.digest, 'pending')
+  ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING;
+  SELECT a.* INTO STRICT locked
+  FROM image_library.approval a
+  WHERE a.repository_id = _lock_approval.repository_id AND a.digest = _lock_approval.digest
+  FOR UPDATE;
+  RETURN locked;
 END
 $$;
-COMMENT ON FUNCTION image_library._record_decision(text, text, text, integer, text, text, text, text, bigint, text) IS
-  'Internal: writes a decision and what follows from it';
+COMMENT ON FUNCTION image_library._lock_approval(integer, text) IS
+  'Internal: the state of an image, which no other session changes until this transaction ends';
 
 CREATE FUNCTION image_library._decide(reference text, new_state text, reason text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record;
+  image record := image_library._find_image(reference);
   current image_library.approval;
   decided record;
+  id bigint;
   verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
                               WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
   allowed text[] := CASE new_state WHEN 'revoked' THEN '{approved}'::text[]
                                    WHEN 'pending' THEN '{approved,rejected,revoked}'
                                    ELSE '{pending}' END;
 BEGIN
-  SELECT * INTO image FROM image_library._find_image(reference);
-  IF NOT image_library._has_role('image_library_admin') AND image.owner IS NOT NULL THEN
-    PERFORM image_library._require_owner(format('%s image "%s"', verb, reference), image.owner);
+  IF cardinality(image.owners) > 0 THEN
+    PERFORM image_library._require_owner(format('%s image "%s"', verb, reference), VARIADIC image.owners);
   END IF;
-  IF new_state = 'approved' AND image.missing_since IS NOT NULL THEN
+  IF new_state = 'approved' AND (image.tag IS NULL OR image.missing_since IS NOT NULL) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": it is missing from its registry', reference),
-      DETAIL = format('It was last seen before %s.', image.missing_since);
+      MESSAGE = format('cannot approve image "%s": %s', reference,
+                       CASE WHEN image.tag IS NULL THEN 'no tag points at it any more'
+                            ELSE 'it is missing from its registry' END),
+      DETAIL = format('It is missing since %s.', image.missing_since),
+      HINT = 'Approve what its registry has now; see image_library.pending_images.';
   END IF;
-  -- Of two sessions that decide at once the second waits here, and sees what the first decided.
-  PERFORM pg_advisory_xact_lock(hashtextextended(image.repository_id || image.digest, 1768712034));
-  SELECT * INTO current FROM image_library.approval a
-  WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
-  current.state := coalesce(current.state, 'pending');
+  current := image_library._lock_approval(image.repository_id, image.digest);
   IF current.state <> ALL (allowed) THEN
     SELECT d.actor, d.decided_at, d.reason INTO decided
     FROM image_library.decision d WHERE d.decision_id = current.decision_id;
@@ -141,25 +147,30 @@ BEGIN
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('cannot %s image "%s": it is %s', verb, reference, current.state),
       DETAIL = CASE WHEN decided.actor IS NULL THEN 'Nobody has decided on it yet.'
-                    ELSE format('%s decided so%s.', decided.actor, ': ' || decided.reason) END,
-      HINT = CASE WHEN current.state = 'pending' THEN 'Only an approved image can be revoked; reject it instead.'
-                  WHEN current.state = new_state THEN 'Nothing needs to be done.'
+                    ELSE format('%s decided so at %s%s.', decided.actor, decided.decided_at, ': ' || decided.reason) END,
+      HINT = CASE WHEN current.state = new_state THEN 'Nothing needs to be done.'
+                  WHEN current.state = 'pending' THEN 'Only an approved image can be revoked; reject it instead.'
                   ELSE 'Use image_library.reset first, to decide anew.' END;
   END IF;
-  PERFORM image_library._record_decision(image.registry, image.repository, image.tag, image.repository_id,
-                                         image.digest, current.state, new_state, reason, NULL, NULL);
+  INSERT INTO image_library.decision AS d (registry, repository, tag, digest, old_state, new_state, reason)
+  VALUES (image.registry, image.repository, image.tag, image.digest, current.state, new_state, _decide.reason)
+  RETURNING d.decision_id INTO id;
+  UPDATE image_library.approval a SET state = new_state, decision_id = id, decided_at = now()
+  WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
+  PERFORM image_library._refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
   RETURN image.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library._decide(text, text, text) IS 'Internal: one transition of an image''s approval';
+COMMENT ON FUNCTION image_library._decide(text, text, text) IS
+  'Internal: one decision: the state, the row that tells it, the read model; raises 55000 where the state does not allow it';
 
 CREATE FUNCTION image_library._approve_by_rule(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  arrived record;
+  approved_digests text[];
 BEGIN
-  FOR arrived IN
+  WITH arrived AS (
     SELECT DISTINCT ON (t.digest) g.name AS registry, r.name AS repository, t.name AS tag, t.digest, u.rule_id
     FROM image_library.tag t
     JOIN image_library.repository r USING (repository_id)
@@ -170,11 +181,24 @@ BEGIN
       AND NOT EXISTS (SELECT FROM image_library.approval a
                       WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
     ORDER BY t.digest, t.name
-  LOOP
-    PERFORM image_library._record_decision(
-      arrived.registry, arrived.repository, arrived.tag, repository_id, arrived.digest, 'pending', 'approved',
-      format('rule %s approves on arrival', arrived.rule_id), arrived.rule_id, NULL);
-  END LOOP;
+  ), approved AS (
+    -- Whoever decides at the same time was first: the row is there, and nothing is written.
+    INSERT INTO image_library.approval AS a (repository_id, digest, state, decision_id)
+    SELECT _approve_by_rule.repository_id, n.digest, 'approved', nextval('image_library.decision_decision_id_seq')
+    FROM arrived n ORDER BY n.digest
+    ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING
+    RETURNING a.digest, a.decision_id
+  ), told AS (
+    INSERT INTO image_library.decision AS d (decision_id, registry, repository, tag, digest, old_state, new_state, reason, rule_id)
+    SELECT p.decision_id, n.registry, n.repository, n.tag, n.digest, 'pending', 'approved',
+           format('rule %s approves on arrival', n.rule_id), n.rule_id
+    FROM approved p JOIN arrived n ON n.digest = p.digest
+    RETURNING d.digest
+  )
+  SELECT array_agg(d.digest) INTO approved_digests FROM told d;
+  IF approved_digests IS NOT NULL THEN
+    PERFORM image_library._refresh_entry_approval(repository_id, approved_digests);
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION image_library._approve_by_rule(integer, text[]) IS
@@ -206,16 +230,18 @@ CREATE FUNCTION image_library.resolve(reference text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record;
+  image record := image_library._find_image(reference);
   current image_library.approval;
   decided record;
   why text;
   hint text;
 BEGIN
-  SELECT * INTO image FROM image_library._find_image(reference);
   SELECT * INTO current FROM image_library.approval a
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
-  IF image.rule_id IS NULL THEN
+  IF image.tag IS NULL THEN
+    why := 'no tag points at it any more';
+    hint := 'See image_library.tag_history for what its tag points at now.';
+  ELSIF image.rule_id IS NULL THEN
     why := 'no rule admits it';
     hint := 'See image_library.explain_tag.';
   ELSIF image.missing_since IS NOT NULL THEN

@@ -31,9 +31,10 @@ GRANT EXECUTE ON FUNCTION
   -- Called by the views, and told by them.
   image_library._hidden_registries(),
   image_library._digest_visible(text),
-  image_library._hm_tags(integer, text, text[]),
+  image_library._system_tags(text, text[]),
+  image_library._default_annotation_keys(),
   image_library._syncing_pid(integer),
-  image_library._next_due_at(integer)
+  image_library._due_at(timestamptz, timestamptz, timestamptz)
 TO image_library_reader;
 
 -- Curators: decisions, HM tags, syncs, and the rules of what their team owns (the functions check that).
@@ -63,7 +64,8 @@ GRANT EXECUTE ON FUNCTION
 TO image_library_admin;
 
 -- The agent: reads what a run needs, writes what a run finds.
-GRANT SELECT ON image_library.registry, image_library.credential, image_library.rule, image_library.annotation_key
+GRANT SELECT ON image_library.registry, image_library.credential, image_library.rule, image_library.annotation_key,
+  image_library.annotation_keys
 TO image_library_agent;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
   image_library.repository, image_library.listing, image_library.image, image_library.image_platform,
@@ -79,14 +81,18 @@ GRANT EXECUTE ON FUNCTION
   image_library._known_images(jsonb), image_library._known_repositories(integer),
   image_library._begin_run(integer, text), image_library._finish_run(bigint, text, text, jsonb, timestamptz),
   image_library._next_sync_at(bigint, text, bigint), image_library._due_registries(),
-  image_library._syncing_pid(integer), image_library._next_due_at(integer), image_library._hidden_registries(),
+  image_library._syncing_pid(integer), image_library._due_at(timestamptz, timestamptz, timestamptz), image_library._hidden_registries(),
   image_library._repository_id(integer, text), image_library._write_batch(integer, text, jsonb),
   image_library._write_images(jsonb), image_library._write_tags(integer, jsonb),
   image_library._write_problems(integer, text, jsonb), image_library._refresh_entries(integer, text[]),
-  image_library._refresh_details(integer, text[]), image_library._wanted_entries(integer, text[]),
-  image_library._refresh_entry_approval(integer, text), image_library._usable_until(image_library.approval),
-  image_library._approve_by_rule(integer, text[]),
-  image_library._record_decision(text, text, text, integer, text, text, text, text, bigint, text),
+  image_library._classified_tags(integer, text[]),
+  image_library._wanted_entries(integer, image_library._classified_tag[]),
+  image_library._refresh_extensions(image_library._classified_tag[]),
+  image_library._refresh_profiles(image_library._classified_tag[]), image_library._system_tags(text, text[]),
+  image_library._refresh_entry_approval(integer, text[]), image_library._usable_until(image_library.approval),
+  image_library._approve_by_rule(integer, text[]), image_library._decide_repository(integer, jsonb, bigint),
+  image_library._decide_registry(integer, bigint), image_library._decide_tags(jsonb, text, text[]),
+  image_library._default_annotation_keys(),
   image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text),
   image_library._classification_keys(), image_library.version_key(text)
 TO image_library_agent;

@@ -122,12 +122,27 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library.untag_repository(text, text, text) IS 'Takes an HM tag from a repository';
 
+CREATE FUNCTION image_library._find_tag(reference text, OUT repository_id integer, OUT tag text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  SELECT i.repository_id, i.tag INTO repository_id, tag FROM image_library._find_image(reference) i;
+  IF (image_library._parse_reference(reference)).tag IS NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('image reference "%s" has no tag', reference),
+      HINT = 'HM tags are given to the tags of images: write host/repository:tag.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._find_tag(text) IS 'Internal: the tag that a reference names; raises what _find_image raises';
+
 CREATE FUNCTION image_library.tag_image(reference text, hm_tag text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO image_library.hm_tag_image (hm_tag_id, repository_id, tag)
   SELECT image_library._hm_tag_id(hm_tag), i.repository_id, i.tag
-  FROM image_library._find_image(reference) i
+  FROM image_library._find_tag(reference) i
   ON CONFLICT DO NOTHING
 $$;
 COMMENT ON FUNCTION image_library.tag_image(text, text) IS 'Gives an image tag an HM tag; it stays when the tag moves';
@@ -136,24 +151,28 @@ CREATE FUNCTION image_library.untag_image(reference text, hm_tag text) RETURNS v
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   DELETE FROM image_library.hm_tag_image h
-  USING image_library._find_image(reference) i
+  USING image_library._find_tag(reference) i
   WHERE h.hm_tag_id = image_library._hm_tag_id(hm_tag) AND h.repository_id = i.repository_id AND h.tag = i.tag
 $$;
 COMMENT ON FUNCTION image_library.untag_image(text, text) IS 'Takes an HM tag from an image tag';
 
-CREATE FUNCTION image_library._hm_tags(repository_id integer, tag text, system_tags text[]) RETURNS text[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- A view, not a function: inside the views that people read it runs with their owner's rights.
+CREATE VIEW image_library._image_hm_tags AS
+  SELECT x.repository_id, x.tag, h.name
+  FROM image_library.hm_tag_image x JOIN image_library.hm_tag h USING (hm_tag_id)
+  UNION
+  SELECT x.repository_id, t.name, h.name
+  FROM image_library.hm_tag_repository x
+  JOIN image_library.hm_tag h USING (hm_tag_id)
+  JOIN image_library.tag t USING (repository_id);
+COMMENT ON VIEW image_library._image_hm_tags IS 'Internal: HM tags of image tags, their own and their repository''s';
+
+CREATE FUNCTION image_library._system_tags(host text, features text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT ARRAY(
-    SELECT h.name FROM image_library.hm_tag h
-    WHERE h.hm_tag_id IN (SELECT x.hm_tag_id FROM image_library.hm_tag_repository x
-                          WHERE x.repository_id = _hm_tags.repository_id
-                          UNION
-                          SELECT x.hm_tag_id FROM image_library.hm_tag_image x
-                          WHERE x.repository_id = _hm_tags.repository_id AND x.tag = _hm_tags.tag)
-    UNION
-    SELECT unnest(system_tags)
-    ORDER BY 1)
+  SELECT array_remove(ARRAY[
+    CASE WHEN host = 'docker.enterprisedb.com' THEN 'EDB Official' END,
+    CASE WHEN 'tde' = ANY (features) THEN 'Transparent Data Encryption' END], NULL)
 $$;
-COMMENT ON FUNCTION image_library._hm_tags(integer, text, text[]) IS
-  'Internal: the HM tags of an image tag: its own, its repository''s, and the system''s';
+COMMENT ON FUNCTION image_library._system_tags(text, text[]) IS
+  'Internal: the HM tags that the system gives, by a registry''s host and an image''s features';

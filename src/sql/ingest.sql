@@ -112,8 +112,8 @@ BEGIN
   WHERE t.repository_id = _write_tags.repository_id AND t.name = ANY (missing_tags) AND t.missing_since IS NULL;
   GET DIAGNOSTICS tags_missing = ROW_COUNT;
 
-  PERFORM image_library._refresh_entries(_write_tags.repository_id, found_tags || missing_tags);
   PERFORM image_library._approve_by_rule(_write_tags.repository_id, found_tags);
+  PERFORM image_library._refresh_entries(_write_tags.repository_id, found_tags || missing_tags);
 END
 $$;
 COMMENT ON FUNCTION image_library._write_tags(integer, jsonb) IS
@@ -162,6 +162,8 @@ BEGIN
     ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
     SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
     WHERE l.fingerprint <> excluded.fingerprint;
+    -- What is among the newest depends on the whole listing.
+    PERFORM image_library._decide_repository(id, image_library._rules_json(registry_id), NULL);
   END IF;
   RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
                             'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);

@@ -5,7 +5,10 @@ CREATE VIEW image_library.postgres_images WITH (security_barrier) AS
          concat(concat_ws('/', g.host, nullif(g.prefix, ''), e.repository), ':', e.tag) AS reference,
          concat(concat_ws('/', g.host, nullif(g.prefix, ''), e.repository), ':', e.tag, '@', e.digest) AS pinned_reference,
          e.kind, e.approval, e.version, i.platforms, e.size_bytes, e.created_at, t.first_seen_at, t.digest_changed_at,
-         e.missing_since, image_library._hm_tags(e.repository_id, e.tag, e.system_tags) AS hm_tags,
+         e.missing_since,
+         ARRAY(SELECT h.name FROM image_library._image_hm_tags h
+               WHERE h.repository_id = e.repository_id AND h.tag = e.tag
+               UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
          e.title, e.description, i.annotations, i.labels,
          e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts
   FROM image_library.entry e

@@ -67,47 +67,63 @@ CREATE TABLE image_library.model_profile (
 );
 COMMENT ON TABLE image_library.model_profile IS 'Ways to run a model: engine, GPU, precision, parallelism';
 
--- The state of approval as it counts now: an image that nobody decided on is pending.
-CREATE FUNCTION image_library._wanted_entries(repository_id integer, tags text[])
-RETURNS SETOF image_library.entry
+CREATE TYPE image_library._classified_tag AS (tag text, digest text, facts jsonb);
+COMMENT ON TYPE image_library._classified_tag IS 'Internal: a tag and what _classify says of its image';
+
+CREATE FUNCTION image_library._classified_tags(repository_id integer, tags text[])
+RETURNS SETOF image_library._classified_tag
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT t.repository_id, t.name, r.registry_id, r.name, t.digest, c.j ->> 'kind',
-         coalesce(a.state, 'pending'), image_library._usable_until(a), t.missing_since,
-         c.j ->> 'title', c.j ->> 'description', c.j ->> 'version', image_library.version_key(t.name),
-         i.size_bytes, i.created_at,
-         c.j ->> 'flavor', (c.j ->> 'major_version')::integer, (c.j ->> 'build_at')::timestamptz,
-         c.j ->> 'variant', c.j ->> 'os',
-         ARRAY(SELECT jsonb_array_elements_text(c.j -> 'features')),
-         ARRAY(SELECT concat_ws(' ', e ->> 'name', e ->> 'version') FROM jsonb_array_elements(c.j -> 'extensions') e),
-         c.j ->> 'publisher', c.j ->> 'model', c.j ->> 'model_version', c.j ->> 'format', c.j ->> 'task',
-         (c.j ->> 'gpu_count')::integer,
-         array_remove(ARRAY[
-           CASE WHEN g.host = 'docker.enterprisedb.com' THEN 'EDB Official' END,
-           CASE WHEN c.j -> 'features' ? 'tde' THEN 'Transparent Data Encryption' END], NULL),
-         ARRAY(SELECT jsonb_array_elements_text(c.j -> 'conflicts'))
+  SELECT t.name, t.digest, image_library._classify(
+    concat_ws('/', nullif(g.prefix, ''), r.name), t.name, i.media_type, i.artifact_type, i.config_type,
+    i.layer_types, i.annotations, i.labels, i.size_bytes, (SELECT image_library._classification_keys()),
+    coalesce(u.kind, 'auto'))
   FROM image_library.tag t
   JOIN image_library.repository r USING (repository_id)
   JOIN image_library.registry g USING (registry_id)
   JOIN image_library.image i ON i.digest = t.digest
-  JOIN image_library.rule u ON u.rule_id = t.rule_id
-  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
-  CROSS JOIN LATERAL (SELECT image_library._classify(
-    concat_ws('/', nullif(g.prefix, ''), r.name), t.name, i.media_type, i.artifact_type, i.config_type,
-    i.layer_types, i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), u.kind)
-    OFFSET 0) AS c (j)
-  WHERE t.repository_id = _wanted_entries.repository_id
-    AND (_wanted_entries.tags IS NULL OR t.name = ANY (_wanted_entries.tags))
-    AND c.j ->> 'kind' <> 'other'
+  LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id
+  WHERE t.repository_id = _classified_tags.repository_id
+    AND (_classified_tags.tags IS NULL OR t.name = ANY (_classified_tags.tags))
 $$;
-COMMENT ON FUNCTION image_library._wanted_entries(integer, text[]) IS
+COMMENT ON FUNCTION image_library._classified_tags(integer, text[]) IS
+  'Internal: what the images of some tags (null: all) of a repository are, from their stored facts';
+
+CREATE FUNCTION image_library._wanted_entries(repository_id integer, classified image_library._classified_tag[])
+RETURNS SETOF image_library.entry
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT t.repository_id, t.name, r.registry_id, r.name, t.digest, c.facts ->> 'kind',
+         -- An image that nobody decided on is pending.
+         coalesce(a.state, 'pending'), image_library._usable_until(a), t.missing_since,
+         c.facts ->> 'title', c.facts ->> 'description', c.facts ->> 'version', image_library.version_key(t.name),
+         i.size_bytes, i.created_at,
+         c.facts ->> 'flavor', (c.facts ->> 'major_version')::integer, (c.facts ->> 'build_at')::timestamptz,
+         c.facts ->> 'variant', c.facts ->> 'os', f.features,
+         ARRAY(SELECT concat_ws(' ', e ->> 'name', e ->> 'version') FROM jsonb_array_elements(c.facts -> 'extensions') e),
+         c.facts ->> 'publisher', c.facts ->> 'model', c.facts ->> 'model_version', c.facts ->> 'format',
+         c.facts ->> 'task', (c.facts ->> 'gpu_count')::integer,
+         image_library._system_tags(g.host, f.features),
+         ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts'))
+  FROM unnest(classified) c
+  CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
+  JOIN image_library.tag t ON t.repository_id = _wanted_entries.repository_id AND t.name = c.tag
+  JOIN image_library.repository r USING (repository_id)
+  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library.image i ON i.digest = t.digest
+  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other'
+$$;
+COMMENT ON FUNCTION image_library._wanted_entries(integer, image_library._classified_tag[]) IS
   'Internal: the entries that follow from tags, images, rules and approvals';
 
 CREATE FUNCTION image_library._refresh_entries(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  wanted image_library.entry[] := ARRAY(SELECT w FROM image_library._wanted_entries(repository_id, tags) w);
+  classified image_library._classified_tag[] :=
+    ARRAY(SELECT c FROM image_library._classified_tags(repository_id, tags) c);
+  wanted image_library.entry[] := ARRAY(SELECT w FROM image_library._wanted_entries(repository_id, classified) w);
 BEGIN
   DELETE FROM image_library.entry e
   WHERE e.repository_id = _refresh_entries.repository_id
@@ -118,59 +134,51 @@ BEGIN
   INSERT INTO image_library.entry
   SELECT w.* FROM unnest(wanted) w
   WHERE NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = w.repository_id AND e.tag = w.tag);
-  PERFORM image_library._refresh_details(repository_id, tags);
+  PERFORM image_library._refresh_extensions(classified);
+  PERFORM image_library._refresh_profiles(classified);
 END
 $$;
 COMMENT ON FUNCTION image_library._refresh_entries(integer, text[]) IS
   'Internal: brings the read model of some tags (null: all) of a repository up to date; rows that do not differ are left alone';
 
 -- Extensions and profiles belong to the digest; what is no database image (a CloudNativePG extension image) has some too.
-CREATE FUNCTION image_library._refresh_details(repository_id integer, tags text[]) RETURNS void
+CREATE FUNCTION image_library._refresh_extensions(classified image_library._classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  details jsonb;
+  wanted image_library.image_extension[] := ARRAY(
+    SELECT (c.digest, e ->> 'name', e ->> 'version', e ->> 'description')::image_library.image_extension
+    FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
+    CROSS JOIN jsonb_array_elements(c.facts -> 'extensions') e);
 BEGIN
-  SELECT jsonb_agg(jsonb_build_object('digest', d.digest, 'extensions', d.j -> 'extensions', 'profiles', d.j -> 'profiles'))
-  INTO details
-  FROM (
-    SELECT DISTINCT ON (t.digest) t.digest, image_library._classify(
-      concat_ws('/', nullif(g.prefix, ''), r.name), t.name, i.media_type, i.artifact_type, i.config_type,
-      i.layer_types, i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto') AS j
-    FROM image_library.tag t
-    JOIN image_library.repository r USING (repository_id)
-    JOIN image_library.registry g USING (registry_id)
-    JOIN image_library.image i ON i.digest = t.digest
-    WHERE t.repository_id = _refresh_details.repository_id
-      AND (_refresh_details.tags IS NULL OR t.name = ANY (_refresh_details.tags))
-    ORDER BY t.digest, t.name
-  ) d;
-
   DELETE FROM image_library.image_extension x
-  USING jsonb_to_recordset(details) AS d (digest text, extensions jsonb)
-  WHERE x.digest = d.digest
-    AND NOT EXISTS (SELECT FROM jsonb_array_elements(d.extensions) e
-                    WHERE e ->> 'name' = x.name AND e ->> 'version' IS NOT DISTINCT FROM x.version
-                      AND e ->> 'description' IS NOT DISTINCT FROM x.description);
-  INSERT INTO image_library.image_extension (digest, name, version, description)
-  SELECT d.digest, e ->> 'name', e ->> 'version', e ->> 'description'
-  FROM jsonb_to_recordset(details) AS d (digest text, extensions jsonb)
-  CROSS JOIN jsonb_array_elements(d.extensions) e
-  WHERE NOT EXISTS (SELECT FROM image_library.image_extension x WHERE x.digest = d.digest AND x.name = e ->> 'name')
-  ON CONFLICT DO NOTHING;
-
-  DELETE FROM image_library.model_profile x
-  USING jsonb_to_recordset(details) AS d (digest text, profiles jsonb)
-  WHERE x.digest = d.digest
-    AND NOT EXISTS (SELECT FROM jsonb_array_elements(d.profiles) e WHERE e ->> 'name' = x.name);
-  INSERT INTO image_library.model_profile (digest, name, engine, gpu, "precision", tp, pp, qos, lora)
-  SELECT d.digest, e ->> 'name', e ->> 'engine', e ->> 'gpu', e ->> 'precision', (e ->> 'tp')::integer,
-         (e ->> 'pp')::integer, e ->> 'qos', (e ->> 'lora')::boolean
-  FROM jsonb_to_recordset(details) AS d (digest text, profiles jsonb)
-  CROSS JOIN jsonb_array_elements(d.profiles) e
-  WHERE NOT EXISTS (SELECT FROM image_library.model_profile x WHERE x.digest = d.digest AND x.name = e ->> 'name')
-  ON CONFLICT DO NOTHING;
+  WHERE x.digest IN (SELECT c.digest FROM unnest(classified) c)
+    AND NOT EXISTS (SELECT FROM unnest(wanted) w
+                    WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
+  INSERT INTO image_library.image_extension
+  SELECT w.* FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_details(integer, text[]) IS
-  'Internal: extensions and model profiles of the digests that some tags point at';
+COMMENT ON FUNCTION image_library._refresh_extensions(image_library._classified_tag[]) IS
+  'Internal: the extensions of the digests that some tags point at';
+
+CREATE FUNCTION image_library._refresh_profiles(classified image_library._classified_tag[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  wanted image_library.model_profile[] := ARRAY(
+    SELECT (c.digest, e ->> 'name', e ->> 'engine', e ->> 'gpu', e ->> 'precision', (e ->> 'tp')::integer,
+            (e ->> 'pp')::integer, e ->> 'qos', (e ->> 'lora')::boolean)::image_library.model_profile
+    FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
+    CROSS JOIN jsonb_array_elements(c.facts -> 'profiles') e);
+BEGIN
+  DELETE FROM image_library.model_profile x
+  WHERE x.digest IN (SELECT c.digest FROM unnest(classified) c)
+    AND NOT EXISTS (SELECT FROM unnest(wanted) w
+                    WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
+  INSERT INTO image_library.model_profile
+  SELECT w.* FROM unnest(wanted) w ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION image_library._refresh_profiles(image_library._classified_tag[]) IS
+  'Internal: the ways to run the models that some tags point at';

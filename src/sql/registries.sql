@@ -14,6 +14,7 @@ CREATE TABLE image_library.registry (
   enabled boolean NOT NULL DEFAULT true,
   owner regrole,
   sync_requested_at timestamptz,
+  rules_changed_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   created_by name NOT NULL DEFAULT session_user
 );
@@ -21,6 +22,7 @@ COMMENT ON TABLE image_library.registry IS 'Registries that the agent reads';
 COMMENT ON COLUMN image_library.registry.prefix IS 'Path of the URL: repositories are named relative to it';
 COMMENT ON COLUMN image_library.registry.host IS 'Host as references write it, with the port when there is one';
 COMMENT ON COLUMN image_library.registry.ca_certificate IS 'PEM; replaces the system''s certificate store for this registry';
+COMMENT ON COLUMN image_library.registry.rules_changed_at IS 'A run that began before decided by older rules';
 COMMENT ON COLUMN image_library.registry.allow_private IS 'Loopback and private addresses are allowed';
 
 -- Not marked for pg_dump, and granted to nobody.
@@ -196,12 +198,28 @@ $$;
 COMMENT ON FUNCTION image_library.disable_registry(text) IS
   'Stops syncing a registry; its images stay in the library as they are';
 
+-- What belongs to digests goes with the last registry that had them.
+CREATE FUNCTION image_library._drop_images(digests text[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  DELETE FROM image_library.image i
+  WHERE i.digest = ANY (digests)
+    AND NOT EXISTS (SELECT FROM image_library.tag t WHERE t.digest = i.digest)
+    AND NOT EXISTS (SELECT FROM image_library.tag_period p WHERE p.digest = i.digest)
+    AND NOT EXISTS (SELECT FROM image_library.approval a WHERE a.digest = i.digest);
+  DELETE FROM image_library.image_referrer x
+  WHERE x.digest = ANY (digests)
+    AND NOT EXISTS (SELECT FROM image_library.image i WHERE i.digest = x.digest)
+$$;
+COMMENT ON FUNCTION image_library._drop_images(text[]) IS 'Internal: removes those of some images that nothing refers to';
+
 CREATE FUNCTION image_library.drop_registry(name text, cascade boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   dropped image_library.registry;
   decided bigint;
+  digests text[];
 BEGIN
   PERFORM image_library._require_admin(format('drop registry "%s"', name));
   dropped := image_library._registry(name);
@@ -215,7 +233,11 @@ BEGIN
       DETAIL = 'Its images and their approvals would go; the rows of image_library.decisions stay.',
       HINT = 'Use image_library.disable_registry to stop syncing it, or drop_registry(..., cascade => true).';
   END IF;
+  digests := ARRAY(SELECT DISTINCT p.digest
+                   FROM image_library.repository r JOIN image_library.tag_period p USING (repository_id)
+                   WHERE r.registry_id = dropped.registry_id);
   DELETE FROM image_library.registry g WHERE g.registry_id = dropped.registry_id;
+  PERFORM image_library._drop_images(digests);
 END
 $$;
 COMMENT ON FUNCTION image_library.drop_registry(text, boolean) IS

@@ -103,38 +103,38 @@ $$;
 COMMENT ON FUNCTION image_library._require_rule_owner(text, image_library.rule) IS
   'Internal: raises 42501 unless the acting role may change the rule';
 
--- Evaluates the rules anew over the tags that were read: what no rule takes is hidden, never removed.
-CREATE FUNCTION image_library._apply_rules(registry_id integer) RETURNS void
+CREATE FUNCTION image_library._lock_rules(registry_id integer) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$ SELECT FROM image_library.registry g WHERE g.registry_id = _lock_rules.registry_id FOR NO KEY UPDATE $$;
+COMMENT ON FUNCTION image_library._lock_rules(integer) IS
+  'Internal: changes of rules of a registry come one after the other';
+
+-- The rule as it is once no other session changes rules of its registry: the registry's row is locked first, everywhere.
+CREATE FUNCTION image_library._lock_rule(rule_id bigint) RETURNS image_library.rule
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-  rules jsonb := image_library._rules_json(registry_id);
-  repo record;
 BEGIN
-  FOR repo IN
-    SELECT r.repository_id, r.name, array_agg(t.name ORDER BY t.name) AS tags
-    FROM image_library.repository r JOIN image_library.tag t USING (repository_id)
-    WHERE r.registry_id = _apply_rules.registry_id
-    GROUP BY r.repository_id
-    ORDER BY r.repository_id
-  LOOP
-    UPDATE image_library.tag t
-    SET rule_id = d.rule_id
-    FROM unnest(repo.tags) AS known (name)
-    LEFT JOIN image_library._decide_tags(rules, repo.name, repo.tags) d ON d.tag = known.name
-    WHERE t.repository_id = repo.repository_id AND t.name = known.name
-      AND t.rule_id IS DISTINCT FROM d.rule_id;
-    -- A rule that stays the deciding one may have changed its kind or approval.
-    PERFORM image_library._refresh_entries(repo.repository_id, repo.tags);
-    PERFORM image_library._approve_by_rule(repo.repository_id, repo.tags);
-  END LOOP;
-  UPDATE image_library.registry g SET sync_requested_at = clock_timestamp()
+  PERFORM image_library._lock_rules((image_library._rule(rule_id)).registry_id);
+  RETURN image_library._rule(rule_id);
+END
+$$;
+COMMENT ON FUNCTION image_library._lock_rule(bigint) IS
+  'Internal: the rule of a number, which no other session changes until this transaction ends; raises 42704';
+
+CREATE FUNCTION image_library._apply_rules(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._lock_rules(registry_id);
+  PERFORM image_library._decide_registry(registry_id, altered_rule_id);
+  UPDATE image_library.registry g
+  SET rules_changed_at = clock_timestamp(), sync_requested_at = clock_timestamp()
   WHERE g.registry_id = _apply_rules.registry_id;
   PERFORM image_library._wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library._apply_rules(integer) IS
-  'Internal: re-evaluates every known tag of a registry, in the transaction that changed a rule';
+COMMENT ON FUNCTION image_library._apply_rules(integer, bigint) IS
+  'Internal: what a change of rules does to every known tag, in the same transaction, and asks for a sync';
 
 CREATE FUNCTION image_library.add_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
@@ -182,7 +182,7 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  changed image_library.rule := image_library._rule(rule_id);
+  changed image_library.rule := image_library._lock_rule(rule_id);
 BEGIN
   PERFORM image_library._require_rule_owner(format('alter rule %s', rule_id), changed);
   changed.repositories := coalesce(repositories, changed.repositories);
@@ -203,7 +203,7 @@ BEGIN
       immutable_tags = changed.immutable_tags, newest = changed.newest, priority = changed.priority,
       owner = changed.owner
   WHERE r.rule_id = alter_rule.rule_id;
-  PERFORM image_library._apply_rules(changed.registry_id);
+  PERFORM image_library._apply_rules(changed.registry_id, rule_id);
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole) IS
@@ -213,7 +213,7 @@ CREATE FUNCTION image_library._set_rule_enabled(rule_id bigint, enabled boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  changed image_library.rule := image_library._rule(rule_id);
+  changed image_library.rule := image_library._lock_rule(rule_id);
 BEGIN
   PERFORM image_library._require_rule_owner(
     format('%s rule %s', CASE WHEN enabled THEN 'enable' ELSE 'disable' END, rule_id), changed);
@@ -241,7 +241,7 @@ CREATE FUNCTION image_library.drop_rule(rule_id bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  dropped image_library.rule := image_library._rule(rule_id);
+  dropped image_library.rule := image_library._lock_rule(rule_id);
 BEGIN
   PERFORM image_library._require_rule_owner(format('drop rule %s', rule_id), dropped);
   DELETE FROM image_library.rule r WHERE r.rule_id = drop_rule.rule_id;

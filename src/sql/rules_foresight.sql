@@ -13,9 +13,11 @@ DECLARE
   previewed image_library.rule;
   rules_now jsonb := image_library._rules_json(of_registry.registry_id);
   rules_then jsonb;
+  takes_repository jsonb := jsonb_build_array(jsonb_build_object('repositories', repositories));
   literal boolean := image_library._is_repository_name(repositories);
 BEGIN
-  previewed.rule_id := 0;
+  -- It would be the youngest rule.
+  previewed.rule_id := 9223372036854775807;
   previewed.registry_id := of_registry.registry_id;
   previewed.repositories := repositories;
   previewed.tags := tags;
@@ -54,12 +56,12 @@ BEGIN
       CROSS JOIN LATERAL (SELECT coalesce(old.tag, new.tag)) AS d (tag)
     ) AS decided (tag, effect)
     WHERE r.registry_id = of_registry.registry_id
-      AND (NOT literal OR r.name = repositories)
+      AND EXISTS (SELECT FROM image_library._decide_tags(takes_repository, r.name, '{any}'))
     ORDER BY r.name, image_library.version_key(decided.tag);
 END
 $$;
 COMMENT ON FUNCTION image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean) IS
-  'What add_rule with these parameters would do to the last listing: tags added, removed or kept. Writes nothing';
+  'What add_rule with these parameters would do to the last listings of the repositories it takes: tags added, removed or kept. Writes nothing, but the listing with refresh';
 
 CREATE FUNCTION image_library.explain_tag(registry text, repository text, tag text)
 RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, reason text)

@@ -41,12 +41,20 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   id bigint;
+  last_started_at timestamptz;
 BEGIN
+  SELECT r.started_at INTO last_started_at FROM image_library.run r
+  WHERE r.registry_id = _begin_run.registry_id ORDER BY r.run_id DESC LIMIT 1;
   -- The caller holds the registry's lock: a run without an end is one that a crash ended.
   UPDATE image_library.run r SET finished_at = clock_timestamp(), outcome = 'failed', error = 'interrupted'
   WHERE r.registry_id = _begin_run.registry_id AND r.outcome IS NULL;
   INSERT INTO image_library.run AS r (registry_id, cause) VALUES (_begin_run.registry_id, _begin_run.cause)
   RETURNING r.run_id INTO id;
+  -- Rules may have changed while the last run wrote by what they were before.
+  IF EXISTS (SELECT FROM image_library.registry g
+             WHERE g.registry_id = _begin_run.registry_id AND g.rules_changed_at > last_started_at) THEN
+    PERFORM image_library._decide_registry(registry_id);
+  END IF;
   RETURN id;
 END
 $$;
@@ -80,26 +88,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library._syncing_pid(integer) IS 'Internal: the process that syncs a registry now';
 
-CREATE FUNCTION image_library._next_due_at(registry_id integer) RETURNS timestamptz
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION image_library._due_at(requested_at timestamptz, last_started_at timestamptz, last_next_at timestamptz)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE
-    WHEN last.started_at IS NULL THEN '-infinity'
-    WHEN g.sync_requested_at > last.started_at THEN g.sync_requested_at
-    ELSE coalesce(last.next_at, '-infinity') END
-  FROM image_library.registry g
-  LEFT JOIN LATERAL (SELECT r.started_at, r.next_at FROM image_library.run r
-                     WHERE r.registry_id = g.registry_id ORDER BY r.run_id DESC LIMIT 1) last ON true
-  WHERE g.registry_id = _next_due_at.registry_id
+    WHEN last_started_at IS NULL THEN '-infinity'
+    WHEN requested_at > last_started_at THEN requested_at
+    ELSE coalesce(last_next_at, '-infinity') END
 $$;
-COMMENT ON FUNCTION image_library._next_due_at(integer) IS
+COMMENT ON FUNCTION image_library._due_at(timestamptz, timestamptz, timestamptz) IS
   'Internal: when a registry is due; at once when it was never synced, was asked for, or its run was interrupted';
 
 CREATE FUNCTION image_library._due_registries() RETURNS TABLE (registry_id integer, name text, due_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT g.registry_id, g.name, image_library._next_due_at(g.registry_id)
+  SELECT g.registry_id, g.name, image_library._due_at(g.sync_requested_at, last.started_at, last.next_at)
   FROM image_library.registry g
+  LEFT JOIN LATERAL (SELECT r.started_at, r.next_at FROM image_library.run r
+                     WHERE r.registry_id = g.registry_id ORDER BY r.run_id DESC LIMIT 1) last ON true
   WHERE g.enabled AND coalesce(image_library._syncing_pid(g.registry_id), pg_backend_pid()) = pg_backend_pid()
     AND EXISTS (SELECT FROM image_library.rule r
                 WHERE r.registry_id = g.registry_id AND r.enabled AND r.action = 'include')

@@ -25,7 +25,9 @@ CREATE VIEW image_library.repositories WITH (security_barrier) AS
          cardinality(l.tags) AS tags_listed, l.changed_at AS listing_changed_at,
          (SELECT count(*) FROM image_library.tag t
           WHERE t.repository_id = r.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
-         image_library._hm_tags(r.repository_id, NULL, '{}') AS hm_tags,
+         ARRAY(SELECT h.name FROM image_library.hm_tag h
+               JOIN image_library.hm_tag_repository x USING (hm_tag_id)
+               WHERE x.repository_id = r.repository_id ORDER BY 1) AS hm_tags,
          r.first_seen_at
   FROM image_library.repository r
   JOIN image_library.registry g USING (registry_id)
@@ -42,7 +44,9 @@ CREATE VIEW image_library.images WITH (security_barrier) AS
          coalesce(e.version, i.annotations ->> 'org.opencontainers.image.version',
                   i.labels ->> 'org.opencontainers.image.version') AS version,
          i.platforms, i.size_bytes, i.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
-         image_library._hm_tags(t.repository_id, t.name, coalesce(e.system_tags, '{}')) AS hm_tags,
+         ARRAY(SELECT h.name FROM image_library._image_hm_tags h
+               WHERE h.repository_id = t.repository_id AND h.tag = t.name
+               UNION SELECT unnest(coalesce(e.system_tags, image_library._system_tags(g.host, '{}'))) ORDER BY 1) AS hm_tags,
          coalesce(e.title, i.annotations ->> 'org.opencontainers.image.title',
                   i.labels ->> 'org.opencontainers.image.title') AS title,
          coalesce(e.description, i.annotations ->> 'org.opencontainers.image.description',
@@ -107,7 +111,7 @@ CREATE VIEW image_library.tag_history WITH (security_barrier) AS
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.tag_history IS 'Which digest a tag pointed at, and when; periods of a tag do not overlap';
 
--- A digest is visible when a tag of a visible registry points, or pointed, at it.
+-- A digest is visible when a tag of a visible registry points at it.
 CREATE FUNCTION image_library._digest_visible(digest text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -150,11 +154,6 @@ CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
   FROM image_library.hm_tag h;
 COMMENT ON VIEW image_library.hm_tags IS 'HM tags and how often they are given; the system''s own are not among them';
 
-CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
-  SELECT k.purpose, array_agg(k.key ORDER BY k.position) AS keys
-  FROM image_library.annotation_key k GROUP BY k.purpose;
-COMMENT ON VIEW image_library.annotation_keys IS 'Which annotations and labels tell what of an image, best first';
-
 CREATE VIEW image_library.sync_run WITH (security_barrier) AS
   SELECT r.run_id, g.name AS registry, r.cause, r.started_at, r.finished_at, r.outcome, r.error, r.requests, r.bytes,
          r.not_modified, r.retries, r.repositories, r.tags_seen, r.images_added, r.tags_moved, r.tags_missing,
@@ -181,7 +180,8 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
          last.started_at AS last_started_at, last.finished_at AS last_finished_at,
          (SELECT max(r.finished_at) FROM image_library.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'complete') AS last_success_at,
-         CASE WHEN g.enabled THEN greatest(image_library._next_due_at(g.registry_id), g.created_at) END AS next_sync_at,
+         CASE WHEN g.enabled THEN greatest(
+           image_library._due_at(g.sync_requested_at, last.started_at, last.next_at), g.created_at) END AS next_sync_at,
          (SELECT count(DISTINCT t.repository_id) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS repositories,
          (SELECT count(*) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)

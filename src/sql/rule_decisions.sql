@@ -1,0 +1,60 @@
+-- Rules, applied to the tags that were read: what no rule takes is hidden, never removed.
+
+CREATE FUNCTION image_library._decide_repository(repository_id integer, rules jsonb, altered_rule_id bigint)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  repository text;
+  listed text[];
+  touched text[];
+BEGIN
+  SELECT r.name, l.tags INTO repository, listed
+  FROM image_library.repository r LEFT JOIN image_library.listing l USING (repository_id)
+  WHERE r.repository_id = _decide_repository.repository_id;
+  WITH known AS (
+    SELECT t.name, t.missing_since IS NOT NULL AS missing
+    FROM image_library.tag t WHERE t.repository_id = _decide_repository.repository_id
+  ), present AS (
+    SELECT unnest(listed) AS name UNION SELECT k.name FROM known k WHERE NOT k.missing
+  ), decided AS (
+    SELECT d.tag, d.rule_id
+    FROM image_library._decide_tags(rules, repository, ARRAY(SELECT p.name FROM present p)) d
+    UNION ALL
+    -- Missing tags are decided apart: they take no place among the newest from those that are there.
+    SELECT d.tag, d.rule_id
+    FROM image_library._decide_tags(rules, repository, ARRAY(
+      SELECT k.name FROM known k WHERE k.missing EXCEPT SELECT p.name FROM present p)) d
+  ), changed AS (
+    UPDATE image_library.tag t SET rule_id = d.rule_id
+    FROM known k LEFT JOIN decided d ON d.tag = k.name
+    WHERE t.repository_id = _decide_repository.repository_id AND t.name = k.name
+      AND t.rule_id IS DISTINCT FROM d.rule_id
+    RETURNING t.name
+  )
+  SELECT array_agg(t.name) INTO touched
+  FROM (SELECT c.name FROM changed c
+        UNION
+        -- A rule that goes on deciding may have another kind or approval now.
+        SELECT t.name FROM image_library.tag t
+        WHERE t.repository_id = _decide_repository.repository_id AND t.rule_id = altered_rule_id) t;
+  IF touched IS NOT NULL THEN
+    PERFORM image_library._approve_by_rule(repository_id, touched);
+    PERFORM image_library._refresh_entries(repository_id, touched);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._decide_repository(integer, jsonb, bigint) IS
+  'Internal: which rule decides on each known tag of a repository, looking at its last listing; writes what changes';
+
+CREATE FUNCTION image_library._decide_registry(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library._decide_repository(r.repository_id, rules.now, altered_rule_id)
+  FROM (SELECT image_library._rules_json(_decide_registry.registry_id)) AS rules (now), image_library.repository r
+  WHERE r.registry_id = _decide_registry.registry_id
+    AND EXISTS (SELECT FROM image_library.tag t WHERE t.repository_id = r.repository_id)
+  ORDER BY r.repository_id
+$$;
+COMMENT ON FUNCTION image_library._decide_registry(integer, bigint) IS
+  'Internal: decides on every known tag of a registry; of the altered rule''s tags kind and approval too';
