@@ -101,9 +101,9 @@ AS $$
   -- A success waits the interval; the n-th failure in a row 30 s * 2^n up to the interval. Both give
   -- or take a tenth, so that registries and servers do not march in step.
   SELECT now() + greatest(
-    make_interval(secs => retry_after),
+    make_interval(secs => _next_sync_at.retry_after),
     (0.9 + 0.2 * random()) * CASE
-      WHEN outcome = 'failed' THEN least(g.sync_interval, interval '30 seconds' * 2 ^ least(f.failures, 16))
+      WHEN _next_sync_at.outcome = 'failed' THEN least(g.sync_interval, interval '30 seconds' * 2 ^ least(f.failures, 16))
       ELSE g.sync_interval
     END)
   FROM image_library.run this
