@@ -8,6 +8,7 @@ CREATE TABLE image_library.approval (
   decided_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (repository_id, digest)
 );
+CREATE INDEX approval_digest ON image_library.approval (digest);
 COMMENT ON TABLE image_library.approval IS 'The state of a digest in a repository; no row means pending since it arrived';
 COMMENT ON COLUMN image_library.approval.decision_id IS 'The last decision; null only while a transaction makes the first one';
 
@@ -42,6 +43,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON image_library.decision
   FOR EACH ROW EXECUTE FUNCTION image_library._refuse_change();
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library.decision
   FOR EACH STATEMENT EXECUTE FUNCTION image_library._refuse_change();
+COMMENT ON TRIGGER append_only ON image_library.decision IS 'Refuses UPDATE and DELETE';
+COMMENT ON TRIGGER append_only_truncate ON image_library.decision IS 'Refuses TRUNCATE';
 
 CREATE FUNCTION image_library._usable_until(approval image_library.approval) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp

@@ -14,6 +14,7 @@ CREATE TABLE image_library.hm_tag_repository (
   repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
   PRIMARY KEY (repository_id, hm_tag_id)
 );
+CREATE INDEX hm_tag_repository_hm_tag ON image_library.hm_tag_repository (hm_tag_id);
 COMMENT ON TABLE image_library.hm_tag_repository IS 'HM tags of repositories';
 
 CREATE TABLE image_library.hm_tag_image (
@@ -23,6 +24,7 @@ CREATE TABLE image_library.hm_tag_image (
   PRIMARY KEY (repository_id, tag, hm_tag_id),
   FOREIGN KEY (repository_id, tag) REFERENCES image_library.tag (repository_id, name) ON DELETE CASCADE
 );
+CREATE INDEX hm_tag_image_hm_tag ON image_library.hm_tag_image (hm_tag_id);
 COMMENT ON TABLE image_library.hm_tag_image IS 'HM tags of image tags';
 
 CREATE FUNCTION image_library._hm_tag_id(hm_tag text) RETURNS integer

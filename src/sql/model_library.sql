@@ -18,8 +18,6 @@ CREATE VIEW image_library.model_library WITH (security_barrier) AS
   WHERE e.kind = 'model' AND e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > now()
     AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models: what serving may run';
-COMMENT ON COLUMN image_library.model_library.format IS 'nim, modelpack, kitops, docker-model, ollama ...';
-COMMENT ON COLUMN image_library.model_library.gpu_count IS 'GPUs that the smallest way to run it needs; null when nothing says so';
 
 CREATE FUNCTION image_library.search_images(query text, kind text DEFAULT NULL, max_rows integer DEFAULT 50)
 RETURNS TABLE (reference text, kind_found text, approval text, version text, title text, matched text)

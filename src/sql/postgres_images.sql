@@ -18,10 +18,6 @@ CREATE VIEW image_library.postgres_images WITH (security_barrier) AS
   WHERE e.kind = 'postgres' AND e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > now()
     AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images: what provisioning may run';
-COMMENT ON COLUMN image_library.postgres_images.flavor IS 'postgresql (community), epas or pge';
-COMMENT ON COLUMN image_library.postgres_images.features IS 'psr, pgd, analytics, tde, as the annotations say';
-COMMENT ON COLUMN image_library.postgres_images.extensions IS '"name version" each; image_extensions has them as rows';
-COMMENT ON COLUMN image_library.postgres_images.conflicts IS 'Where annotations, tag and repository contradict each other';
 
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
   SELECT DISTINCT ON (p.flavor, p.major_version, p.variant, p.os) p.*

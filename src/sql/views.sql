@@ -61,11 +61,6 @@ CREATE VIEW image_library.images WITH (security_barrier) AS
   WHERE t.rule_id IS NOT NULL
     AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.images IS 'The library: a row a tag that the rules admit';
-COMMENT ON COLUMN image_library.images.pinned_reference IS 'The tag and the digest it points at now';
-COMMENT ON COLUMN image_library.images.approval IS 'State of the digest in this repository: pending, approved, rejected or revoked';
-COMMENT ON COLUMN image_library.images.size_bytes IS 'Compressed bytes on linux/amd64, else on the first platform';
-COMMENT ON COLUMN image_library.images.created_at IS 'As the publisher says; first_seen_at is our own clock';
-COMMENT ON COLUMN image_library.images.missing_since IS 'When the registry was first found without it';
 
 CREATE VIEW image_library.pending_images WITH (security_barrier) AS
   SELECT concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name) AS reference,
@@ -101,7 +96,6 @@ CREATE VIEW image_library.decisions WITH (security_barrier) AS
                     WHERE g.name = d.registry
                       AND g.registry_id = ANY ((SELECT image_library._hidden_registries())::integer[]));
 COMMENT ON VIEW image_library.decisions IS 'Every decision: who, when, why, from which state to which; never changed';
-COMMENT ON COLUMN image_library.decisions.actor IS 'The session user, through SECURITY DEFINER functions too';
 
 CREATE VIEW image_library.tag_history WITH (security_barrier) AS
   SELECT g.name AS registry, r.name AS repository, p.tag, p.digest, tstzrange(p.since, p.until) AS valid
@@ -199,4 +193,3 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN LATERAL (SELECT image_library._syncing_pid(g.registry_id) AS pid) running ON true
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.sync_status IS 'A row a registry: how its last sync went and when the next is due';
-COMMENT ON COLUMN image_library.sync_status.state IS 'disabled, never synced, running, complete, partial or failing';
