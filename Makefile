@@ -11,7 +11,8 @@ SQL_ROOMS = $(addprefix src/sql/,$(addsuffix .sql,$(shell cat src/sql/rooms)))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 REGRESS = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
-REGRESS_OPTS = --load-extension=image_library --encoding=UTF8
+# --no-locale: what a test sorts comes in the same order everywhere.
+REGRESS_OPTS = --load-extension=image_library --encoding=UTF8 --no-locale
 ISOLATION = $(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test/isolation --outputdir=output_iso --load-extension=image_library
 TAP_TESTS = 1
@@ -53,7 +54,7 @@ test:
 	test/run
 unit:
 	scripts/setup unit
-	cmake -S . -B build -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	cmake -S . -B build -DCMAKE_BUILD_TYPE=Debug
 	cmake --build build -j $(shell nproc)
 	ctest --test-dir build --output-on-failure
 bench:
