@@ -3,6 +3,7 @@
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/text.h"
 #include "core/url.h"
 
 namespace image_library {
@@ -32,14 +33,8 @@ bool IsNamePart(std::string_view part) noexcept {
 }
 
 [[noreturn]] void Refuse(std::string_view text, const std::string& why) {
-  throw Error(ErrorKind::kInvalidArgument,
-              "invalid image reference \"" + std::string(text.substr(0, 500)) + "\"", why, kHint);
-}
-
-// Docker's rule: the first part is a host when it looks like one.
-bool LooksLikeHost(std::string_view part) noexcept {
-  return part == "localhost" || part.find_first_of(".:") != std::string_view::npos ||
-         Lower(part) != part;
+  throw Error(ErrorKind::kInvalidArgument, "invalid image reference \"" + Scrub(text, 500) + "\"",
+              why, kHint);
 }
 
 }  // namespace
@@ -62,9 +57,11 @@ Reference ParseReference(std::string_view text) {
   }
   const std::size_t slash = text.find('/');
   std::string_view name = text;
-  if (slash != std::string_view::npos && LooksLikeHost(text.substr(0, slash))) {
+  const std::string_view first = text.substr(0, slash);
+  // Upper-case letters are no repository's: Docker takes them for a host's.
+  if (slash != std::string_view::npos && (LooksLikeHost(first) || Lower(first) != first)) {
     try {
-      reference.host = ParseRegistryUrl(text.substr(0, slash)).host;
+      reference.host = ParseRegistryUrl(first).host;
     } catch (const Error&) {
       Refuse(all, "The host is no valid name or address.");
     }
@@ -83,6 +80,10 @@ Reference ParseReference(std::string_view text) {
   if (!IsRepositoryName(reference.repository))
     Refuse(all, "The repository must be lower-case letters, digits and single separators.");
   return reference;
+}
+
+bool LooksLikeHost(std::string_view part) noexcept {
+  return part == "localhost" || part.find_first_of(".:") != std::string_view::npos;
 }
 
 bool IsRepositoryName(std::string_view text) noexcept {

@@ -22,6 +22,10 @@ struct Reference {
 /// Throws Error kInvalidArgument with a hint when text is not a reference.
 Reference ParseReference(std::string_view text);
 
+/// True when the first part of a reference is a host and no part of a repository: `localhost`, or
+/// anything with a dot or a colon (Docker's rule).
+bool LooksLikeHost(std::string_view part) noexcept;
+
 /// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/...)*`, at most 255 characters.
 bool IsRepositoryName(std::string_view text) noexcept;
 

@@ -1,8 +1,11 @@
 #include "core/url.h"
 
+#include <arpa/inet.h>
+
 #include "core/error.h"
 #include "core/reference.h"
 #include "core/strings.h"
+#include "core/text.h"
 
 namespace image_library {
 namespace {
@@ -11,10 +14,12 @@ constexpr char kHint[] =
     "Write https://host[:port][/path], for example https://registry.example.org.";
 
 [[noreturn]] void Refuse(std::string_view text, const std::string& why) {
-  // User information may hold a password: show nothing before the last @.
+  // User information and queries may hold secrets: nothing up to the last @, nothing from the ?.
   const std::size_t at = text.rfind('@');
-  const std::string shown(at == std::string_view::npos ? text : text.substr(at + 1));
-  throw Error(ErrorKind::kInvalidArgument, "invalid registry URL \"" + shown + "\"", why, kHint);
+  const std::string_view shown = at == std::string_view::npos ? text : text.substr(at + 1);
+  throw Error(ErrorKind::kInvalidArgument,
+              "invalid registry URL \"" + Scrub(shown.substr(0, shown.find('?')), 500) + "\"", why,
+              kHint);
 }
 
 bool IsPort(std::string_view text) {
@@ -34,27 +39,23 @@ bool IsHostName(std::string_view text) {
   return true;
 }
 
+bool IsIpv6Address(std::string_view text) {
+  in6_addr address;
+  return text.find('\0') == std::string_view::npos &&
+         inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
+}
+
 bool IsHost(std::string_view text) {
-  std::string_view name = text;
-  std::string_view port;
-  bool has_port = false;
   if (!text.empty() && text.front() == '[') {
     const std::size_t end = text.find(']');
     if (end == std::string_view::npos) return false;
-    const std::string_view address = text.substr(1, end - 1);
-    if (address.size() < 2 || address.find(':') == std::string_view::npos ||
-        address.find_first_not_of("0123456789abcdef:.") != std::string_view::npos)
-      return false;
     const std::string_view rest = text.substr(end + 1);
-    if (rest.empty()) return true;
-    return rest.front() == ':' && IsPort(rest.substr(1));
+    return IsIpv6Address(text.substr(1, end - 1)) &&
+           (rest.empty() || (rest.front() == ':' && IsPort(rest.substr(1))));
   }
-  if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
-    has_port = true;
-    name = text.substr(0, colon);
-    port = text.substr(colon + 1);
-  }
-  return IsHostName(name) && (!has_port || IsPort(port));
+  const std::size_t colon = text.find(':');
+  return IsHostName(text.substr(0, colon)) &&
+         (colon == std::string_view::npos || IsPort(text.substr(colon + 1)));
 }
 
 }  // namespace
@@ -87,10 +88,10 @@ RegistryUrl ParseRegistryUrl(std::string_view text) {
     Refuse(all, "Zone ids and encoded hosts are not accepted.");
   url.host = Lower(authority);
   if (!IsHost(url.host)) Refuse(all, "The host is no valid name or address.");
-  const std::string default_port = url.scheme == "https" ? ":443" : ":80";
-  if (url.host.size() > default_port.size() &&
-      url.host.compare(url.host.size() - default_port.size(), std::string::npos, default_port) == 0)
-    url.host.resize(url.host.size() - default_port.size());
+  const std::string_view default_port = url.scheme == "https" ? ":443" : ":80";
+  if (url.host.ends_with(default_port)) url.host.resize(url.host.size() - default_port.size());
+  // In a reference, `lab/app` is a repository of Docker Hub and `lab:443/app` one of host lab.
+  if (!LooksLikeHost(url.host)) url.host += default_port;
   if (url.host == "index.docker.io" || url.host == "registry-1.docker.io" ||
       url.host == "registry.hub.docker.com")
     url.host = "docker.io";

@@ -11,7 +11,9 @@ namespace image_library {
 /// `pgai-platform`: repositories are named relative to it.
 struct RegistryUrl {
   std::string scheme;  ///< `https` or `http`
-  std::string host;    ///< host or host:port as references write it; `docker.io` for Docker Hub
+  /// host or host:port as references write it: without the scheme's port unless the host would be
+  /// taken for a repository (`lab:443`); `docker.io` for Docker Hub.
+  std::string host;
   std::string prefix;  ///< path without slashes at either end, may be empty
 
   /// `scheme://host[/prefix]`.
