@@ -80,6 +80,17 @@ bool ReadParameter(Scanner& scanner, std::map<std::string, std::string>& params)
   return true;
 }
 
+// Unix seconds of an HTTP-date in its three forms (RFC 7231, section 7.1.1.1).
+std::optional<std::int64_t> ParseHttpDate(const std::string& text) {
+  for (const char* const format :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
+    std::tm time{};
+    const char* const end = strptime(text.c_str(), format, &time);
+    if (end == text.c_str() + text.size()) return static_cast<std::int64_t>(timegm(&time));
+  }
+  return std::nullopt;
+}
+
 bool HasRelation(std::string_view relations, std::string_view wanted) {
   for (const std::string_view relation : Split(relations, " \t"))
     if (Lower(relation) == wanted) return true;
@@ -146,11 +157,9 @@ std::optional<std::int64_t> ParseRetryAfter(std::string_view value, std::int64_t
   if (IsDigits(value)) {
     seconds = value.size() > 9 ? kLongest : std::stoll(std::string(value));
   } else {
-    std::tm time{};
-    const char* const end =
-        strptime(std::string(value).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &time);
-    if (end == nullptr) return std::nullopt;
-    seconds = static_cast<std::int64_t>(timegm(&time)) - now;
+    const std::optional<std::int64_t> time = ParseHttpDate(std::string(value));
+    if (!time) return std::nullopt;
+    seconds = *time - now;
   }
   return seconds < 1 ? 1 : seconds > kLongest ? kLongest : seconds;
 }

@@ -1,6 +1,5 @@
 #include "core/image.h"
 
-#include <algorithm>
 #include <set>
 
 #include "core/text.h"
@@ -38,13 +37,24 @@ Platform PlatformOf(const FetchedPlatform& fetched) {
   return fetched.config ? fetched.config->platform : Platform();
 }
 
-// The platform that stands for the image where one value is wanted.
+// An artifact and an attestation (`unknown/unknown`) run nowhere.
+bool IsRunnable(const Platform& platform) {
+  return !platform.os.empty() && (platform.os != "unknown" || platform.architecture != "unknown");
+}
+
+// What stands for the image where one value is wanted: linux/amd64, else the first that runs, else
+// the first.
 const FetchedPlatform* Primary(const std::vector<FetchedPlatform>& platforms) {
-  for (const FetchedPlatform& platform : platforms) {
-    const Platform named = PlatformOf(platform);
-    if (named.os == "linux" && named.architecture == "amd64") return &platform;
+  const FetchedPlatform* first = platforms.empty() ? nullptr : &platforms.front();
+  bool runs = false;
+  for (const FetchedPlatform& fetched : platforms) {
+    const Platform platform = PlatformOf(fetched);
+    if (platform.os == "linux" && platform.architecture == "amd64") return &fetched;
+    if (runs || !IsRunnable(platform)) continue;
+    first = &fetched;
+    runs = true;
   }
-  return platforms.empty() ? nullptr : &platforms.front();
+  return first;
 }
 
 Referrer AttestationOf(const Descriptor& child, const std::string& image_digest) {
@@ -72,9 +82,10 @@ Image AssembleImage(std::string digest, const Manifest& manifest,
   StringMap annotations = manifest.annotations;
   std::set<std::string> layer_types;
   for (const FetchedPlatform& fetched : platforms) {
-    for (const Descriptor& layer : fetched.manifest.layers) layer_types.insert(layer.media_type);
+    for (const Descriptor& layer : fetched.manifest.layers)
+      if (!layer.media_type.empty()) layer_types.insert(layer.media_type);
     const Platform platform = PlatformOf(fetched);
-    if (platform.os.empty()) continue;  // an artifact runs nowhere
+    if (!IsRunnable(platform)) continue;
     image.platforms.push_back(
         {platform, fetched.digest, fetched.manifest.config ? fetched.manifest.config->digest : "",
          SizeOf(fetched.manifest), fetched.config ? fetched.config->created : ""});

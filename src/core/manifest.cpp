@@ -1,7 +1,5 @@
 #include "core/manifest.h"
 
-#include <algorithm>
-
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/http_header.h"
@@ -100,22 +98,21 @@ Manifest ParseManifest(std::string_view body, std::string_view content_type) {
     throw Error(ErrorKind::kMalformed, "manifest has the withdrawn Docker schema 1", {},
                 "Push the image again with a current tool.");
   const bool has_manifests = root["manifests"].IsArray();
-  const bool has_layers = root["layers"].IsArray() || root.Has("config");
+  // The artifact manifest of OCI 1.1's release candidates has blobs in the place of layers.
+  const char* const layers = root["layers"].IsArray() ? "layers" : "blobs";
+  const bool has_layers = root[layers].IsArray() || root.Has("config");
   if (has_manifests && has_layers) Malformed("manifest is an image and an index at once");
   Manifest manifest;
   manifest.is_index = has_manifests;
   manifest.media_type = MediaTypeOf(root, content_type, has_manifests);
-  if (!has_manifests && !has_layers) {
-    // An artifact manifest of OCI 1.1's candidates has blobs; everything else has no shape.
-    if (!root["blobs"].IsArray()) Malformed("manifest is neither an image nor an index");
-  }
+  if (!has_manifests && !has_layers) Malformed("manifest is neither an image nor an index");
   if (has_manifests ? IsManifestType(manifest.media_type) : IsIndexType(manifest.media_type))
     Malformed("manifest of type \"" + manifest.media_type + "\" has the shape of another");
   manifest.artifact_type = Scrub(root["artifactType"].StringOr(""), 256);
   manifest.annotations = root["annotations"].Map();
   manifest.subject = ReadDescriptor(root["subject"]);
   manifest.config = ReadDescriptor(root["config"]);
-  manifest.layers = ReadDescriptors(root[root.Has("blobs") ? "blobs" : "layers"]);
+  manifest.layers = ReadDescriptors(root[layers]);
   manifest.manifests = ReadDescriptors(root["manifests"]);
   return manifest;
 }

@@ -63,8 +63,9 @@ struct Manifest {
 };
 
 /// Throws Error kMalformed: no JSON object, schema 1, `manifests` beside `layers`
-/// (CVE-2021-41190), mediaType that contradicts content_type, more than 10,000 descriptors, or a
-/// shape that is neither manifest nor index.
+/// (CVE-2021-41190), mediaType that contradicts content_type, or a shape that is neither manifest
+/// nor index. Throws kTooLarge for more than 10,000 descriptors. A descriptor without a valid
+/// digest or size is left out and the rest is kept.
 Manifest ParseManifest(std::string_view body, std::string_view content_type);
 
 /// The parts of an image config that the library keeps.

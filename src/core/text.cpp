@@ -1,7 +1,8 @@
 #include "core/text.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 
 namespace image_library {
 namespace {
@@ -49,10 +50,17 @@ bool ReadNumber(std::string_view text, std::size_t at, std::size_t digits, int* 
   return true;
 }
 
-int DaysInMonth(int year, int month) noexcept {
-  constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-  return month == 2 && leap ? 29 : kDays[month - 1];
+// Minutes east of UTC; false when text is no RFC 3339 offset.
+bool ReadOffset(std::string_view text, int* minutes) noexcept {
+  *minutes = 0;
+  if (text == "Z" || text == "z") return true;
+  int hour, minute;
+  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':' ||
+      !ReadNumber(text, 1, 2, &hour) || !ReadNumber(text, 4, 2, &minute) || hour > 23 ||
+      minute > 59)
+    return false;
+  *minutes = (text[0] == '-' ? -1 : 1) * (hour * 60 + minute);
+  return true;
 }
 
 int Base64Value(char c) noexcept {
@@ -92,41 +100,53 @@ bool IsUtf8(std::string_view text) noexcept {
 }
 
 std::string NormalizeTimestamp(std::string_view rfc3339) {
-  int year, month, day, hour, minute, second;
-  if (!ReadNumber(rfc3339, 0, 4, &year) || !ReadNumber(rfc3339, 5, 2, &month) ||
-      !ReadNumber(rfc3339, 8, 2, &day) || !ReadNumber(rfc3339, 11, 2, &hour) ||
+  using std::chrono::day, std::chrono::month, std::chrono::year, std::chrono::year_month_day;
+  constexpr std::size_t kSecondsEnd = 19;  // of `YYYY-MM-DDThh:mm:ss`
+  int y, m, d, hour, minute, second;
+  if (!ReadNumber(rfc3339, 0, 4, &y) || !ReadNumber(rfc3339, 5, 2, &m) ||
+      !ReadNumber(rfc3339, 8, 2, &d) || !ReadNumber(rfc3339, 11, 2, &hour) ||
       !ReadNumber(rfc3339, 14, 2, &minute) || !ReadNumber(rfc3339, 17, 2, &second))
     return {};
-  const bool shape = rfc3339[4] == '-' && rfc3339[7] == '-' && rfc3339[13] == ':' &&
-                     rfc3339[16] == ':' &&
-                     (rfc3339[10] == 'T' || rfc3339[10] == 't' || rfc3339[10] == ' ');
-  if (!shape || year < 1971 || month < 1 || month > 12 || day < 1 ||
-      day > DaysInMonth(year, month) || hour > 23 || minute > 59 || second > 59)
+  const char separator = rfc3339[10];
+  if (rfc3339[4] != '-' || rfc3339[7] != '-' || rfc3339[13] != ':' || rfc3339[16] != ':' ||
+      (separator != 'T' && separator != 't' && separator != ' '))
     return {};
-  std::string_view rest = rfc3339.substr(19);
-  std::string fraction;
+  const year_month_day date{year(y), month(static_cast<unsigned>(m)),
+                            day(static_cast<unsigned>(d))};
+  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return {};
+
+  std::string_view rest = rfc3339.substr(kSecondsEnd);
+  std::string_view fraction;
   if (!rest.empty() && rest.front() == '.') {
     const std::size_t end = rest.find_first_not_of("0123456789", 1);
-    if (end == 1 || rest.size() == 1) return {};
-    fraction = std::string(rest.substr(0, end)).substr(0, 7);  // PostgreSQL keeps microseconds
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end);
+    if (end == 1 || end == std::string_view::npos) return {};
+    fraction = rest.substr(0, std::min<std::size_t>(end, 7));  // timestamptz keeps microseconds
+    rest.remove_prefix(end);
   }
-  char zone[8] = "+00";
-  if (rest != "Z" && rest != "z") {
-    int zone_hour, zone_minute;
-    if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':' ||
-        !ReadNumber(rest, 1, 2, &zone_hour) || !ReadNumber(rest, 4, 2, &zone_minute) ||
-        zone_hour > 14 || zone_minute > 59)
-      return {};
-    std::snprintf(zone, sizeof zone, "%c%02d:%02d", rest[0], zone_hour, zone_minute);
-  }
-  return std::string(rfc3339.substr(0, 10)) + " " + std::string(rfc3339.substr(11, 8)) + fraction +
-         zone;
+  int offset;
+  if (!ReadOffset(rest, &offset)) return {};
+
+  const auto utc = std::chrono::sys_days(date) + std::chrono::minutes(hour * 60 + minute - offset);
+  const auto utc_day = std::chrono::floor<std::chrono::days>(utc);
+  const year_month_day utc_date(utc_day);
+  const int utc_year = static_cast<int>(utc_date.year());
+  if (utc_year < 1971 || utc_year > 9999) return {};
+  const int of_day = static_cast<int>((utc - utc_day).count());
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02u %02d:%02d:%02d", utc_year,
+                static_cast<unsigned>(utc_date.month()), static_cast<unsigned>(utc_date.day()),
+                of_day / 60, of_day % 60, second);
+  return std::string(text) + std::string(fraction) + "+00";
 }
 
 bool DecodeBase64(std::string_view text, std::string* out) {
-  while (!text.empty() && (text.back() == '=' || text.back() == '\n' || text.back() == '\r'))
-    text.remove_suffix(1);
+  std::size_t padding = 0;
+  for (; !text.empty(); text.remove_suffix(1)) {
+    if (text.back() == '=')
+      ++padding;
+    else if (text.back() != '\n' && text.back() != '\r')
+      break;
+  }
   std::string bytes;
   bytes.reserve(text.size() * 3 / 4);
   unsigned int buffer = 0;
@@ -143,7 +163,8 @@ bool DecodeBase64(std::string_view text, std::string* out) {
     bits -= 8;
     bytes += static_cast<char>(buffer >> bits & 0xFF);
   }
-  if (symbols % 4 == 1) return false;
+  if (symbols % 4 == 1 || padding > 2 || (padding > 0 && (symbols + padding) % 4 != 0))
+    return false;
   *out = std::move(bytes);
   return true;
 }

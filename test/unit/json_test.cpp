@@ -1,0 +1,161 @@
+#include "core/json.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace image_library {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+std::string Nested(int depth) { return std::string(depth, '[') + std::string(depth, ']'); }
+
+TEST(JsonTest, RefusesWhatIsMalformed) {
+  const std::string cases[] = {
+      "",
+      " ",
+      "{",
+      "}",
+      "{}x",
+      "{} {}",
+      "{a: 1}",
+      "{'a': 1}",
+      "[1,]",
+      "// no\n{}",
+      "<html><body>Sign in</body></html>",
+      "\xef\xbb\xbf{}",        // byte order mark
+      std::string("{}\0", 3),  // trailing NUL
+      std::string("{\"a\":\"\0\"}", 9),
+      "{\"a\": \"\\u0000\"}",
+      "{\"\\u0000\": 1}",
+      "{\"a\\u0000b\": 1}",
+      "{\"a\": \"\\ud800\"}",  // lone surrogates
+      "{\"a\": \"\\udc00\"}",
+      "{\"a\": \"\\ud800\\u0041\"}",
+      "{\"a\": \"\xff\"}",          // no UTF-8
+      "{\"a\": \"\xc0\x80\"}",      // overlong NUL
+      "{\"a\": \"\xed\xa0\x80\"}",  // encoded surrogate
+      "{\"a\": \"\xf4\x90\x80\x80\"}",
+      "{\"a\": 1e999}",
+      "{\"a\": NaN}",
+      "{\"a\": 01}",
+      Nested(65),
+      Nested(3000),
+      std::string(1000000, '['),
+      std::string(1000000, '{'),
+      "{\"a\":" + Nested(64) + "}",
+  };
+  for (const std::string& text : cases) {
+    SCOPED_TRACE(text.substr(0, 60));
+    try {
+      Json::Parse(text);
+      ADD_FAILURE() << "taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kMalformed);
+    }
+  }
+}
+
+TEST(JsonTest, TakesNestingUpToItsLimit) {
+  EXPECT_TRUE(Json::Parse(Nested(64)).IsArray());
+  // Brackets inside of strings are no nesting, quotes may be escaped there.
+  const std::string brackets = R"({"a": "\"\\\")" + std::string(200, '[') + "\"}";
+  EXPECT_EQ(Json::Parse(brackets)["a"].String()->size(), 203u);
+  // Neither are brackets side by side.
+  std::string wide = "[";
+  for (int i = 0; i < 1000; ++i) wide += "[],";
+  EXPECT_EQ(Json::Parse(wide + "[]]").Elements().size(), 1001u);
+}
+
+TEST(JsonTest, ErrorNamesTheLine) {
+  try {
+    Json::Parse("{\n\"a\": 1,\n}");
+    ADD_FAILURE() << "taken";
+  } catch (const Error& error) {
+    EXPECT_NE(error.detail().find("Line 3"), std::string::npos) << error.detail();
+  }
+}
+
+TEST(JsonTest, ReadsTypes) {
+  const Json json = Json::Parse(
+      R"({"s": "x", "i": -7, "r": 1.5, "w": 2.0, "t": true, "f": false, "n": null,
+          "a": ["x", 1, null, "y"], "o": {"k": "v", "i": 1, "z": null}})");
+  EXPECT_EQ(json["s"].String(), "x");
+  EXPECT_EQ(json["i"].Integer(), -7);
+  EXPECT_EQ(json["r"].Integer(), std::nullopt);
+  EXPECT_EQ(json["w"].Integer(), 2);
+  EXPECT_EQ(json["t"].Boolean(), true);
+  EXPECT_EQ(json["f"].Boolean(), false);
+  EXPECT_EQ(json["n"].String(), std::nullopt);
+  EXPECT_EQ(json["a"].Elements().size(), 4u);
+  EXPECT_THAT(json["a"].Strings(), ElementsAre("x", "y"));
+  EXPECT_THAT(json["o"].Map(), ElementsAre(Pair("k", "v")));
+  EXPECT_TRUE(json.Has("n"));
+  EXPECT_FALSE(json.Has("x"));
+  EXPECT_EQ(json["s"].StringOr("y"), "x");
+  EXPECT_EQ(json["i"].StringOr("y"), "y");
+}
+
+TEST(JsonTest, AnotherTypeReadsAsAbsent) {
+  const Json json = Json::Parse(R"({"s": "1", "i": 1, "a": [], "o": {}})");
+  EXPECT_EQ(json["s"].Integer(), std::nullopt);
+  EXPECT_EQ(json["s"].Boolean(), std::nullopt);
+  EXPECT_THAT(json["s"].Elements(), IsEmpty());
+  EXPECT_THAT(json["s"].Map(), IsEmpty());
+  EXPECT_EQ(json["i"].String(), std::nullopt);
+  EXPECT_THAT(json["o"].Elements(), IsEmpty());
+  EXPECT_THAT(json["a"].Map(), IsEmpty());
+  EXPECT_FALSE(json["a"]["x"]["y"].Has("z"));
+  EXPECT_EQ(json["no"]["such"]["path"].String(), std::nullopt);
+  EXPECT_FALSE(json["no"].IsObject());
+  EXPECT_FALSE(json["no"].IsArray());
+}
+
+TEST(JsonTest, IntegersBeyond64BitsHideNothingElse) {
+  const Json json = Json::Parse(
+      R"({"huge": 99999999999999999999, "low": -99999999999999999999, "n": 883, "s": "x"})");
+  EXPECT_EQ(json["huge"].Integer(), std::nullopt);
+  EXPECT_EQ(json["low"].Integer(), std::nullopt);
+  EXPECT_EQ(json["n"].Integer(), 883);
+  EXPECT_EQ(json["s"].String(), "x");
+  EXPECT_EQ(Json::Parse("[9223372036854775807]").Elements()[0].Integer(), INT64_MAX);
+  EXPECT_EQ(Json::Parse("[-9223372036854775808]").Elements()[0].Integer(), INT64_MIN);
+  EXPECT_EQ(Json::Parse("[1e300]").Elements()[0].Integer(), std::nullopt);
+}
+
+TEST(JsonTest, LastOfDuplicateKeysWins) {
+  EXPECT_EQ(Json::Parse(R"({"a": "1", "a": "2"})")["a"].String(), "2");
+}
+
+TEST(JsonTest, PartsOutliveTheWhole) {
+  Json part = Json::Parse(R"({"a": {"b": "c"}})")["a"];
+  EXPECT_EQ(part["b"].String(), "c");
+}
+
+TEST(JsonTest, VisitsMembers) {
+  std::string seen;
+  Json::Parse(R"({"a": 1, "b": "x"})").ForEachMember([&](std::string_view key, const Json& value) {
+    seen += std::string(key) + "=" + value.StringOr("?") + " ";
+  });
+  EXPECT_EQ(seen, "a=? b=x ");
+}
+
+TEST(JsonTest, WritesWhatItReads) {
+  const StringMap map = {{"", ""},
+                         {"quote", "a\"b\\c"},
+                         {"space", "a\tb\nc\rd\x1f"},
+                         {"unicode", "\xc3\xa4\xf0\x9f\x90\x98"}};
+  EXPECT_EQ(Json::Parse(ToJson(map)).Map(), map);
+  EXPECT_EQ(ToJson({}), "{}");
+  EXPECT_EQ(ToJson({{"b", "2"}, {"a", "1"}}), R"({"a":"1","b":"2"})");
+  EXPECT_EQ(ToJsonString("\x01\x1f\""), R"("\u0001\u001f\"")");
+}
+
+}  // namespace
+}  // namespace image_library

@@ -1,0 +1,161 @@
+#include "core/text.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace image_library {
+namespace {
+
+#define R "\xef\xbf\xbd"  // U+FFFD
+
+TEST(TextTest, Scrubs) {
+  const struct {
+    std::string text, clean;
+  } cases[] = {
+      {"", ""},
+      {"plain", "plain"},
+      {"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\x98", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\x98"},
+      {"tab\tline\n", "tab\tline\n"},
+      {std::string("a\0b", 3), "a" R "b"},
+      {"\x1b[31mred\r", R "[31mred" R},
+      {"\x7f", R},
+      {"\xc2\x85", R},           // C1
+      {"\xc2\xa0", "\xc2\xa0"},  // the first after C1
+      {"\xff", R},
+      {"\xc0\x80", R R},  // overlong
+      {"\xe0\x80\xaf", R R R},
+      {"\xed\xa0\x80", R R R},        // surrogate
+      {"\xf4\x90\x80\x80", R R R R},  // beyond U+10FFFF
+      {"\xf0\x9f\x90", R R R},        // cut short
+      {"\xc3(", R "("},
+      {"\x80", R},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(Scrub(c.text), c.clean);
+    EXPECT_EQ(Scrub(Scrub(c.text)), c.clean);
+    EXPECT_TRUE(IsUtf8(Scrub(c.text)));
+  }
+}
+
+TEST(TextTest, CutsAtACharacter) {
+  EXPECT_EQ(Scrub("abcdef", 3), "abc");
+  EXPECT_EQ(Scrub("ab\xe2\x82\xac", 4), "ab");
+  EXPECT_EQ(Scrub("ab\xe2\x82\xac", 5), "ab\xe2\x82\xac");
+  EXPECT_EQ(Scrub("\xff", 2), "");
+  EXPECT_EQ(Scrub("a", 0), "");
+  EXPECT_EQ(Scrub(std::string(100000, 'x')).size(), 65536u);
+}
+
+TEST(TextTest, IsUtf8) {
+  for (const char* text : {"", "a", "\xc3\xa4", "\xef\xbf\xbf", "\xf4\x8f\xbf\xbf", "\x1b"})
+    EXPECT_TRUE(IsUtf8(text)) << text;
+  for (const char* text : {"\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf",
+                           "\xf5\x80\x80\x80", "a\xe2\x82", "\xfe"})
+    EXPECT_FALSE(IsUtf8(text)) << text;
+}
+
+TEST(TextTest, NormalizesTimestamps) {
+  const struct {
+    const char* text;
+    const char* time;
+  } cases[] = {
+      {"2025-03-19T10:25:00Z", "2025-03-19 10:25:00+00"},
+      {"2025-03-19t10:25:00z", "2025-03-19 10:25:00+00"},
+      {"2025-03-19 10:25:00Z", "2025-03-19 10:25:00+00"},
+      {"2025-03-19T10:25:00.5Z", "2025-03-19 10:25:00.5+00"},
+      {"2025-03-19T10:25:00.123456789Z", "2025-03-19 10:25:00.123456+00"},
+      {"2025-03-19T10:25:00.999999999Z", "2025-03-19 10:25:00.999999+00"},
+      {"2025-03-19T10:25:00+02:00", "2025-03-19 08:25:00+00"},
+      {"2025-03-19T10:25:00.25-05:30", "2025-03-19 15:55:00.25+00"},
+      {"2025-01-01T00:30:00+02:00", "2024-12-31 22:30:00+00"},
+      {"2024-02-28T23:30:00-01:00", "2024-02-29 00:30:00+00"},
+      {"2024-12-31T23:59:59-00:01", "2025-01-01 00:00:59+00"},
+      {"2024-02-29T00:00:00Z", "2024-02-29 00:00:00+00"},
+      {"2000-02-29T00:00:00-00:00", "2000-02-29 00:00:00+00"},
+      {"1971-01-01T00:00:00Z", "1971-01-01 00:00:00+00"},
+      {"9999-12-31T23:59:59Z", "9999-12-31 23:59:59+00"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(NormalizeTimestamp(c.text), c.time) << c.text;
+}
+
+TEST(TextTest, OtherTimesAreNone) {
+  const std::string cases[] = {
+      "",
+      "0001-01-01T00:00:00Z",
+      "1970-01-01T00:00:00Z",
+      "1970-12-31T23:59:59Z",
+      "1971-01-01T00:00:00+02:00",
+      "9999-12-31T23:59:59-01:00",
+      "0000-00-00T00:00:00Z",
+      "2024-02-30T00:00:00Z",
+      "2023-02-29T00:00:00Z",
+      "2100-02-29T00:00:00Z",
+      "2024-04-31T00:00:00Z",
+      "2024-00-01T00:00:00Z",
+      "2024-13-01T00:00:00Z",
+      "2024-01-00T00:00:00Z",
+      "2024-01-01T24:00:00Z",
+      "2024-01-01T00:60:00Z",
+      "2024-01-01T00:00:61Z",
+      "2024-01-01T00:00:00",
+      "2024-01-01T00:00:00.Z",
+      "2024-01-01T00:00:00.5",
+      "2024-01-01T00:00:00,5Z",
+      "2024-01-01T00:00:00+2:00",
+      "2024-01-01T00:00:00+0200",
+      "2024-01-01T00:00:00+24:00",
+      "2024-01-01T00:00:00+02:60",
+      "2024-01-01T00:00:00 UTC",
+      "2024-01-01T00:00:00Zx",
+      "2024-01-01",
+      "20240101T000000Z",
+      "+024-01-01T00:00:00Z",
+      "12024-01-01T00:00:00Z",
+      "2024/01/01T00:00:00Z",
+      "2024-01-01T00.00.00Z",
+      "1742379900",
+      "yesterday",
+      "infinity",
+      std::string("2024-01-01T00:00:00\0Z", 21),
+      "2024-01-01T00:00:00." + std::string(1000, '9'),
+  };
+  for (const std::string& text : cases) EXPECT_EQ(NormalizeTimestamp(text), "") << text;
+}
+
+TEST(TextTest, DecodesBase64) {
+  const struct {
+    const char* text;
+    std::string bytes;
+  } cases[] = {
+      {"", ""},
+      {"Zg==", "f"},
+      {"Zg", "f"},
+      {"Zm8=", "fo"},
+      {"Zm8", "fo"},
+      {"Zm9v", "foo"},
+      {"Zm9vYg==", "foob"},
+      {"Zm9v\nYmFy\n", "foobar"},
+      {"Zm9v\r\nYg==\r\n", "foob"},
+      {"AAD/", std::string("\0\0\xff", 3)},
+      {"+/+/", "\xfb\xff\xbf"},
+      {"e30=", "{}"},
+  };
+  for (const auto& c : cases) {
+    std::string bytes = "before";
+    EXPECT_TRUE(DecodeBase64(c.text, &bytes)) << c.text;
+    EXPECT_EQ(bytes, c.bytes) << c.text;
+  }
+}
+
+TEST(TextTest, RefusesWhatIsNoBase64) {
+  for (const char* text : {"Z", "Zm9vY", "Zm9v!", "Zm=v", "Zg=", "Zm8==", "Zm9v=", "Zg===", "=",
+                           "====", "-_-_", "Zm 9v", "\xc3\xa4"}) {
+    std::string bytes = "before";
+    EXPECT_FALSE(DecodeBase64(text, &bytes)) << text;
+    EXPECT_EQ(bytes, "before") << text;
+  }
+}
+
+}  // namespace
+}  // namespace image_library
