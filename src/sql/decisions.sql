@@ -3,7 +3,7 @@
 CREATE FUNCTION image_library._find_image(reference text,
   OUT registry_id integer, OUT registry text, OUT repository_id integer, OUT repository text, OUT tag text,
   OUT digest text, OUT rule_id bigint, OUT missing_since timestamptz, OUT pinned_reference text, OUT owners regrole[])
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   asked record;
@@ -32,8 +32,11 @@ BEGIN
     CROSS JOIN LATERAL (
       SELECT x.name, x.digest, x.rule_id, x.missing_since
       FROM image_library.tag x
-      WHERE x.repository_id = r.repository_id
-        AND (x.name = asked.tag OR (asked.tag IS NULL AND x.digest = asked.digest))
+      WHERE x.repository_id = r.repository_id AND x.name = asked.tag
+      UNION ALL
+      SELECT x.name, x.digest, x.rule_id, x.missing_since
+      FROM image_library.tag x
+      WHERE x.repository_id = r.repository_id AND asked.tag IS NULL AND x.digest = asked.digest
       UNION ALL
       SELECT NULL, p.digest, NULL, NULL
       FROM image_library.tag_period p
@@ -80,15 +83,18 @@ $$;
 COMMENT ON FUNCTION image_library._find_image(text) IS
   'Internal: the image that a reference means, without tag when none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
 
+-- PL/pgSQL keeps its plans: approving in bulk calls these functions once an image.
 CREATE FUNCTION image_library._refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
   UPDATE image_library.entry e
   SET approval = a.state, usable_until = image_library._usable_until(a)
   FROM image_library.approval a
   WHERE e.repository_id = _refresh_entry_approval.repository_id AND e.digest = ANY (digests)
     AND a.repository_id = e.repository_id AND a.digest = e.digest
-    AND (e.approval, e.usable_until) IS DISTINCT FROM (a.state, image_library._usable_until(a))
+    AND (e.approval, e.usable_until) IS DISTINCT FROM (a.state, image_library._usable_until(a));
+END
 $$;
 COMMENT ON FUNCTION image_library._refresh_entry_approval(integer, text[]) IS
   'Internal: brings the read model of some digests up to date after decisions';
@@ -136,9 +142,11 @@ BEGIN
       MESSAGE = format('cannot approve image "%s": %s', reference,
                        CASE WHEN image.tag IS NULL THEN 'no tag points at it any more'
                             ELSE 'it is missing from its registry' END),
-      DETAIL = format('It is missing since %s.', image.missing_since),
+      DETAIL = coalesce('It is missing since ' || image.missing_since || '.',
+                        'Its tag points at another image now; see image_library.tag_history.'),
       HINT = 'Approve what its registry has now; see image_library.pending_images.';
   END IF;
+  PERFORM image_library._lock_repository(image.registry_id, image.repository_id, for_batch => false);
   current := image_library._lock_approval(image.repository_id, image.digest);
   IF current.state <> ALL (allowed) THEN
     SELECT d.actor, d.decided_at, d.reason INTO decided
@@ -165,19 +173,19 @@ COMMENT ON FUNCTION image_library._decide(text, text, text) IS
   'Internal: one decision: the state, the row that tells it, the read model; raises 55000 where the state does not allow it';
 
 CREATE FUNCTION image_library._approve_by_rule(repository_id integer, tags text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   approved_digests text[];
 BEGIN
   WITH arrived AS (
     SELECT DISTINCT ON (t.digest) g.name AS registry, r.name AS repository, t.name AS tag, t.digest, u.rule_id
-    FROM image_library.tag t
+    FROM unnest(tags) AS asked (name)
+    JOIN image_library.tag t ON t.repository_id = _approve_by_rule.repository_id AND t.name = asked.name
     JOIN image_library.repository r USING (repository_id)
     JOIN image_library.registry g USING (registry_id)
     JOIN image_library.rule u ON u.rule_id = t.rule_id
-    WHERE t.repository_id = _approve_by_rule.repository_id AND t.name = ANY (_approve_by_rule.tags)
-      AND u.approval = 'auto' AND t.missing_since IS NULL
+    WHERE u.approval = 'auto' AND t.missing_since IS NULL
       AND NOT EXISTS (SELECT FROM image_library.approval a
                       WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
     ORDER BY t.digest, t.name

@@ -11,14 +11,15 @@ GRANT SELECT ON
   image_library.pending_images, image_library.decisions, image_library.tag_history, image_library.image_platforms,
   image_library.image_extensions, image_library.image_referrers, image_library.model_profiles,
   image_library.hm_tags, image_library.annotation_keys, image_library.sync_run, image_library.sync_problem,
-  image_library.sync_status, image_library.postgres_images, image_library.postgres_latest, image_library.model_library
+  image_library.sync_status, image_library.postgres_images, image_library.postgres_latest, image_library.model_library,
+  image_library.classification_conflicts, image_library.library_stats
 TO image_library_reader;
 GRANT EXECUTE ON FUNCTION
   image_library.version_key(text),
   image_library.agent_status(),
   image_library.resolve(text),
-  image_library.latest_postgres(text, integer, text, jsonb),
-  image_library.search_images(text, text, integer),
+  image_library.latest_postgres(text, integer, text, jsonb, text),
+  image_library.search_images(text, text, integer), image_library.recent_tags(text, text, integer),
   image_library.explain_tag(text, text, text),
   image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean),
   -- Manifests, and what fits where.
@@ -43,6 +44,7 @@ GRANT EXECUTE ON ROUTINE
   image_library.revoke(text, text), image_library.reset(text, text),
   image_library.add_hm_tag(text, text), image_library.drop_hm_tag(text),
   image_library.tag_repository(text, text, text), image_library.untag_repository(text, text, text),
+  image_library.set_readme(text, text, text),
   image_library.tag_image(text, text), image_library.untag_image(text, text),
   image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole),
   image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole),
@@ -60,7 +62,7 @@ GRANT EXECUTE ON FUNCTION
   image_library.set_credential_file(text, text, text),
   image_library.drop_credential(text, text),
   image_library.start_worker(),
-  image_library.set_annotation_keys(text, text[]), image_library.reclassify()
+  image_library.set_annotation_keys(text, text[]), image_library.reset_annotation_keys(text), image_library.reclassify()
 TO image_library_admin;
 
 -- The agent: reads what a run needs, writes what a run finds.
@@ -70,7 +72,8 @@ TO image_library_agent;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
   image_library.repository, image_library.listing, image_library.image, image_library.image_platform,
   image_library.image_referrer, image_library.image_extension, image_library.model_profile, image_library.tag,
-  image_library.tag_period, image_library.entry, image_library.approval, image_library.run, image_library.problem
+  image_library.tag_period, image_library.entry, image_library.approval, image_library.run, image_library.problem,
+  image_library.other_conflict
 TO image_library_agent;
 GRANT SELECT, INSERT ON image_library.decision TO image_library_agent;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
@@ -82,12 +85,14 @@ GRANT EXECUTE ON FUNCTION
   image_library._begin_run(integer, text), image_library._finish_run(bigint, text, text, jsonb, timestamptz),
   image_library._next_sync_at(bigint, text, bigint), image_library._due_registries(),
   image_library._syncing_pid(integer), image_library._due_at(timestamptz, timestamptz, timestamptz), image_library._hidden_registries(),
-  image_library._repository_id(integer, text), image_library._write_batch(integer, text, jsonb),
+  image_library._repository_id(integer, text), image_library._lock_repository(integer, integer, boolean), image_library._write_batch(integer, text, jsonb),
   image_library._write_images(jsonb), image_library._write_tags(integer, jsonb),
+  image_library._write_periods(integer, image_library._found_tag[], text[], timestamptz),
   image_library._write_problems(integer, text, jsonb), image_library._refresh_entries(integer, text[]),
   image_library._classified_tags(integer, text[]),
   image_library._wanted_entries(integer, image_library._classified_tag[]),
   image_library._refresh_extensions(image_library._classified_tag[]),
+  image_library._refresh_conflicts(integer, text[], image_library._classified_tag[]),
   image_library._refresh_profiles(image_library._classified_tag[]), image_library._system_tags(text, text[]),
   image_library._refresh_entry_approval(integer, text[]), image_library._usable_until(image_library.approval),
   image_library._approve_by_rule(integer, text[]), image_library._decide_repository(integer, jsonb, bigint),

@@ -19,6 +19,23 @@ END
 $$;
 COMMENT ON FUNCTION image_library._repository_id(integer, text) IS 'Internal: the number of a repository, made when it is new';
 
+-- A tag that a batch brings and a decision on its digest do not see each other until they commit:
+-- one waits for the other, or the read model would keep what is not so any more.
+CREATE FUNCTION image_library._lock_repository(registry_id integer, repository_id integer, for_batch boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(1768712035, registry_id);
+  IF for_batch THEN
+    PERFORM FROM image_library.repository r WHERE r.repository_id = _lock_repository.repository_id FOR NO KEY UPDATE;
+  ELSE
+    PERFORM FROM image_library.repository r WHERE r.repository_id = _lock_repository.repository_id FOR SHARE;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._lock_repository(integer, integer, boolean) IS
+  'Internal: in a repository a batch and decisions come one after the other, with no change of rules among them';
+
 CREATE FUNCTION image_library._write_images(batch jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -67,40 +84,60 @@ END
 $$;
 COMMENT ON FUNCTION image_library._write_images(jsonb) IS 'Internal: stores the images and referrers of a batch that are new';
 
+CREATE TYPE image_library._found_tag AS (name text, digest text, rule_id bigint);
+COMMENT ON TYPE image_library._found_tag IS 'Internal: a tag of a batch and the digest that the registry has for it';
+
+-- Arrays are joined with the tables by their keys, never searched: a batch costs the same in a repository of any size.
+CREATE FUNCTION image_library._write_periods(repository_id integer, arrived image_library._found_tag[], missing text[],
+  at timestamptz)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS $$
+BEGIN
+  UPDATE image_library.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
+  FROM (SELECT f.name, f.digest FROM unnest(arrived) f
+        UNION ALL
+        SELECT m.name, NULL FROM unnest(missing) m (name)) AS now
+  WHERE p.repository_id = _write_periods.repository_id AND p.tag = now.name AND p.until IS NULL
+    AND p.digest IS DISTINCT FROM now.digest;
+  INSERT INTO image_library.tag_period (repository_id, tag, since, digest)
+  SELECT _write_periods.repository_id, f.name,
+         greatest(at, (SELECT max(p.until) FROM image_library.tag_period p
+                       WHERE p.repository_id = _write_periods.repository_id AND p.tag = f.name)),
+         f.digest
+  FROM unnest(arrived) f
+  LEFT JOIN image_library.tag_period p
+    ON p.repository_id = _write_periods.repository_id AND p.tag = f.name AND p.until IS NULL
+  WHERE p.tag IS NULL;
+END
+$$;
+COMMENT ON FUNCTION image_library._write_periods(integer, image_library._found_tag[], text[], timestamptz) IS
+  'Internal: periods end where a tag points elsewhere or is gone, and begin where it points now';
+
 CREATE FUNCTION image_library._write_tags(repository_id integer, batch jsonb,
   OUT tags_added bigint, OUT tags_moved bigint, OUT tags_missing bigint)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   at timestamptz := clock_timestamp();
-  found_tags text[] := ARRAY(SELECT t ->> 'name' FROM jsonb_array_elements(batch -> 'tags') t);
-  missing_tags text[] := ARRAY(SELECT jsonb_array_elements_text(batch -> 'missing'));
+  arrived image_library._found_tag[] := ARRAY(
+    -- A rule that is gone since the run began decides nothing.
+    SELECT (n.name, n.digest, r.rule_id)::image_library._found_tag
+    FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text, rule_id bigint)
+    LEFT JOIN image_library.rule r ON r.rule_id = n.rule_id AND r.enabled
+    ORDER BY n.name COLLATE "C");
+  arrived_names text[] := ARRAY(SELECT f.name FROM unnest(arrived) f);
+  missing text[] := ARRAY(SELECT jsonb_array_elements_text(batch -> 'missing'));
 BEGIN
-  -- Periods end where the tag points elsewhere or is gone, and begin where it points now.
-  UPDATE image_library.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
-  WHERE p.repository_id = _write_tags.repository_id AND p.until IS NULL
-    AND (p.tag = ANY (missing_tags)
-         OR EXISTS (SELECT FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text)
-                    WHERE n.name = p.tag AND n.digest <> p.digest));
-  INSERT INTO image_library.tag_period (repository_id, tag, since, digest)
-  SELECT _write_tags.repository_id, n.name,
-         greatest(at, (SELECT max(p.until) FROM image_library.tag_period p
-                       WHERE p.repository_id = _write_tags.repository_id AND p.tag = n.name)),
-         n.digest
-  FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text)
-  WHERE NOT EXISTS (SELECT FROM image_library.tag_period p
-                    WHERE p.repository_id = _write_tags.repository_id AND p.tag = n.name AND p.until IS NULL);
+  PERFORM image_library._write_periods(repository_id, arrived, missing, at);
 
-  SELECT count(*) FILTER (WHERE t.name IS NULL), count(*) FILTER (WHERE t.digest <> n.digest)
+  SELECT count(*) FILTER (WHERE t.name IS NULL), count(*) FILTER (WHERE t.digest <> f.digest)
   INTO tags_added, tags_moved
-  FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text)
-  LEFT JOIN image_library.tag t ON t.repository_id = _write_tags.repository_id AND t.name = n.name;
+  FROM unnest(arrived) f
+  LEFT JOIN image_library.tag t ON t.repository_id = _write_tags.repository_id AND t.name = f.name;
 
   INSERT INTO image_library.tag AS t (repository_id, name, digest, rule_id, first_seen_at, digest_changed_at)
-  SELECT _write_tags.repository_id, n.name, n.digest,
-         (SELECT r.rule_id FROM image_library.rule r WHERE r.rule_id = n.rule_id AND r.enabled), at, at
-  FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text, rule_id bigint)
-  ORDER BY n.name COLLATE "C"
+  SELECT _write_tags.repository_id, f.name, f.digest, f.rule_id, at, at FROM unnest(arrived) f
   ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
   SET digest = excluded.digest,
       rule_id = excluded.rule_id,
@@ -109,11 +146,12 @@ BEGIN
   WHERE (t.digest, t.rule_id, t.missing_since) IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL);
 
   UPDATE image_library.tag t SET missing_since = at
-  WHERE t.repository_id = _write_tags.repository_id AND t.name = ANY (missing_tags) AND t.missing_since IS NULL;
+  FROM unnest(missing) m (name)
+  WHERE t.repository_id = _write_tags.repository_id AND t.name = m.name AND t.missing_since IS NULL;
   GET DIAGNOSTICS tags_missing = ROW_COUNT;
 
-  PERFORM image_library._approve_by_rule(_write_tags.repository_id, found_tags);
-  PERFORM image_library._refresh_entries(_write_tags.repository_id, found_tags || missing_tags);
+  PERFORM image_library._approve_by_rule(_write_tags.repository_id, arrived_names);
+  PERFORM image_library._refresh_entries(_write_tags.repository_id, arrived_names || missing);
 END
 $$;
 COMMENT ON FUNCTION image_library._write_tags(integer, jsonb) IS
@@ -154,6 +192,7 @@ BEGIN
     RETURN '{}';
   END IF;
   id := image_library._repository_id(registry_id, repository);
+  PERFORM image_library._lock_repository(registry_id, id, for_batch => true);
   images_added := image_library._write_images(batch);
   SELECT * INTO counts FROM image_library._write_tags(id, batch);
   IF batch ->> 'listing' IS NOT NULL THEN

@@ -105,9 +105,13 @@ COMMENT ON FUNCTION image_library._require_rule_owner(text, image_library.rule) 
 
 CREATE FUNCTION image_library._lock_rules(registry_id integer) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
-AS $$ SELECT FROM image_library.registry g WHERE g.registry_id = _lock_rules.registry_id FOR NO KEY UPDATE $$;
+AS $$
+  SELECT FROM image_library.registry g WHERE g.registry_id = _lock_rules.registry_id FOR NO KEY UPDATE;
+  -- What a batch or a decision is about to commit must be seen by the change: see _lock_repository.
+  SELECT pg_advisory_xact_lock(1768712035, registry_id)
+$$;
 COMMENT ON FUNCTION image_library._lock_rules(integer) IS
-  'Internal: changes of rules of a registry come one after the other';
+  'Internal: a change of rules of a registry comes after other changes of them, batches and decisions, never among them';
 
 -- The rule as it is once no other session changes rules of its registry: the registry's row is locked first, everywhere.
 CREATE FUNCTION image_library._lock_rule(rule_id bigint) RETURNS image_library.rule
