@@ -99,6 +99,8 @@ sub password { return $_[0]{password} }
 sub folder { return $_[0]{folder} }
 sub client_key { return $_[0]{client_key} }
 sub client_certificate { return $_[0]{client_certificate} }
+# For skopeo: a folder with the CA and, in mode mtls, the client's certificate.
+sub certificates { return "$_[0]{folder}/certificates" }
 
 # The CA's certificate as PEM text; undef without TLS.
 sub ca { return $_[0]{ca} && $_[0]{ca}->certificate }
@@ -112,6 +114,8 @@ sub push_samples
 	my @command = ('python3', '-B', "$FindBin::RealBin/../registry/samples.py", $self->url);
 	push @command, '--ca', $self->ca_file if $self->{ca};
 	push @command, '--user', "$self->{user}:$self->{password}" if $self->{needs_user};
+	push @command, '--certificate', $self->client_certificate, '--key', $self->client_key
+	  if $self->{client_key};
 	my ($out, $err) = run_command([ @command, @arguments ]);
 	die "could not push the samples: $err" if $? != 0;
 	return { map { (split / /)[ 0, 1 ] } split /\n/, $out };
@@ -129,7 +133,7 @@ sub skopeo_options
 sub skopeo_tls_options
 {
 	my ($self) = @_;
-	return $self->{ca} ? ('--cert-dir', "$self->{folder}/certificates") : ('--tls-verify=false');
+	return $self->{ca} ? ('--cert-dir', $self->certificates) : ('--tls-verify=false');
 }
 
 # Every request since the registry was made, those of push_samples too: [{method, path, status}].
@@ -210,6 +214,8 @@ sub _require_certificate
 	_use_tls($self, $configuration);
 	$configuration->{http}{tls}{clientcas} = [ $self->ca_file ];
 	@$self{qw(client_key client_certificate)} = $self->{ca}->issue('client', 'clientAuth');
+	link $self->{client_key}, $self->certificates . '/client.key' or die "could not link: $!";
+	link $self->{client_certificate}, $self->certificates . '/client.cert' or die "could not link: $!";
 }
 
 1;

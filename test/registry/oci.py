@@ -186,18 +186,20 @@ class RegistryError(Exception):
 class Registry:
     """Pushes to one registry over a kept connection, with no, Basic or Bearer authentication.
 
-    url: `http[s]://host[:port]`; ca: file of a PEM bundle; user: `name:password`.
+    url: `http[s]://host[:port]`; ca: file of a PEM bundle; user: `name:password`; certificate: PEM
+    files of a client certificate and its key.
     """
 
-    def __init__(self, url, ca=None, user=None):
+    def __init__(self, url, ca=None, user=None, certificate=None):
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise RegistryError(f"not the URL of a registry: {url}")
-        self._context = ssl.create_default_context(cafile=ca) if ca else None
+        self._context = ssl.create_default_context(cafile=ca)
+        if certificate:
+            self._context.load_cert_chain(*certificate)
         if parts.scheme == "https":
-            context = self._context or ssl.create_default_context()
             self._connection = http.client.HTTPSConnection(
-                parts.netloc, timeout=30, context=context)
+                parts.netloc, timeout=30, context=self._context)
         else:
             self._connection = http.client.HTTPConnection(parts.netloc, timeout=30)
         self._basic = "Basic " + base64.b64encode(user.encode()).decode() if user else None

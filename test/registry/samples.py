@@ -3,12 +3,15 @@
 images, AI models in six packagings, a Helm chart, and a signature and an SBOM beside an image.
 
 Prints `repository:tag digest` for each tag. The same call always pushes the same digests.
+  --only PATTERN            only the samples whose `repository:tag` matches (`*` and `?`), what is
+                            attached to them included
   --move REPOSITORY TAG     instead, pushes the next rebuild of a sample to its tag
   --delete REPOSITORY TAG   instead, deletes what the tag points to
 """
 
 import argparse
 import base64
+import fnmatch
 import sys
 
 import model_samples as models
@@ -104,12 +107,27 @@ def referrers_index(repository, subject):
     return oci.index([(sbom, {"artifactType": kind, "annotations": annotations})])
 
 
-def push_all(registry):
-    catalogue = sample_catalogue()
+def chosen(catalogue, patterns):
+    """The samples that one of the patterns takes; an error for a pattern that takes none."""
+    taken = set()
+    for pattern in patterns:
+        matches = {key for key in catalogue if fnmatch.fnmatchcase(":".join(key), pattern)}
+        if not matches:
+            raise oci.RegistryError(f"no sample matches {pattern}")
+        taken |= matches
+    return {key: recipe for key, recipe in catalogue.items() if key in taken}
+
+
+def push_samples(registry, patterns):
+    catalogue = chosen(sample_catalogue(), patterns)
     for (repository, tag), recipe in catalogue.items():
         push(registry, repository, tag, recipe(0))
-    repository, tag = SIGNED
-    subject = catalogue[SIGNED](0)
+    if SIGNED in catalogue:
+        push_attached(registry, SIGNED[0], catalogue[SIGNED](0))
+
+
+def push_attached(registry, repository, subject):
+    """A signature and an SBOM at the tags that name the subject's digest."""
     attached = subject.digest.replace(":", "-")
     push(registry, repository, attached + ".sig",
          cosign_signature("registry.example.org", repository, subject))
@@ -141,18 +159,22 @@ def main():
     parser.add_argument("url", help="http[s]://host[:port]")
     parser.add_argument("--ca", metavar="FILE", help="PEM bundle to verify the registry by")
     parser.add_argument("--user", metavar="NAME:PASSWORD")
+    parser.add_argument("--certificate", metavar="FILE", help="PEM of the client's certificate")
+    parser.add_argument("--key", metavar="FILE", help="PEM of the client's key")
+    parser.add_argument("--only", action="append", metavar="PATTERN")
     parser.add_argument("--move", nargs=2, metavar=("REPOSITORY", "TAG"))
     parser.add_argument("--delete", nargs=2, metavar=("REPOSITORY", "TAG"))
     options = parser.parse_args()
     try:
-        registry = oci.Registry(options.url, options.ca, options.user)
+        certificate = (options.certificate, options.key) if options.certificate else None
+        registry = oci.Registry(options.url, options.ca, options.user, certificate)
         if options.move:
             move(registry, *options.move)
         elif options.delete:
             repository, tag = options.delete
             print(f"{repository}:{tag} {registry.delete(repository, tag)} deleted")
         else:
-            push_all(registry)
+            push_samples(registry, options.only or ["*"])
     except (oci.RegistryError, OSError) as error:
         sys.exit(f"samples.py: {error}")
 

@@ -87,7 +87,10 @@ is(inspect($open, 'postgresql:16.8-2503191025', $open->skopeo_options), undef, '
 
 # --- modes on one storage
 my $readonly = DockerRegistry->new(mode => 'readonly', storage => $open);
-ok(!eval { $readonly->push_samples('--delete', split /:/, $sample) }, 'readonly: nothing is deleted');
+ok(!eval { $readonly->push_samples('--delete', split /:/, $sample) }, 'readonly: a deletion fails');
+like($@, qr/DELETE .* 405/, 'readonly: as not allowed');
+is(inspect($readonly, $sample, $readonly->skopeo_options),
+	inspect($open, $sample, $open->skopeo_options), 'readonly: nothing is deleted');
 my $proxy = DockerRegistry->new(mode => 'proxy', upstream => $open);
 is(inspect($proxy, 'postgresql:18.3-2605132051', $proxy->skopeo_options),
 	$pushed->{'postgresql:18.3-2605132051'}, 'proxy: reads from its upstream');
@@ -95,12 +98,17 @@ my $redirect = DockerRegistry->new(mode => 'redirect', storage => $open, target 
 is(inspect($redirect, 'postgresql:18.3-2605132051', $redirect->skopeo_options), undef,
 	'redirect: the config is elsewhere');
 ok((grep { $_->{status} == 307 } @{ $redirect->requests }), 'redirect: by 307');
-my $mtls = DockerRegistry->new(mode => 'mtls', storage => $open);
-is(inspect($mtls, $sample, $mtls->skopeo_options), undef, 'mtls: not without a certificate');
-ok( link($mtls->client_key, $mtls->folder . '/certificates/client.key')
-	  && link($mtls->client_certificate, $mtls->folder . '/certificates/client.cert'),
-	'mtls: skopeo is given the certificate');
-ok(inspect($mtls, $sample, $mtls->skopeo_options), 'mtls: with one');
+
+# --- TLS on both sides
+my $mtls = DockerRegistry->new(mode => 'mtls');
+my $few = $mtls->push_samples('--only', 'postgresql:17.*');
+is_deeply([ sort grep { !/:sha256-/ } keys %$few ], [ sort grep { /^postgresql:17/ } keys %$pushed ],
+	'mtls: some of the samples are pushed');
+is(scalar(grep { /:sha256-/ } keys %$few), 2, 'with what is attached to them');
+is(inspect($mtls, $sample, $mtls->skopeo_options), $pushed->{$sample}, "mtls: $sample");
+ok( unlink($mtls->certificates . '/client.key', $mtls->certificates . '/client.cert') == 2
+	  && !defined inspect($mtls, $sample, $mtls->skopeo_options),
+	'mtls: not without a certificate');
 
 # --- restarts and requests
 my $before = @{ $open->requests };
