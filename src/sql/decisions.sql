@@ -85,7 +85,7 @@ COMMENT ON FUNCTION image_library._find_image(text) IS
 
 -- PL/pgSQL keeps its plans: approving in bulk calls these functions once an image.
 CREATE FUNCTION image_library._refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   UPDATE image_library.entry e

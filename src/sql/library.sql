@@ -76,7 +76,7 @@ CREATE TABLE image_library.tag (
   missing_since timestamptz,
   PRIMARY KEY (repository_id, name)
 );
-CREATE INDEX tag_digest ON image_library.tag (digest);
+CREATE INDEX tag_digest ON image_library.tag (digest, repository_id);
 COMMENT ON TABLE image_library.tag IS 'Tags that the agent has read, each with the digest it points at now';
 COMMENT ON COLUMN image_library.tag.rule_id IS 'The include rule that decides; null hides the tag from the library';
 COMMENT ON COLUMN image_library.tag.missing_since IS

@@ -34,7 +34,7 @@ CREATE TABLE image_library.entry (
   conflicts text[] NOT NULL,
   PRIMARY KEY (repository_id, tag)
 );
-CREATE INDEX entry_digest ON image_library.entry (digest);
+CREATE INDEX entry_digest ON image_library.entry (digest, repository_id);
 CREATE INDEX entry_usable ON image_library.entry (kind, repository, tag)
   WHERE approval = 'approved' AND missing_since IS NULL;
 CREATE INDEX entry_newest ON image_library.entry (flavor, major_version, variant, version_key DESC)
@@ -78,16 +78,15 @@ AS $$
     concat_ws('/', nullif(g.prefix, ''), r.name), t.name, i.media_type, i.artifact_type, i.config_type,
     i.layer_types, i.annotations, i.labels, i.size_bytes, (SELECT image_library._classification_keys()),
     coalesce(u.kind, 'auto'))
-  FROM image_library.tag t
+  FROM unnest(tags) AS asked (name)
+  JOIN image_library.tag t ON t.repository_id = _classified_tags.repository_id AND t.name = asked.name
   JOIN image_library.repository r USING (repository_id)
   JOIN image_library.registry g USING (registry_id)
   JOIN image_library.image i ON i.digest = t.digest
   LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id
-  WHERE t.repository_id = _classified_tags.repository_id
-    AND (_classified_tags.tags IS NULL OR t.name = ANY (_classified_tags.tags))
 $$;
 COMMENT ON FUNCTION image_library._classified_tags(integer, text[]) IS
-  'Internal: what the images of some tags (null: all) of a repository are, from their stored facts';
+  'Internal: what the images of some tags of a repository are, from their stored facts';
 
 CREATE FUNCTION image_library._wanted_entries(repository_id integer, classified image_library._classified_tag[])
 RETURNS SETOF image_library.entry
@@ -118,22 +117,23 @@ COMMENT ON FUNCTION image_library._wanted_entries(integer, image_library._classi
   'Internal: the entries that follow from tags, images, rules and approvals';
 
 CREATE FUNCTION image_library._refresh_entries(repository_id integer, tags text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
+  asked text[] := coalesce(tags, ARRAY(SELECT t.name FROM image_library.tag t
+                                       WHERE t.repository_id = _refresh_entries.repository_id));
   classified image_library._classified_tag[] :=
-    ARRAY(SELECT c FROM image_library._classified_tags(repository_id, tags) c);
+    ARRAY(SELECT c FROM image_library._classified_tags(repository_id, asked) c);
   wanted image_library.entry[] := ARRAY(SELECT w FROM image_library._wanted_entries(repository_id, classified) w);
 BEGIN
   DELETE FROM image_library.entry e
-  WHERE e.repository_id = _refresh_entries.repository_id
-    AND (_refresh_entries.tags IS NULL OR e.tag = ANY (_refresh_entries.tags))
-    AND NOT EXISTS (SELECT FROM unnest(wanted) w WHERE w.tag = e.tag);
-  DELETE FROM image_library.entry e USING unnest(wanted) w
-  WHERE e.repository_id = w.repository_id AND e.tag = w.tag AND e IS DISTINCT FROM w;
+  USING unnest(asked) AS a (tag) LEFT JOIN unnest(wanted) w ON w.tag = a.tag
+  WHERE e.repository_id = _refresh_entries.repository_id AND e.tag = a.tag AND e IS DISTINCT FROM w;
   INSERT INTO image_library.entry
-  SELECT w.* FROM unnest(wanted) w
-  WHERE NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = w.repository_id AND e.tag = w.tag);
+  SELECT w.*
+  FROM unnest(wanted) w
+  LEFT JOIN image_library.entry e ON e.repository_id = _refresh_entries.repository_id AND e.tag = w.tag
+  WHERE e.tag IS NULL;
   PERFORM image_library._refresh_extensions(classified);
   PERFORM image_library._refresh_profiles(classified);
 END
@@ -143,7 +143,7 @@ COMMENT ON FUNCTION image_library._refresh_entries(integer, text[]) IS
 
 -- Extensions and profiles belong to the digest; what is no database image (a CloudNativePG extension image) has some too.
 CREATE FUNCTION image_library._refresh_extensions(classified image_library._classified_tag[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   wanted image_library.image_extension[] := ARRAY(
@@ -152,7 +152,8 @@ DECLARE
     CROSS JOIN jsonb_array_elements(c.facts -> 'extensions') e);
 BEGIN
   DELETE FROM image_library.image_extension x
-  WHERE x.digest IN (SELECT c.digest FROM unnest(classified) c)
+  USING (SELECT DISTINCT c.digest FROM unnest(classified) c) AS asked
+  WHERE x.digest = asked.digest
     AND NOT EXISTS (SELECT FROM unnest(wanted) w
                     WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
   INSERT INTO image_library.image_extension
@@ -163,7 +164,7 @@ COMMENT ON FUNCTION image_library._refresh_extensions(image_library._classified_
   'Internal: the extensions of the digests that some tags point at';
 
 CREATE FUNCTION image_library._refresh_profiles(classified image_library._classified_tag[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   wanted image_library.model_profile[] := ARRAY(
@@ -173,7 +174,8 @@ DECLARE
     CROSS JOIN jsonb_array_elements(c.facts -> 'profiles') e);
 BEGIN
   DELETE FROM image_library.model_profile x
-  WHERE x.digest IN (SELECT c.digest FROM unnest(classified) c)
+  USING (SELECT DISTINCT c.digest FROM unnest(classified) c) AS asked
+  WHERE x.digest = asked.digest
     AND NOT EXISTS (SELECT FROM unnest(wanted) w
                     WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
   INSERT INTO image_library.model_profile

@@ -2,7 +2,7 @@
 
 CREATE FUNCTION image_library._decide_repository(repository_id integer, rules jsonb, altered_rule_id bigint)
 RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   repository text;
