@@ -1,0 +1,72 @@
+-- The schema itself: documented, pinned, and each object's rights decided. What is new changes this output.
+\getenv srcdir PG_ABS_SRCDIR
+\set library :srcdir '/test/lib/library.sql'
+\i :library
+CREATE VIEW test.routine AS
+  SELECT p.oid::regprocedure::text AS signature, p.* FROM pg_proc p WHERE p.pronamespace = 'image_library'::regnamespace;
+
+-- Every object has a comment: relations, functions and procedures, the schema, the extension, the roles.
+SELECT c.relkind, c.relname AS without_comment FROM pg_class c
+WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND obj_description(c.oid, 'pg_class') IS NULL ORDER BY 2;
+SELECT signature AS without_comment FROM test.routine r WHERE obj_description(r.oid, 'pg_proc') IS NULL ORDER BY 1;
+SELECT t.typname AS without_comment FROM pg_type t
+WHERE t.typnamespace = 'image_library'::regnamespace AND t.typtype IN ('e', 'd') AND obj_description(t.oid, 'pg_type') IS NULL ORDER BY 1;
+SELECT obj_description('image_library'::regnamespace, 'pg_namespace') IS NOT NULL AS schema,
+       (SELECT obj_description(e.oid, 'pg_extension') IS NOT NULL FROM pg_extension e WHERE e.extname = 'image_library') AS extension;
+SELECT rolname, shobj_description(oid, 'pg_authid') IS NOT NULL AS comment, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls,
+       ARRAY(SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS member_of
+FROM pg_roles r WHERE rolname LIKE 'image\_library\_%' ORDER BY 1;
+
+-- Functions that are not C pin their search_path; so does everything that runs with its owner's rights.
+SELECT signature AS search_path_not_pinned FROM test.routine r JOIN pg_language l ON l.oid = r.prolang
+WHERE (l.lanname IN ('plpgsql', 'sql') OR r.prosecdef) AND NOT coalesce(r.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' ORDER BY 1;
+-- CREATE EXTENSION does not look into function bodies: here each is made again with the look.
+SET LOCAL check_function_bodies = on;
+CREATE FUNCTION test.made_again(routine oid) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE pg_get_functiondef(routine);
+  RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLERRM;
+END
+$$;
+SELECT signature, test.made_again(r.oid) AS fault FROM test.routine r JOIN pg_language l ON l.oid = r.prolang
+WHERE l.lanname IN ('plpgsql', 'sql') AND test.made_again(r.oid) IS NOT NULL ORDER BY 1;
+-- plpgsql looks no deeper than its syntax: names that no relation has are found here.
+SELECT r.signature, m[1] AS no_such_relation
+FROM test.routine r, regexp_matches(r.prosrc, '(?:FROM|JOIN|INTO|UPDATE|USING)\s+image_library\.([a-z_]+)(?![a-z_]*\s*\()', 'g') m
+WHERE to_regclass('image_library.' || m[1]) IS NULL AND NOT EXISTS (SELECT FROM test.routine f WHERE f.proname = m[1]) ORDER BY 1, 2;
+SELECT r.signature, m[1] AS no_such_routine
+FROM test.routine r, regexp_matches(r.prosrc, 'image_library\.([a-z_]+)\s*\(', 'g') m
+WHERE r.prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+  AND NOT EXISTS (SELECT FROM test.routine f WHERE f.proname = m[1]) AND to_regclass('image_library.' || m[1]) IS NULL ORDER BY 1, 2;
+-- C functions can be called with NULL only where they expect it.
+SELECT signature AS c_function_not_strict FROM test.routine r JOIN pg_language l ON l.oid = r.prolang
+WHERE l.lanname = 'c' AND NOT r.proisstrict AND r.pronargs > 0 ORDER BY 1;
+
+-- Nothing is granted to PUBLIC, and every grant that there is.
+SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'image_library'::regnamespace AND a.grantee = 0;
+SELECT signature FROM test.routine r WHERE r.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(r.proacl) a WHERE a.grantee = 0) ORDER BY 1;
+SELECT nspname FROM pg_namespace, aclexplode(nspacl) a WHERE nspname = 'image_library' AND a.grantee = 0;
+CREATE FUNCTION test.granted(acl aclitem[]) RETURNS text LANGUAGE sql AS $$
+  SELECT coalesce(string_agg(replace(grantee, 'image_library_', '') || CASE WHEN privileges = 'EXECUTE' THEN '' ELSE ' ' || privileges END, ', ' ORDER BY grantee), 'nobody')
+  FROM (SELECT a.grantee::regrole::text AS grantee, string_agg(a.privilege_type, ' ' ORDER BY a.privilege_type COLLATE "C") AS privileges
+        FROM aclexplode(acl) a WHERE a.grantee NOT IN (0, a.grantor) GROUP BY 1) g
+$$;
+SELECT c.relkind, c.relname, test.granted(c.relacl) AS granted_to FROM pg_class c
+WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v', 'S') ORDER BY c.relkind, c.relname COLLATE "C";
+SELECT replace(signature, 'image_library.', '') AS routine, CASE WHEN prosecdef THEN 'owner' ELSE 'caller' END AS runs_as, test.granted(proacl) AS granted_to
+FROM test.routine ORDER BY proname COLLATE "C", signature COLLATE "C";
+
+-- Views people read run with their owner's rights, and keep functions in conditions from rows that they hide.
+SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'v' AND c.relname NOT LIKE '\_%'
+  AND (NOT coalesce(c.reloptions, '{}') @> '{security_barrier=true}' OR c.reloptions::text LIKE '%security_invoker=true%');
+-- Every foreign key can be followed backwards by an index, or its table is small.
+SELECT c.conrelid::regclass AS relation, c.conname AS foreign_key_without_index FROM pg_constraint c
+WHERE c.connamespace = 'image_library'::regnamespace AND c.contype = 'f'
+  AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey AND i.indpred IS NULL)
+ORDER BY 1, 2;
+-- pg_dump takes every table but the secrets, and what the script itself writes.
+SELECT c.relname AS not_dumped FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'r'
+  AND c.oid <> ALL ((SELECT e.extconfig FROM pg_extension e WHERE e.extname = 'image_library')::oid[]) ORDER BY 1;
+ROLLBACK;

@@ -1,0 +1,94 @@
+-- Registries and credentials: what is taken, what is refused, and that nobody reads a secret.
+\getenv srcdir PG_ABS_SRCDIR
+\set library :srcdir '/test/lib/library.sql'
+\i :library
+
+-- A name that is not there is told in an empty library too.
+SELECT f, test.outcome(format('SELECT %s', f))
+FROM unnest(ARRAY['enable_registry(''nowhere'')', 'disable_registry(''nowhere'')', 'drop_registry(''nowhere'')',
+  'drop_credential(''nowhere'')', 'request_sync(''nowhere'')']) f;
+
+-- Every form of URL that is taken.
+SELECT add_registry('r' || n, url, allow_private => true), url
+FROM unnest(ARRAY['https://registry.example.com', 'registry.example.com', 'registry.example.com/team/app',
+  'https://registry.example.com:5000/', 'http://localhost:5000', 'HTTPS://Registry.Example.com/team',
+  'https://registry.example.com/a/b//', 'https://docker.io', 'https://[::1]:5000/x', 'https://10.0.0.1/x',
+  'https://registry.example.com:443', 'http://registry.example.com:80']) WITH ORDINALITY AS u (url, n);
+SELECT name, url FROM registries ORDER BY length(name), name;
+
+-- And those that are not.
+SELECT url, test.outcome(format('SELECT add_registry(''bad'', %L)', url))
+FROM unnest(ARRAY[NULL, '', ' ', 'https://', 'ftp://registry.example.com', 'https://user:secret@registry.example.com',
+  'https://registry.example.com?x=1', 'https://registry.example.com#x', 'https://registry.example.com:0',
+  'https://registry.example.com:65536', 'https://registry.example.com:x', 'https://registry.example.com/a b',
+  'https://registry.example.com/Team', 'https://registry.example.com/../x', 'https://-x.example.com', 'https://x..example.com', 'https://ex ample.com',
+  'https://registry.example.com/v2/%2e%2e', E'https://registry.example.com\r\nHost: x', 'https://[::1', 'file:///etc/passwd']) url;
+
+-- Names and options.
+SELECT name, test.outcome(format('SELECT add_registry(%L, ''https://registry.example.com'')', name))
+FROM unnest(ARRAY[NULL, '', 'Big', 'a b', '-x', 'x/y', 'x;y', 'ü', E'x\n', repeat('x', 64), 'r1']) name;
+SELECT options, test.outcome(format('SELECT add_registry(''bad'', ''https://registry.example.com'', %s)', options))
+FROM unnest(ARRAY['sync_interval => NULL', 'sync_interval => ''9 s''', 'sync_interval => ''-1 day''', 'sync_interval => ''soon''',
+  'max_connections => 0', 'max_connections => 65', 'max_connections => NULL', 'requests_per_second => 0',
+  'requests_per_second => -1', 'ca_certificate => ''''', 'ca_certificate => ''-----BEGIN PRIVATE KEY-----''',
+  'owner => ''nobody_of_that_name''']) options;
+SELECT count(*) FROM registries WHERE name = 'bad';
+
+-- Change what is given, and only that.
+SELECT add_registry('edb', 'https://docker.enterprisedb.com/pgai-platform', sync_interval => '1 hour',
+  requests_per_second => 10, ca_certificate => E'-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n');
+SELECT alter_registry('edb', max_connections => 4);
+SELECT url, sync_interval, max_connections, requests_per_second, own_ca, allow_private, owner FROM registries WHERE name = 'edb';
+SELECT alter_registry('edb', url => 'docker.enterprisedb.com/pgai-platform-2', requests_per_second => 0, ca_certificate => '',
+  allow_private => true, owner => 'image_library_curator');
+SELECT url, sync_interval, max_connections, requests_per_second, own_ca, allow_private, owner FROM registries WHERE name = 'edb';
+SELECT change, test.outcome(format('SELECT alter_registry(%s)', change))
+FROM unnest(ARRAY['''nowhere'', max_connections => 4', '''edb'', url => ''ftp://x''', '''edb'', sync_interval => ''1 s''',
+  '''edb'', max_connections => 100', '''edb'', requests_per_second => -1', '''edb'', ca_certificate => ''x''', 'NULL']) change;
+SELECT url, sync_interval, max_connections, requests_per_second, own_ca FROM registries WHERE name = 'edb';
+
+SELECT disable_registry('edb');
+SELECT enabled FROM registries WHERE name = 'edb';
+SELECT disable_registry('edb'), test.outcome('SELECT request_sync(''edb'')'), test.outcome('SELECT * FROM _sync_targets(''edb'')');
+SELECT enable_registry('edb');
+SELECT enabled FROM registries WHERE name = 'edb';
+SELECT f, test.outcome(format('SELECT %s(''nowhere'')', f))
+FROM unnest('{enable_registry,disable_registry,drop_registry,request_sync,_sync_targets}'::text[]) f;
+
+-- Credentials: an admin sets them, and sees only that there are some.
+SELECT set_credential('edb', 'user', 'open sesame');
+SELECT set_credential('edb', 'team', 'open team', 'team/app');
+SELECT set_credential('edb', 'user', 'open again');
+SELECT name, credential_prefixes FROM registries WHERE credential_prefixes <> '{}';
+SELECT repository_prefix, username, password, file FROM _credentials((SELECT registry_id FROM registry WHERE name = 'edb'));
+SELECT set_credential_file('edb', 'config.json');
+SELECT repository_prefix, username, password, file FROM _credentials((SELECT registry_id FROM registry WHERE name = 'edb'));
+SELECT drop_credential('edb', 'team/app');
+SELECT name, credential_prefixes FROM registries WHERE credential_prefixes <> '{}';
+SELECT statement, test.outcome('SELECT ' || statement) FROM unnest(ARRAY[
+  'set_credential(''nowhere'', ''u'', ''secret'')', 'set_credential(''edb'', '''', ''secret'')',
+  'set_credential(''edb'', ''u'', NULL)', 'set_credential(''edb'', ''u'', ''secret'', ''Bad Prefix'')',
+  'set_credential(''edb'', ''u'', ''secret'', NULL)', 'set_credential_file(''edb'', ''/etc/passwd'')',
+  'set_credential_file(''edb'', ''../config.json'')', 'set_credential_file(''edb'', ''.hidden'')',
+  'set_credential_file(''edb'', NULL)', 'set_credential_file(''nowhere'', ''config.json'')',
+  'drop_credential(''edb'', ''team/app'')', 'drop_credential(''nowhere'')']) statement;
+-- No error tells the secret, not even of a password that is too long.
+SELECT test.outcome(format('SELECT set_credential(''edb'', ''u'', %L)', repeat('secret', 5000))) NOT LIKE '%secret%';
+
+SELECT role_name, readable, test.outcome_as(role_name, 'SELECT count(*) FROM ' || readable)
+FROM unnest('{image_library_reader,image_library_curator,image_library_admin}'::text[]) role_name,
+     unnest('{image_library.credential,image_library._credentials(1)}'::text[]) readable
+ORDER BY 1, 2;
+
+-- Dropping: refused while people have decided on its images; with cascade the decisions stay.
+SELECT add_rule('edb', 'postgresql');
+SELECT test.sync('edb', 'postgresql', '{"17.4-2503310734": {"image": "a"}, "17.5-2505220734": {"image": "b"}}');
+SELECT approve('docker.enterprisedb.com/pgai-platform-2/postgresql:17.4-2503310734', 'notes read') ~ '@sha256:';
+SELECT test.outcome('SELECT drop_registry(''edb'')');
+SELECT test.outcome('SELECT drop_registry(''edb'', cascade => true)');
+SELECT registry, repository, tag, new_state, reason FROM decisions;
+SELECT count(*) FROM credential;
+SELECT count(*) FROM images;
+-- Without decisions it goes at once; the name is free again.
+SELECT drop_registry('r1'), add_registry('r1', 'https://registry.example.com') > 0;
+ROLLBACK;
