@@ -94,6 +94,12 @@ $$;
 COMMENT ON FUNCTION image_library.set_annotation_keys(text, text[]) IS
   'Says which annotations and labels tell something of an image, best first (null: as shipped), and classifies every image anew';
 
+CREATE FUNCTION image_library.reset_annotation_keys(purpose text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image_library.set_annotation_keys(purpose, NULL) $$;
+COMMENT ON FUNCTION image_library.reset_annotation_keys(text) IS
+  'Returns to the keys that the library has for a purpose, and classifies every image anew';
+
 CREATE FUNCTION image_library._reclassify() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$

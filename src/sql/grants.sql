@@ -92,7 +92,7 @@ GRANT EXECUTE ON FUNCTION
   image_library._classified_tags(integer, text[]),
   image_library._wanted_entries(integer, image_library._classified_tag[]),
   image_library._refresh_extensions(image_library._classified_tag[]),
-  image_library._refresh_conflicts(integer, text[], image_library._classified_tag[]),
+  image_library._refresh_conflicts(integer, image_library._classified_tag[]),
   image_library._refresh_profiles(image_library._classified_tag[]), image_library._system_tags(text, text[]),
   image_library._refresh_entry_approval(integer, text[]), image_library._usable_until(image_library.approval),
   image_library._approve_by_rule(integer, text[]), image_library._decide_repository(integer, jsonb, bigint),

@@ -19,21 +19,39 @@ CREATE VIEW image_library.postgres_images WITH (security_barrier) AS
     AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images: what provisioning may run';
 
+-- One order for everything that picks: newest minor, newest build of it, then the tag that says most.
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
-  SELECT DISTINCT ON (p.flavor, p.major_version, p.variant, p.os) p.*
+  SELECT DISTINCT ON (p.flavor, p.major_version, coalesce(p.variant, ''), coalesce(p.os, '')) p.*
   FROM image_library.postgres_images p
   WHERE p.flavor IS NOT NULL AND p.major_version IS NOT NULL
-  ORDER BY p.flavor, p.major_version, p.variant, p.os, image_library.version_key(p.tag) DESC;
+  ORDER BY p.flavor, p.major_version, coalesce(p.variant, ''), coalesce(p.os, ''),
+           image_library.version_key(coalesce(p.version, '')) DESC, p.build_at DESC NULLS LAST,
+           image_library.version_key(p.tag) DESC, p.pinned_reference COLLATE "C";
 COMMENT ON VIEW image_library.postgres_latest IS
   'The newest approved image of each flavor, major version, variant and OS: newest minor, then newest build';
 
+CREATE FUNCTION image_library._has_extensions(digest text, min_extensions jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT NOT EXISTS (
+    SELECT FROM jsonb_each_text(coalesce(min_extensions, '{}')) AS wanted (name, version)
+    WHERE NOT EXISTS (
+      SELECT FROM image_library.image_extension x
+      WHERE x.digest = _has_extensions.digest AND x.name = wanted.name
+        AND image_library.version_key(coalesce(nullif(x.version, ''), '0'))
+            >= image_library.version_key(coalesce(nullif(wanted.version, ''), '0'))))
+$$;
+COMMENT ON FUNCTION image_library._has_extensions(text, jsonb) IS
+  'Internal: whether an image has extensions, each in a least version (null or empty: any)';
+
+-- Without an OS the newest of all is taken as cnpg_image_catalog takes it, and the caller is told that there was a choice.
 CREATE FUNCTION image_library.latest_postgres(flavor text, major integer, variant text DEFAULT NULL,
-  min_extensions jsonb DEFAULT NULL)
+  min_extensions jsonb DEFAULT NULL, os text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  found_reference text;
+  latest record;
 BEGIN
   IF flavor IS NULL OR flavor NOT IN ('postgresql', 'epas', 'pge') THEN
     RAISE EXCEPTION USING
@@ -47,28 +65,37 @@ BEGIN
       MESSAGE = 'min_extensions must be an object of extension names and least versions',
       HINT = 'For example {"vector": "0.8"}.';
   END IF;
-  SELECT p.pinned_reference INTO found_reference
-  FROM image_library.postgres_images p
-  WHERE p.flavor = latest_postgres.flavor AND p.major_version = major
-    AND coalesce(p.variant, '') = coalesce(latest_postgres.variant, '')
-    AND NOT EXISTS (
-      SELECT FROM jsonb_each_text(coalesce(min_extensions, '{}')) AS wanted (name, version)
-      WHERE NOT EXISTS (
-        SELECT FROM image_library.image_extension x
-        WHERE x.digest = p.digest AND x.name = wanted.name
-          AND image_library.version_key(coalesce(nullif(x.version, ''), '0'))
-              >= image_library.version_key(coalesce(nullif(wanted.version, ''), '0'))))
-  ORDER BY image_library.version_key(p.tag) DESC
+  WITH candidate AS (
+    SELECT p.pinned_reference, p.tag, p.version, p.build_at, nullif(p.os, '') AS os
+    FROM image_library.postgres_images p
+    WHERE p.flavor = latest_postgres.flavor AND p.major_version = major
+      AND coalesce(p.variant, '') = coalesce(latest_postgres.variant, '')
+      AND (latest_postgres.os IS NULL OR coalesce(p.os, '') = latest_postgres.os)
+      AND image_library._has_extensions(p.digest, min_extensions)
+  )
+  SELECT c.pinned_reference, c.os,
+         (SELECT array_agg(DISTINCT coalesce(o.os, 'unknown') COLLATE "C") FROM candidate o) AS choices
+  INTO latest
+  FROM candidate c
+  ORDER BY image_library.version_key(coalesce(c.version, '')) DESC, c.build_at DESC NULLS LAST,
+           image_library.version_key(c.tag) DESC, c.pinned_reference COLLATE "C"
   LIMIT 1;
-  IF found_reference IS NULL THEN
+  IF latest.pinned_reference IS NULL THEN
     RAISE EXCEPTION USING
       ERRCODE = 'no_data_found',
-      MESSAGE = format('no approved image of %s %s%s%s', flavor, major, ' variant ' || variant,
+      MESSAGE = format('no approved image of %s %s%s%s%s', flavor, major, ' variant ' || variant, ' on ' || os,
                        ' with extensions ' || min_extensions::text),
       HINT = 'See image_library.postgres_images and image_library.pending_images.';
   END IF;
-  RETURN found_reference;
+  IF cardinality(latest.choices) > 1 THEN
+    RAISE NOTICE USING
+      MESSAGE = format('%s %s is approved on several systems: %s', flavor, major, array_to_string(latest.choices, ', ')),
+      DETAIL = format('The newest was taken: %s.', coalesce(latest.os, 'unknown')),
+      HINT = 'Say os =>, so that a cluster never moves to another: a new OS can change how text sorts.';
+  END IF;
+  RETURN latest.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library.latest_postgres(text, integer, text, jsonb) IS
-  'The pinned reference of the newest approved image of a flavor and major version: never of another variant or major';
+COMMENT ON FUNCTION image_library.latest_postgres(text, integer, text, jsonb, text) IS
+  'The pinned reference of the newest approved image of a flavor and major version: newest minor, then newest build of it. Never of
+another major or variant (null: plain); without os the newest of all systems, and a NOTICE when there was a choice';

@@ -136,6 +136,7 @@ BEGIN
   WHERE e.tag IS NULL;
   PERFORM image_library._refresh_extensions(classified);
   PERFORM image_library._refresh_profiles(classified);
+  PERFORM image_library._refresh_conflicts(repository_id, classified);
 END
 $$;
 COMMENT ON FUNCTION image_library._refresh_entries(integer, text[]) IS

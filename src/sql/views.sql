@@ -28,10 +28,11 @@ CREATE VIEW image_library.repositories WITH (security_barrier) AS
          ARRAY(SELECT h.name FROM image_library.hm_tag h
                JOIN image_library.hm_tag_repository x USING (hm_tag_id)
                WHERE x.repository_id = r.repository_id ORDER BY 1) AS hm_tags,
-         r.first_seen_at
+         r.first_seen_at, m.readme
   FROM image_library.repository r
   JOIN image_library.registry g USING (registry_id)
   LEFT JOIN image_library.listing l USING (repository_id)
+  LEFT JOIN image_library.repository_readme m USING (repository_id)
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.repositories IS 'Repositories that were seen, with the number of tags listed and in the library';
 

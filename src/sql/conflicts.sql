@@ -1,0 +1,46 @@
+-- Where what an image says of itself does not hold together: recorded with the classification, never silently trusted.
+
+-- Of database and model images the read model has them; this has those of all other images, and only where there are some.
+CREATE TABLE image_library.other_conflict (
+  repository_id integer NOT NULL,
+  tag text COLLATE "C" NOT NULL,
+  conflicts text[] NOT NULL,
+  PRIMARY KEY (repository_id, tag),
+  FOREIGN KEY (repository_id, tag) REFERENCES image_library.tag (repository_id, name) ON DELETE CASCADE
+);
+COMMENT ON TABLE image_library.other_conflict IS
+  'Contradictions in images that are neither Postgres nor model, such as extension images';
+
+CREATE FUNCTION image_library._refresh_conflicts(repository_id integer, classified image_library._classified_tag[])
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+  wanted image_library.other_conflict[] := ARRAY(
+    SELECT (_refresh_conflicts.repository_id, c.tag,
+            ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')))::image_library.other_conflict
+    FROM unnest(classified) c
+    WHERE c.facts ->> 'kind' = 'other' AND c.facts -> 'conflicts' <> '[]');
+BEGIN
+  DELETE FROM image_library.other_conflict x
+  USING unnest(classified) c LEFT JOIN unnest(wanted) w ON w.tag = c.tag
+  WHERE x.repository_id = _refresh_conflicts.repository_id AND x.tag = c.tag AND x IS DISTINCT FROM w;
+  INSERT INTO image_library.other_conflict SELECT w.* FROM unnest(wanted) w ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION image_library._refresh_conflicts(integer, image_library._classified_tag[]) IS
+  'Internal: the contradictions of some tags of a repository that the read model has no entry for';
+
+CREATE VIEW image_library.classification_conflicts WITH (security_barrier) AS
+  SELECT g.name AS registry, r.name AS repository, t.name AS tag, t.digest, found.kind, found.conflict
+  FROM (SELECT e.repository_id, e.tag, e.kind, unnest(e.conflicts) AS conflict
+        FROM image_library.entry e WHERE e.conflicts <> '{}'
+        UNION ALL
+        SELECT x.repository_id, x.tag, 'other', unnest(x.conflicts) FROM image_library.other_conflict x) found
+  JOIN image_library.tag t ON t.repository_id = found.repository_id AND t.name = found.tag
+  JOIN image_library.repository r ON r.repository_id = t.repository_id
+  JOIN image_library.registry g ON g.registry_id = r.registry_id
+  WHERE t.rule_id IS NOT NULL
+    AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.classification_conflicts IS
+  'Contradictions between annotations, labels, tag, repository and rule, and values that could not be read: a row each';
