@@ -299,7 +299,8 @@ void ClassifyPostgres(const FactReader& reader, Classification* image) {
 }
 
 void ClassifyExtensionImage(const FactReader& reader, Classification* image) {
-  constexpr std::string_view kTestingSuffix = "-testing";  // CloudNativePG's staging repositories
+  // CloudNativePG's staging repositories, and the one whose plain name is a server's (PostGIS).
+  constexpr auto kSuffixes = std::to_array<std::string_view>({"-testing", "-extension"});
   const TagVersion tag = ParseTagVersion(reader.facts().tag);
   const BaseImage base = SplitBaseName(reader.Text("extension_base"));
   const TagVersion base_tag = ParseTagVersion(base.tag);
@@ -330,7 +331,9 @@ void ClassifyExtensionImage(const FactReader& reader, Classification* image) {
   if (tag_major) image->variant.clear();
 
   std::string_view name = LastComponent(reader.facts().repository);
-  if (name.ends_with(kTestingSuffix)) name.remove_suffix(kTestingSuffix.size());
+  for (const std::string_view suffix : kSuffixes) {
+    if (name.ends_with(suffix)) name.remove_suffix(suffix.size());
+  }
   const std::string sql_version = reader.Text("extension_version");
   image->extensions.push_back({std::string(name),
                                Scrub(sql_version.empty() ? image->version : sql_version, 255),
