@@ -197,6 +197,9 @@ class Registry:
         self._context = ssl.create_default_context(cafile=ca)
         if certificate:
             self._context.load_cert_chain(*certificate)
+        # A proxy of the environment could not reach a registry on loopback.
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._context))
         if parts.scheme == "https":
             self._connection = http.client.HTTPSConnection(
                 parts.netloc, timeout=30, context=self._context)
@@ -273,6 +276,6 @@ class Registry:
             parameters["realm"] + "?" + urllib.parse.urlencode(query))
         if self._basic:
             request.add_header("Authorization", self._basic)
-        with urllib.request.urlopen(request, timeout=30, context=self._context) as reply:
+        with self._opener.open(request, timeout=30) as reply:
             value = json.load(reply)
         return "Bearer " + (value.get("token") or value["access_token"])
