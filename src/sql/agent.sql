@@ -6,7 +6,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF registry IS NOT NULL THEN
-    PERFORM FROM image_library.registry g WHERE g.name = _sync_targets.registry;
+    PERFORM FROM image_library.registry g
+    WHERE g.name = _sync_targets.registry AND g.registry_id <> ALL (image_library._hidden_registries());
     IF NOT FOUND THEN
       RAISE EXCEPTION USING
         ERRCODE = 'undefined_object',
@@ -25,11 +26,12 @@ BEGIN
     SELECT g.registry_id, g.name
     FROM image_library.registry g
     WHERE g.enabled AND (_sync_targets.registry IS NULL OR g.name = _sync_targets.registry)
+      AND g.registry_id <> ALL (image_library._hidden_registries())
     ORDER BY g.name;
 END
 $$;
 COMMENT ON FUNCTION image_library._sync_targets(text) IS
-  'Internal: the enabled registries, or the one that is named; raises when it cannot be synced';
+  'Internal: the enabled registries that the caller may see, or the one that is named; raises when it cannot be synced';
 
 CREATE FUNCTION image_library._registry_config(registry_id integer)
 RETURNS TABLE (name text, scheme text, host text, prefix text, max_connections integer,

@@ -10,6 +10,7 @@ BEGIN
     SELECT DISTINCT ON (c.oid, a.attnum) c.oid::regclass, a.attname, w.meaning
     FROM (VALUES
       ('action', '{rules}', 'include or exclude: an exclude rule takes tags out, whatever include rules say'),
+      ('action', '{decisions}', 'approve, vote (an approval that needs more people), reject, revoke, reset, deprecate, undeprecate, quarantine or release'),
       ('actor', '{decisions}', 'The session user, through SECURITY DEFINER functions too'),
       ('allow_private', '{registries}', 'Whether loopback and private addresses are allowed'),
       ('annotations', NULL, 'Annotations of the manifest or index, as published'),
@@ -34,6 +35,8 @@ BEGIN
       ('credential_prefixes', '{registries}', 'Repository prefixes that a credential is set for; empty text: all repositories'),
       ('decided_at', '{decisions}', 'When'),
       ('decision_id', '{decisions}', 'Grows with every decision'),
+      ('deprecated_from', NULL, 'Consumers are warned before that time, and stopped from then on; null: not deprecated'),
+      ('deprecated_from', '{decisions}', 'From when it is deprecated, where it was deprecated'),
       ('description', NULL, 'What the publisher says of it'),
       ('detail', '{sync_problem}', 'What exactly, for a person'),
       ('digest', NULL, 'Digest of the manifest or index: what the image is, whatever tag points at it'),
@@ -102,11 +105,13 @@ BEGIN
       ('previous_approval', '{pending_images}', 'State of the digest that the tag pointed at before'),
       ('previous_digest', '{pending_images}', 'Where the tag pointed before'),
       ('priority', '{rules}', 'Of several include rules the lowest number, then the oldest, decides'),
+      ('private', '{registries}', 'Only admins and members of the owner see that it is there'),
       ('problem', '{sync_problem}', 'What was wrong, in short'),
       ('problems', '{sync_run}', 'What was skipped in this run'),
       ('problems', '{sync_status}', 'What sync_problem has of the registry'),
       ('publisher', NULL, 'Who publishes the model'),
       ('purpose', '{annotation_keys}', 'What the keys tell'),
+      ('quarantined_at', '{images}', 'Blocked since then, whatever its approval; null: not in quarantine'),
       ('qos', '{model_profiles}', 'latency, throughput or balanced'),
       ('readme', '{repositories}', 'README as curators set it; null: none'),
       ('reason', '{decisions}', 'As the actor gave it'),
@@ -125,6 +130,7 @@ BEGIN
       ('repository', NULL, 'Name relative to the registry''s prefix'),
       ('requests', '{sync_run}', 'HTTP requests, retries among them'),
       ('requests_per_second', '{registries}', 'Limit; null: none'),
+      ('required_approvals', '{rules}', 'So many people must approve an image'),
       ('retries', '{sync_run}', 'Requests that were sent again'),
       ('rule_id', '{rules}', 'Number of the rule, as functions take it'),
       ('rule_id', '{decisions}', 'The rule that decided, if one did'),
@@ -153,11 +159,15 @@ BEGIN
       ('tp', '{model_profiles}', 'Tensor parallelism: GPUs side by side'),
       ('url', '{registries}', 'Where it is; a path is a prefix of its repositories'),
       ('valid', '{tag_history}', 'From when until when; periods of a tag do not overlap'),
+      ('valid_until', '{images,decisions}', 'When the approval ends; null: it does not'),
       ('variant', '{image_platforms}', 'Of the architecture, such as v7'),
       ('variant', NULL, 'What sets the image apart: minimal, standard, full ...; null: plain'),
       ('version', NULL, 'Version as the annotations or the tag say'),
       ('version', '{image_extensions}', 'Default version of the extension; null: not told'),
-      ('why', '{pending_images}', 'new, tag moved or reset')
+      ('voters', '{pending_images}', 'Who has approved it, while they are not enough'),
+      ('votes', '{pending_images}', 'How many people have approved it'),
+      ('votes_needed', '{pending_images}', 'How many people must approve it'),
+      ('why', '{pending_images}', 'new, tag moved, expired or reset')
     ) AS w (word, views, meaning)
     JOIN pg_attribute a ON a.attname = w.word AND a.attnum > 0
     JOIN pg_class c ON c.oid = a.attrelid

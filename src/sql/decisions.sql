@@ -1,8 +1,8 @@
--- Deciding: approve, reject, revoke, reset; and asking what was decided.
+-- Deciding: approve, reject, revoke, reset.
 
 CREATE FUNCTION image_library._find_image(reference text,
   OUT registry_id integer, OUT registry text, OUT repository_id integer, OUT repository text, OUT tag text,
-  OUT digest text, OUT rule_id bigint, OUT missing_since timestamptz, OUT pinned_reference text, OUT owners regrole[])
+  OUT digest text, OUT rule_id bigint, OUT missing_since timestamptz, OUT pinned_reference text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
@@ -21,7 +21,7 @@ BEGIN
   -- a tag of its own it is still what one pointed at before.
   FOR found_image IN
     SELECT DISTINCT ON (r.repository_id) g.registry_id, g.name AS registry, r.repository_id, r.name AS repository,
-           t.name AS tag, t.digest, t.rule_id, t.missing_since, array_remove(ARRAY[u.owner, g.owner], NULL) AS owners,
+           t.name AS tag, t.digest, t.rule_id, t.missing_since,
            concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS name
     FROM image_library.registry g
     JOIN image_library.repository r
@@ -41,7 +41,6 @@ BEGIN
       SELECT NULL, p.digest, NULL, NULL
       FROM image_library.tag_period p
       WHERE p.repository_id = r.repository_id AND asked.tag IS NULL AND p.digest = asked.digest) t
-    LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id
     WHERE g.host = asked.host
       AND g.registry_id <> ALL (image_library._hidden_registries())
     ORDER BY r.repository_id, t.name IS NULL, t.rule_id IS NULL, t.missing_since IS NOT NULL, t.name
@@ -55,7 +54,6 @@ BEGIN
     digest := found_image.digest;
     rule_id := found_image.rule_id;
     missing_since := found_image.missing_since;
-    owners := found_image.owners;
     pinned_reference := concat(found_image.name, ':' || found_image.tag, '@', found_image.digest);
   END LOOP;
   IF candidates IS NULL THEN
@@ -89,11 +87,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = for
 AS $$
 BEGIN
   UPDATE image_library.entry e
-  SET approval = a.state, usable_until = image_library._usable_until(a)
+  SET approval = a.state, usable_until = image_library._usable_until(a), deprecated_from = a.deprecated_from
   FROM image_library.approval a
   WHERE e.repository_id = _refresh_entry_approval.repository_id AND e.digest = ANY (digests)
     AND a.repository_id = e.repository_id AND a.digest = e.digest
-    AND (e.approval, e.usable_until) IS DISTINCT FROM (a.state, image_library._usable_until(a));
+    AND (e.approval, e.usable_until, e.deprecated_from)
+        IS DISTINCT FROM (a.state, image_library._usable_until(a), a.deprecated_from);
 END
 $$;
 COMMENT ON FUNCTION image_library._refresh_entry_approval(integer, text[]) IS
@@ -119,57 +118,163 @@ $$;
 COMMENT ON FUNCTION image_library._lock_approval(integer, text) IS
   'Internal: the state of an image, which no other session changes until this transaction ends';
 
-CREATE FUNCTION image_library._decide(reference text, new_state text, reason text) RETURNS text
+CREATE FUNCTION image_library._lock_image(reference text, verb text) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   image record := image_library._find_image(reference);
-  current image_library.approval;
-  decided record;
-  id bigint;
-  verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
-                              WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
+BEGIN
+  PERFORM image_library._require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
+  PERFORM image_library._lock_repository(image.registry_id, image.repository_id, for_batch => false);
+  -- What a sync or a change of rules committed while this waited for it is not what was looked at.
+  PERFORM FROM image_library.tag t
+  WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = image.digest
+    AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since);
+  IF NOT FOUND AND image.tag IS NOT NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      MESSAGE = format('cannot %s image "%s": it changed at this moment', verb, reference),
+      DETAIL = 'A sync moved its tag, or a change of rules decided on it anew.',
+      HINT = 'Look at the image again, then decide.';
+  END IF;
+  RETURN image;
+END
+$$;
+COMMENT ON FUNCTION image_library._lock_image(text, text) IS
+  'Internal: what _find_image finds, which the acting role may decide on and no sync or rule changes meanwhile';
+
+CREATE FUNCTION image_library._decided_so(decision_id bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT format('%s decided so at %s%s.', d.actor, d.decided_at, ': ' || d.reason)
+  FROM image_library.decision d WHERE d.decision_id = _decided_so.decision_id
+$$;
+COMMENT ON FUNCTION image_library._decided_so(bigint) IS 'Internal: a decision in a sentence; null: there is none';
+
+CREATE FUNCTION image_library._tell_decision(decision image_library.decision) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  decision.decision_id := nextval('image_library.decision_decision_id_seq');
+  decision.actor := session_user;
+  decision.decided_at := now();
+  INSERT INTO image_library.decision SELECT decision.*;
+  RETURN decision.decision_id;
+END
+$$;
+COMMENT ON FUNCTION image_library._tell_decision(image_library.decision) IS
+  'Internal: adds a row to the decisions, made now by who logged in; returns its number';
+
+CREATE FUNCTION image_library._check_approvable(reference text, tag text, rule_id bigint, missing_since timestamptz,
+  current image_library.approval)
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  told text[] := CASE
+    WHEN tag IS NULL THEN ARRAY['no tag points at it any more',
+      'Its tag points at another image now; see image_library.tag_history.',
+      'Approve what its registry has now; see image_library.pending_images.']
+    WHEN missing_since IS NOT NULL THEN ARRAY['it is missing from its registry',
+      format('It is missing since %s.', missing_since), 'Approve what its registry has now; see image_library.pending_images.']
+    WHEN rule_id IS NULL THEN ARRAY['no rule admits it', NULL, 'See image_library.explain_tag.']
+    WHEN current.quarantined_at IS NOT NULL THEN ARRAY['it is in quarantine',
+      image_library._decided_so(current.quarantine_id), 'Use image_library.release first.']
+    WHEN current.deprecated_from <= now() THEN ARRAY[format('it is deprecated since %s', current.deprecated_from),
+      image_library._decided_so(current.deprecation_id), 'Use image_library.undeprecate first.']
+  END;
+BEGIN
+  IF told IS NOT NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      MESSAGE = format('cannot approve image "%s": %s', reference, told[1]), DETAIL = coalesce(told[2], ''), HINT = told[3];
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_approvable(text, text, bigint, timestamptz, image_library.approval) IS
+  'Internal: raises 55000 where an image cannot be approved, whatever was decided on it before';
+
+CREATE FUNCTION image_library._is_expired(approval image_library.approval) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT approval.state = 'approved' AND coalesce(approval.valid_until <= now(), false) $$;
+COMMENT ON FUNCTION image_library._is_expired(image_library.approval) IS 'Internal: whether an approval has ended by itself';
+
+CREATE FUNCTION image_library._check_transition(reference text, verb text, new_state text, current image_library.approval)
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- What has expired is approved, and waits for a decision as what is pending.
+  states text[] := ARRAY[current.state] || CASE WHEN image_library._is_expired(current) THEN '{pending}'::text[] ELSE '{}' END;
   allowed text[] := CASE new_state WHEN 'revoked' THEN '{approved}'::text[]
                                    WHEN 'pending' THEN '{approved,rejected,revoked}'
                                    ELSE '{pending}' END;
 BEGIN
-  IF cardinality(image.owners) > 0 THEN
-    PERFORM image_library._require_owner(format('%s image "%s"', verb, reference), VARIADIC image.owners);
+  IF states && allowed OR new_state = 'pending' AND EXISTS (
+    SELECT FROM image_library.approval_vote v WHERE v.repository_id = current.repository_id AND v.digest = current.digest)
+  THEN
+    RETURN;
   END IF;
-  IF new_state = 'approved' AND (image.tag IS NULL OR image.missing_since IS NOT NULL) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": %s', reference,
-                       CASE WHEN image.tag IS NULL THEN 'no tag points at it any more'
-                            ELSE 'it is missing from its registry' END),
-      DETAIL = coalesce('It is missing since ' || image.missing_since || '.',
-                        'Its tag points at another image now; see image_library.tag_history.'),
-      HINT = 'Approve what its registry has now; see image_library.pending_images.';
+  RAISE EXCEPTION USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    MESSAGE = format('cannot %s image "%s": it is %s', verb, reference, current.state),
+    DETAIL = coalesce(image_library._decided_so(current.decision_id), 'Nobody has decided on it yet.'),
+    HINT = CASE WHEN current.state = new_state THEN 'Nothing needs to be done.'
+                WHEN current.state = 'pending' THEN 'Only an approved image can be revoked; reject it instead.'
+                ELSE 'Use image_library.reset first, to decide anew.' END;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_transition(text, text, text, image_library.approval) IS
+  'Internal: raises 55000 where the state of an image does not allow a decision';
+
+CREATE FUNCTION image_library._decide(reference text, new_state text, reason text, valid_until timestamptz DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
+                              WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
+  image record := image_library._lock_image(reference, verb);
+  current image_library.approval := image_library._lock_approval(image.repository_id, image.digest);
+  votes record;
+  decision image_library.decision;
+BEGIN
+  IF new_state = 'approved' THEN
+    PERFORM image_library._check_approvable(reference, image.tag, image.rule_id, image.missing_since, current);
   END IF;
-  PERFORM image_library._lock_repository(image.registry_id, image.repository_id, for_batch => false);
-  current := image_library._lock_approval(image.repository_id, image.digest);
-  IF current.state <> ALL (allowed) THEN
-    SELECT d.actor, d.decided_at, d.reason INTO decided
-    FROM image_library.decision d WHERE d.decision_id = current.decision_id;
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot %s image "%s": it is %s', verb, reference, current.state),
-      DETAIL = CASE WHEN decided.actor IS NULL THEN 'Nobody has decided on it yet.'
-                    ELSE format('%s decided so at %s%s.', decided.actor, decided.decided_at, ': ' || decided.reason) END,
-      HINT = CASE WHEN current.state = new_state THEN 'Nothing needs to be done.'
-                  WHEN current.state = 'pending' THEN 'Only an approved image can be revoked; reject it instead.'
-                  ELSE 'Use image_library.reset first, to decide anew.' END;
+  PERFORM image_library._check_transition(reference, verb, new_state, current);
+  decision.registry_id := image.registry_id;
+  decision.registry := image.registry;
+  decision.repository := image.repository;
+  decision.tag := image.tag;
+  decision.digest := image.digest;
+  decision.old_state := current.state;
+  decision.new_state := new_state;
+  decision.reason := reason;
+  decision.action := verb;
+  IF new_state = 'approved' THEN
+    SELECT * INTO votes
+    FROM image_library._count_votes(reference, image.repository_id, image.digest, _decide.valid_until);
+    decision.rule_id := votes.rule_id;
+    decision.valid_until := votes.ends_at;
+    IF votes.given < votes.required THEN
+      decision.action := 'vote';
+      decision.new_state := current.state;
+      PERFORM image_library._tell_decision(decision);
+      RETURN image.pinned_reference;
+    END IF;
   END IF;
-  INSERT INTO image_library.decision AS d (registry, repository, tag, digest, old_state, new_state, reason)
-  VALUES (image.registry, image.repository, image.tag, image.digest, current.state, new_state, _decide.reason)
-  RETURNING d.decision_id INTO id;
-  UPDATE image_library.approval a SET state = new_state, decision_id = id, decided_at = now()
+  decision.decision_id := image_library._tell_decision(decision);
+  UPDATE image_library.approval a
+  SET state = _decide.new_state, decision_id = decision.decision_id, decided_at = now(), valid_until = decision.valid_until,
+      reset_at = CASE WHEN _decide.new_state = 'pending' THEN now() END
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
+  DELETE FROM image_library.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
   PERFORM image_library._refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
   RETURN image.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library._decide(text, text, text) IS
+COMMENT ON FUNCTION image_library._decide(text, text, text, timestamptz) IS
   'Internal: one decision: the state, the row that tells it, the read model; raises 55000 where the state does not allow it';
 
 CREATE FUNCTION image_library._approve_by_rule(repository_id integer, tags text[]) RETURNS void
@@ -179,7 +284,7 @@ DECLARE
   approved_digests text[];
 BEGIN
   WITH arrived AS (
-    SELECT DISTINCT ON (t.digest) g.name AS registry, r.name AS repository, t.name AS tag, t.digest, u.rule_id
+    SELECT DISTINCT ON (t.digest) g.registry_id, g.name AS registry, r.name AS repository, t.name AS tag, t.digest, u.rule_id
     FROM unnest(tags) AS asked (name)
     JOIN image_library.tag t ON t.repository_id = _approve_by_rule.repository_id AND t.name = asked.name
     JOIN image_library.repository r USING (repository_id)
@@ -188,6 +293,10 @@ BEGIN
     WHERE u.approval = 'auto' AND t.missing_since IS NULL
       AND NOT EXISTS (SELECT FROM image_library.approval a
                       WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
+      -- Another rule that takes it may ask for several people.
+      AND (NOT EXISTS (SELECT FROM image_library.rule s
+                       WHERE s.registry_id = g.registry_id AND s.enabled AND s.required_approvals > 1)
+           OR (image_library._required_approvals(t.repository_id, t.digest)).required = 1)
     ORDER BY t.digest, t.name
   ), approved AS (
     -- Whoever decides at the same time was first: the row is there, and nothing is written.
@@ -197,8 +306,9 @@ BEGIN
     ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING
     RETURNING a.digest, a.decision_id
   ), told AS (
-    INSERT INTO image_library.decision AS d (decision_id, registry, repository, tag, digest, old_state, new_state, reason, rule_id)
-    SELECT p.decision_id, n.registry, n.repository, n.tag, n.digest, 'pending', 'approved',
+    INSERT INTO image_library.decision AS d (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state,
+                                             action, reason, rule_id)
+    SELECT p.decision_id, n.registry_id, n.registry, n.repository, n.tag, n.digest, 'pending', 'approved', 'approve',
            format('rule %s approves on arrival', n.rule_id), n.rule_id
     FROM approved p JOIN arrived n ON n.digest = p.digest
     RETURNING d.digest
@@ -212,11 +322,23 @@ $$;
 COMMENT ON FUNCTION image_library._approve_by_rule(integer, text[]) IS
   'Internal: approves what nobody has decided on where the deciding rule says approval => auto';
 
-CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._decide(reference, 'approved', reason) $$;
-COMMENT ON FUNCTION image_library.approve(text, text) IS
-  'Approves the image that a reference means now; returns its pinned reference';
+CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF valid_until <= now() THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('valid_until is not in the future: %s', valid_until),
+      HINT = 'Use image_library.revoke to take an approval back.';
+  END IF;
+  RETURN image_library._decide(reference, 'approved', reason, valid_until);
+END
+$$;
+COMMENT ON FUNCTION image_library.approve(text, text, timestamptz) IS
+  'Approves the image that a reference means now, until valid_until (null: without end), or is one of the approvals that its rule
+requires; returns its pinned reference';
 
 CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -233,48 +355,3 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._decide(reference, 'pending', reason) $$;
 COMMENT ON FUNCTION image_library.reset(text, text) IS
   'Puts an image back to pending, to decide on it anew; returns its pinned reference';
-
-CREATE FUNCTION image_library.resolve(reference text) RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  image record := image_library._find_image(reference);
-  current image_library.approval;
-  decided record;
-  why text;
-  hint text;
-BEGIN
-  SELECT * INTO current FROM image_library.approval a
-  WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
-  IF image.tag IS NULL THEN
-    why := 'no tag points at it any more';
-    hint := 'See image_library.tag_history for what its tag points at now.';
-  ELSIF image.rule_id IS NULL THEN
-    why := 'no rule admits it';
-    hint := 'See image_library.explain_tag.';
-  ELSIF image.missing_since IS NOT NULL THEN
-    why := 'it is missing from its registry';
-    hint := format('It is gone since %s; see image_library.tag_history.', image.missing_since);
-  ELSIF coalesce(current.state, 'pending') <> 'approved' THEN
-    why := format('it is %s', coalesce(current.state, 'pending'));
-    hint := CASE coalesce(current.state, 'pending')
-      WHEN 'pending' THEN 'A curator decides with image_library.approve or reject.'
-      ELSE 'See image_library.decisions; a curator may reset it.' END;
-  ELSIF image_library._usable_until(current) <= now() THEN
-    why := 'its approval does not count any more';
-    hint := 'See image_library.pending_images.';
-  END IF;
-  IF why IS NOT NULL THEN
-    SELECT d.actor, d.reason INTO decided FROM image_library.decision d WHERE d.decision_id = current.decision_id;
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('image "%s" may not be used: %s', reference, why),
-      DETAIL = format('It is %s%s.', image.pinned_reference,
-                      coalesce(', as decided by ' || decided.actor || coalesce(': ' || decided.reason, ''), '')),
-      HINT = hint;
-  END IF;
-  RETURN image.pinned_reference;
-END
-$$;
-COMMENT ON FUNCTION image_library.resolve(text) IS
-  'The pinned reference (host/repository:tag@digest) of an approved, present image; else an error that says why not';

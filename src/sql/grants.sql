@@ -21,7 +21,8 @@ GRANT EXECUTE ON FUNCTION
   image_library.latest_postgres(text, integer, text, jsonb, text),
   image_library.search_images(text, text, integer), image_library.recent_tags(text, text, integer),
   image_library.explain_tag(text, text, text),
-  image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean),
+  image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean, integer),
+  image_library.preview_rule_change(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer, boolean, boolean),
   -- Manifests, and what fits where.
   image_library.cnpg_image_catalog(text, text, text, text, text, text), image_library.edb_image(text),
   image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[]),
@@ -31,7 +32,9 @@ GRANT EXECUTE ON FUNCTION
   image_library.fits(text, text, integer), image_library.fitting_profiles(text, text, integer),
   -- Called by the views, and told by them.
   image_library._hidden_registries(),
-  image_library._digest_visible(text),
+  image_library._sees_everything(),
+  image_library._digest_visible(text), image_library._repository_visible(integer),
+  image_library._required_approvals(integer, text),
   image_library._system_tags(text, text[]),
   image_library._default_annotation_keys(),
   image_library._syncing_pid(integer),
@@ -40,22 +43,24 @@ TO image_library_reader;
 
 -- Curators: decisions, HM tags, syncs, and the rules of what their team owns (the functions check that).
 GRANT EXECUTE ON ROUTINE
-  image_library.approve(text, text), image_library.reject(text, text),
+  image_library.approve(text, text, timestamptz), image_library.reject(text, text),
   image_library.revoke(text, text), image_library.reset(text, text),
+  image_library.deprecate(text, timestamptz, text), image_library.undeprecate(text, text),
+  image_library.quarantine(text, text), image_library.release(text, text),
   image_library.add_hm_tag(text, text), image_library.drop_hm_tag(text),
   image_library.tag_repository(text, text, text), image_library.untag_repository(text, text, text),
   image_library.set_readme(text, text, text),
   image_library.tag_image(text, text), image_library.untag_image(text, text),
-  image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole),
-  image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole),
+  image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer),
+  image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer),
   image_library.enable_rule(bigint), image_library.disable_rule(bigint), image_library.drop_rule(bigint),
   image_library.sync(text), image_library.request_sync(text), image_library.check_registry(text)
 TO image_library_curator;
 
 -- Admins: registries, credentials, the agent, classification.
 GRANT EXECUTE ON FUNCTION
-  image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole),
-  image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole),
+  image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean),
+  image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean),
   image_library.drop_registry(text, boolean),
   image_library.enable_registry(text), image_library.disable_registry(text),
   image_library.set_credential(text, text, text, text),
@@ -95,7 +100,7 @@ GRANT EXECUTE ON FUNCTION
   image_library._refresh_conflicts(integer, image_library._classified_tag[]),
   image_library._refresh_profiles(image_library._classified_tag[]), image_library._system_tags(text, text[]),
   image_library._refresh_entry_approval(integer, text[]), image_library._usable_until(image_library.approval),
-  image_library._approve_by_rule(integer, text[]), image_library._decide_repository(integer, jsonb, bigint),
+  image_library._approve_by_rule(integer, text[]), image_library._required_approvals(integer, text), image_library._decide_repository(integer, jsonb, bigint),
   image_library._decide_registry(integer, bigint), image_library._decide_tags(jsonb, text, text[]),
   image_library._default_annotation_keys(),
   image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text),

@@ -106,11 +106,24 @@ END
 $$;
 COMMENT ON FUNCTION image_library._known_repository_id(text, text) IS 'Internal: the number of a repository; raises 42704';
 
+CREATE FUNCTION image_library._organized_repository_id(registry text, repository text) RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  id integer := image_library._known_repository_id(registry, repository);
+BEGIN
+  PERFORM image_library._require_repository_team(format('organize repository "%s" of registry "%s"', repository, registry), id);
+  RETURN id;
+END
+$$;
+COMMENT ON FUNCTION image_library._organized_repository_id(text, text) IS
+  'Internal: the number of a repository that the acting role may give HM tags; raises 42704, 42501';
+
 CREATE FUNCTION image_library.tag_repository(registry text, repository text, hm_tag text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO image_library.hm_tag_repository (hm_tag_id, repository_id)
-  VALUES (image_library._hm_tag_id(hm_tag), image_library._known_repository_id(registry, repository))
+  VALUES (image_library._hm_tag_id(hm_tag), image_library._organized_repository_id(registry, repository))
   ON CONFLICT DO NOTHING
 $$;
 COMMENT ON FUNCTION image_library.tag_repository(text, text, text) IS 'Gives a repository an HM tag';
@@ -120,7 +133,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   DELETE FROM image_library.hm_tag_repository
   WHERE hm_tag_id = image_library._hm_tag_id(hm_tag)
-    AND repository_id = image_library._known_repository_id(registry, repository)
+    AND repository_id = image_library._organized_repository_id(registry, repository)
 $$;
 COMMENT ON FUNCTION image_library.untag_repository(text, text, text) IS 'Takes an HM tag from a repository';
 
@@ -129,6 +142,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   SELECT i.repository_id, i.tag INTO repository_id, tag FROM image_library._find_image(reference) i;
+  PERFORM image_library._require_repository_team(format('organize image "%s"', reference), repository_id);
   IF (image_library._parse_reference(reference)).tag IS NULL THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
@@ -137,7 +151,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._find_tag(text) IS 'Internal: the tag that a reference names; raises what _find_image raises';
+COMMENT ON FUNCTION image_library._find_tag(text) IS 'Internal: the tag that a reference names, which the acting role may give HM tags; raises what _find_image raises, 42501';
 
 CREATE FUNCTION image_library.tag_image(reference text, hm_tag text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

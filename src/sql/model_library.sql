@@ -10,7 +10,8 @@ CREATE VIEW image_library.model_library WITH (security_barrier) AS
                WHERE h.repository_id = e.repository_id AND h.tag = e.tag
                UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
          e.title, e.description, i.annotations, i.labels,
-         e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count
+         e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count,
+         e.deprecated_from
   FROM image_library.entry e
   JOIN image_library.registry g USING (registry_id)
   LEFT JOIN image_library.image i ON i.digest = e.digest

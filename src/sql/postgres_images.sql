@@ -10,7 +10,8 @@ CREATE VIEW image_library.postgres_images WITH (security_barrier) AS
                WHERE h.repository_id = e.repository_id AND h.tag = e.tag
                UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
          e.title, e.description, i.annotations, i.labels,
-         e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts
+         e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts,
+         e.deprecated_from
   FROM image_library.entry e
   JOIN image_library.registry g USING (registry_id)
   LEFT JOIN image_library.image i ON i.digest = e.digest

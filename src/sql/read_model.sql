@@ -32,6 +32,7 @@ CREATE TABLE image_library.entry (
   gpu_count integer,
   system_tags text[] NOT NULL,
   conflicts text[] NOT NULL,
+  deprecated_from timestamptz,
   PRIMARY KEY (repository_id, tag)
 );
 CREATE INDEX entry_digest ON image_library.entry (digest, repository_id);
@@ -103,7 +104,7 @@ AS $$
          c.facts ->> 'publisher', c.facts ->> 'model', c.facts ->> 'model_version', c.facts ->> 'format',
          c.facts ->> 'task', (c.facts ->> 'gpu_count')::integer,
          image_library._system_tags(g.host, f.features),
-         ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts'))
+         ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')), a.deprecated_from
   FROM unnest(classified) c
   CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
   JOIN image_library.tag t ON t.repository_id = _wanted_entries.repository_id AND t.name = c.tag

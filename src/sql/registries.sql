@@ -13,6 +13,7 @@ CREATE TABLE image_library.registry (
   allow_private boolean NOT NULL,
   enabled boolean NOT NULL DEFAULT true,
   owner regrole,
+  private boolean NOT NULL DEFAULT false,
   sync_requested_at timestamptz,
   rules_changed_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -23,6 +24,8 @@ COMMENT ON COLUMN image_library.registry.prefix IS 'Path of the URL: repositorie
 COMMENT ON COLUMN image_library.registry.host IS 'Host as references write it, with the port when there is one';
 COMMENT ON COLUMN image_library.registry.ca_certificate IS 'PEM; replaces the system''s certificate store for this registry';
 COMMENT ON COLUMN image_library.registry.rules_changed_at IS 'A run that began before decided by older rules';
+COMMENT ON COLUMN image_library.registry.owner IS 'The team: its curators act on it; null: admins, and for decisions every curator';
+COMMENT ON COLUMN image_library.registry.private IS 'Only admins and members of the owner see that it is there';
 COMMENT ON COLUMN image_library.registry.allow_private IS 'Loopback and private addresses are allowed';
 
 -- Not marked for pg_dump, and granted to nobody.
@@ -100,7 +103,7 @@ COMMENT ON FUNCTION image_library._check_registry_options(interval, integer, int
 
 CREATE FUNCTION image_library.add_registry(name text, url text, sync_interval interval DEFAULT '15 min',
   max_connections integer DEFAULT 16, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
-  allow_private boolean DEFAULT false, owner regrole DEFAULT NULL)
+  allow_private boolean DEFAULT false, owner regrole DEFAULT NULL, private boolean DEFAULT false)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -118,10 +121,10 @@ BEGIN
   SELECT * INTO parsed FROM image_library._parse_registry_url(coalesce(url, ''));
   PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate);
   INSERT INTO image_library.registry (name, scheme, host, prefix, sync_interval, max_connections,
-                                      requests_per_second, ca_certificate, allow_private, owner)
+                                      requests_per_second, ca_certificate, allow_private, owner, private)
   VALUES (add_registry.name, parsed.scheme, parsed.host, parsed.prefix, add_registry.sync_interval,
           add_registry.max_connections, add_registry.requests_per_second, add_registry.ca_certificate,
-          coalesce(add_registry.allow_private, false), add_registry.owner)
+          coalesce(add_registry.allow_private, false), add_registry.owner, coalesce(add_registry.private, false))
   ON CONFLICT ON CONSTRAINT registry_name_key DO NOTHING
   RETURNING registry_id INTO new_id;
   IF new_id IS NULL THEN
@@ -134,12 +137,12 @@ BEGIN
   RETURN new_id;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole) IS
-  'Connects a registry; a path in the URL is a prefix of its repositories. Returns its number';
+COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean) IS
+  'Connects a registry; a path in the URL is a prefix of its repositories, a private one is seen by its owner''s members only. Returns its number';
 
 CREATE FUNCTION image_library.alter_registry(name text, url text DEFAULT NULL, sync_interval interval DEFAULT NULL,
   max_connections integer DEFAULT NULL, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
-  allow_private boolean DEFAULT NULL, owner regrole DEFAULT NULL)
+  allow_private boolean DEFAULT NULL, owner regrole DEFAULT NULL, private boolean DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -166,12 +169,13 @@ BEGIN
       ca_certificate = alter_registry.ca_certificate,
       allow_private = coalesce(alter_registry.allow_private, old.allow_private),
       owner = coalesce(alter_registry.owner, old.owner),
+      private = coalesce(alter_registry.private, old.private),
       sync_requested_at = clock_timestamp()
   WHERE g.registry_id = old.registry_id;
   PERFORM image_library._wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole) IS
+COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean) IS
   'Changes what is given of a registry; requests_per_second => 0 and ca_certificate => '''' take the value away';
 
 CREATE FUNCTION image_library.enable_registry(name text) RETURNS void

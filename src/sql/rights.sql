@@ -58,5 +58,18 @@ COMMENT ON FUNCTION image_library._require_owner(text, regrole[]) IS
 
 CREATE FUNCTION image_library._hidden_registries() RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '{}'::integer[] $$;
-COMMENT ON FUNCTION image_library._hidden_registries() IS 'Internal: the registries that the acting role may not see';
+AS $$
+  SELECT CASE WHEN image_library._has_role('image_library_admin') THEN '{}'
+              ELSE ARRAY(SELECT g.registry_id FROM image_library.registry g
+                         WHERE g.private AND NOT coalesce(
+                           pg_has_role(image_library._acting_role(), g.owner::oid, 'MEMBER'), false)
+                         ORDER BY 1) END
+$$;
+COMMENT ON FUNCTION image_library._hidden_registries() IS
+  'Internal: the private registries whose team the acting role is not in; none for admins';
+
+CREATE FUNCTION image_library._sees_everything() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image_library._has_role('image_library_admin') $$;
+COMMENT ON FUNCTION image_library._sees_everything() IS
+  'Internal: whether the acting role may see what is kept of registries that are gone';

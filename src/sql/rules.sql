@@ -16,10 +16,12 @@ CREATE TABLE image_library.rule (
   enabled boolean NOT NULL DEFAULT true,
   owner regrole,
   created_at timestamptz NOT NULL DEFAULT now(),
-  created_by name NOT NULL DEFAULT session_user
+  created_by name NOT NULL DEFAULT session_user,
+  required_approvals integer NOT NULL DEFAULT 1 CHECK (required_approvals BETWEEN 1 AND 10)
 );
 CREATE INDEX rule_registry ON image_library.rule (registry_id);
 COMMENT ON TABLE image_library.rule IS 'Repository rules; of several include rules the lowest priority, then the oldest, decides';
+COMMENT ON COLUMN image_library.rule.required_approvals IS 'So many people must approve an image; of several rules that take it the largest number counts';
 
 CREATE FUNCTION image_library._rules_json(registry_id integer) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -64,6 +66,10 @@ BEGIN
       format('approval must be manual or auto, not "%s"', rule.approval)
     WHEN rule.newest < 1 THEN format('newest must be at least 1, not %s', rule.newest)
     WHEN rule.priority IS NULL THEN 'priority must not be null'
+    WHEN rule.required_approvals IS NULL OR rule.required_approvals NOT BETWEEN 1 AND 10 THEN
+      format('required_approvals must be from 1 to 10, not %s', coalesce(rule.required_approvals::text, 'null'))
+    WHEN rule.required_approvals > 1 AND (rule.approval, rule.action) <> ('manual', 'include') THEN
+      'required_approvals is for include rules with approval => ''manual'''
   END;
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
@@ -96,12 +102,16 @@ CREATE FUNCTION image_library._require_rule_owner(what text, rule image_library.
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  -- Nobody who may approve alone takes away that others must approve too.
+  IF rule.required_approvals > 1 THEN
+    PERFORM image_library._require_admin(what);
+  END IF;
   PERFORM image_library._require_owner(what, rule.owner,
     (SELECT g.owner FROM image_library.registry g WHERE g.registry_id = rule.registry_id));
 END
 $$;
 COMMENT ON FUNCTION image_library._require_rule_owner(text, image_library.rule) IS
-  'Internal: raises 42501 unless the acting role may change the rule';
+  'Internal: raises 42501 unless the acting role may change the rule; one that requires several approvals is of admins only';
 
 CREATE FUNCTION image_library._lock_rules(registry_id integer) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -143,7 +153,8 @@ COMMENT ON FUNCTION image_library._apply_rules(integer, bigint) IS
 CREATE FUNCTION image_library.add_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
   approval text DEFAULT 'manual', platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT false,
-  newest integer DEFAULT NULL, priority integer DEFAULT 100, owner regrole DEFAULT NULL)
+  newest integer DEFAULT NULL, priority integer DEFAULT 100, owner regrole DEFAULT NULL,
+  required_approvals integer DEFAULT 1)
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -164,53 +175,88 @@ BEGIN
   new_rule.newest := newest;
   new_rule.priority := priority;
   new_rule.owner := owner;
+  new_rule.required_approvals := required_approvals;
   PERFORM image_library._check_rule(new_rule);
   INSERT INTO image_library.rule AS r (registry_id, repositories, tags, exclude_tags, action, kind, approval,
-                                       platforms, immutable_tags, newest, priority, owner)
+                                       platforms, immutable_tags, newest, priority, owner, required_approvals)
   VALUES (new_rule.registry_id, new_rule.repositories, new_rule.tags, new_rule.exclude_tags, new_rule.action,
           new_rule.kind, new_rule.approval, new_rule.platforms, new_rule.immutable_tags, new_rule.newest,
-          new_rule.priority, new_rule.owner)
+          new_rule.priority, new_rule.owner, new_rule.required_approvals)
   RETURNING r.rule_id INTO new_rule.rule_id;
   PERFORM image_library._apply_rules(of_registry.registry_id);
   RETURN new_rule.rule_id;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole) IS
+COMMENT ON FUNCTION image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer) IS
   'Adds a rule and applies it at once to the tags that are known; returns its number. Patterns are globs, regex: or version:';
+
+CREATE FUNCTION image_library._altered_rule(rule image_library.rule, change image_library.rule) RETURNS image_library.rule
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  altered image_library.rule := rule;
+BEGIN
+  altered.repositories := coalesce(change.repositories, rule.repositories);
+  altered.tags := coalesce(change.tags, rule.tags);
+  altered.exclude_tags := coalesce(change.exclude_tags, rule.exclude_tags);
+  altered.action := coalesce(change.action, rule.action);
+  altered.kind := coalesce(change.kind, rule.kind);
+  altered.approval := coalesce(change.approval, rule.approval);
+  -- An empty array and 0 say that there shall be none.
+  altered.platforms := nullif(coalesce(change.platforms, rule.platforms), '{}');
+  altered.immutable_tags := coalesce(change.immutable_tags, rule.immutable_tags);
+  altered.newest := nullif(coalesce(change.newest, rule.newest), 0);
+  altered.priority := coalesce(change.priority, rule.priority);
+  altered.enabled := coalesce(change.enabled, rule.enabled);
+  altered.owner := coalesce(change.owner, rule.owner);
+  altered.required_approvals := coalesce(change.required_approvals, rule.required_approvals);
+  PERFORM image_library._check_rule(altered);
+  RETURN altered;
+END
+$$;
+COMMENT ON FUNCTION image_library._altered_rule(image_library.rule, image_library.rule) IS
+  'Internal: a rule with what a change gives (null: as it is), checked; raises 22023 or 2201B';
 
 CREATE FUNCTION image_library.alter_rule(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
   platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT NULL, newest integer DEFAULT NULL,
-  priority integer DEFAULT NULL, owner regrole DEFAULT NULL)
+  priority integer DEFAULT NULL, owner regrole DEFAULT NULL, required_approvals integer DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  changed image_library.rule := image_library._lock_rule(rule_id);
+  old image_library.rule := image_library._lock_rule(rule_id);
+  changed image_library.rule;
 BEGIN
-  PERFORM image_library._require_rule_owner(format('alter rule %s', rule_id), changed);
-  changed.repositories := coalesce(repositories, changed.repositories);
-  changed.tags := coalesce(tags, changed.tags);
-  changed.exclude_tags := coalesce(exclude_tags, changed.exclude_tags);
-  changed.action := coalesce(action, changed.action);
-  changed.kind := coalesce(kind, changed.kind);
-  changed.approval := coalesce(approval, changed.approval);
-  changed.platforms := nullif(coalesce(platforms, changed.platforms), '{}');
-  changed.immutable_tags := coalesce(immutable_tags, changed.immutable_tags);
-  changed.newest := nullif(coalesce(newest, changed.newest), 0);
-  changed.priority := coalesce(priority, changed.priority);
-  changed.owner := coalesce(owner, changed.owner);
-  PERFORM image_library._check_rule(changed);
+  PERFORM image_library._require_rule_owner(format('alter rule %s', rule_id), old);
+  changed.repositories := repositories;
+  changed.tags := tags;
+  changed.exclude_tags := exclude_tags;
+  changed.action := action;
+  changed.kind := kind;
+  changed.approval := approval;
+  changed.platforms := platforms;
+  changed.immutable_tags := immutable_tags;
+  changed.newest := newest;
+  changed.priority := priority;
+  changed.owner := owner;
+  changed.required_approvals := required_approvals;
+  changed := image_library._altered_rule(old, changed);
+  -- A rule's team has the repositories that it was given, not those it would like.
+  IF (changed.repositories, changed.owner) IS DISTINCT FROM (old.repositories, old.owner) THEN
+    PERFORM image_library._require_owner(format('change repositories or owner of rule %s', rule_id),
+      (SELECT g.owner FROM image_library.registry g WHERE g.registry_id = old.registry_id));
+  END IF;
   UPDATE image_library.rule r
   SET repositories = changed.repositories, tags = changed.tags, exclude_tags = changed.exclude_tags,
       action = changed.action, kind = changed.kind, approval = changed.approval, platforms = changed.platforms,
       immutable_tags = changed.immutable_tags, newest = changed.newest, priority = changed.priority,
-      owner = changed.owner
+      owner = changed.owner, required_approvals = changed.required_approvals
   WHERE r.rule_id = alter_rule.rule_id;
   PERFORM image_library._apply_rules(changed.registry_id, rule_id);
 END
 $$;
-COMMENT ON FUNCTION image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole) IS
+COMMENT ON FUNCTION image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer) IS
   'Changes what is given of a rule and applies it; newest => 0 and platforms => ''{}'' take the value away';
 
 CREATE FUNCTION image_library._set_rule_enabled(rule_id bigint, enabled boolean) RETURNS void

@@ -1,20 +1,60 @@
 -- What a rule would do, and why a tag is in the library or out of it.
 
+CREATE TYPE image_library.previewed_tag AS (repository text, tag text, effect text, approval text);
+COMMENT ON TYPE image_library.previewed_tag IS 'A row of preview_rule and preview_rule_change';
+COMMENT ON COLUMN image_library.previewed_tag.effect IS 'added, removed or kept: what the change does to the tag in the library';
+COMMENT ON COLUMN image_library.previewed_tag.approval IS
+  'State of the image that the tag points at; null: the tag was never read';
+
+-- Rules then are rules now with some taken out and some put in: repositories that none of these takes stay as they are.
+CREATE FUNCTION image_library._preview(registry_id integer, taken_out image_library.rule[], put_in image_library.rule[])
+RETURNS SETOF image_library.previewed_tag
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  rules_now jsonb := image_library._rules_json(registry_id);
+  rules_then jsonb := (
+    SELECT coalesce(jsonb_agg(rule ORDER BY (rule ->> 'priority')::integer, (rule ->> 'rule_id')::bigint), '[]')
+    FROM (SELECT n FROM jsonb_array_elements(rules_now) n
+          WHERE (n ->> 'rule_id')::bigint NOT IN (SELECT o.rule_id FROM unnest(taken_out) o)
+          UNION ALL
+          SELECT to_jsonb(p) FROM unnest(put_in) p WHERE p.enabled) AS later (rule));
+  takes_repository jsonb := (SELECT jsonb_agg(jsonb_build_object('repositories', c.repositories))
+                             FROM unnest(taken_out || put_in) c);
+BEGIN
+  RETURN QUERY
+    SELECT r.name, decided.tag, decided.effect,
+           CASE WHEN t.name IS NOT NULL THEN coalesce(a.state, 'pending') END
+    FROM image_library.repository r
+    JOIN image_library.listing l USING (repository_id)
+    CROSS JOIN LATERAL (
+      SELECT d.tag,
+             CASE WHEN old.tag IS NULL THEN 'added' WHEN new.tag IS NULL THEN 'removed' ELSE 'kept' END
+      FROM image_library._decide_tags(rules_now, r.name, l.tags) old
+      FULL JOIN image_library._decide_tags(rules_then, r.name, l.tags) new ON new.tag = old.tag
+      CROSS JOIN LATERAL (SELECT coalesce(old.tag, new.tag)) AS d (tag)
+    ) AS decided (tag, effect)
+    LEFT JOIN image_library.tag t ON t.repository_id = r.repository_id AND t.name = decided.tag
+    LEFT JOIN image_library.approval a ON a.repository_id = r.repository_id AND a.digest = t.digest
+    WHERE r.registry_id = _preview.registry_id
+      AND EXISTS (SELECT FROM image_library._decide_tags(takes_repository, r.name, '{any}'))
+    ORDER BY r.name, image_library.version_key(decided.tag);
+END
+$$;
+COMMENT ON FUNCTION image_library._preview(integer, image_library.rule[], image_library.rule[]) IS
+  'Internal: what the last listings would give if some rules were taken out and some (of them those enabled) put in';
+
 CREATE FUNCTION image_library.preview_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
   approval text DEFAULT 'manual', platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT false,
   newest integer DEFAULT NULL, priority integer DEFAULT 100, owner regrole DEFAULT NULL,
-  refresh boolean DEFAULT false)
-RETURNS TABLE (repository text, tag text, effect text)
+  refresh boolean DEFAULT false, required_approvals integer DEFAULT 1)
+RETURNS SETOF image_library.previewed_tag
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   of_registry image_library.registry := image_library._registry(registry);
   previewed image_library.rule;
-  rules_now jsonb := image_library._rules_json(of_registry.registry_id);
-  rules_then jsonb;
-  takes_repository jsonb := jsonb_build_array(jsonb_build_object('repositories', repositories));
-  literal boolean := image_library._is_repository_name(repositories);
 BEGIN
   -- It would be the youngest rule.
   previewed.rule_id := 9223372036854775807;
@@ -29,9 +69,10 @@ BEGIN
   previewed.immutable_tags := coalesce(immutable_tags, false);
   previewed.newest := newest;
   previewed.priority := priority;
+  previewed.enabled := true;
+  previewed.required_approvals := required_approvals;
   PERFORM image_library._check_rule(previewed);
-  rules_then := rules_now || jsonb_build_array(to_jsonb(previewed));
-  IF literal THEN
+  IF image_library._is_repository_name(repositories) THEN
     IF refresh THEN
       PERFORM image_library._require_owner(format('list a repository of registry "%s"', registry), of_registry.owner);
       PERFORM image_library._refresh_listing(registry, repositories);
@@ -44,24 +85,47 @@ BEGIN
         HINT = 'Use refresh => true to list it now.';
     END IF;
   END IF;
-  RETURN QUERY
-    SELECT r.name, decided.tag, decided.effect
-    FROM image_library.repository r
-    JOIN image_library.listing l USING (repository_id)
-    CROSS JOIN LATERAL (
-      SELECT d.tag,
-             CASE WHEN old.tag IS NULL THEN 'added' WHEN new.tag IS NULL THEN 'removed' ELSE 'kept' END
-      FROM image_library._decide_tags(rules_now, r.name, l.tags) old
-      FULL JOIN image_library._decide_tags(rules_then, r.name, l.tags) new ON new.tag = old.tag
-      CROSS JOIN LATERAL (SELECT coalesce(old.tag, new.tag)) AS d (tag)
-    ) AS decided (tag, effect)
-    WHERE r.registry_id = of_registry.registry_id
-      AND EXISTS (SELECT FROM image_library._decide_tags(takes_repository, r.name, '{any}'))
-    ORDER BY r.name, image_library.version_key(decided.tag);
+  RETURN QUERY SELECT * FROM image_library._preview(of_registry.registry_id, '{}', ARRAY[previewed]);
 END
 $$;
-COMMENT ON FUNCTION image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean) IS
-  'What add_rule with these parameters would do to the last listings of the repositories it takes: tags added, removed or kept. Writes nothing, but the listing with refresh';
+COMMENT ON FUNCTION image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean, integer) IS
+  'What add_rule with these parameters would do to the last listings of the repositories it takes: tags added, removed or kept, and
+what was decided on their images. Writes nothing, but the listing with refresh';
+
+CREATE FUNCTION image_library.preview_rule_change(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
+  exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
+  platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT NULL, newest integer DEFAULT NULL,
+  priority integer DEFAULT NULL, owner regrole DEFAULT NULL, required_approvals integer DEFAULT NULL,
+  enabled boolean DEFAULT NULL, dropped boolean DEFAULT false)
+RETURNS SETOF image_library.previewed_tag
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  old image_library.rule := image_library._rule(rule_id);
+  change image_library.rule;
+BEGIN
+  change.repositories := repositories;
+  change.tags := tags;
+  change.exclude_tags := exclude_tags;
+  change.action := action;
+  change.kind := kind;
+  change.approval := approval;
+  change.platforms := platforms;
+  change.immutable_tags := immutable_tags;
+  change.newest := newest;
+  change.priority := priority;
+  change.enabled := enabled;
+  change.owner := owner;
+  change.required_approvals := required_approvals;
+  RETURN QUERY
+    SELECT *
+    FROM image_library._preview(old.registry_id, ARRAY[old],
+      CASE WHEN dropped THEN '{}' ELSE ARRAY[image_library._altered_rule(old, change)] END);
+END
+$$;
+COMMENT ON FUNCTION image_library.preview_rule_change(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer, boolean, boolean) IS
+  'What alter_rule with these parameters, enable_rule or disable_rule (enabled) or drop_rule (dropped) would do to the last listings
+of the repositories that the rule takes or would take. Writes nothing';
 
 CREATE FUNCTION image_library.explain_tag(registry text, repository text, tag text)
 RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, reason text)

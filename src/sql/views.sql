@@ -6,14 +6,15 @@ CREATE VIEW image_library.registries WITH (security_barrier) AS
          g.ca_certificate IS NOT NULL AS own_ca,
          ARRAY(SELECT c.repository_prefix FROM image_library.credential c
                WHERE c.registry_id = g.registry_id ORDER BY 1) AS credential_prefixes,
-         g.owner, g.created_at, g.created_by
+         g.owner, g.created_at, g.created_by, g.private
   FROM image_library.registry g
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.registries IS 'The registries, and for which repository prefixes a credential is set';
 
 CREATE VIEW image_library.rules WITH (security_barrier) AS
   SELECT r.rule_id, g.name AS registry, r.repositories, r.tags, r.exclude_tags, r.action, r.kind, r.approval,
-         r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by
+         r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by,
+         r.required_approvals
   FROM image_library.rule r
   JOIN image_library.registry g USING (registry_id)
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
@@ -52,7 +53,7 @@ CREATE VIEW image_library.images WITH (security_barrier) AS
                   i.labels ->> 'org.opencontainers.image.title') AS title,
          coalesce(e.description, i.annotations ->> 'org.opencontainers.image.description',
                   i.labels ->> 'org.opencontainers.image.description') AS description,
-         i.annotations, i.labels
+         i.annotations, i.labels, a.deprecated_from, a.valid_until, a.quarantined_at
   FROM image_library.tag t
   JOIN image_library.repository r USING (repository_id)
   JOIN image_library.registry g USING (registry_id)
@@ -68,11 +69,17 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name, '@', t.digest) AS pinned_reference,
          g.name AS registry, r.name AS repository, t.name AS tag, t.digest,
          coalesce(e.kind, 'other') AS kind,
-         CASE WHEN a.state IS NOT NULL THEN 'reset'
+         CASE WHEN a.state = 'approved' THEN 'expired'
+              WHEN a.reset_at IS NOT NULL THEN 'reset'
               WHEN before.digest IS NOT NULL THEN 'tag moved'
               ELSE 'new' END AS why,
-         coalesce(a.decided_at, t.digest_changed_at) AS since,
-         e.version, before.digest AS previous_digest, before.state AS previous_approval
+         coalesce(CASE WHEN a.state = 'approved' THEN a.valid_until END, a.reset_at, t.digest_changed_at) AS since,
+         e.version, before.digest AS previous_digest, before.state AS previous_approval,
+         coalesce(cardinality(v.voters), 0) AS votes,
+         -- Few registries have rules that ask for more than one.
+         CASE WHEN g.registry_id IN (SELECT u.registry_id FROM image_library.rule u WHERE u.enabled AND u.required_approvals > 1)
+              THEN (image_library._required_approvals(t.repository_id, t.digest)).required ELSE 1 END AS votes_needed,
+         coalesce(v.voters, '{}') AS voters
   FROM image_library.tag t
   JOIN image_library.repository r USING (repository_id)
   JOIN image_library.registry g USING (registry_id)
@@ -84,18 +91,22 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
     LEFT JOIN image_library.approval pa ON pa.repository_id = p.repository_id AND pa.digest = p.digest
     WHERE p.repository_id = t.repository_id AND p.tag = t.name AND p.digest <> t.digest
     ORDER BY p.since DESC LIMIT 1) before ON true
+  LEFT JOIN (SELECT x.repository_id, x.digest, array_agg(x.voter ORDER BY x.voter) AS voters
+             FROM image_library.approval_vote x GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
-    AND coalesce(a.state, 'pending') = 'pending'
+    AND (coalesce(a.state, 'pending') = 'pending' OR a.state = 'approved' AND a.valid_until <= now())
+    AND a.quarantined_at IS NULL AND coalesce(a.deprecated_from > now(), true)
     AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
-COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, or reset';
+COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, expired or reset';
 
 CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
-         d.reason, d.rule_id, d.policy
+         d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from
   FROM image_library.decision d
-  WHERE NOT EXISTS (SELECT FROM image_library.registry g
-                    WHERE g.name = d.registry
-                      AND g.registry_id = ANY ((SELECT image_library._hidden_registries())::integer[]));
+  -- Of a registry that is gone nobody knows any more whether it was private: admins see what was decided.
+  WHERE (SELECT image_library._sees_everything())
+     OR d.registry_id IN (SELECT g.registry_id FROM image_library.registry g
+                          WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]));
 COMMENT ON VIEW image_library.decisions IS 'Every decision: who, when, why, from which state to which; never changed';
 
 CREATE VIEW image_library.tag_history WITH (security_barrier) AS
@@ -115,6 +126,15 @@ AS $$
                    AND r.registry_id <> ALL (image_library._hidden_registries()))
 $$;
 COMMENT ON FUNCTION image_library._digest_visible(text) IS 'Internal: whether the acting role may see a digest';
+
+CREATE FUNCTION image_library._repository_visible(repository_id integer) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM image_library.repository r
+                 WHERE r.repository_id = _repository_visible.repository_id
+                   AND r.registry_id <> ALL (image_library._hidden_registries()))
+$$;
+COMMENT ON FUNCTION image_library._repository_visible(integer) IS 'Internal: whether the acting role may see a repository';
 
 CREATE VIEW image_library.image_platforms WITH (security_barrier) AS
   SELECT p.digest, p.platform, p.os, p.architecture, p.variant, p.manifest_digest, p.config_digest, p.size_bytes, p.created_at
@@ -143,8 +163,12 @@ COMMENT ON VIEW image_library.image_referrers IS
 
 CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
   SELECT h.name, h.color,
-         (SELECT count(*) FROM image_library.hm_tag_repository x WHERE x.hm_tag_id = h.hm_tag_id) AS repositories,
-         (SELECT count(*) FROM image_library.hm_tag_image x WHERE x.hm_tag_id = h.hm_tag_id) AS image_tags,
+         (SELECT count(*) FROM image_library.hm_tag_repository x JOIN image_library.repository r USING (repository_id)
+          WHERE x.hm_tag_id = h.hm_tag_id
+            AND r.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])) AS repositories,
+         (SELECT count(*) FROM image_library.hm_tag_image x JOIN image_library.repository r USING (repository_id)
+          WHERE x.hm_tag_id = h.hm_tag_id
+            AND r.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])) AS image_tags,
          h.created_at, h.created_by
   FROM image_library.hm_tag h;
 COMMENT ON VIEW image_library.hm_tags IS 'HM tags and how often they are given; the system''s own are not among them';

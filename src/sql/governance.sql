@@ -1,0 +1,158 @@
+-- What a decision may ask for besides one curator: several people; and what may stop an approved image: deprecation, quarantine.
+
+-- The strictest rule that takes any tag of the image counts, whichever decides: a rule beside it is no way around it.
+CREATE FUNCTION image_library._required_approvals(repository_id integer, digest text, OUT required integer, OUT rule_id bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(u.required_approvals, 1), u.rule_id
+  FROM (SELECT r.name, r.registry_id,
+               ARRAY(SELECT t.name FROM image_library.tag t
+                     WHERE t.repository_id = r.repository_id AND t.digest = _required_approvals.digest
+                       AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags
+        FROM image_library.repository r WHERE r.repository_id = _required_approvals.repository_id) image
+  LEFT JOIN image_library.rule u
+    ON u.registry_id = image.registry_id AND u.enabled AND u.action = 'include' AND u.required_approvals > 1
+   AND EXISTS (SELECT FROM image_library._decide_tags(jsonb_build_array(to_jsonb(u)), image.name, image.tags))
+  ORDER BY u.required_approvals DESC, u.rule_id
+  LIMIT 1
+$$;
+COMMENT ON FUNCTION image_library._required_approvals(integer, text) IS
+  'Internal: how many people must approve an image, and the rule that says so (null: one is enough)';
+
+CREATE FUNCTION image_library._count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
+  OUT given integer, OUT required integer, OUT rule_id bigint, OUT ends_at timestamptz)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  voters name[];
+BEGIN
+  SELECT q.required, q.rule_id INTO required, rule_id
+  FROM image_library._required_approvals(_count_votes.repository_id, _count_votes.digest) q;
+  -- The approval counts as long as all of them meant it to.
+  SELECT count(*) + 1, least(_count_votes.valid_until, min(v.valid_until)), array_agg(v.voter ORDER BY v.voter)
+  INTO given, ends_at, voters
+  FROM image_library.approval_vote v
+  WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest AND v.voter <> session_user;
+  IF given >= required THEN
+    RETURN;
+  END IF;
+  INSERT INTO image_library.approval_vote AS v (repository_id, digest, valid_until)
+  VALUES (_count_votes.repository_id, _count_votes.digest, _count_votes.valid_until)
+  ON CONFLICT ON CONSTRAINT approval_vote_pkey DO NOTHING;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      MESSAGE = format('cannot approve image "%s": %s has approved it already', reference, session_user),
+      DETAIL = format('Rule %s requires the approval of %s people, and has that of %s.', rule_id, required,
+                      array_to_string(array_append(voters, session_user::name), ', ')),
+      HINT = 'Somebody else must approve it.';
+  END IF;
+  RAISE NOTICE USING
+    MESSAGE = format('image "%s" has %s of %s approvals', reference, given, required),
+    DETAIL = format('Rule %s requires so many people.', rule_id);
+END
+$$;
+COMMENT ON FUNCTION image_library._count_votes(text, integer, text, timestamptz) IS
+  'Internal: counts the session user among those who approve an image; keeps the vote while they are not enough. Raises 55000 for a second vote';
+
+CREATE FUNCTION image_library._check_mark(reference text, action text, current image_library.approval) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  problem text := CASE
+    WHEN action = 'deprecate' AND current.state <> 'approved' THEN format('it is %s', current.state)
+    WHEN action = 'undeprecate' AND current.deprecated_from IS NULL THEN 'it is not deprecated'
+    WHEN action = 'quarantine' AND current.quarantined_at IS NOT NULL THEN 'it is in quarantine'
+    WHEN action = 'release' AND current.quarantined_at IS NULL THEN 'it is not in quarantine'
+  END;
+BEGIN
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      MESSAGE = format('cannot %s image "%s": %s', action, reference, problem),
+      DETAIL = coalesce(image_library._decided_so(coalesce(current.quarantine_id, current.decision_id)), 'Nobody has decided on it yet.'),
+      HINT = CASE action WHEN 'deprecate' THEN 'Only an approved image can be deprecated.' ELSE 'Nothing needs to be done.' END;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_mark(text, text, image_library.approval) IS
+  'Internal: raises 55000 where deprecation or quarantine of an image cannot begin or end';
+
+CREATE FUNCTION image_library._mark(reference text, action text, reason text, effective timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  image record := image_library._lock_image(reference, action);
+  current image_library.approval := image_library._lock_approval(image.repository_id, image.digest);
+  decision image_library.decision;
+BEGIN
+  PERFORM image_library._check_mark(reference, action, current);
+  decision.registry_id := image.registry_id;
+  decision.registry := image.registry;
+  decision.repository := image.repository;
+  decision.tag := image.tag;
+  decision.digest := image.digest;
+  decision.old_state := current.state;
+  decision.new_state := current.state;
+  decision.action := action;
+  decision.reason := reason;
+  decision.deprecated_from := effective;
+  decision.decision_id := image_library._tell_decision(decision);
+  CASE action
+    WHEN 'deprecate' THEN
+      current.deprecated_from := effective;
+      current.deprecation_id := decision.decision_id;
+    WHEN 'undeprecate' THEN
+      current.deprecated_from := NULL;
+      current.deprecation_id := NULL;
+    WHEN 'quarantine' THEN
+      current.quarantined_at := now();
+      current.quarantine_id := decision.decision_id;
+    WHEN 'release' THEN
+      current.quarantined_at := NULL;
+      current.quarantine_id := NULL;
+  END CASE;
+  UPDATE image_library.approval a
+  SET deprecated_from = current.deprecated_from, deprecation_id = current.deprecation_id,
+      quarantined_at = current.quarantined_at, quarantine_id = current.quarantine_id
+  WHERE a.repository_id = current.repository_id AND a.digest = current.digest;
+  PERFORM image_library._refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
+  RETURN image.pinned_reference;
+END
+$$;
+COMMENT ON FUNCTION image_library._mark(text, text, text, timestamptz) IS
+  'Internal: begins or ends deprecation or quarantine of an image: the state stays, the row that tells it, the read model';
+
+CREATE FUNCTION image_library.deprecate(reference text, effective timestamptz, reason text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF effective IS NULL OR NOT isfinite(effective) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('effective must be a time, not %s', coalesce(effective::text, 'null')),
+      HINT = 'Say from when the image may not be used any more.';
+  END IF;
+  RETURN image_library._mark(reference, 'deprecate', reason, effective);
+END
+$$;
+COMMENT ON FUNCTION image_library.deprecate(text, timestamptz, text) IS
+  'Deprecates an approved image: consumers are warned before the effective time, and stopped from then on; again: another time.
+Returns the pinned reference';
+
+CREATE FUNCTION image_library.undeprecate(reference text, reason text DEFAULT NULL) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image_library._mark(reference, 'undeprecate', reason) $$;
+COMMENT ON FUNCTION image_library.undeprecate(text, text) IS 'Ends the deprecation of an image; returns its pinned reference';
+
+CREATE FUNCTION image_library.quarantine(reference text, reason text DEFAULT NULL) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image_library._mark(reference, 'quarantine', reason) $$;
+COMMENT ON FUNCTION image_library.quarantine(text, text) IS
+  'Blocks an image at once, whatever was decided on it; its state stays. Returns its pinned reference';
+
+CREATE FUNCTION image_library.release(reference text, reason text DEFAULT NULL) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image_library._mark(reference, 'release', reason) $$;
+COMMENT ON FUNCTION image_library.release(text, text) IS
+  'Ends the quarantine of an image, which is then what it was before; returns its pinned reference';

@@ -1,0 +1,32 @@
+-- Private registries. The views and functions leave out what the acting role may not see; row level security says the same
+-- of the tables, so that a grant on one of them opens nothing. The owner of the tables passes, and the agent sees all.
+
+DO $$
+DECLARE
+  relation record;
+  condition text;
+BEGIN
+  FOR relation IN
+    SELECT c.oid::regclass AS name, array_agg(a.attname) AS columns
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'r'
+      AND a.attname IN ('registry_id', 'repository_id', 'digest')
+    GROUP BY c.oid ORDER BY c.oid
+  LOOP
+    condition := CASE
+      WHEN relation.name = 'image_library.decision'::regclass THEN
+        '(SELECT image_library._sees_everything())
+         OR EXISTS (SELECT FROM image_library.registry g WHERE g.registry_id = decision.registry_id)'
+      WHEN 'registry_id' = ANY (relation.columns) THEN
+        'registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])'
+      WHEN 'repository_id' = ANY (relation.columns) THEN
+        'image_library._repository_visible(repository_id)'
+      ELSE 'image_library._digest_visible(digest)' END;
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation.name);
+    EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (%s)', relation.name, condition);
+    EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name, 'Rows of registries that the acting role may see');
+    EXECUTE format('CREATE POLICY agent ON %s TO image_library_agent USING (true) WITH CHECK (true)', relation.name);
+    EXECUTE format('COMMENT ON POLICY agent ON %s IS %L', relation.name, 'The agent syncs private registries too');
+  END LOOP;
+END
+$$;

@@ -1,0 +1,47 @@
+-- Teams: curators act on what their team owns; what nobody owns every curator may decide on.
+
+-- An image is owned by the registry's team, and by the teams of the rules that decide on its tags: all of these rules
+-- must be of the curator's teams, or the tag of one rule would be a way around another's.
+CREATE FUNCTION image_library._require_team(what text, repository_id integer, digest text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  owners regrole[];
+BEGIN
+  FOR owners IN
+    SELECT DISTINCT array_remove(ARRAY[u.owner, g.owner], NULL)
+    FROM image_library.repository r
+    JOIN image_library.registry g USING (registry_id)
+    LEFT JOIN image_library.tag t ON t.repository_id = r.repository_id AND t.digest = _require_team.digest
+    LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id
+    WHERE r.repository_id = _require_team.repository_id
+  LOOP
+    IF cardinality(owners) > 0 THEN
+      PERFORM image_library._require_owner(what, VARIADIC owners);
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library._require_team(text, integer, text) IS
+  'Internal: raises 42501 unless the acting role may decide on an image: in the teams that own it, or nobody owns it';
+
+CREATE FUNCTION image_library._require_repository_team(what text, repository_id integer) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  owners regrole[] := ARRAY(
+    SELECT g.owner
+    FROM image_library.repository r JOIN image_library.registry g USING (registry_id)
+    WHERE r.repository_id = _require_repository_team.repository_id AND g.owner IS NOT NULL
+    UNION
+    SELECT u.owner
+    FROM image_library.tag t JOIN image_library.rule u USING (rule_id)
+    WHERE t.repository_id = _require_repository_team.repository_id AND u.owner IS NOT NULL);
+BEGIN
+  IF cardinality(owners) > 0 THEN
+    PERFORM image_library._require_owner(what, VARIADIC owners);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._require_repository_team(text, integer) IS
+  'Internal: raises 42501 unless the acting role may organize a repository: in a team that owns some of it, or nobody does';
