@@ -4,6 +4,7 @@
 #include "core/classify.h"
 #include "core/json.h"
 #include "postgres/bridge.h"
+#include "postgres/owned.h"
 
 using namespace image_library;            // NOLINT: a file of glue
 using namespace image_library::postgres;  // NOLINT
@@ -92,6 +93,28 @@ std::string ToJson(const Classification& image) {
   return object.Finish();
 }
 
+// The keys of the last call, parsed: they are the same for every row of a statement.
+struct ParsedKeys {
+  std::string bytes;  // of the jsonb
+  ClassificationKeys keys;
+};
+
+const ClassificationKeys& KeysArgument(FunctionCallInfo fcinfo, int number) {
+  FmgrInfo* const function = fcinfo->flinfo;
+  auto* parsed = static_cast<ParsedKeys*>(function->fn_extra);
+  if (parsed == nullptr) {
+    parsed = NewOwned<ParsedKeys>(function->fn_mcxt);
+    function->fn_extra = parsed;
+  }
+  const Jsonb* const value = Value([&] { return PG_GETARG_JSONB_P(number); });
+  const std::string_view bytes(reinterpret_cast<const char*>(value), VARSIZE(value));
+  if (parsed->bytes != bytes) {
+    parsed->keys = ParseClassificationKeys(JsonbArgument(fcinfo, number));
+    parsed->bytes = bytes;
+  }
+  return parsed->keys;
+}
+
 }  // namespace
 
 extern "C" {
@@ -112,7 +135,7 @@ Datum image_library_classify(PG_FUNCTION_ARGS) {
     facts.annotations = Json::Parse(JsonbArgument(fcinfo, 6)).Map();
     facts.labels = Json::Parse(JsonbArgument(fcinfo, 7)).Map();
     facts.size_bytes = PG_ARGISNULL(8) ? 0 : PG_GETARG_INT64(8);
-    const ClassificationKeys keys = ParseClassificationKeys(JsonbArgument(fcinfo, 9));
+    const ClassificationKeys& keys = KeysArgument(fcinfo, 9);
     result = JsonbDatum(ToJson(Classify(facts, keys, TextArgument(fcinfo, 10))));
   });
   PG_RETURN_DATUM(result);
