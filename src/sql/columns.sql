@@ -167,6 +167,17 @@ BEGIN
       ('voters', '{pending_images}', 'Who has approved it, while they are not enough'),
       ('votes', '{pending_images}', 'How many people have approved it'),
       ('votes_needed', '{pending_images}', 'How many people must approve it'),
+      ('at', '{events}', 'When'),
+      ('consumer', '{usage,drift}', 'What runs the image, as it calls itself'),
+      ('detail', '{drift}', 'The reason in words'),
+      ('detail', '{events}', 'What else there is to say, by event'),
+      ('drift', '{drift}', 'tag moved, pending, rejected, revoked, not usable, deprecated, missing, newer build or newer minor'),
+      ('event', '{events}', 'tag added, moved, missing or returned; image approved, rejected, revoked ...'),
+      ('event_id', '{events}', 'Grows with every event'),
+      ('location', '{usage,drift}', 'Where it runs'),
+      ('recorded_by', '{usage}', 'Who said so'),
+      ('released_at', '{usage}', 'When it ended; null: it runs'),
+      ('used_since', '{usage}', 'When it was said to begin'),
       ('why', '{pending_images}', 'new, tag moved, expired or reset')
     ) AS w (word, views, meaning)
     JOIN pg_attribute a ON a.attname = w.word AND a.attnum > 0

@@ -159,6 +159,12 @@ BEGIN
   decision.actor := session_user;
   decision.decided_at := now();
   INSERT INTO image_library.decision SELECT decision.*;
+  PERFORM image_library._emit('image ' || CASE decision.action
+      WHEN 'approve' THEN 'approved' WHEN 'vote' THEN 'voted for' WHEN 'reject' THEN 'rejected' WHEN 'revoke' THEN 'revoked'
+      WHEN 'deprecate' THEN 'deprecated' WHEN 'undeprecate' THEN 'undeprecated' WHEN 'quarantine' THEN 'quarantined'
+      WHEN 'release' THEN 'released' ELSE decision.action END,
+    decision.registry_id, decision.registry, decision.repository, decision.tag, decision.digest,
+    jsonb_build_object('decision_id', decision.decision_id, 'actor', decision.actor, 'reason', decision.reason));
   RETURN decision.decision_id;
 END
 $$;
@@ -271,6 +277,9 @@ BEGIN
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   DELETE FROM image_library.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
   PERFORM image_library._refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
+  IF new_state <> 'approved' THEN
+    PERFORM image_library._warn_of_users(image.repository_id, image.digest, image.pinned_reference);
+  END IF;
   RETURN image.pinned_reference;
 END
 $$;

@@ -12,12 +12,17 @@ GRANT SELECT ON
   image_library.image_extensions, image_library.image_referrers, image_library.model_profiles,
   image_library.hm_tags, image_library.annotation_keys, image_library.sync_run, image_library.sync_problem,
   image_library.sync_status, image_library.postgres_images, image_library.postgres_latest, image_library.model_library,
-  image_library.classification_conflicts, image_library.library_stats
+  image_library.classification_conflicts, image_library.library_stats, image_library.events, image_library.usage,
+  image_library.drift
 TO image_library_reader;
 GRANT EXECUTE ON FUNCTION
   image_library.version_key(text),
   image_library.agent_status(),
   image_library.resolve(text),
+  image_library.events_since(bigint, integer),
+  -- An application says what it runs, and guards its own tables.
+  image_library.record_use(text, text, text), image_library.release_use(text, text, text),
+  image_library.require_approved(),
   image_library.latest_postgres(text, integer, text, jsonb, text),
   image_library.search_images(text, text, integer), image_library.recent_tags(text, text, integer),
   image_library.explain_tag(text, text, text),
@@ -66,7 +71,7 @@ GRANT EXECUTE ON FUNCTION
   image_library.set_credential(text, text, text, text),
   image_library.set_credential_file(text, text, text),
   image_library.drop_credential(text, text),
-  image_library.start_worker(),
+  image_library.start_worker(), image_library.purge_events(interval),
   image_library.set_annotation_keys(text, text[]), image_library.reset_annotation_keys(text), image_library.reclassify()
 TO image_library_admin;
 
@@ -80,7 +85,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
   image_library.tag_period, image_library.entry, image_library.approval, image_library.run, image_library.problem,
   image_library.other_conflict
 TO image_library_agent;
-GRANT SELECT, INSERT ON image_library.decision TO image_library_agent;
+GRANT SELECT, INSERT ON image_library.decision, image_library.event TO image_library_agent;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
 GRANT EXECUTE ON FUNCTION
   image_library._sync_targets(text), image_library._registry(text), image_library._registry_config(integer),
@@ -92,6 +97,8 @@ GRANT EXECUTE ON FUNCTION
   image_library._syncing_pid(integer), image_library._due_at(timestamptz, timestamptz, timestamptz), image_library._hidden_registries(),
   image_library._repository_id(integer, text), image_library._lock_repository(integer, integer, boolean), image_library._write_batch(integer, text, jsonb),
   image_library._write_images(jsonb), image_library._write_tags(integer, jsonb),
+  image_library._emit_tags(integer, image_library._found_tag[], text[]), image_library._notify(text),
+  image_library._emit(text, integer, text, text, text, text, jsonb),
   image_library._write_periods(integer, image_library._found_tag[], text[], timestamptz),
   image_library._write_problems(integer, text, jsonb), image_library._refresh_entries(integer, text[]),
   image_library._classified_tags(integer, text[]),
@@ -104,5 +111,7 @@ GRANT EXECUTE ON FUNCTION
   image_library._decide_registry(integer, bigint), image_library._decide_tags(jsonb, text, text[]),
   image_library._default_annotation_keys(),
   image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text),
-  image_library._classification_keys(), image_library.version_key(text)
+  image_library._classification_keys(), image_library.version_key(text),
+  -- The index of titles calls them.
+  image_library._title_words(jsonb, jsonb), image_library._title_text(jsonb, jsonb)
 TO image_library_agent;

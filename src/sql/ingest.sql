@@ -130,6 +130,7 @@ DECLARE
   missing text[] := ARRAY(SELECT jsonb_array_elements_text(batch -> 'missing'));
 BEGIN
   PERFORM image_library._write_periods(repository_id, arrived, missing, at);
+  PERFORM image_library._emit_tags(repository_id, arrived, missing);
 
   SELECT count(*) FILTER (WHERE t.name IS NULL), count(*) FILTER (WHERE t.digest <> f.digest)
   INTO tags_added, tags_moved
