@@ -28,6 +28,8 @@ DECLARE
 BEGIN
   SELECT q.required, q.rule_id INTO required, rule_id
   FROM image_library._required_approvals(_count_votes.repository_id, _count_votes.digest) q;
+  DELETE FROM image_library.approval_vote v
+  WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest AND v.valid_until <= now();
   -- The approval counts as long as all of them meant it to.
   SELECT count(*) + 1, least(_count_votes.valid_until, min(v.valid_until)), array_agg(v.voter ORDER BY v.voter)
   INTO given, ends_at, voters
@@ -70,7 +72,10 @@ BEGIN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('cannot %s image "%s": %s', action, reference, problem),
-      DETAIL = coalesce(image_library._decided_so(coalesce(current.quarantine_id, current.decision_id)), 'Nobody has decided on it yet.'),
+      DETAIL = CASE action
+        WHEN 'deprecate' THEN coalesce(image_library._decided_so(current.decision_id), 'Nobody has decided on it yet.')
+        WHEN 'quarantine' THEN image_library._decided_so(current.quarantine_id)
+        ELSE '' END,
       HINT = CASE action WHEN 'deprecate' THEN 'Only an approved image can be deprecated.' ELSE 'Nothing needs to be done.' END;
   END IF;
 END
