@@ -15,110 +15,195 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library._trigrams(text) IS 'Internal: the trigrams of a word';
 
-CREATE FUNCTION image_library._similarity(a text[], b text[]) RETURNS real
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT s.shared / (cardinality(a) + cardinality(b) - s.shared)::real
-  FROM (SELECT count(*) FROM unnest(a) t WHERE t = ANY (b)) AS s (shared)
-$$;
-COMMENT ON FUNCTION image_library._similarity(text[], text[]) IS
-  'Internal: how much of two sets of trigrams is shared, from 0 to 1';
-
 -- Words are data: what LIKE would take for wildcards is escaped.
 CREATE FUNCTION image_library._like_pattern(word text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%' $$;
 COMMENT ON FUNCTION image_library._like_pattern(text) IS 'Internal: the pattern for LIKE of what has a word';
 
--- Repositories are few beside tags: what their names have of the words is asked once, and tags only for the rest.
--- Titles of images that are neither Postgres nor model are not in the read model, so they are read on demand.
-CREATE FUNCTION image_library._search(words text[], kind text, other_titles boolean, max_rows integer)
-RETURNS SETOF image_library.found_image
+CREATE TYPE image_library._named_repository AS (
+  repository_id integer, registry text, repository text, reference text, in_name boolean, missing text[]);
+COMMENT ON TYPE image_library._named_repository IS
+  'Internal: a repository, and the patterns of a search that its name, host and HM tags do not have';
+
+-- ASCII folds as bytes do: tags and names are ASCII, and this is what a search of many tags spends its time on.
+CREATE FUNCTION image_library._named_repositories(patterns text[], whole text[])
+RETURNS SETOF image_library._named_repository
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT r.repository_id, g.name, r.name, about.reference, folded.name LIKE ALL (patterns),
+         ARRAY(SELECT p FROM unnest(patterns) p WHERE about.text NOT LIKE p)
+  FROM image_library.repository r
+  JOIN image_library.registry g USING (registry_id)
+  CROSS JOIN LATERAL (SELECT lower(r.name COLLATE "C")) AS folded (name)
+  CROSS JOIN LATERAL (
+    SELECT concat_ws('/', g.host, nullif(g.prefix, ''), r.name),
+           lower(concat_ws(' ', concat_ws('/', g.host, nullif(g.prefix, ''), r.name),
+      (SELECT string_agg(h.name, ' ') FROM image_library.hm_tag_repository x JOIN image_library.hm_tag h USING (hm_tag_id)
+       WHERE x.repository_id = r.repository_id),
+      array_to_string(image_library._system_tags(g.host, '{}'), ' ')) COLLATE "C")) AS about (reference, text)
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])
+  ORDER BY ' ' || translate(folded.name, '/-_.', '    ') || ' ' LIKE ALL (whole) DESC, folded.name LIKE ALL (patterns) DESC,
+           r.name, g.name
+$$;
+COMMENT ON FUNCTION image_library._named_repositories(text[], text[]) IS
+  'Internal: all repositories, those first whose names have the words as words, then those that have them as parts';
+
+-- One repository after the other, best first, so that a search ends when it has enough; what the name has of the words is asked
+-- once a repository, and its tags only for the rest.
+CREATE FUNCTION image_library._search(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  named image_library._named_repository;
+  wanted integer := max_rows;
+  found_rows integer;
+BEGIN
+  FOR named IN
+    SELECT n.* FROM image_library._named_repositories(
+      ARRAY(SELECT image_library._like_pattern(w) FROM unnest(words) w),
+      ARRAY(SELECT image_library._like_pattern(' ' || w || ' ') FROM unnest(words) w)) n
+  LOOP
+    EXIT WHEN wanted <= 0;
+    RETURN QUERY
+      SELECT (named.reference || ':' || t.name)::text, named.registry, named.repository, t.name::text, t.digest::text,
+             coalesce(e.kind, 'other'), coalesce(e.approval, a.state, 'pending'),
+             coalesce(e.version, i.annotations ->> 'org.opencontainers.image.version', i.labels ->> 'org.opencontainers.image.version'),
+             coalesce(e.title, i.annotations ->> 'org.opencontainers.image.title', i.labels ->> 'org.opencontainers.image.title'),
+             e.publisher, t.missing_since, CASE WHEN named.in_name THEN 'repository' ELSE 'text' END
+      FROM (SELECT t.*
+            FROM image_library.tag t
+            LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+            LEFT JOIN (SELECT x.tag, string_agg(h.name, ' ') AS hm_tags
+                       FROM image_library.hm_tag_image x JOIN image_library.hm_tag h USING (hm_tag_id)
+                       WHERE x.repository_id = named.repository_id GROUP BY x.tag) v ON v.tag = t.name
+            WHERE t.repository_id = named.repository_id AND t.rule_id IS NOT NULL
+              AND (_search.kind IS NULL OR coalesce(e.kind, 'other') = _search.kind)
+              AND (named.missing = '{}'
+                   OR lower(CASE WHEN e.tag IS NULL THEN concat_ws(' ', t.name, v.hm_tags)
+                                 ELSE image_library._entry_text(e, v.hm_tags) END COLLATE "C") LIKE ALL (named.missing))
+            ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC
+            LIMIT wanted) t
+      LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+      LEFT JOIN image_library.image i ON i.digest = t.digest
+      LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+      ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC;
+    GET DIAGNOSTICS found_rows = ROW_COUNT;
+    wanted := wanted - found_rows;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library._search(text[], text, integer) IS
+  'Internal: images that have every one of some words in lower case in what the read model and names say, best first';
+
+CREATE FUNCTION image_library._entry_text(e image_library.entry, hm_tags text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
+                   array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '))
+$$;
+COMMENT ON FUNCTION image_library._entry_text(image_library.entry, text) IS
+  'Internal: what a search looks at in a Postgres or model image';
+
+-- Titles of images that are neither Postgres nor model are not in the read model: their words are in an index.
+CREATE FUNCTION image_library._title_text(annotations jsonb, labels jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT concat_ws(' ', annotations ->> 'org.opencontainers.image.title', annotations ->> 'org.opencontainers.image.description',
+                   labels ->> 'org.opencontainers.image.title', labels ->> 'org.opencontainers.image.description')
+$$;
+COMMENT ON FUNCTION image_library._title_text(jsonb, jsonb) IS 'Internal: title and description as published';
+
+CREATE FUNCTION image_library._title_words(annotations jsonb, labels jsonb) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT to_tsvector('simple', left(image_library._title_text(annotations, labels), 2000)) $$;
+COMMENT ON FUNCTION image_library._title_words(jsonb, jsonb) IS 'Internal: the words of title and description';
+CREATE INDEX image_title ON image_library.image USING gin (image_library._title_words(annotations, labels));
+
+CREATE FUNCTION image_library._search_titles(words text[], max_rows integer) RETURNS SETOF image_library.found_image
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH asked AS (
-    SELECT ARRAY(SELECT image_library._like_pattern(w) FROM unnest(words) w) AS patterns,
-           ARRAY(SELECT image_library._like_pattern(' ' || w || ' ') FROM unnest(words) w) AS whole
-  ), named AS MATERIALIZED (
-    SELECT r.repository_id, g.name AS registry, g.host, r.name,
-           concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS reference,
-           lower(r.name COLLATE "default") LIKE ALL (asked.patterns) AS in_name,
-           ' ' || translate(lower(r.name COLLATE "default"), '/-_.', '    ') || ' ' LIKE ALL (asked.whole) AS in_words,
-           ARRAY(SELECT p FROM unnest(asked.patterns) p WHERE about.text NOT LIKE p) AS missing
-    FROM image_library.repository r
-    JOIN image_library.registry g USING (registry_id)
-    CROSS JOIN asked
-    CROSS JOIN LATERAL (
-      SELECT lower(concat_ws(' ', concat_ws('/', g.host, nullif(g.prefix, ''), r.name),
-        (SELECT string_agg(h.name, ' ') FROM image_library.hm_tag_repository x JOIN image_library.hm_tag h USING (hm_tag_id)
-         WHERE x.repository_id = r.repository_id),
-        array_to_string(image_library._system_tags(g.host, '{}'), ' ')) COLLATE "default")) AS about (text)
-    WHERE g.registry_id <> ALL (image_library._hidden_registries())
-  ), given AS MATERIALIZED (
-    SELECT x.repository_id, x.tag, string_agg(h.name, ' ') AS hm_tags
-    FROM image_library.hm_tag_image x JOIN image_library.hm_tag h USING (hm_tag_id)
-    GROUP BY 1, 2
-  ), found AS (
-    SELECT n.registry, n.reference || ':' || t.name AS reference, n.name AS repository, n.in_name, n.in_words, t.repository_id,
-           t.name AS tag, t.digest, t.missing_since, coalesce(e.kind, 'other') AS kind, e.version, e.title, e.publisher,
-           e.approval
-    FROM named n
-    JOIN image_library.tag t USING (repository_id)
-    LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-    LEFT JOIN given v ON v.repository_id = t.repository_id AND v.tag = t.name
-    LEFT JOIN image_library.image i ON other_titles AND e.tag IS NULL AND i.digest = t.digest
-    WHERE t.rule_id IS NOT NULL
-      AND (_search.kind IS NULL OR coalesce(e.kind, 'other') = _search.kind)
-      AND (n.missing = '{}'
-           OR lower(concat_ws(' ', t.name, v.hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os,
-                              e.format, e.task, array_to_string(e.extensions, ' '), array_to_string(e.features, ' '),
-                              array_to_string(e.system_tags, ' '),
-                              i.annotations ->> 'org.opencontainers.image.title',
-                              i.annotations ->> 'org.opencontainers.image.description',
-                              i.labels ->> 'org.opencontainers.image.title',
-                              i.labels ->> 'org.opencontainers.image.description') COLLATE "default") LIKE ALL (n.missing))
-    ORDER BY n.in_words DESC, n.in_name DESC, t.missing_since IS NOT NULL, n.name, n.registry,
-             image_library.version_key(t.name) DESC
-    LIMIT max_rows
+    SELECT string_agg(quote_literal(l.lexeme) || ':*', ' & ')::tsquery AS every_word,
+           string_agg(quote_literal(l.lexeme) || ':*', ' | ')::tsquery AS any_word
+    FROM unnest(words) w, unnest(to_tsvector('simple', w)) l
   )
-  SELECT f.reference, f.registry, f.repository, f.tag, f.digest, f.kind, coalesce(f.approval, a.state, 'pending'),
-         coalesce(f.version, i.annotations ->> 'org.opencontainers.image.version',
-                  i.labels ->> 'org.opencontainers.image.version'),
-         coalesce(f.title, i.annotations ->> 'org.opencontainers.image.title', i.labels ->> 'org.opencontainers.image.title'),
-         f.publisher, f.missing_since, CASE WHEN f.in_name THEN 'repository' ELSE 'text' END
-  FROM found f
-  LEFT JOIN image_library.image i ON i.digest = f.digest
-  LEFT JOIN image_library.approval a ON a.repository_id = f.repository_id AND a.digest = f.digest
-  ORDER BY f.in_words DESC, f.in_name DESC, f.missing_since IS NOT NULL, f.repository, f.registry,
-           image_library.version_key(f.tag) DESC
+  SELECT n.reference || ':' || t.name, n.registry, n.repository, t.name, t.digest, 'other', coalesce(a.state, 'pending'),
+         coalesce(i.annotations ->> 'org.opencontainers.image.version', i.labels ->> 'org.opencontainers.image.version'),
+         coalesce(i.annotations ->> 'org.opencontainers.image.title', i.labels ->> 'org.opencontainers.image.title'),
+         NULL::text, t.missing_since, 'text'
+  FROM (SELECT c.digest FROM asked, LATERAL (
+          SELECT i.digest FROM image_library.image i
+          WHERE image_library._title_words(i.annotations, i.labels) @@ asked.every_word LIMIT 10000) c
+        UNION
+        -- Of words that are in many titles some images are looked at, where the names may have the other words.
+        SELECT c.digest FROM asked, LATERAL (
+          SELECT i.digest FROM image_library.image i
+          WHERE image_library._title_words(i.annotations, i.labels) @@ asked.any_word LIMIT 10000) c) candidate
+  JOIN image_library.image i ON i.digest = candidate.digest
+  JOIN image_library.tag t ON t.digest = i.digest
+  JOIN image_library._named_repositories(ARRAY(SELECT image_library._like_pattern(w) FROM unnest(words) w), '{}') n USING (repository_id)
+  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  WHERE t.rule_id IS NOT NULL
+    AND NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
+    AND lower(concat_ws(' ', t.name, image_library._title_text(i.annotations, i.labels)) COLLATE "C") LIKE ALL (n.missing)
+  ORDER BY t.missing_since IS NOT NULL, n.repository, n.registry, image_library.version_key(t.name) DESC
+  LIMIT max_rows
 $$;
-COMMENT ON FUNCTION image_library._search(text[], text, boolean, integer) IS
-  'Internal: images that have every one of some words in lower case, best first';
+COMMENT ON FUNCTION image_library._search_titles(text[], integer) IS
+  'Internal: images other than Postgres and models of which title and description begin some of the words, and names have the others';
+
+CREATE FUNCTION image_library._search_everywhere(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  images image_library.found_image[] := ARRAY(SELECT s FROM image_library._search(words, kind, max_rows) s);
+BEGIN
+  RETURN QUERY SELECT i.* FROM unnest(images) i;
+  IF cardinality(images) < max_rows AND coalesce(kind, 'other') = 'other' THEN
+    RETURN QUERY
+      SELECT t.* FROM image_library._search_titles(words, max_rows) t
+      WHERE NOT EXISTS (SELECT FROM unnest(images) i WHERE i.registry = t.registry AND i.reference = t.reference)
+      LIMIT max_rows - cardinality(images);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._search_everywhere(text[], text, integer) IS
+  'Internal: images that have every one of some words, those found by name before those found by title';
 
 CREATE FUNCTION image_library._similar_words(words text[]) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH name AS (
-    SELECT r.name COLLATE "default" AS text FROM image_library.repository r
-    WHERE r.registry_id <> ALL (image_library._hidden_registries())
+    SELECT r.name AS text FROM image_library.repository r
+    WHERE r.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])
     UNION SELECT x.name FROM image_library.image_extension x
     UNION SELECT h.name FROM image_library.hm_tag h
-    UNION SELECT unnest(ARRAY[e.title, e.publisher, e.model, e.flavor, e.variant, e.task]) FROM image_library.entry e
-    WHERE e.registry_id <> ALL (image_library._hidden_registries())
+    UNION SELECT unnest(ARRAY[e.title, e.publisher, e.model, e.flavor, e.variant, e.task])
+    FROM (SELECT DISTINCT e.title, e.publisher, e.model, e.flavor, e.variant, e.task FROM image_library.entry e
+          WHERE e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])) e
   ), known AS MATERIALIZED (
-    SELECT DISTINCT w AS word, image_library._trigrams(w) AS trigrams
-    FROM name, regexp_split_to_table(lower(name.text), '[^[:alnum:].]+') w
-    WHERE length(w) BETWEEN 3 AND 63
+    SELECT DISTINCT w COLLATE "C" AS word
+    FROM name, regexp_split_to_table(lower(name.text COLLATE "C"), '[^[:alnum:].]+') w
+    WHERE length(w) BETWEEN 3 AND 63 AND w ~ '[^0-9.]'
+  ), asked AS MATERIALIZED (
+    SELECT a.word, a.position, image_library._trigrams(a.word) AS trigrams
+    FROM unnest(words) WITH ORDINALITY AS a (word, position)
+    -- A word that is somewhere is meant as it is.
+    WHERE length(a.word) <= 63 AND NOT EXISTS (SELECT FROM known k WHERE strpos(k.word, a.word) > 0)
+  ), likest AS (
+    SELECT DISTINCT ON (a.position) a.position, k.word
+    FROM asked a
+    CROSS JOIN known k
+    CROSS JOIN LATERAL (
+      SELECT count(*) AS trigrams, count(*) FILTER (WHERE t.trigram = ANY (a.trigrams)) AS shared
+      FROM (SELECT DISTINCT substr('  ' || k.word || ' ', n, 3) AS trigram FROM generate_series(1, length(k.word) + 1) n) t) own
+    WHERE own.shared >= 0.3 * (own.trigrams + cardinality(a.trigrams) - own.shared)
+    ORDER BY a.position, own.shared::real / (own.trigrams + cardinality(a.trigrams) - own.shared) DESC, k.word
   )
-  SELECT array_agg(coalesce(best.word, a.word) ORDER BY a.position)
-  FROM unnest(words) WITH ORDINALITY AS a (word, position)
-  LEFT JOIN LATERAL (
-    SELECT k.word
-    FROM known k, image_library._similarity(k.trigrams, image_library._trigrams(a.word)) s
-    WHERE s >= 0.3 AND length(a.word) <= 63
-      -- A word that is somewhere is meant as it is.
-      AND NOT EXISTS (SELECT FROM known same WHERE strpos(same.word, a.word) > 0)
-    ORDER BY s DESC, k.word LIMIT 1) best ON true
+  SELECT array_agg(coalesce(l.word, w.word) ORDER BY w.position)
+  FROM unnest(words) WITH ORDINALITY AS w (word, position)
+  LEFT JOIN likest l ON l.position = w.position
 $$;
 COMMENT ON FUNCTION image_library._similar_words(text[]) IS
   'Internal: words of the library in place of those it does not have, where they share trigrams enough';
@@ -128,9 +213,8 @@ RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  words text[] := ARRAY(SELECT DISTINCT w FROM regexp_split_to_table(lower(btrim(left(query, 1000))), '\s+') w WHERE w <> '');
+  words text[] := ARRAY(SELECT DISTINCT w FROM regexp_split_to_table(lower(left(query, 1000) COLLATE "C"), '\s+') w WHERE w <> '');
   similar_words text[];
-  images image_library.found_image[];
 BEGIN
   IF cardinality(words) = 0 OR length(query) > 1000 THEN
     RAISE EXCEPTION USING
@@ -145,12 +229,8 @@ BEGIN
       HINT = 'It is postgres, model or other.';
   END IF;
   max_rows := greatest(coalesce(max_rows, 50), 0);
-  images := ARRAY(SELECT s FROM image_library._search(words, search_images.kind, false, max_rows) s);
-  IF cardinality(images) < max_rows AND coalesce(search_images.kind, 'other') = 'other' THEN
-    images := ARRAY(SELECT s FROM image_library._search(words, search_images.kind, true, max_rows) s);
-  END IF;
-  IF cardinality(images) > 0 OR max_rows = 0 THEN
-    RETURN QUERY SELECT i.* FROM unnest(images) i;
+  RETURN QUERY SELECT s.* FROM image_library._search_everywhere(words, search_images.kind, max_rows) s;
+  IF FOUND OR max_rows = 0 THEN
     RETURN;
   END IF;
   similar_words := image_library._similar_words(words);
@@ -158,14 +238,16 @@ BEGIN
     RETURN QUERY
       SELECT s.reference, s.registry, s.repository, s.tag, s.digest, s.kind, s.approval, s.version, s.title, s.publisher,
              s.missing_since, 'similar'
-      FROM image_library._search(similar_words, search_images.kind, true, max_rows) s;
+      FROM image_library._search_everywhere(similar_words, search_images.kind, max_rows) s;
   END IF;
 END
 $$;
 COMMENT ON FUNCTION image_library.search_images(text, text, integer) IS
   'Images that have every word of the query, or a part of a word, in host, repository, tag, title, description, HM tags, publisher,
 model, flavor, variant, task, extensions or features. Best first: whole words of the repository''s name, parts of it, elsewhere;
-then present before missing, and newest first. Where nothing has a word, the word most like it stands in (matched = similar)';
+within a repository present before missing, newest first. Titles of images that are neither Postgres nor model are found by the
+beginnings of their words. Upper and lower case of ASCII letters are one. Where nothing has a word, the word most like it stands in
+(matched = similar)';
 
 CREATE FUNCTION image_library.recent_tags(registry text, repository text, max_rows integer DEFAULT 10)
 RETURNS SETOF image_library.images
