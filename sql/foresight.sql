@@ -8,11 +8,13 @@ SELECT test.sync('local', 'postgresql', '{"16.8": {"image": "a"}, "17.4": {"imag
 SELECT test.sync('local', 'nim/x', '{"1": {"image": "m"}}');
 SELECT approve('localhost:5000/postgresql:17.4') IS NOT NULL, approve('localhost:5000/postgresql:18.0') IS NOT NULL, reject('localhost:5000/postgresql:17.5') IS NOT NULL,
        approve('localhost:5000/nim/x:1') IS NOT NULL;
+SELECT record_use('localhost:5000/postgresql:17.5', 'cluster-a') IS NOT NULL, record_use('localhost:5000/postgresql:17.5', 'cluster-b') IS NOT NULL,
+       record_use('localhost:5000/postgresql:18.0', 'cluster-c') IS NOT NULL, release_use('localhost:5000/postgresql:18.0', 'cluster-c') IS NOT NULL;
 
 -- What a new rule would do, with what was decided on the images; 16.8 was listed, never read.
 SELECT * FROM preview_rule('local', 'postgresql', '{17.*}', action => 'exclude');
 SELECT * FROM preview_rule('local', 'postgresql', '{*}');
-SELECT tag, approval FROM preview_rule('local', 'postgresql', '{17.*}', action => 'exclude') WHERE effect = 'removed' AND approval = 'approved';
+SELECT tag, approval, used_by FROM preview_rule('local', 'postgresql', '{17.*}', action => 'exclude') WHERE effect = 'removed' AND (approval = 'approved' OR used_by > 0);
 -- What a change, the end or the return of a rule would do.
 SELECT * FROM preview_rule_change(:rule, tags => '{18.*}');
 SELECT * FROM preview_rule_change(:rule, newest => 1);

@@ -62,7 +62,7 @@ SET ROLE test_reader;
 INSERT INTO test.before SELECT 'test_reader', e.* FROM test.everything() e;
 RESET ROLE;
 SELECT count(*) > 20 AS many_views FROM test.before;
--- It has everything: images of its own and of others' digests, HM tags, decisions, a problem, a run, a README, conflicts, referrers.
+-- It has everything: images of its own and of others' digests, HM tags, decisions, a use, a problem, a run, a README, conflicts, referrers.
 SELECT add_registry('secret', 'http://localhost:5002', allow_private => true, owner => 'test_secret_team', private => true) AS secret \gset
 SELECT add_rule('secret', '**') AS secret_rule \gset
 SELECT test.sync('secret', 'project/x', '{"17": {"image": "a"}, "18.1-2503310734": {"image": "s", "annotations": {"org.enterprisedb.pg.flavor": "epas", "org.enterprisedb.pg.major_version": "16"},
@@ -70,7 +70,7 @@ SELECT test.sync('secret', 'project/x', '{"17": {"image": "a"}, "18.1-2503310734
 SELECT _write_problems(:secret, 'project/x', test.batch('{"problems": [{"tag": "bad", "problem": "p", "detail": "d"}]}'));
 SELECT _begin_run(:secret, 'call') IS NOT NULL;
 SELECT tag_image('localhost:5002/project/x:17', 'green'), tag_repository('secret', 'project/x', 'green'), set_readme('secret', 'project/x', 'top');
-SELECT approve('localhost:5002/project/x:17', 'ours') IS NOT NULL;
+SELECT approve('localhost:5002/project/x:17', 'ours') IS NOT NULL, record_use('localhost:5002/project/x:18.1-2503310734', 'cluster-a') IS NOT NULL;
 CREATE FUNCTION test.differs(who text) RETURNS SETOF name LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('role', who, true);
@@ -87,7 +87,8 @@ FROM unnest(ARRAY['request_sync(''secret'')', 'check_registry(''secret'')', 'pre
   'set_readme(''secret'', ''project/x'', ''mine'')', 'resolve(''localhost:5002/project/x:17'')', 'resolve(''localhost:5002/project/x@' || test.digest('s') || ''')', 'approve(''localhost:5002/project/x:17'')',
   'reject(''localhost:5002/project/x:17'')', 'revoke(''localhost:5002/project/x:17'')', 'reset(''localhost:5002/project/x:17'')', 'deprecate(''localhost:5002/project/x:17'', now())',
   'undeprecate(''localhost:5002/project/x:17'')', 'quarantine(''localhost:5002/project/x:17'')', 'release(''localhost:5002/project/x:17'')', 'tag_image(''localhost:5002/project/x:17'', ''green'')',
-  'untag_image(''localhost:5002/project/x:17'', ''green'')', 'count(*) FROM image_library.search_images(''project'')', 'count(*) FROM image_library.search_images(''prject'')']) AS c (rest),
+  'untag_image(''localhost:5002/project/x:17'', ''green'')', 'record_use(''localhost:5002/project/x:17'', ''me'')', 'release_use(''localhost:5002/project/x:17'', ''cluster-a'')',
+  'count(*) FROM image_library.events_since(0) e WHERE e.registry = ''secret''', 'count(*) FROM image_library.search_images(''project'')', 'count(*) FROM image_library.search_images(''prject'')']) AS c (rest),
   LATERAL (SELECT 'SELECT ' || CASE WHEN rest LIKE 'count%' THEN '' ELSE 'image_library.' END || rest) AS calls (call),
   LATERAL (SELECT replace(replace(call, 'secret', 'nowhere'), '5002', '5003')) AS there (nothing);
 SELECT call, test.outcome_as('test_curator', replace(call, '%', :'secret_rule')) = replace(test.outcome_as('test_curator', replace(call, '%', '999')), '999', :'secret_rule') AS as_if_not_there

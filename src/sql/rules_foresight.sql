@@ -1,10 +1,12 @@
 -- What a rule would do, and why a tag is in the library or out of it.
 
-CREATE TYPE image_library.previewed_tag AS (repository text, tag text, effect text, approval text);
+CREATE TYPE image_library.previewed_tag AS (
+  repository text, tag text, effect text, approval text, used_by bigint);
 COMMENT ON TYPE image_library.previewed_tag IS 'A row of preview_rule and preview_rule_change';
 COMMENT ON COLUMN image_library.previewed_tag.effect IS 'added, removed or kept: what the change does to the tag in the library';
 COMMENT ON COLUMN image_library.previewed_tag.approval IS
   'State of the image that the tag points at; null: the tag was never read';
+COMMENT ON COLUMN image_library.previewed_tag.used_by IS 'How many use the tag now, as image_library.usage has them, in any of its digests';
 
 -- Rules then are rules now with some taken out and some put in: repositories that none of these takes stay as they are.
 CREATE FUNCTION image_library._preview(registry_id integer, taken_out image_library.rule[], put_in image_library.rule[])
@@ -24,7 +26,9 @@ DECLARE
 BEGIN
   RETURN QUERY
     SELECT r.name, decided.tag, decided.effect,
-           CASE WHEN t.name IS NOT NULL THEN coalesce(a.state, 'pending') END
+           CASE WHEN t.name IS NOT NULL THEN coalesce(a.state, 'pending') END,
+           (SELECT count(*) FROM image_library.image_use u
+            WHERE u.repository_id = r.repository_id AND u.tag = decided.tag AND u.released_at IS NULL)
     FROM image_library.repository r
     JOIN image_library.listing l USING (repository_id)
     CROSS JOIN LATERAL (
@@ -90,7 +94,7 @@ END
 $$;
 COMMENT ON FUNCTION image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean, integer) IS
   'What add_rule with these parameters would do to the last listings of the repositories it takes: tags added, removed or kept, and
-what was decided on their images. Writes nothing, but the listing with refresh';
+what was decided on their images, and how many use them. Writes nothing, but the listing with refresh';
 
 CREATE FUNCTION image_library.preview_rule_change(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
