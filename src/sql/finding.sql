@@ -178,6 +178,7 @@ AS $$
     SELECT r.name AS text FROM image_library.repository r
     WHERE r.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])
     UNION SELECT x.name FROM image_library.image_extension x
+    WHERE image_library._hidden_registries() = '{}' OR image_library._digest_visible(x.digest)
     UNION SELECT h.name FROM image_library.hm_tag h
     UNION SELECT unnest(ARRAY[e.title, e.publisher, e.model, e.flavor, e.variant, e.task])
     FROM (SELECT DISTINCT e.title, e.publisher, e.model, e.flavor, e.variant, e.task FROM image_library.entry e
