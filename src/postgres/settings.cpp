@@ -7,6 +7,9 @@ bool enabled = true;
 int max_workers = 3;
 int max_removal_percent = 50;
 char* credentials_dir = nullptr;
+int policy_timeout = 1000;
+int event_retention = 90 * 24 * 60;
+int run_retention = 90 * 24 * 60;
 
 void Define() {
   DefineCustomBoolVariable("image_library.enabled", "Lets the agent sync registries by itself.",
@@ -25,6 +28,19 @@ void Define() {
                              "Sets the folder of docker config.json files with credentials.",
                              "set_credential_file names files in it.", &credentials_dir, "",
                              PGC_SUSET, GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("image_library.policy_timeout",
+                          "Sets how long a policy function may take for an image.",
+                          "One that takes longer is not met.", &policy_timeout, 1000, 1, 600000,
+                          PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  // SQL reads them (_purge_history): the agent keeps the library tidy when a run begins.
+  DefineCustomIntVariable("image_library.event_retention", "Sets how long events are kept.",
+                          "-1 keeps them for ever.", &event_retention, 90 * 24 * 60, -1,
+                          100 * 365 * 24 * 60, PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "image_library.run_retention", "Sets how long rows of sync_run are kept.",
+      "-1 keeps them for ever. The last run of a registry, and what its backoff looks at, stay.",
+      &run_retention, 90 * 24 * 60, -1, 100 * 365 * 24 * 60, PGC_SUSET, GUC_UNIT_MIN, nullptr,
+      nullptr, nullptr);
   MarkGUCPrefixReserved("image_library");
 }
 

@@ -8,6 +8,9 @@ extern bool enabled;             ///< the launcher starts workers
 extern int max_workers;          ///< workers at once in the whole cluster
 extern int max_removal_percent;  ///< share of a repository's tags that one listing may remove
 extern char* credentials_dir;    ///< folder of docker config.json files
+extern int policy_timeout;       ///< how long a policy may take, in milliseconds
+extern int event_retention;      ///< how long events are kept, in minutes; -1: for ever
+extern int run_retention;        ///< how long runs are kept, in minutes; -1: for ever
 
 /// Called once, from _PG_init.
 void Define();

@@ -249,6 +249,9 @@ BEGIN
     PERFORM image_library._check_approvable(reference, image.tag, image.rule_id, image.missing_since, current);
   END IF;
   PERFORM image_library._check_transition(reference, verb, new_state, current);
+  IF new_state = 'approved' THEN
+    PERFORM image_library._check_policies(reference, image.registry, image.repository, image.digest);
+  END IF;
   decision.registry_id := image.registry_id;
   decision.registry := image.registry;
   decision.repository := image.repository;
@@ -292,6 +295,10 @@ AS $$
 DECLARE
   approved_digests text[];
 BEGIN
+  -- Policies look at the read model, which comes later: see _approve_by_policy.
+  IF image_library._has_approval_policies() THEN
+    RETURN;
+  END IF;
   WITH arrived AS (
     SELECT DISTINCT ON (t.digest) g.registry_id, g.name AS registry, r.name AS repository, t.name AS tag, t.digest, u.rule_id
     FROM unnest(tags) AS asked (name)
@@ -320,10 +327,16 @@ BEGIN
     SELECT p.decision_id, n.registry_id, n.registry, n.repository, n.tag, n.digest, 'pending', 'approved', 'approve',
            format('rule %s approves on arrival', n.rule_id), n.rule_id
     FROM approved p JOIN arrived n ON n.digest = p.digest
-    RETURNING d.digest
+    RETURNING d.*
+  ), noticed AS (
+    INSERT INTO image_library.event (event, registry_id, registry, repository, tag, digest, detail)
+    SELECT 'image approved', d.registry_id, d.registry, d.repository, d.tag, d.digest,
+           jsonb_build_object('decision_id', d.decision_id, 'actor', d.actor, 'reason', d.reason)
+    FROM told d ORDER BY d.tag COLLATE "C"
   )
   SELECT array_agg(d.digest) INTO approved_digests FROM told d;
   IF approved_digests IS NOT NULL THEN
+    PERFORM image_library._notify('image approved');
     PERFORM image_library._refresh_entry_approval(repository_id, approved_digests);
   END IF;
 END

@@ -13,13 +13,18 @@ GRANT SELECT ON
   image_library.hm_tags, image_library.annotation_keys, image_library.sync_run, image_library.sync_problem,
   image_library.sync_status, image_library.postgres_images, image_library.postgres_latest, image_library.model_library,
   image_library.classification_conflicts, image_library.library_stats, image_library.events, image_library.usage,
-  image_library.drift
+  image_library.drift, image_library.policies, image_library.audit
 TO image_library_reader;
 GRANT EXECUTE ON FUNCTION
   image_library.version_key(text),
   image_library.agent_status(),
   image_library.resolve(text),
-  image_library.events_since(bigint, integer),
+  image_library.events_since(bigint, integer), image_library.library_at(timestamptz),
+  image_library.policy_failures(text),
+  image_library.has_age(image_library.images, interval), image_library.has_annotations(image_library.images, text[]),
+  image_library.has_platforms(image_library.images, text[]), image_library.has_referrer(image_library.images, text[]),
+  image_library.is_signed(image_library.images), image_library.has_sbom(image_library.images),
+  image_library.is_from(image_library.images, text[]), image_library.has_features(image_library.images, text[]),
   -- An application says what it runs, and guards its own tables.
   image_library.record_use(text, text, text), image_library.release_use(text, text, text),
   image_library.require_approved(),
@@ -43,7 +48,8 @@ GRANT EXECUTE ON FUNCTION
   image_library._system_tags(text, text[]),
   image_library._default_annotation_keys(),
   image_library._syncing_pid(integer),
-  image_library._due_at(timestamptz, timestamptz, timestamptz)
+  image_library._due_at(timestamptz, timestamptz, timestamptz),
+  image_library._policy_function(text), image_library._postgres_major(integer, text, text)
 TO image_library_reader;
 
 -- Curators: decisions, HM tags, syncs, and the rules of what their team owns (the functions check that).
@@ -71,7 +77,9 @@ GRANT EXECUTE ON FUNCTION
   image_library.set_credential(text, text, text, text),
   image_library.set_credential_file(text, text, text),
   image_library.drop_credential(text, text),
-  image_library.start_worker(), image_library.purge_events(interval),
+  image_library.start_worker(), image_library.purge_events(interval), image_library.purge_history(),
+  image_library.add_policy(text, regprocedure, text, text), image_library.drop_policy(text),
+  image_library.enable_policy(text), image_library.disable_policy(text), image_library.apply_policies(text),
   image_library.set_annotation_keys(text, text[]), image_library.reset_annotation_keys(text), image_library.reclassify()
 TO image_library_admin;
 
@@ -86,6 +94,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
   image_library.other_conflict
 TO image_library_agent;
 GRANT SELECT, INSERT ON image_library.decision, image_library.event TO image_library_agent;
+GRANT DELETE ON image_library.event TO image_library_agent;
+GRANT SELECT ON image_library.policy, image_library.images TO image_library_agent;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
 GRANT EXECUTE ON FUNCTION
   image_library._sync_targets(text), image_library._registry(text), image_library._registry_config(integer),
@@ -106,6 +116,11 @@ GRANT EXECUTE ON FUNCTION
   image_library._refresh_extensions(image_library._classified_tag[]),
   image_library._refresh_conflicts(integer, image_library._classified_tag[]),
   image_library._refresh_profiles(image_library._classified_tag[]), image_library._system_tags(text, text[]),
+  image_library._purge_history(integer), image_library._retention(text), image_library._is_tag(text),
+  image_library._has_approval_policies(), image_library._approve_by_policy(integer, text[]),
+  image_library._undecided_images(integer, text[]), image_library._policy_verdict(text, text, text),
+  image_library._policy_outcomes(text, text, text, text[]), image_library._policy_function(text),
+  image_library._call_policy(oid, image_library.images), image_library._tell_decision(image_library.decision),
   image_library._refresh_entry_approval(integer, text[]), image_library._usable_until(image_library.approval),
   image_library._approve_by_rule(integer, text[]), image_library._required_approvals(integer, text), image_library._decide_repository(integer, jsonb, bigint),
   image_library._decide_registry(integer, bigint), image_library._decide_tags(jsonb, text, text[]),

@@ -153,6 +153,7 @@ BEGIN
 
   PERFORM image_library._approve_by_rule(_write_tags.repository_id, arrived_names);
   PERFORM image_library._refresh_entries(_write_tags.repository_id, arrived_names || missing);
+  PERFORM image_library._approve_by_policy(_write_tags.repository_id, arrived_names);
 END
 $$;
 COMMENT ON FUNCTION image_library._write_tags(integer, jsonb) IS

@@ -41,6 +41,7 @@ BEGIN
   IF touched IS NOT NULL THEN
     PERFORM image_library._approve_by_rule(repository_id, touched);
     PERFORM image_library._refresh_entries(repository_id, touched);
+    PERFORM image_library._approve_by_policy(repository_id, touched);
   END IF;
 END
 $$;

@@ -55,6 +55,7 @@ BEGIN
              WHERE g.registry_id = _begin_run.registry_id AND g.rules_changed_at > last_started_at) THEN
     PERFORM image_library._decide_registry(registry_id);
   END IF;
+  PERFORM image_library._purge_history();
   RETURN id;
 END
 $$;

@@ -65,6 +65,23 @@ CREATE VIEW image_library.usage WITH (security_barrier) AS
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.usage IS 'What runs, or ran, which image where';
 
+-- The image that runs may be one that no tag points at any more: it is classified from its facts as under its tag.
+CREATE FUNCTION image_library._postgres_major(repository_id integer, tag text, digest text) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT (c.facts ->> 'major_version')::integer
+  FROM image_library.repository r
+  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library.image i ON i.digest = _postgres_major.digest
+  CROSS JOIN LATERAL (SELECT image_library._classify(
+    concat_ws('/', nullif(g.prefix, ''), r.name), _postgres_major.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
+    i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto') AS facts) c
+  WHERE r.repository_id = _postgres_major.repository_id
+    AND g.registry_id <> ALL (image_library._hidden_registries())
+$$;
+COMMENT ON FUNCTION image_library._postgres_major(integer, text, text) IS
+  'Internal: the major version of PostgreSQL in an image that a tag points, or pointed, at';
+
 CREATE VIEW image_library.drift WITH (security_barrier) AS
   SELECT g.name AS registry, r.name AS repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail
   FROM image_library.image_use u
@@ -87,6 +104,12 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > now()
     UNION ALL
     SELECT 'missing', 'the registry has the tag no more' WHERE t.missing_since IS NOT NULL
+    UNION ALL
+    SELECT 'not admitted', 'no rule takes the tag' WHERE t.name IS NOT NULL AND t.rule_id IS NULL
+    UNION ALL
+    SELECT 'major downgrade', format('the tag was PostgreSQL %s and is %s now', was.major, e.major_version)
+    FROM (SELECT image_library._postgres_major(u.repository_id, u.tag, u.digest) AS major) was
+    WHERE t.digest <> u.digest AND e.kind = 'postgres' AND e.major_version < was.major
     UNION ALL
     -- Postgres only: of the same flavor, major, variant and OS.
     (SELECT CASE WHEN newer.version = e.version THEN 'newer build' ELSE 'newer minor' END, newer.tag || ' is approved'

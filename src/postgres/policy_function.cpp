@@ -1,0 +1,135 @@
+// Calling a policy: a user's function over an image, with its owner's rights, for a limited time,
+// and without a trace.
+#include "postgres/pg.h"
+
+#include "postgres/bridge.h"
+#include "postgres/settings.h"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+}
+
+namespace {
+
+constinit volatile sig_atomic_t timed_out = 0;
+constinit volatile sig_atomic_t cancelled_before = 0;
+
+// Runs in the signal handler: PostgreSQL cancels what runs at its next check for interrupts.
+void OnTimeout() {
+  cancelled_before = QueryCancelPending;
+  timed_out = 1;
+  QueryCancelPending = true;
+  InterruptPending = true;
+  SetLatch(MyLatch);
+}
+
+TimeoutId PolicyTimeout() {
+  static TimeoutId id = MAX_TIMEOUTS;
+  if (id == MAX_TIMEOUTS) id = RegisterTimeout(USER_TIMEOUT, OnTimeout);
+  return id;
+}
+
+// The owner of a function that takes such a row and returns boolean; raises for any other.
+Oid OwnerOfPolicy(Oid function, Oid row_type) {
+  HeapTuple const tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for function %u", function);
+  const auto* const form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+  const bool is_policy = form->prokind == PROKIND_FUNCTION && form->pronargs == 1 &&
+                         form->proargtypes.values[0] == row_type && form->prorettype == BOOLOID &&
+                         !form->proretset;
+  const Oid owner = form->proowner;
+  ReleaseSysCache(tuple);
+  if (!is_policy)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+                    errmsg("function %u takes no image or returns no boolean", function)));
+  return owner;
+}
+
+const char* Verdict(Oid function, Datum image) {
+  FmgrInfo policy;
+  fmgr_info(function, &policy);
+  LOCAL_FCINFO(call, 1);
+  InitFunctionCallInfoData(*call, &policy, 1, InvalidOid, nullptr, nullptr);
+  call->args[0].value = image;
+  call->args[0].isnull = false;
+  const Datum result = FunctionCallInvoke(call);
+  if (call->isnull) return "it returned null";
+  return DatumGetBool(result) ? nullptr : "it returned false";
+}
+
+// A cancel by the user, and what says that the transaction as a whole must be tried again, are not
+// the policy's failure.
+bool IsOfCaller(int sqlstate) {
+  if (sqlstate == ERRCODE_QUERY_CANCELED) return !timed_out || cancelled_before;
+  return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+void StopClock() {
+  disable_timeout(PolicyTimeout(), false);
+  // It struck and nobody has looked yet: what comes next is not to be cancelled.
+  if (timed_out && !cancelled_before) QueryCancelPending = false;
+}
+
+// Null: the policy is met. Else why not, in the caller's memory. A subtransaction that is always
+// rolled back takes away what the function may have written, and gives back the caller's rights.
+const char* CallPolicy(Oid function, HeapTupleHeader image) {
+  const Oid owner = OwnerOfPolicy(function, HeapTupleHeaderGetTypeId(image));
+  MemoryContext const memory = CurrentMemoryContext;
+  ResourceOwner const resources = CurrentResourceOwner;
+  const char* volatile why = nullptr;
+  ErrorData* volatile error = nullptr;
+  Oid caller;
+  int context;
+  GetUserIdAndSecContext(&caller, &context);
+  timed_out = 0;
+  cancelled_before = 0;
+  BeginInternalSubTransaction(nullptr);
+  MemoryContextSwitchTo(memory);
+  PG_TRY();
+  {
+    SetUserIdAndSecContext(owner,
+                           context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    enable_timeout_after(PolicyTimeout(), image_library::postgres::settings::policy_timeout);
+    why = Verdict(function, HeapTupleHeaderGetDatum(image));
+    StopClock();
+  }
+  PG_CATCH();
+  {
+    StopClock();
+    MemoryContextSwitchTo(memory);
+    error = CopyErrorData();
+    FlushErrorState();
+  }
+  PG_END_TRY();
+  RollbackAndReleaseCurrentSubTransaction();
+  MemoryContextSwitchTo(memory);
+  CurrentResourceOwner = resources;
+  SetUserIdAndSecContext(caller, context);
+  if (error != nullptr && IsOfCaller(error->sqlerrcode)) ReThrowError(error);
+  if (timed_out)
+    return psprintf("it took longer than %d ms", image_library::postgres::settings::policy_timeout);
+  return error != nullptr ? error->message : why;
+}
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(image_library_call_policy);
+
+/// _call_policy(function oid, image image_library.images) -> null when the policy is met, else why
+/// not
+Datum image_library_call_policy(PG_FUNCTION_ARGS) {
+  text* why_not = nullptr;
+  image_library::postgres::Guard([&] {
+    image_library::postgres::Call([&] {
+      const char* const why = CallPolicy(PG_GETARG_OID(0), PG_GETARG_HEAPTUPLEHEADER(1));
+      if (why != nullptr) why_not = cstring_to_text(why);
+    });
+  });
+  if (why_not == nullptr) PG_RETURN_NULL();
+  PG_RETURN_TEXT_P(why_not);
+}
+}

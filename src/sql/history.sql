@@ -1,0 +1,53 @@
+-- The library as it was.
+
+CREATE TYPE image_library.historic_image AS (
+  registry text, repository text, tag text, digest text, reference text, pinned_reference text, approval text, usable boolean);
+COMMENT ON TYPE image_library.historic_image IS 'A row of library_at';
+COMMENT ON COLUMN image_library.historic_image.digest IS 'What the tag pointed at then';
+COMMENT ON COLUMN image_library.historic_image.approval IS 'What had been decided on the digest by then';
+COMMENT ON COLUMN image_library.historic_image.usable IS
+  'Whether the approval counted then: not expired, not deprecated, not in quarantine';
+
+-- Decisions of a transaction have one time; their numbers follow the order in which they were made.
+CREATE FUNCTION image_library._decided_at(at timestamptz,
+  OUT registry_id integer, OUT repository text, OUT digest text, OUT approval text, OUT usable boolean)
+RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT last.registry_id, last.repository, last.digest, last.new_state,
+         last.new_state = 'approved' AND coalesce(last.valid_until > at, true)
+         AND last.marks[1] IS DISTINCT FROM 'quarantine' AND coalesce(last.deprecated_from > at, true)
+  FROM (
+    SELECT d.registry_id, d.repository, d.digest,
+           (array_agg(d.new_state ORDER BY d.decision_id DESC))[1] AS new_state,
+           (array_agg(d.valid_until ORDER BY d.decision_id DESC)
+              FILTER (WHERE d.action IN ('approve', 'reject', 'revoke', 'reset')))[1] AS valid_until,
+           (array_agg(d.deprecated_from ORDER BY d.decision_id DESC)
+              FILTER (WHERE d.action IN ('deprecate', 'undeprecate')))[1] AS deprecated_from,
+           array_agg(d.action ORDER BY d.decision_id DESC)
+             FILTER (WHERE d.action IN ('quarantine', 'release')) AS marks
+    FROM image_library.decision d
+    WHERE d.decided_at <= at
+    GROUP BY d.registry_id, d.repository, d.digest) last
+$$;
+COMMENT ON FUNCTION image_library._decided_at(timestamptz) IS 'Internal: what had been decided on each image at a time';
+
+CREATE FUNCTION image_library.library_at(at timestamptz) RETURNS SETOF image_library.historic_image
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT g.name, r.name, p.tag, p.digest,
+         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', p.tag),
+         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', p.tag, '@', p.digest),
+         coalesce(d.approval, 'pending'), coalesce(d.usable, false)
+  FROM image_library.tag_period p
+  JOIN image_library.repository r USING (repository_id)
+  JOIN image_library.registry g USING (registry_id)
+  LEFT JOIN image_library._decided_at(at) d
+    ON d.registry_id = r.registry_id AND d.repository = r.name AND d.digest = p.digest
+  WHERE p.since <= at AND coalesce(p.until > at, true)
+    AND g.registry_id <> ALL (image_library._hidden_registries())
+  ORDER BY g.name, r.name, p.tag
+$$;
+COMMENT ON FUNCTION image_library.library_at(timestamptz) IS
+  'The tags that were there at a time, what each pointed at, and what had been decided on that by then. Rules of that time are in the
+audit: a tag that a rule had hidden is shown';

@@ -1,0 +1,135 @@
+-- Approval on arrival where policies are in force: by a rule or by a policy, never past what policies require.
+
+CREATE FUNCTION image_library._has_approval_policies() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect <> 'warn') $$;
+COMMENT ON FUNCTION image_library._has_approval_policies() IS
+  'Internal: whether policies have a say in what is approved on arrival';
+
+CREATE FUNCTION image_library._undecided_images(repository_id integer, tags text[])
+RETURNS TABLE (registry_id integer, registry text, repository text, tag text, digest text, rule_id bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT DISTINCT ON (t.digest) g.registry_id, g.name, r.name, t.name, t.digest,
+         CASE WHEN u.approval = 'auto' THEN u.rule_id END
+  FROM unnest(tags) AS asked (name)
+  JOIN image_library.tag t ON t.repository_id = _undecided_images.repository_id AND t.name = asked.name
+  JOIN image_library.repository r USING (repository_id)
+  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library.rule u ON u.rule_id = t.rule_id
+  WHERE t.missing_since IS NULL
+    AND (u.approval = 'auto' OR EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
+    AND NOT EXISTS (SELECT FROM image_library.approval a
+                    WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
+    AND (image_library._required_approvals(t.repository_id, t.digest)).required = 1
+  ORDER BY t.digest, u.approval <> 'auto', t.name
+$$;
+COMMENT ON FUNCTION image_library._undecided_images(integer, text[]) IS
+  'Internal: images of some tags that nobody has decided on and that one approval is enough for, with the rule that gives it';
+
+CREATE FUNCTION image_library._policy_verdict(registry text, repository text, digest text,
+  OUT refused boolean, OUT approving_policy text, OUT slow_policy text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  outcome record;
+BEGIN
+  refused := false;
+  FOR outcome IN
+    SELECT o.policy, o.effect, bool_and(o.reason IS NULL) AS met, bool_or(o.reason LIKE 'it took longer than % ms') AS slow
+    FROM image_library._policy_outcomes(registry, repository, digest, '{require,auto_approve}') o
+    GROUP BY 1, 2 ORDER BY 1
+  LOOP
+    IF outcome.slow THEN
+      slow_policy := coalesce(slow_policy, outcome.policy);
+    END IF;
+    IF outcome.effect = 'require' THEN
+      refused := refused OR NOT outcome.met;
+    ELSIF outcome.met THEN
+      approving_policy := coalesce(approving_policy, outcome.policy);
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library._policy_verdict(text, text, text) IS
+  'Internal: whether policies refuse an image, the first one that approves it, and one that took too long to say';
+
+CREATE FUNCTION image_library._approve_by_policy(repository_id integer, tags text[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+  image record;
+  verdict record;
+  decision image_library.decision;
+  approved_digests text[] := '{}';
+BEGIN
+  IF NOT image_library._has_approval_policies() THEN
+    RETURN 0;
+  END IF;
+  FOR image IN SELECT * FROM image_library._undecided_images(repository_id, tags) LOOP
+    SELECT * INTO verdict FROM image_library._policy_verdict(image.registry, image.repository, image.digest);
+    -- Of a batch of a thousand images each would wait as long.
+    IF verdict.slow_policy IS NOT NULL THEN
+      RAISE WARNING USING
+        MESSAGE = format('policy "%s" took too long: images that arrived with %s:%s were not approved', verdict.slow_policy,
+                         image.repository, image.tag),
+        HINT = 'Make it faster, or raise image_library.policy_timeout; then call image_library.apply_policies.';
+      EXIT;
+    END IF;
+    CONTINUE WHEN verdict.refused OR coalesce(image.rule_id::text, verdict.approving_policy) IS NULL;
+    decision := NULL;
+    decision.registry_id := image.registry_id;
+    decision.registry := image.registry;
+    decision.repository := image.repository;
+    decision.tag := image.tag;
+    decision.digest := image.digest;
+    decision.old_state := 'pending';
+    decision.new_state := 'approved';
+    decision.action := 'approve';
+    decision.rule_id := image.rule_id;
+    IF image.rule_id IS NULL THEN
+      decision.policy := verdict.approving_policy;
+    END IF;
+    decision.reason := CASE WHEN image.rule_id IS NULL THEN format('policy "%s" approves', verdict.approving_policy)
+                            ELSE format('rule %s approves on arrival', image.rule_id) END;
+    INSERT INTO image_library.approval (repository_id, digest, state, decision_id)
+    VALUES (_approve_by_policy.repository_id, image.digest, 'approved', image_library._tell_decision(decision));
+    approved_digests := approved_digests || image.digest;
+  END LOOP;
+  PERFORM image_library._refresh_entry_approval(repository_id, approved_digests);
+  RETURN cardinality(approved_digests);
+END
+$$;
+COMMENT ON FUNCTION image_library._approve_by_policy(integer, text[]) IS
+  'Internal: approves what nobody has decided on where a rule or a policy says so and no policy refuses; returns how many.
+Called once the read model has the tags: a policy looks at it';
+
+CREATE FUNCTION image_library.apply_policies(registry text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  of_registry image_library.registry;
+  waiting record;
+  approved bigint := 0;
+BEGIN
+  PERFORM image_library._require_admin('apply policies');
+  IF registry IS NOT NULL THEN
+    of_registry := image_library._registry(registry);
+  END IF;
+  FOR waiting IN
+    SELECT r.registry_id, t.repository_id, array_agg(t.name) AS tags
+    FROM image_library.tag t JOIN image_library.repository r USING (repository_id)
+    WHERE (of_registry.registry_id IS NULL OR r.registry_id = of_registry.registry_id)
+      AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
+      AND NOT EXISTS (SELECT FROM image_library.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
+    GROUP BY 1, 2 ORDER BY 1, 2
+  LOOP
+    PERFORM image_library._lock_repository(waiting.registry_id, waiting.repository_id, for_batch => true);
+    approved := approved + image_library._approve_by_policy(waiting.repository_id, waiting.tags);
+  END LOOP;
+  RETURN approved;
+END
+$$;
+COMMENT ON FUNCTION image_library.apply_policies(text) IS
+  'Asks the policies again about what nobody has decided on, as on arrival; returns how many images were approved. For policies
+that time changes, such as a least age';

@@ -1,0 +1,68 @@
+-- Policies to begin with. Those that take one argument are policies as they are; a function of one's own gives the others theirs.
+
+CREATE FUNCTION image_library.has_age(image image_library.images, at_least interval) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image.digest_changed_at <= now() - at_least $$;
+COMMENT ON FUNCTION image_library.has_age(image_library.images, interval) IS
+  'For policies: whether the library has known the image under its tag for so long';
+
+CREATE FUNCTION image_library.has_annotations(image image_library.images, keys text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT NOT EXISTS (SELECT FROM unnest(keys) k
+                     WHERE coalesce(image.annotations ->> k, '') = '' AND coalesce(image.labels ->> k, '') = '')
+$$;
+COMMENT ON FUNCTION image_library.has_annotations(image_library.images, text[]) IS
+  'For policies: whether the image has a value for every one of some annotations or labels';
+
+CREATE FUNCTION image_library.has_platforms(image image_library.images, platforms text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(image.platforms, '{}') @> platforms $$;
+COMMENT ON FUNCTION image_library.has_platforms(image_library.images, text[]) IS
+  'For policies: whether the image is there for every one of some platforms, such as linux/arm64';
+
+CREATE FUNCTION image_library.has_referrer(image image_library.images, artifact_types text[]) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM image_library.image_referrers x
+                 WHERE x.digest = image.digest AND x.artifact_type LIKE ANY (artifact_types))
+$$;
+COMMENT ON FUNCTION image_library.has_referrer(image_library.images, text[]) IS
+  'For policies: whether something of one of these types (LIKE patterns) is attached to the image; it is present, not verified';
+
+-- A simplesigning layer is what cosign's older tags (sha256-....sig) carry.
+CREATE FUNCTION image_library.is_signed(image image_library.images) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library.has_referrer(image, ARRAY[
+    'application/vnd.dev.cosign.artifact.sig%', 'application/vnd.dev.cosign.simplesigning%',
+    'application/vnd.dev.sigstore.bundle%', 'application/vnd.cncf.notary.signature%'])
+$$;
+COMMENT ON FUNCTION image_library.is_signed(image_library.images) IS
+  'A policy: whether a signature of cosign, Sigstore or Notary is attached to the image; present, not verified';
+
+CREATE FUNCTION image_library.has_sbom(image image_library.images) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library.has_referrer(image, ARRAY[
+    'application/spdx%', 'text/spdx%', 'application/vnd.cyclonedx%', 'application/vnd.syft%'])
+$$;
+COMMENT ON FUNCTION image_library.has_sbom(image_library.images) IS
+  'A policy: whether an SBOM (SPDX, CycloneDX, Syft) is attached to the image; present, not verified';
+
+CREATE FUNCTION image_library.is_from(image image_library.images, registries text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image.registry = ANY (registries) $$;
+COMMENT ON FUNCTION image_library.is_from(image_library.images, text[]) IS
+  'For policies: whether the image comes from one of some registries, by their names';
+
+CREATE FUNCTION image_library.has_features(image image_library.images, features text[]) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce((SELECT e.features @> has_features.features
+                   FROM image_library.entry e JOIN image_library.registry g USING (registry_id)
+                   WHERE g.name = image.registry AND e.repository = image.repository AND e.tag = image.tag
+                     AND g.registry_id <> ALL (image_library._hidden_registries())), false)
+$$;
+COMMENT ON FUNCTION image_library.has_features(image_library.images, text[]) IS
+  'For policies: whether a Postgres image has every one of some features, such as tde';
