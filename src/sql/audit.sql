@@ -83,10 +83,11 @@ DECLARE
   of_registry record := image_library._audited_registry(changed);
   id bigint;
 BEGIN
-  IF called IS NULL OR was = is_now THEN
+  -- Of a credential that is set anew nothing may differ that is kept here.
+  IF called IS NULL OR was = is_now AND kind <> 'credential' THEN
     RETURN NULL;
   END IF;
-  IF TG_OP = 'UPDATE' THEN
+  IF TG_OP = 'UPDATE' AND kind <> 'credential' THEN
     SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, is_now -> o.key) INTO was, is_now
     FROM jsonb_each(was) o WHERE o.value <> is_now -> o.key;
   END IF;
@@ -119,7 +120,7 @@ BEGIN
     -- pg_dump's scripts run with an empty search_path: what they restore was audited when it was made.
     EXECUTE format(
       'CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON image_library.%I FOR EACH ROW
-       WHEN (current_setting(''search_path'') <> '''') EXECUTE FUNCTION image_library._audit(%L)', relation, object);
+       WHEN (current_setting(''search_path'') NOT IN ('''', ''""'')) EXECUTE FUNCTION image_library._audit(%L)', relation, object);
     EXECUTE format('COMMENT ON TRIGGER audit ON image_library.%I IS %L', relation, 'Tells the change in audit_entry');
   END LOOP;
 END

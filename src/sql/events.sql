@@ -102,8 +102,9 @@ AS $$
       (SELECT min(later.event_id) FROM image_library.event later
        WHERE later.event_id > events_since.sequence
          AND later.transaction >= pg_snapshot_xmin(pg_current_snapshot())
-         -- One from the future was restored by pg_dump from a server that was further on.
-         AND later.transaction < pg_snapshot_xmax(pg_current_snapshot())), 9223372036854775807)
+         -- One from the future was restored by pg_dump from a server that was further on; or is this one, which is not over.
+         AND (later.transaction < pg_snapshot_xmax(pg_current_snapshot())
+              OR later.transaction = pg_current_xact_id_if_assigned())), 9223372036854775807)
   ORDER BY v.event_id
   LIMIT greatest(max_rows, 0)
 $$;
