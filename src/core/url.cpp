@@ -13,19 +13,24 @@ namespace {
 constexpr char kHint[] =
     "Write https://host[:port][/path], for example https://registry.example.org.";
 
-[[noreturn]] void Refuse(std::string_view text, const std::string& why) {
-  // User information and queries may hold secrets: nothing up to the last @, nothing from the ?.
+// What of a refused URL may be shown: user information, queries and fragments may hold secrets.
+// Nothing, when an @ after a ? or # leaves open which of them the rest is.
+std::string_view WithoutSecrets(std::string_view text) {
   const std::size_t at = text.rfind('@');
-  const std::string_view shown = at == std::string_view::npos ? text : text.substr(at + 1);
-  throw Error(ErrorKind::kInvalidArgument,
-              "invalid registry URL \"" + Scrub(shown.substr(0, shown.find('?')), 500) + "\"", why,
-              kHint);
+  const std::size_t end = text.find_first_of("?#");
+  if (at == std::string_view::npos) return text.substr(0, end);
+  return end < at ? std::string_view() : text.substr(at + 1, end - at - 1);
 }
 
+[[noreturn]] void Refuse(std::string_view text, const std::string& why) {
+  throw Error(ErrorKind::kInvalidArgument,
+              "invalid registry URL \"" + Scrub(WithoutSecrets(text), 500) + "\"", why, kHint);
+}
+
+// Without leading zeros: one server must not be two registries.
 bool IsPort(std::string_view text) {
-  if (!IsDigits(text) || text.size() > 5) return false;
-  const int port = std::stoi(std::string(text));
-  return port > 0 && port < 65536;
+  return IsDigits(text) && text.size() <= 5 && text.front() != '0' &&
+         std::stoi(std::string(text)) < 65536;
 }
 
 bool IsHostName(std::string_view text) {
@@ -58,6 +63,18 @@ bool IsHost(std::string_view text) {
          (colon == std::string_view::npos || IsPort(text.substr(colon + 1)));
 }
 
+// An IPv6 address in its one canonical form (RFC 5952), brackets and port as they are.
+// Precondition: IsHost(host).
+std::string Canonical(const std::string& host) {
+  if (host.front() != '[') return host;
+  const std::size_t end = host.find(']');
+  in6_addr address;
+  char text[INET6_ADDRSTRLEN];
+  inet_pton(AF_INET6, host.substr(1, end - 1).c_str(), &address);
+  inet_ntop(AF_INET6, &address, text, sizeof text);
+  return "[" + std::string(text) + host.substr(end);
+}
+
 }  // namespace
 
 std::string RegistryUrl::ToString() const {
@@ -88,6 +105,7 @@ RegistryUrl ParseRegistryUrl(std::string_view text) {
     Refuse(all, "Zone ids and encoded hosts are not accepted.");
   url.host = Lower(authority);
   if (!IsHost(url.host)) Refuse(all, "The host is no valid name or address.");
+  url.host = Canonical(url.host);
   const std::string_view default_port = url.scheme == "https" ? ":443" : ":80";
   if (url.host.ends_with(default_port)) url.host.resize(url.host.size() - default_port.size());
   // In a reference, `lab/app` is a repository of Docker Hub and `lab:443/app` one of host lab.

@@ -12,7 +12,7 @@ namespace image_library {
 struct RegistryUrl {
   std::string scheme;  ///< `https` or `http`
   /// host or host:port as references write it: without the scheme's port unless the host would be
-  /// taken for a repository (`lab:443`); `docker.io` for Docker Hub.
+  /// taken for a repository (`lab:443`); IPv6 as in RFC 5952; `docker.io` for Docker Hub.
   std::string host;
   std::string prefix;  ///< path without slashes at either end, may be empty
 

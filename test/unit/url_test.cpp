@@ -34,6 +34,10 @@ TEST(UrlTest, TakesApart) {
        "https://[2001:db8::1]"},
       {"https://[::ffff:10.0.0.1]:443", "https://[::ffff:10.0.0.1]", "[::ffff:10.0.0.1]", "",
        "https://[::ffff:10.0.0.1]"},
+      // One server, one host, however it is written.
+      {"http://[0:0:0:0:0:0:0:1]:5503", "http://[::1]:5503", "[::1]:5503", "", "http://[::1]:5503"},
+      {"https://[2001:0db8:0000:0001::]:443/a", "https://[2001:db8:0:1::]/a", "[2001:db8:0:1::]",
+       "a", "https://[2001:db8:0:1::]"},
       {"https://a.b:443/c", "https://a.b/c", "a.b", "c", "https://a.b"},
       {"http://a.b:80", "http://a.b", "a.b", "", "http://a.b"},
       {"http://a.b:443", "http://a.b:443", "a.b:443", "", "http://a.b:443"},
@@ -44,6 +48,9 @@ TEST(UrlTest, TakesApart) {
       {"http://lab", "http://lab:80", "lab:80", "", "http://lab:80"},
       {"http://localhost:80", "http://localhost", "localhost", "", "http://localhost"},
       {"docker.io", "https://docker.io", "docker.io", "", "https://registry-1.docker.io"},
+      {"http://docker.io:80", "http://docker.io", "docker.io", "", "http://registry-1.docker.io"},
+      {"registry.hub.docker.com", "https://docker.io", "docker.io", "",
+       "https://registry-1.docker.io"},
       {"https://index.docker.io/", "https://docker.io", "docker.io", "",
        "https://registry-1.docker.io"},
       {"https://registry-1.docker.io/bitnami", "https://docker.io/bitnami", "docker.io", "bitnami",
@@ -80,6 +87,9 @@ TEST(UrlTest, RefusesWithAHint) {
       "https://ghcr.io:",
       "https://ghcr.io:0",
       "https://ghcr.io:65536",
+      "https://ghcr.io:0443",
+      "https://[::1]:05000",
+      "https://ghcr.io:99999999999999999999",
       "https://ghcr.io:-1",
       "https://ghcr.io:443:443",
       "https://[::1",
@@ -123,9 +133,9 @@ TEST(UrlTest, RefusesWithAHint) {
 }
 
 TEST(UrlTest, ErrorsShowNoSecret) {
-  for (const char* text :
-       {"https://user:sesame@ghcr.io", "https://user:ses@sesame@ghcr.io", "user:sesame@ghcr.io/a",
-        "https://us/er:sesame@ghcr.io", "https://ghcr.io/a?token=sesame"}) {
+  for (const char* text : {"https://user:sesame@ghcr.io", "https://user:ses@sesame@ghcr.io",
+                           "user:sesame@ghcr.io/a", "https://us/er:sesame@ghcr.io",
+                           "https://ghcr.io/a?token=sesame", "https://ghcr.io/#token=sesame"}) {
     SCOPED_TRACE(text);
     try {
       ParseRegistryUrl(text);
@@ -134,6 +144,18 @@ TEST(UrlTest, ErrorsShowNoSecret) {
       const std::string shown = error.what() + error.detail() + error.hint();
       EXPECT_EQ(shown.find("sesame"), std::string::npos) << shown;
       EXPECT_NE(shown.find("ghcr.io"), std::string::npos) << shown;
+    }
+  }
+  // Where either side of the @ may be the secret, neither is shown.
+  for (const char* text :
+       {"https://ghcr.io/a?token=open@sesame", "https://ghcr.io/#open@sesame",
+        "https://user:open?sesame@ghcr.io", "https://user:open#sesame@ghcr.io"}) {
+    SCOPED_TRACE(text);
+    try {
+      ParseRegistryUrl(text);
+      ADD_FAILURE() << "taken";
+    } catch (const Error& error) {
+      EXPECT_STREQ(error.what(), "invalid registry URL \"\"");
     }
   }
 }
