@@ -1,7 +1,7 @@
 // libFuzzer target: references and registry URLs. Build and run, from the top folder:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc \
-//     test/fuzz/reference_fuzzer.cpp src/core/{reference,url,digest,text}.cpp -lcrypto -o
-//     reference_fuzzer
+//     test/fuzz/reference_fuzzer.cpp src/core/{reference,url,digest,text}.cpp \
+//     -lcrypto -o reference_fuzzer
 //   ./reference_fuzzer -max_total_time=60 -max_len=1024
 #include <cstdint>
 #include <cstdlib>

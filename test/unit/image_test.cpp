@@ -108,6 +108,26 @@ TEST(ImageTest, TheIndexNamesThePlatformBeforeTheConfig) {
   EXPECT_EQ(image.platforms[0].platform, kArm64);
 }
 
+TEST(ImageTest, APlatformThatNamesNothingIsTheConfigs) {
+  FetchedPlatform fetched = Fetched('1', Platform(), 100);
+  fetched.config->platform = kArm64;
+  const Image image = AssembleImage(DigestOf('f'), Index(), {fetched});
+  ASSERT_EQ(image.platforms.size(), 1u);
+  EXPECT_EQ(image.platforms[0].platform, kArm64);
+}
+
+TEST(ImageTest, VariantsAreDifferentPlatforms) {
+  const Image image =
+      AssembleImage(DigestOf('f'), Index(),
+                    {Fetched('1', Platform{"linux", "arm", "v6"}, 100),
+                     Fetched('2', Platform{"linux", "arm", "v7"}, 200), Fetched('3', kArm64, 300)});
+  ASSERT_EQ(image.platforms.size(), 3u);
+  EXPECT_EQ(image.platforms[0].platform.ToString(), "linux/arm/v6");
+  EXPECT_EQ(image.platforms[1].platform.ToString(), "linux/arm/v7");
+  EXPECT_EQ(image.platforms[2].platform.ToString(), "linux/arm64/v8");
+  EXPECT_EQ(image.size_bytes, 110);
+}
+
 TEST(ImageTest, AnArtifactHasNoPlatform) {
   FetchedPlatform model;
   model.digest = DigestOf('1');
