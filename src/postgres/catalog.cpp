@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
-#include "core/json.h"
+#include "core/json_writer.h"
 #include "postgres/settings.h"
 #include "registry/docker_config.h"
 
@@ -14,15 +14,6 @@ namespace {
 constexpr std::size_t kMaxCredentialFile = 256u << 10;
 
 std::string Text(const std::optional<std::string>& value) { return value.value_or(std::string()); }
-
-std::string TextArrayJson(const std::vector<std::string>& texts) {
-  std::string json = "[";
-  for (const std::string& text : texts) {
-    if (json.size() > 1) json += ',';
-    json += ToJsonString(text);
-  }
-  return json + "]";
-}
 
 // A file of the folder itself: names with a slash and symbolic links are refused.
 std::string ReadCredentialFile(const std::string& name) {
@@ -76,7 +67,7 @@ std::vector<std::string> SqlCatalog::KnownImages(const std::vector<std::string>&
   std::vector<std::string> known;
   for (const Row& row :
        database_.Query("SELECT digest FROM image_library._known_images($1::pg_catalog.jsonb)",
-                       {TextArrayJson(digests)}))
+                       {ToJsonArray(digests)}))
     known.push_back(Text(row[0]));
   return known;
 }

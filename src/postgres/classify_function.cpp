@@ -2,7 +2,7 @@
 #include "postgres/datum.h"
 
 #include "core/classify.h"
-#include "core/json.h"
+#include "core/json_writer.h"
 #include "postgres/bridge.h"
 #include "postgres/owned.h"
 
@@ -11,85 +11,61 @@ using namespace image_library::postgres;  // NOLINT
 
 namespace {
 
-// Writes members of one JSON object; absent values are left out.
-class ObjectWriter {
- public:
-  void Add(const char* key, const std::string& text) {
-    if (!text.empty()) Raw(key, ToJsonString(text));
-  }
-  void Add(const char* key, const std::optional<int>& number) {
-    if (number) Raw(key, std::to_string(*number));
-  }
-  void Add(const char* key, bool value) { Raw(key, value ? "true" : "false"); }
-  void Add(const char* key, const std::vector<std::string>& texts) {
-    std::string array = "[";
-    for (const std::string& text : texts) {
-      if (array.size() > 1) array += ',';
-      array += ToJsonString(text);
-    }
-    Raw(key, array + "]");
-  }
-  void Raw(const char* key, const std::string& json) {
-    if (json_.size() > 1) json_ += ',';
-    json_ += '"';
-    json_ += key;
-    json_ += "\":";
-    json_ += json;
-  }
-  std::string Finish() const { return json_ + "}"; }
+// Absent values are left out.
+void AddText(JsonObject& object, const char* key, const std::string& text) {
+  if (!text.empty()) object.Text(key, text);
+}
 
- private:
-  std::string json_ = "{";
-};
+void AddInteger(JsonObject& object, const char* key, const std::optional<int>& number) {
+  if (number) object.Integer(key, *number);
+}
 
-template <typename Item, typename Fill>
-std::string Objects(const std::vector<Item>& items, Fill fill) {
-  std::string array = "[";
-  for (const Item& item : items) {
-    if (array.size() > 1) array += ',';
-    ObjectWriter object;
-    fill(object, item);
-    array += object.Finish();
-  }
-  return array + "]";
+std::string ToJson(const Extension& extension) {
+  JsonObject object;
+  AddText(object, "name", extension.name);
+  AddText(object, "version", extension.version);
+  AddText(object, "description", extension.description);
+  return object.Finish();
+}
+
+std::string ToJson(const ModelProfile& profile) {
+  JsonObject object;
+  AddText(object, "name", profile.name);
+  AddText(object, "engine", profile.engine);
+  AddText(object, "gpu", profile.gpu);
+  AddText(object, "precision", profile.precision);
+  object.Integer("tp", profile.tp);
+  object.Integer("pp", profile.pp);
+  AddText(object, "qos", profile.qos);
+  object.Boolean("lora", profile.lora);
+  object.Boolean("buildable", profile.buildable);
+  return object.Finish();
 }
 
 std::string ToJson(const Classification& image) {
-  ObjectWriter object;
-  object.Add("kind", image.kind);
-  object.Add("title", image.title);
-  object.Add("description", image.description);
-  object.Add("version", image.version);
-  object.Add("flavor", image.flavor);
-  object.Add("major_version", image.major_version);
-  object.Add("build_at", image.build_at);
-  object.Add("variant", image.variant);
-  object.Add("os", image.os);
-  object.Add("features", image.features);
-  object.Raw("extensions",
-             Objects(image.extensions, [](ObjectWriter& to, const Extension& extension) {
-               to.Add("name", extension.name);
-               to.Add("version", extension.version);
-               to.Add("description", extension.description);
+  JsonObject object;
+  AddText(object, "kind", image.kind);
+  AddText(object, "title", image.title);
+  AddText(object, "description", image.description);
+  AddText(object, "version", image.version);
+  AddText(object, "flavor", image.flavor);
+  AddInteger(object, "major_version", image.major_version);
+  AddText(object, "build_at", image.build_at);
+  AddText(object, "variant", image.variant);
+  AddText(object, "os", image.os);
+  object.Raw("features", ToJsonArray(image.features));
+  object.Raw("extensions", ToJsonArray(image.extensions, [](const Extension& extension) {
+               return ToJson(extension);
              }));
-  object.Add("publisher", image.publisher);
-  object.Add("model", image.model);
-  object.Add("model_version", image.model_version);
-  object.Add("format", image.format);
-  object.Add("task", image.task);
-  object.Add("gpu_count", image.gpu_count);
-  object.Raw("profiles", Objects(image.profiles, [](ObjectWriter& to, const ModelProfile& profile) {
-               to.Add("name", profile.name);
-               to.Add("engine", profile.engine);
-               to.Add("gpu", profile.gpu);
-               to.Add("precision", profile.precision);
-               to.Add("tp", std::optional<int>(profile.tp));
-               to.Add("pp", std::optional<int>(profile.pp));
-               to.Add("qos", profile.qos);
-               to.Add("lora", profile.lora);
-               to.Add("buildable", profile.buildable);
-             }));
-  object.Add("conflicts", image.conflicts);
+  AddText(object, "publisher", image.publisher);
+  AddText(object, "model", image.model);
+  AddText(object, "model_version", image.model_version);
+  AddText(object, "format", image.format);
+  AddText(object, "task", image.task);
+  AddInteger(object, "gpu_count", image.gpu_count);
+  object.Raw("profiles", ToJsonArray(image.profiles,
+                                     [](const ModelProfile& profile) { return ToJson(profile); }));
+  object.Raw("conflicts", ToJsonArray(image.conflicts));
   return object.Finish();
 }
 

@@ -1,5 +1,7 @@
 #include "postgres/datum.h"
 
+#include <stdexcept>
+
 #include "postgres/bridge.h"
 
 namespace image_library::postgres {
@@ -56,33 +58,41 @@ Datum JsonbDatum(const std::string& json) {
   return Value([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str())); });
 }
 
+namespace {
+
+// Columns in the form that PostgreSQL takes: no row of ours is wider.
+struct RowValues {
+  static constexpr std::size_t kMaxColumns = 16;
+  explicit RowValues(const std::vector<Column>& columns) {
+    if (columns.size() > kMaxColumns) throw std::length_error("a row has too many columns");
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      values[i] = columns[i].value;
+      nulls[i] = columns[i].is_null;
+    }
+  }
+  Datum values[kMaxColumns];
+  bool nulls[kMaxColumns];
+};
+
+}  // namespace
+
 void BeginRows(FunctionCallInfo fcinfo) {
   Call([&] { InitMaterializedSRF(fcinfo, 0); });
 }
 
 void AddRow(FunctionCallInfo fcinfo, std::vector<Column> columns) {
-  Datum values[16];
-  bool nulls[16];
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    values[i] = columns[i].value;
-    nulls[i] = columns[i].is_null;
-  }
+  RowValues row(columns);
   auto* const result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-  Call([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
+  Call([&] { tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls); });
 }
 
 Datum RowDatum(FunctionCallInfo fcinfo, std::vector<Column> columns) {
-  Datum values[16];
-  bool nulls[16];
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    values[i] = columns[i].value;
-    nulls[i] = columns[i].is_null;
-  }
+  RowValues row(columns);
   return Value([&] {
     TupleDesc description = nullptr;
     if (get_call_result_type(fcinfo, nullptr, &description) != TYPEFUNC_COMPOSITE)
       elog(ERROR, "function returning a record called where none is accepted");
-    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), row.values, row.nulls));
   });
 }
 

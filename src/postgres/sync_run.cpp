@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "core/error.h"
+#include "core/json_writer.h"
 #include "postgres/settings.h"
 
 namespace image_library::postgres {
@@ -26,22 +27,18 @@ const char* Name(sync::Outcome outcome) {
 }
 
 std::string CountsJson(const sync::RunStatistics& counts) {
-  std::string json = "{";
-  const auto add = [&](const char* key, std::int64_t value) {
-    if (json.size() > 1) json += ',';
-    json += '"' + std::string(key) + "\":" + std::to_string(value);
-  };
-  add("requests", counts.requests);
-  add("bytes", counts.bytes);
-  add("not_modified", counts.not_modified);
-  add("retries", counts.retries);
-  add("repositories", counts.repositories);
-  add("tags_seen", counts.tags_seen);
-  add("images_added", counts.images_added);
-  add("tags_moved", counts.tags_moved);
-  add("tags_missing", counts.tags_missing);
-  add("problems", counts.problems);
-  return json + "}";
+  JsonObject json;
+  json.Integer("requests", counts.requests);
+  json.Integer("bytes", counts.bytes);
+  json.Integer("not_modified", counts.not_modified);
+  json.Integer("retries", counts.retries);
+  json.Integer("repositories", counts.repositories);
+  json.Integer("tags_seen", counts.tags_seen);
+  json.Integer("images_added", counts.images_added);
+  json.Integer("tags_moved", counts.tags_moved);
+  json.Integer("tags_missing", counts.tags_missing);
+  json.Integer("problems", counts.problems);
+  return json.Finish();
 }
 
 void Finish(Database& database, const std::string& run, const sync::RunResult& result) {

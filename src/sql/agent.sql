@@ -4,18 +4,12 @@ CREATE FUNCTION image_library._sync_targets(registry text)
 RETURNS TABLE (registry_id integer, name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  asked image_library.registry;
 BEGIN
   IF registry IS NOT NULL THEN
-    PERFORM FROM image_library.registry g
-    WHERE g.name = _sync_targets.registry AND g.registry_id <> ALL (image_library._hidden_registries());
-    IF NOT FOUND THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'undefined_object',
-        MESSAGE = format('registry "%s" does not exist', registry),
-        HINT = 'See image_library.registries, or connect it with image_library.add_registry.';
-    END IF;
-    PERFORM FROM image_library.registry g WHERE g.name = _sync_targets.registry AND g.enabled;
-    IF NOT FOUND THEN
+    asked := image_library._registry(registry);
+    IF NOT asked.enabled THEN
       RAISE EXCEPTION USING
         ERRCODE = 'object_not_in_prerequisite_state',
         MESSAGE = format('registry "%s" is disabled', registry),
@@ -54,7 +48,7 @@ AS $$
           FROM image_library.repository r JOIN image_library.listing l USING (repository_id)
           WHERE r.registry_id = _known_repository.registry_id
             AND r.name = _known_repository.repository),
-         (SELECT coalesce(jsonb_agg(coalesce(p.tag, '')), '[]')
+         (SELECT coalesce(jsonb_agg(p.tag), '[]')
           FROM image_library.problem p
           WHERE p.registry_id = _known_repository.registry_id
             AND p.repository = _known_repository.repository)

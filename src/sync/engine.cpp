@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "core/digest.h"
@@ -68,11 +70,11 @@ struct Engine::RepositoryRun {
   KnownRepository known;
   std::vector<std::string> listed;  // sorted
   bool listing_changed = false;
-  bool found = false;  // the registry has the repository
-  bool read = false;   // it answered the listing, if only that there is no such repository
+  bool read = false;  // the registry answered the listing, if only that there is no such repository
   Batch batch;
   // Tags that point at an image which another tag of this repository is reading.
   std::map<std::string, std::vector<FoundTag>> waiting;
+  std::unordered_set<std::string_view> known_digests;  // of known.tags
   std::set<std::string> new_digests;
 
   const KnownTag* Known(const std::string& tag) const {
@@ -90,9 +92,7 @@ struct Engine::RepositoryRun {
     if (HadProblem(tag)) batch.checked.push_back(tag);
   }
   bool Knows(const std::string& digest) const {
-    if (new_digests.count(digest) != 0) return true;
-    return std::any_of(known.tags.begin(), known.tags.end(),
-                       [&](const KnownTag& tag) { return tag.digest == digest; });
+    return known_digests.count(digest) != 0 || new_digests.count(digest) != 0;
   }
 };
 
@@ -170,16 +170,16 @@ Task<void> Engine::SyncRepository(std::string name) {
 
 Task<void> Engine::ReadRepository(RepositoryRun& run) {
   run.known = catalog_.LoadRepository(run.name);
+  for (const KnownTag& tag : run.known.tags) run.known_digests.insert(tag.digest);
   std::optional<Listing> listing = co_await client_.ListTags(run.name);
   NoteSuccess();
-  run.found = listing.has_value();
   run.read = true;
-  if (listing) run.listed = std::move(listing->names);
-  if (!run.found && run.known.tags.empty() && run.known.listing_fingerprint.empty())
+  if (!listing && run.known.tags.empty() && run.known.listing_fingerprint.empty())
     throw Error(
         ErrorKind::kNotFound,
         "repository \"" + run.name + "\" was not found in registry \"" + config_.name + "\"", {},
         "Check the name: it is relative to the registry's URL.");
+  if (listing) run.listed = std::move(listing->names);
   const std::string fingerprint = ListingFingerprint(run.listed);
   run.listing_changed = fingerprint != run.known.listing_fingerprint;
 
