@@ -36,29 +36,6 @@ SELECT c.relname, test.outcome_as('test_reader', format('SELECT count(v.*::text)
 FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'v' AND c.relname NOT LIKE '\_%'
   AND test.outcome_as('test_reader', format('SELECT count(v.*::text) >= 0 FROM image_library.%I v', c.relname)) <> 'true';
 
--- What each role may call. -: denied by GRANT or by the function (42501); +: not denied.
-SELECT statement,
-       string_agg(CASE WHEN outcome LIKE '42501%' THEN '-' ELSE '+' END, ' ' ORDER BY position) AS "nobody reader curator member admin",
-       string_agg(DISTINCT nullif(split_part(outcome, ':', 1), '42501'), ' ') FILTER (WHERE outcome ~ '^[0-9A-Z]{5}: ' AND outcome NOT LIKE '42501%') AS other_errors
-FROM unnest(ARRAY[
-  'resolve(''localhost:5000/postgresql:17.4'')', 'version_key(''17.4'')', 'latest_postgres(''postgresql'', 17)', 'count(*) FROM image_library.search_images(''a'')',
-  'count(*) FROM image_library.explain_tag(''shared'', ''a'', ''b'')', 'count(*) FROM image_library.preview_rule(''shared'', ''postgresql'')',
-  'approve(''localhost:5000/postgresql:17.4'')', 'reject(''localhost:5000/postgresql:17.4'')', 'revoke(''localhost:5000/postgresql:17.4'')', 'reset(''localhost:5000/postgresql:17.4'')',
-  'approve(''localhost:5001/postgresql:17.4'')', 'reject(''localhost:5001/postgresql:17.4'')',
-  'add_hm_tag(''blue'')', 'drop_hm_tag(''green'')', 'tag_repository(''shared'', ''postgresql'', ''green'')', 'untag_repository(''shared'', ''postgresql'', ''green'')',
-  'tag_image(''localhost:5000/postgresql:17.4'', ''green'')', 'untag_image(''localhost:5000/postgresql:17.4'', ''green'')',
-  'add_rule(''shared'', ''**'')', 'add_rule(''teams'', ''**'')', format('alter_rule(%s, priority => 7)', :shared_rule), format('alter_rule(%s, priority => 7)', :team_rule),
-  format('alter_rule(%s, priority => 7)', :owned_rule), format('disable_rule(%s)', :shared_rule), format('disable_rule(%s)', :team_rule), format('enable_rule(%s)', :shared_rule),
-  format('drop_rule(%s)', :shared_rule), format('drop_rule(%s)', :owned_rule), 'request_sync(''shared'')',
-  'add_registry(''new'', ''https://registry.example.com'')', 'alter_registry(''shared'', max_connections => 3)', 'drop_registry(''shared'')', 'enable_registry(''shared'')',
-  'disable_registry(''shared'')', 'set_credential(''shared'', ''u'', ''p'')', 'set_credential_file(''shared'', ''f'')', 'drop_credential(''shared'')',
-  'set_annotation_keys(''title'', ''{a}'')', 'reclassify()',
-  '_write_batch(1, ''a'', ''{}'')', '_credentials(1)', '_begin_run(1, ''x'')', '_decide(''localhost:5000/postgresql:17.4'', ''approved'', NULL)'
-  ]) WITH ORDINALITY AS s (statement, number),
-  unnest('{test_nobody,test_reader,test_curator,test_member,test_admin}'::text[]) WITH ORDINALITY AS r (role_name, position),
-  LATERAL (SELECT test.outcome_and_back(role_name, 'SELECT image_library.' || regexp_replace(statement, '^count\(\*\) FROM image_library\.', ''))) AS o (outcome)
-GROUP BY number, statement ORDER BY number;
-
 -- Denials that functions speak themselves.
 SELECT test.outcome_as('test_curator', 'SELECT image_library.approve(''localhost:5001/postgresql:17.4'')');
 SELECT test.outcome_as('test_curator', format('SELECT image_library.drop_rule(%s)', :team_rule));

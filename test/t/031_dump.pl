@@ -23,14 +23,36 @@ $node->value(q{
 	SELECT image_library.tag_repository('local', 'postgresql', 'production');
 	SELECT image_library.approve(reference, 'before the dump') FROM image_library.pending_images WHERE kind <> 'other';
 	SELECT image_library.revoke(reference, 'and one back') FROM image_library.postgres_images ORDER BY reference LIMIT 1});
+# --- everything that governs it
+$node->value(q{
+	SET search_path = image_library, public;
+	SELECT add_registry('secret', 'https://registry.example.com', owner => 'team', private => true);
+	SELECT set_credential_file('secret', 'file.json'), set_credential('secret', 'robot', 'Secret-4711', 'nim');
+	CREATE SCHEMA governance;
+	CREATE FUNCTION governance.is_local(image images) RETURNS boolean LANGUAGE sql STABLE RETURN image_library.is_from(image, '{local}');
+	SELECT add_policy('local only', 'governance.is_local(image_library.images)'), add_policy('signed', 'is_signed(images)', 'model', 'warn');
+	SELECT disable_policy('signed');
+	SELECT alter_rule(rule_id, required_approvals => 2) FROM rules WHERE repositories = '**';
+	SELECT approve(reference, 'one of two', now() + interval '1 year') FROM pending_images ORDER BY reference LIMIT 1;
+	SELECT quarantine(reference, 'scanner alarm') FROM postgres_images ORDER BY reference LIMIT 1;
+	SELECT deprecate(reference, now() + interval '1 year', 'old') FROM postgres_images ORDER BY reference LIMIT 1;
+	SELECT record_use(reference, 'cluster-1', 'prod'), record_use(reference, 'cluster-2') FROM postgres_images ORDER BY reference LIMIT 1;
+	SELECT release_use(reference, 'cluster-2') FROM postgres_images ORDER BY reference LIMIT 1;
+	SELECT tag_image(reference, 'production') FROM postgres_images ORDER BY reference LIMIT 1;
+	SELECT set_readme('local', 'postgresql', 'Read me.'), set_annotation_keys('title', '{com.example.title,org.opencontainers.image.title}');
+	SELECT drop_rule(add_rule('local', 'other/**')), add_hm_tag('gone');
+	SELECT drop_hm_tag('gone');
+	CREATE TABLE cluster (image text);
+	CREATE TRIGGER guard BEFORE INSERT ON cluster FOR EACH ROW EXECUTE FUNCTION require_approved('image')});
 
 my $file = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 command_ok([ 'pg_dump', '-h', $node->host, '-p', $node->port, '-f', $file, 'postgres' ], 'pg_dump');
-unlike(slurp_file($file), qr/Secret-0815/, 'the secret is not in the dump');
+unlike(slurp_file($file), qr/Secret-|robot|file\.json/, 'no secret is in the dump');
 $node->value('CREATE DATABASE restored');
 command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-h', $node->host, '-p', $node->port, '-f', $file, 'restored' ],
 	'restore into a fresh database');
 
+my $rows = 0;
 for my $view (split /\n/, $node->value(q{
 	SELECT relname FROM pg_class WHERE relnamespace = 'image_library'::regnamespace AND relkind = 'v'
 	ORDER BY relname}))
@@ -39,7 +61,23 @@ for my $view (split /\n/, $node->value(q{
 	# Whether a credential is set is the one thing that a dump does not take along.
 	$all = q{SELECT name, url, owner FROM image_library.registries} if $view eq 'registries';
 	is($node->safe_psql('restored', $all), $node->value($all), "$view is equal");
+	++$rows if $node->value($all) !~ /\|0$/;
 }
+cmp_ok($rows, '>=', 24, 'views with rows were compared');
+for my $told ('library_at(now())', 'library_at(now() - interval \'1 hour\')', 'events_since(0)', 'search_images(\'postgresql\')')
+{
+	my $all = "SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM image_library.$told t";
+	is($node->safe_psql('restored', $all), $node->value($all), "$told is equal");
+}
+for my $table (split /\n/, $node->value(q{
+	SELECT relname FROM pg_class WHERE relnamespace = 'image_library'::regnamespace AND relkind = 'r' AND relname <> 'credential'
+	ORDER BY relname}))
+{
+	my $all = "SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM image_library.$table t";
+	is($node->safe_psql('restored', $all), $node->value($all), "table $table is equal");
+}
+is($node->safe_psql('restored', q{SELECT image_library.policy_failures(reference) FROM image_library.postgres_images LIMIT 1}),
+	'', 'policies are asked as before');
 $node->safe_psql('restored', q{SELECT image_library.add_hm_tag('later', 'red')});
 pass('sequences go on where they were');
 is($node->safe_psql('restored', q{SELECT count(*) FROM image_library.credential}), '0', 'no credential came along');
