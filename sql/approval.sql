@@ -16,6 +16,10 @@ BEGIN
                           WHEN 'rejected' THEN reject('localhost:5000/postgresql:16.8', 'first')
                           WHEN 'revoked' THEN approve('localhost:5000/postgresql:16.8', 'first') END;
   IF from_state = 'revoked' THEN PERFORM revoke('localhost:5000/postgresql:16.8', 'second'); END IF;
+  -- As if it had been a statement before.
+  SET LOCAL session_replication_role = replica;
+  UPDATE decision SET statement_at = statement_at - interval '1 second';
+  RESET session_replication_role;
   result := test.outcome(format('SELECT %s(''localhost:5000/postgresql:16.8'', ''third'')', verb));
   result := format(E'%s\n    then %s, %s decisions', result, (SELECT approval FROM images WHERE tag = '16.8'), (SELECT count(*) FROM decisions));
   RAISE EXCEPTION USING MESSAGE = result, ERRCODE = 'XX999';
@@ -105,6 +109,16 @@ SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"imag
 SELECT test.shown(approve('localhost:5000/postgresql:18'));
 SELECT tag, approval FROM images WHERE tag LIKE '18%' ORDER BY tag;
 SELECT tag, major_version FROM postgres_images ORDER BY tag;
+-- One statement decides once, however many of the tags it names; the next one is told.
+SELECT count(revoke(reference)) FROM images WHERE digest = test.digest('d');
+SELECT count(reset(reference)) FROM images WHERE digest = test.digest('d');
+SELECT count(approve(reference, 'batch 9')) FROM pending_images WHERE digest = test.digest('d');
+SELECT count(quarantine(reference)) FROM images WHERE digest = test.digest('d');
+SELECT count(release(reference)) FROM images WHERE digest = test.digest('d');
+SELECT count(deprecate(reference, now() + interval '1 day')) FROM images WHERE digest = test.digest('d');
+SELECT count(undeprecate(reference)) FROM images WHERE digest = test.digest('d');
+SELECT old_state, action, new_state, count(*) FROM decisions WHERE digest = test.digest('d') GROUP BY 1, 2, 3 ORDER BY min(decision_id);
+SELECT test.outcome($$SELECT count(approve(reference)) FROM images WHERE digest = test.digest('d')$$);
 
 -- A rule that approves on arrival says so; what people decided stays.
 SELECT add_rule('local', 'nim/**', approval => 'auto') AS auto_rule \gset

@@ -18,6 +18,18 @@ SELECT test.sync('local', 'postgresql', '{"stable": {"image": "17", "annotations
 SELECT * FROM test.drift('b');
 SELECT test.shown(approve('localhost:5000/postgresql:17.5-2506010734'));
 SELECT * FROM test.drift('b');
+-- A rolling tag is what it points at, not what it is called; one that moved on is behind by what runs.
+SAVEPOINT rolling;
+SELECT test.sync('local', 'mirror/postgresql', '{"17": {"image": "r4", "annotations": {"org.opencontainers.image.version": "17.4"}}, "17.4": {"image": "r4"}}');
+SELECT count(approve(reference)) FROM pending_images WHERE repository = 'mirror/postgresql';
+SELECT test.shown(record_use('localhost:5000/mirror/postgresql:17', 'r'));
+SELECT * FROM test.drift('r');
+SELECT test.sync('local', 'mirror/postgresql', '{"17": {"image": "r5", "annotations": {"org.opencontainers.image.version": "17.5"}}, "17.4": {"image": "r4"}, "17.5": {"image": "r5"}}');
+SELECT count(approve(reference)) FROM pending_images WHERE repository = 'mirror/postgresql';
+SELECT * FROM test.drift('r');
+SELECT test.shown(record_use('localhost:5000/mirror/postgresql:17', 'r5'));
+SELECT * FROM test.drift('r5');
+ROLLBACK TO rolling;
 -- The tag moved: to an older major; to the same; to an image that nobody has decided on.
 SAVEPOINT moved;
 SELECT test.sync('local', 'postgresql', '{"stable": {"image": "16", "annotations": {"org.enterprisedb.pg.major_version": "16"}}}');

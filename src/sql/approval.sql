@@ -55,11 +55,15 @@ CREATE TABLE image_library.decision (
   action text NOT NULL CHECK (action IN (
     'approve', 'vote', 'reject', 'revoke', 'reset', 'deprecate', 'undeprecate', 'quarantine', 'release')),
   valid_until timestamptz,
-  deprecated_from timestamptz
+  deprecated_from timestamptz,
+  statement_at timestamptz NOT NULL DEFAULT statement_timestamp()
 );
+CREATE INDEX decision_image ON image_library.decision (digest, decision_id);
 COMMENT ON TABLE image_library.decision IS 'Every decision ever made; rows are added and never changed';
 COMMENT ON COLUMN image_library.decision.registry_id IS 'Who may see the registry may see the row; numbers are not given again';
 COMMENT ON COLUMN image_library.decision.action IS 'What was done; a vote is an approval that needs more people';
+COMMENT ON COLUMN image_library.decision.statement_at IS
+  'When the statement began that decided: it decides once on an image, however many of its tags it names';
 
 CREATE FUNCTION image_library._refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

@@ -151,6 +151,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library._decided_so(bigint) IS 'Internal: a decision in a sentence; null: there is none';
 
+-- SELECT approve(reference) FROM pending_images ... comes to an image once a tag: the first decides, for all of them.
+CREATE FUNCTION image_library._decided_just_now(registry_id integer, repository text, digest text, verb text,
+  valid_until timestamptz DEFAULT NULL)
+RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce((
+    SELECT d.statement_at = statement_timestamp() AND d.actor = session_user
+           AND (d.action = verb AND d.valid_until IS NOT DISTINCT FROM _decided_just_now.valid_until
+                OR verb = 'approve' AND d.action = 'vote')
+    FROM image_library.decision d
+    WHERE d.digest = _decided_just_now.digest AND d.registry_id = _decided_just_now.registry_id
+      AND d.repository = _decided_just_now.repository
+    ORDER BY d.decision_id DESC LIMIT 1), false)
+$$;
+COMMENT ON FUNCTION image_library._decided_just_now(integer, text, text, text, timestamptz) IS
+  'Internal: whether the last decision on an image is this one, by the session user in this statement';
+
 CREATE FUNCTION image_library._tell_decision(decision image_library.decision) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -158,6 +176,7 @@ BEGIN
   decision.decision_id := nextval('image_library.decision_decision_id_seq');
   decision.actor := session_user;
   decision.decided_at := now();
+  decision.statement_at := statement_timestamp();
   INSERT INTO image_library.decision SELECT decision.*;
   PERFORM image_library._emit('image ' || CASE decision.action
       WHEN 'approve' THEN 'approved' WHEN 'vote' THEN 'voted for' WHEN 'reject' THEN 'rejected' WHEN 'revoke' THEN 'revoked'
@@ -245,6 +264,9 @@ DECLARE
   votes record;
   decision image_library.decision;
 BEGIN
+  IF image_library._decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
+    RETURN image.pinned_reference;
+  END IF;
   IF new_state = 'approved' THEN
     PERFORM image_library._check_approvable(reference, image.tag, image.rule_id, image.missing_since, current);
   END IF;

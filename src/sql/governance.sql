@@ -91,6 +91,11 @@ DECLARE
   current image_library.approval := image_library._lock_approval(image.repository_id, image.digest);
   decision image_library.decision;
 BEGIN
+  -- Another time of deprecation is another decision.
+  IF (action <> 'deprecate' OR current.deprecated_from = effective)
+     AND image_library._decided_just_now(image.registry_id, image.repository, image.digest, action) THEN
+    RETURN image.pinned_reference;
+  END IF;
   PERFORM image_library._check_mark(reference, action, current);
   decision.registry_id := image.registry_id;
   decision.registry := image.registry;

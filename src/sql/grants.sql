@@ -49,7 +49,7 @@ GRANT EXECUTE ON FUNCTION
   image_library._default_annotation_keys(),
   image_library._syncing_pid(integer),
   image_library._due_at(timestamptz, timestamptz, timestamptz),
-  image_library._policy_function(text), image_library._postgres_major(integer, text, text)
+  image_library._policy_function(text), image_library._postgres_image(integer, text, text)
 TO image_library_reader;
 
 -- Curators: decisions, HM tags, syncs, and the rules of what their team owns (the functions check that).

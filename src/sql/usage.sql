@@ -66,21 +66,24 @@ CREATE VIEW image_library.usage WITH (security_barrier) AS
 COMMENT ON VIEW image_library.usage IS 'What runs, or ran, which image where';
 
 -- The image that runs may be one that no tag points at any more: it is classified from its facts as under its tag.
-CREATE FUNCTION image_library._postgres_major(repository_id integer, tag text, digest text) RETURNS integer
+CREATE FUNCTION image_library._postgres_image(repository_id integer, tag text, digest text,
+  OUT flavor text, OUT major_version integer, OUT variant text, OUT os text, OUT version text, OUT build_at timestamptz)
+RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT (c.facts ->> 'major_version')::integer
+  SELECT c.facts ->> 'flavor', (c.facts ->> 'major_version')::integer, c.facts ->> 'variant', c.facts ->> 'os',
+         c.facts ->> 'version', (c.facts ->> 'build_at')::timestamptz
   FROM image_library.repository r
   JOIN image_library.registry g USING (registry_id)
-  JOIN image_library.image i ON i.digest = _postgres_major.digest
+  JOIN image_library.image i ON i.digest = _postgres_image.digest
   CROSS JOIN LATERAL (SELECT image_library._classify(
-    concat_ws('/', nullif(g.prefix, ''), r.name), _postgres_major.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
+    concat_ws('/', nullif(g.prefix, ''), r.name), _postgres_image.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
     i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto') AS facts) c
-  WHERE r.repository_id = _postgres_major.repository_id
+  WHERE r.repository_id = _postgres_image.repository_id AND c.facts ->> 'kind' = 'postgres'
     AND g.registry_id <> ALL (image_library._hidden_registries())
 $$;
-COMMENT ON FUNCTION image_library._postgres_major(integer, text, text) IS
-  'Internal: the major version of PostgreSQL in an image that a tag points, or pointed, at';
+COMMENT ON FUNCTION image_library._postgres_image(integer, text, text) IS
+  'Internal: what the Postgres image is that a tag points, or pointed, at; no row: it is none';
 
 CREATE VIEW image_library.drift WITH (security_barrier) AS
   SELECT g.name AS registry, r.name AS repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail
@@ -90,6 +93,11 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
   LEFT JOIN image_library.tag t ON t.repository_id = u.repository_id AND t.name = u.tag
   LEFT JOIN image_library.approval a ON a.repository_id = u.repository_id AND a.digest = u.digest
   LEFT JOIN image_library.entry e ON e.repository_id = u.repository_id AND e.tag = u.tag
+  LEFT JOIN LATERAL (
+    SELECT e.flavor, e.major_version, e.variant, e.os, e.version, e.build_at WHERE e.digest = u.digest AND e.kind = 'postgres'
+    UNION ALL
+    SELECT p.* FROM image_library._postgres_image(u.repository_id, u.tag, u.digest) p WHERE t.digest <> u.digest
+  ) runs ON true
   CROSS JOIN LATERAL (
     SELECT 'tag moved' AS drift, 'the tag points at ' || t.digest || ' now' AS detail WHERE t.digest <> u.digest
     UNION ALL
@@ -107,19 +115,19 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     UNION ALL
     SELECT 'not admitted', 'no rule takes the tag' WHERE t.name IS NOT NULL AND t.rule_id IS NULL
     UNION ALL
-    SELECT 'major downgrade', format('the tag was PostgreSQL %s and is %s now', was.major, e.major_version)
-    FROM (SELECT image_library._postgres_major(u.repository_id, u.tag, u.digest) AS major) was
-    WHERE t.digest <> u.digest AND e.kind = 'postgres' AND e.major_version < was.major
+    SELECT 'major downgrade', format('the tag was PostgreSQL %s and is %s now', runs.major_version, e.major_version)
+    WHERE t.digest <> u.digest AND e.kind = 'postgres' AND e.major_version < runs.major_version
     UNION ALL
-    -- Postgres only: of the same flavor, major, variant and OS.
-    (SELECT CASE WHEN newer.version = e.version THEN 'newer build' ELSE 'newer minor' END, newer.tag || ' is approved'
+    -- Of the same flavor, major, variant and OS, in the order of postgres_latest.
+    (SELECT CASE WHEN newer.version = runs.version THEN 'newer build' ELSE 'newer minor' END, newer.tag || ' is approved'
      FROM image_library.entry newer
-     WHERE t.digest = u.digest AND newer.kind = 'postgres' AND e.kind = 'postgres' AND newer.repository_id = e.repository_id
-       AND newer.flavor = e.flavor AND newer.major_version = e.major_version
-       AND newer.variant IS NOT DISTINCT FROM e.variant AND newer.os IS NOT DISTINCT FROM e.os
+     WHERE newer.kind = 'postgres' AND newer.repository_id = u.repository_id AND newer.digest <> u.digest
+       AND newer.flavor = runs.flavor AND newer.major_version = runs.major_version
+       AND newer.variant IS NOT DISTINCT FROM runs.variant AND newer.os IS NOT DISTINCT FROM runs.os
        AND newer.approval = 'approved' AND newer.missing_since IS NULL AND newer.usable_until > now()
-       AND newer.version_key > e.version_key
-     ORDER BY newer.version_key DESC LIMIT 1)
+       AND (image_library.version_key(newer.version) > image_library.version_key(runs.version)
+            OR newer.version = runs.version AND newer.build_at > runs.build_at)
+     ORDER BY image_library.version_key(newer.version) DESC, newer.build_at DESC NULLS LAST, newer.version_key DESC LIMIT 1)
   ) d
   WHERE u.released_at IS NULL
     AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
