@@ -4,35 +4,60 @@ package FaultRegistry;
 use strict;
 use warnings;
 use FindBin;
+use HTTP::Tiny;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use ServerProcess;
+use Test::More ();
 
-# profile: what fault_registry.py takes, as a Perl structure.
+my $source = "$FindBin::RealBin/../registry";
+
+# profile: what fault_registry.py takes, as a Perl structure. ca: a PrivateCa, for TLS.
 sub new
 {
-	my ($class, $profile) = @_;
+	my ($class, $profile, %options) = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir();
-	my $self = bless { folder => $folder, journal => "$folder/journal", changes => 0 }, $class;
+	my $self = bless { folder => $folder, journal => "$folder/journal", taken => 0 }, $class;
 	append_to_file($self->{journal}, '');
 	$self->profile($profile);
+	my ($key, $certificate) = $options{ca} ? $options{ca}->issue('faulty', 'serverAuth') : ();
+	$self->{scheme} = $key ? 'https' : 'http';
 	$self->{process} = ServerProcess->start(
 		command => [
-			'python3', '-B', "$FindBin::RealBin/../registry/fault_registry.py",
-			"$folder/profile.json", $self->{journal}
+			'python3', '-B', "$source/fault_registry.py", "$folder/profile.json", $self->{journal},
+			$key ? ('--certificate', $certificate, '--key', $key) : ()
 		],
-		output => "$folder/port",
+		output => "$folder/ports",
 		errors => "$folder/errors");
-	$self->{port} = $self->{process}->wait_for(sub {
-			return -s "$folder/port" && slurp_file("$folder/port") =~ /^(\d+)\n/ ? $1 : 0;
+	my $ports = $self->{process}->wait_for(sub {
+			return -s "$folder/ports" && slurp_file("$folder/ports") =~ /^(\d+ \d+)\n/ ? $1 : 0;
 	}) or die 'the registry did not start: ' . slurp_file("$folder/errors");
+	@$self{qw(port other_port)} = split / /, $ports;
 	return $self;
 }
 
-sub url { return "http://127.0.0.1:$_[0]{port}" }
-sub host { return "127.0.0.1:$_[0]{port}" }
+# A profile of test/registry/profiles, its values without their sources.
+sub recorded
+{
+	my ($name) = @_;
+	return _plain(decode_json(slurp_file("$source/profiles/$name.json")));
+}
 
-# Changes how it behaves from the next request on.
+sub _plain
+{
+	my ($value) = @_;
+	return [ map { _plain($_) } @$value ] if ref $value eq 'ARRAY';
+	return $value unless ref $value eq 'HASH';
+	return _plain($value->{value}) if exists $value->{value} && exists $value->{checked_live};
+	return { map { $_ => _plain($value->{$_}) } keys %$value };
+}
+
+sub url { return "$_[0]{scheme}://" . $_[0]->host }
+sub host { return "127.0.0.1:$_[0]{port}" }
+# The second listener: token server of another origin, object store.
+sub other_host { return "127.0.0.1:$_[0]{other_port}" }
+
+# Changes how it behaves from the next request on; it begins anew: tokens, counts, content.
 sub profile
 {
 	my ($self, $profile) = @_;
@@ -43,8 +68,45 @@ sub profile
 	rename "$file.new", $file or die "could not rename $file: $!";
 }
 
-# What it was asked since it started: [{time, method, path, headers, status}].
+# { repository => { tag => digest } } as the registry has it now; http only.
+sub truth
+{
+	my ($self) = @_;
+	my $answer = HTTP::Tiny->new->get('http://' . $self->other_host . '/truth');
+	die "no truth: $answer->{status} $answer->{content}" unless $answer->{success};
+	return decode_json($answer->{content});
+}
+
+# What it was asked since it started: [{time, listener, peer, tls, method, path, headers, status}],
+# names of headers in lower case.
 sub requests { return [ map { decode_json($_) } split /\n/, slurp_file($_[0]{journal}) ] }
+
+# What it was asked since the last call of this.
+sub take
+{
+	my ($self) = @_;
+	my @all = @{ $self->requests };
+	my @new = @all[ $self->{taken} .. $#all ];
+	$self->{taken} = @all;
+	return \@new;
+}
+
+# `METHOD path` of requests; of the second listener with its name before. Sorted: requests run side
+# by side.
+sub lines
+{
+	my ($requests) = @_;
+	return [ sort map { ($_->{listener} eq 'other' ? 'other ' : '') . "$_->{method} $_->{path}" }
+		  @$requests ];
+}
+
+# Tests that exactly these requests came since the last take.
+sub asked_exactly
+{
+	my ($self, $expected, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return Test::More::is_deeply(lines($self->take), [ sort @$expected ], $name);
+}
 
 sub stop { $_[0]{process}->stop }
 
