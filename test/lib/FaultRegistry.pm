@@ -85,10 +85,9 @@ sub requests { return [ map { decode_json($_) } split /\n/, slurp_file($_[0]{jou
 sub take
 {
 	my ($self) = @_;
-	my @all = @{ $self->requests };
-	my @new = @all[ $self->{taken} .. $#all ];
-	$self->{taken} = @all;
-	return \@new;
+	my $new = slurp_file($self->{journal}, $self->{taken});
+	$self->{taken} += length $new;
+	return [ map { decode_json($_) } split /\n/, $new ];
 }
 
 # `METHOD path` of requests; of the second listener with its name before. Sorted: requests run side

@@ -76,6 +76,12 @@ class Authentication:
             return anonymous
         return any(fnmatch.fnmatchcase(repository, pattern) for pattern in anonymous)
 
+    def _may(self, user, repository):
+        if user is None:
+            return self._is_public(repository)
+        return all(user == owner for pattern, owner in self._switches["owners"].items()
+                   if fnmatch.fnmatchcase(repository, pattern))
+
     def _challenge(self, purpose, scope, reason):
         reply = error(401, "UNAUTHORIZED", "authentication required")
         switches = self._switches
@@ -134,8 +140,7 @@ class Authentication:
             for pattern, status in switches["refused_scopes"].items():
                 if re.fullmatch(pattern, scope):
                     return error(status, "DENIED", "not for you")
-        if user is None:
-            honoured = [scope for scope in honoured if self._is_public(self._named(scope))]
+        honoured = [scope for scope in honoured if self._may(user, self._named(scope))]
         self._given += 1
         name = f"issued-token-{self._given}"
         self._tokens[name] = Token(set(honoured), switches["uses"])

@@ -17,11 +17,13 @@ A tag is a small image made from its name and "revision", or with "manifest" one
 "size": bytes of the manifest, "config_size": bytes of the config, by padding. "platforms": of an
 index. "labels", "annotations": more of them. "referrers": artifact types attached to the image.
 "signed": true: a cosign tag beside it. "then": the options of the image that the tag moves to once
-it was asked for; "lost": with it the first image is gone.
+it was asked for; "lost": with it the first image is gone. A tag `1.{0..9}` is
+ten of them, but for those that are named themselves.
 """
 import base64
 import dataclasses
 import hashlib
+import re
 
 from oci import (DOCKER_CONFIG, DOCKER_LAYER, DOCKER_LIST, DOCKER_MANIFEST, IN_TOTO, OCI_CONFIG,
                  OCI_EMPTY, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of, encode)
@@ -45,6 +47,14 @@ class Stored:
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.body), **more}
 
 
+def expanded(tag):
+    """The tags that `1.{0..9}` stands for; any other stands for itself."""
+    range_ = re.fullmatch(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", tag)
+    if not range_:
+        return [tag]
+    return [f"{range_[1]}{number}{range_[4]}" for number in range(int(range_[2]), int(range_[3]) + 1)]
+
+
 def padded(value, size, place):
     """The value with so much text at place that its JSON is size bytes long."""
     place["padding"] = ""
@@ -63,7 +73,10 @@ class Content:
         self._moves = {}
         for repository, tags in repositories.items():
             self.tags[repository] = {}
-            for tag, options in tags.items():
+            named = {tag: options for pattern, options in tags.items()
+                     for tag in expanded(pattern) if tag != pattern}
+            named.update({tag: options for tag, options in tags.items() if expanded(tag) == [tag]})
+            for tag, options in named.items():
                 self._add_tag(repository, tag, options)
 
     def find(self, repository, reference):

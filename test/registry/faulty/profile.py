@@ -13,6 +13,7 @@ DEFAULTS = {
         "scheme": "none",          # none | basic | bearer
         "users": {"robot": "s3cret"},
         "anonymous": False,        # true, or repositories (globs) that need no credential
+        "owners": {},              # repositories (globs): the one user who may read them
         "challenge": None,         # verbatim: header values with {realm} {service} {scope} {base}
         "challenge_on": "all",     # all | ping (absent on the real request) | none
         "realm": "{base}/token",   # {base}: this registry, {other}: another port; may be relative
