@@ -13,8 +13,8 @@ namespace image_library {
 
 /// One challenge of WWW-Authenticate (RFC 7235, section 4.1).
 struct Challenge {
-  std::string scheme;                          ///< lower case
-  std::map<std::string, std::string> params;   ///< names in lower case
+  std::string scheme;                         ///< lower case
+  std::map<std::string, std::string> params;  ///< names in lower case
 };
 
 /// Every challenge of one header value; what does not parse is left out.

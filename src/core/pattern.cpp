@@ -26,12 +26,17 @@ std::string_view SubjectName(PatternSubject subject) {
   return subject == PatternSubject::kRepository ? "repository" : "tag";
 }
 
+// No name holds an @: before one may stand the user and password of a URL.
+std::string Quoted(std::string_view text, PatternSubject subject) {
+  const std::size_t at = text.rfind('@');
+  if (at != std::string_view::npos) text.remove_prefix(at + 1);
+  return std::string(SubjectName(subject)) + " pattern \"" + std::string(text) + "\"";
+}
+
 [[noreturn]] void Refuse(std::string_view text, PatternSubject subject, std::string detail,
                          std::string hint) {
-  throw Error(
-      ErrorKind::kInvalidArgument,
-      "invalid " + std::string(SubjectName(subject)) + " pattern \"" + std::string(text) + "\"",
-      std::move(detail), std::move(hint));
+  throw Error(ErrorKind::kInvalidArgument, "invalid " + Quoted(text, subject), std::move(detail),
+              std::move(hint));
 }
 
 bool IsGlobMeta(char c) { return std::string_view("*?[]{}\\").find(c) != std::string_view::npos; }
@@ -203,11 +208,9 @@ std::unique_ptr<const re2::RE2> Compile(std::string_view text, PatternSubject su
   auto regex = std::make_unique<const re2::RE2>(
       re2::StringPiece(expression.data(), expression.size()), options);
   if (!regex->ok()) {
-    throw Error(
-        ErrorKind::kInvalidPattern,
-        "invalid " + std::string(SubjectName(subject)) + " pattern \"" + std::string(text) + "\"",
-        "RE2 says: " + regex->error() + ".",
-        "The syntax is RE2's: no backreferences and no look-around.");
+    throw Error(ErrorKind::kInvalidPattern, "invalid " + Quoted(text, subject),
+                "RE2 says: " + regex->error() + ".",
+                "The syntax is RE2's: no backreferences and no look-around.");
   }
   return regex;
 }

@@ -32,9 +32,21 @@ bool IsNamePart(std::string_view part) noexcept {
   return true;
 }
 
+// The name before the @ of a digest is shown; what is before any other @ may be user and password.
+std::string_view Shown(std::string_view text) {
+  const std::size_t at = text.rfind('@');
+  const std::string_view last = at == std::string_view::npos ? "" : text.substr(at + 1);
+  const bool digest = (last.starts_with("sha256:") || last.starts_with("sha512:")) &&
+                      last.find('/') == std::string_view::npos &&
+                      text.find("://") == std::string_view::npos;
+  if (!digest) return WithoutSecrets(text);
+  const std::string_view name = WithoutSecrets(text.substr(0, at));
+  return name.size() == at ? text.substr(0, text.find_first_of("?#")) : name;
+}
+
 [[noreturn]] void Refuse(std::string_view text, const std::string& why) {
-  throw Error(ErrorKind::kInvalidArgument, "invalid image reference \"" + Scrub(text, 500) + "\"",
-              why, kHint);
+  throw Error(ErrorKind::kInvalidArgument,
+              "invalid image reference \"" + Scrub(Shown(text), 500) + "\"", why, kHint);
 }
 
 }  // namespace

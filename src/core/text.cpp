@@ -89,6 +89,13 @@ std::string Scrub(std::string_view text, std::size_t max_bytes) {
   return clean;
 }
 
+std::string_view WithoutSecrets(std::string_view text) noexcept {
+  const std::size_t at = text.rfind('@');
+  const std::size_t end = text.find_first_of("?#");
+  if (at == std::string_view::npos) return text.substr(0, end);
+  return end < at ? std::string_view() : text.substr(at + 1, end - at - 1);
+}
+
 bool IsUtf8(std::string_view text) noexcept {
   char32_t code = 0;
   while (!text.empty()) {

@@ -11,6 +11,11 @@ namespace image_library {
 /// byte or character becomes U+FFFD. At most max_bytes bytes, cut at a character.
 std::string Scrub(std::string_view text, std::size_t max_bytes = 65536);
 
+/// What of a user's text that was refused may be shown in an error: nothing before an @ (user and
+/// password of a URL), no query and no fragment; nothing at all when an @ after a ? or # leaves
+/// open which of them the rest is. Not scrubbed.
+std::string_view WithoutSecrets(std::string_view text) noexcept;
+
 bool IsUtf8(std::string_view text) noexcept;
 
 /// `YYYY-MM-DD hh:mm:ss[.ffffff]+00` for a valid RFC 3339 time after 1971 that PostgreSQL's

@@ -13,15 +13,6 @@ namespace {
 constexpr char kHint[] =
     "Write https://host[:port][/path], for example https://registry.example.org.";
 
-// What of a refused URL may be shown: user information, queries and fragments may hold secrets.
-// Nothing, when an @ after a ? or # leaves open which of them the rest is.
-std::string_view WithoutSecrets(std::string_view text) {
-  const std::size_t at = text.rfind('@');
-  const std::size_t end = text.find_first_of("?#");
-  if (at == std::string_view::npos) return text.substr(0, end);
-  return end < at ? std::string_view() : text.substr(at + 1, end - at - 1);
-}
-
 [[noreturn]] void Refuse(std::string_view text, const std::string& why) {
   throw Error(ErrorKind::kInvalidArgument,
               "invalid registry URL \"" + Scrub(WithoutSecrets(text), 500) + "\"", why, kHint);
@@ -83,6 +74,22 @@ std::string RegistryUrl::ToString() const {
 
 std::string RegistryUrl::Origin() const {
   return scheme + "://" + (host == "docker.io" ? "registry-1.docker.io" : host);
+}
+
+std::string ParseProxyUrl(std::string_view text) {
+  const std::size_t end = text.find("://");
+  const std::string scheme = end == std::string_view::npos ? "http" : Lower(text.substr(0, end));
+  std::string_view host = end == std::string_view::npos ? text : text.substr(end + 3);
+  if (host.ends_with('/')) host.remove_suffix(1);
+  const std::string authority = Lower(host);
+  const bool has_port = authority.rfind(':') != std::string::npos && authority.back() != ']';
+  if ((scheme != "http" && scheme != "https") || !has_port || !IsHost(authority)) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "invalid proxy URL \"" + Scrub(WithoutSecrets(text), 500) + "\"",
+                "It must be an HTTP proxy without user and password.",
+                "Write http://host:port, for example http://proxy.example.org:3128.");
+  }
+  return scheme + "://" + Canonical(authority);
 }
 
 RegistryUrl ParseRegistryUrl(std::string_view text) {

@@ -26,6 +26,11 @@ struct RegistryUrl {
 /// other scheme, user information, query, fragment, zone id, or a path that is no repository name.
 RegistryUrl ParseRegistryUrl(std::string_view text);
 
+/// `scheme://host:port` of an HTTP proxy, `http` when no scheme is written. Throws Error
+/// kInvalidArgument with a hint on anything else: user information too, since a proxy's URL is kept
+/// where people read it.
+std::string ParseProxyUrl(std::string_view text);
+
 }  // namespace image_library
 
 #endif

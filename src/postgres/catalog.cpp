@@ -93,7 +93,8 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     const std::string id = std::to_string(registry_id);
     const Rows rows = database.Execute(
         "SELECT name, scheme, host, prefix, max_connections, requests_per_second, ca_certificate, "
-        "allow_private, rules FROM image_library._registry_config($1::pg_catalog.int4)",
+        "allow_private, rules, client_certificate, client_key, proxy, realm_hosts FROM "
+        "image_library._registry_config($1::pg_catalog.int4)",
         {id});
     if (rows.empty()) throw Error(ErrorKind::kInvalidArgument, "registry was dropped");
     const Row& row = rows.front();
@@ -105,6 +106,11 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     config.ca_certificate = Text(row[6]);
     config.allow_private = Text(row[7]) == "t";
     config.rules = RuleSet::FromJson(Text(row[8]));
+    config.client_certificate = Text(row[9]);
+    config.client_key = Text(row[10]);
+    config.proxy = Text(row[11]);
+    config.realm_hosts = Json::Parse(Text(row[12])).Strings();
+    config.allowed_hosts = settings::AllowedHosts();
     for (const Row& credential :
          database.Execute("SELECT repository_prefix, username, password, file FROM "
                           "image_library._credentials($1::pg_catalog.int4)",

@@ -4,6 +4,7 @@
 #include "core/pattern.h"
 #include "core/reference.h"
 #include "core/rule.h"
+#include "core/text.h"
 #include "core/url.h"
 #include "core/version.h"
 #include "postgres/bridge.h"
@@ -17,6 +18,7 @@ PG_FUNCTION_INFO_V1(image_library_explain_tag);
 PG_FUNCTION_INFO_V1(image_library_check_pattern);
 PG_FUNCTION_INFO_V1(image_library_parse_reference);
 PG_FUNCTION_INFO_V1(image_library_parse_registry_url);
+PG_FUNCTION_INFO_V1(image_library_without_secrets);
 PG_FUNCTION_INFO_V1(image_library_is_repository_name);
 PG_FUNCTION_INFO_V1(image_library_is_tag);
 PG_FUNCTION_INFO_V1(image_library_is_referrer_tag);
@@ -82,6 +84,13 @@ Datum image_library_parse_registry_url(PG_FUNCTION_ARGS) {
                    {Column::Text(url.scheme), Column::Text(url.host), Column::Text(url.prefix)});
   });
   PG_RETURN_DATUM(row);
+}
+
+/// _without_secrets(refused text)
+Datum image_library_without_secrets(PG_FUNCTION_ARGS) {
+  Datum shown = 0;
+  Guard([&] { shown = TextDatum(Scrub(WithoutSecrets(TextArgument(fcinfo, 0)), 500)); });
+  PG_RETURN_DATUM(shown);
 }
 
 /// _is_repository_name(name text)

@@ -1,15 +1,46 @@
 #include "postgres/pg.h"
 #include "postgres/settings.h"
 
+#include <algorithm>
+
+#include "core/host_list.h"
+
 namespace image_library::postgres::settings {
 
 bool enabled = true;
 int max_workers = 3;
 int max_removal_percent = 50;
 char* credentials_dir = nullptr;
+char* allowed_hosts = nullptr;
 int policy_timeout = 1000;
 int event_retention = 90 * 24 * 60;
 int run_retention = 90 * 24 * 60;
+
+namespace {
+
+// An entry that could never match would lock everything out; better told when it is set.
+bool CheckAllowedHosts(char** value, void**, GucSource) {
+  constexpr char kSpace[] = ", \t\r\n";
+  const char* entry = *value + std::strspn(*value, kSpace);
+  while (*entry != '\0') {
+    const std::size_t size = std::strcspn(entry, kSpace);
+    if (!IsHostPattern({entry, size})) {
+      GUC_check_errdetail("\"%.*s\" is not a host.",
+                          static_cast<int>(std::min<std::size_t>(size, 300)), entry);
+      GUC_check_errhint("Write names or globs such as *.example.org, without https://.");
+      return false;
+    }
+    entry += size;
+    entry += std::strspn(entry, kSpace);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::string> AllowedHosts() {
+  return SplitHostPatterns(allowed_hosts == nullptr ? "" : allowed_hosts);
+}
 
 void Define() {
   DefineCustomBoolVariable("image_library.enabled", "Lets the agent sync registries by itself.",
@@ -28,6 +59,11 @@ void Define() {
                              "Sets the folder of docker config.json files with credentials.",
                              "set_credential_file names files in it.", &credentials_dir, "",
                              PGC_SUSET, GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable(
+      "image_library.allowed_hosts",
+      "Sets the hosts that registries, their token servers and redirects may be at.",
+      "Names or globs such as *.example.org, with a port for that port only; empty allows all.",
+      &allowed_hosts, "", PGC_SUSET, 0, CheckAllowedHosts, nullptr, nullptr);
   DefineCustomIntVariable("image_library.policy_timeout",
                           "Sets how long a policy function may take for an image.",
                           "One that takes longer is not met.", &policy_timeout, 1000, 1, 600000,

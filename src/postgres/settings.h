@@ -2,15 +2,22 @@
 #ifndef IMAGE_LIBRARY_POSTGRES_SETTINGS_H_
 #define IMAGE_LIBRARY_POSTGRES_SETTINGS_H_
 
+#include <string>
+#include <vector>
+
 namespace image_library::postgres::settings {
 
 extern bool enabled;             ///< the launcher starts workers
 extern int max_workers;          ///< workers at once in the whole cluster
 extern int max_removal_percent;  ///< share of a repository's tags that one listing may remove
 extern char* credentials_dir;    ///< folder of docker config.json files
+extern char* allowed_hosts;      ///< hosts that registries may be at; empty: all
 extern int policy_timeout;       ///< how long a policy may take, in milliseconds
 extern int event_retention;      ///< how long events are kept, in minutes; -1: for ever
 extern int run_retention;        ///< how long runs are kept, in minutes; -1: for ever
+
+/// The entries of allowed_hosts.
+std::vector<std::string> AllowedHosts();
 
 /// Called once, from _PG_init.
 void Define();

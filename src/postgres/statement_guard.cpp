@@ -7,7 +7,8 @@ namespace {
 constinit emit_log_hook_type previous_hook = nullptr;
 
 bool HoldsSecret(const char* text) {
-  return text != nullptr && std::strstr(text, "set_credential") != nullptr;
+  return text != nullptr && (std::strstr(text, "set_credential") != nullptr ||
+                             std::strstr(text, "set_client_certificate") != nullptr);
 }
 
 void OnLog(ErrorData* error) {

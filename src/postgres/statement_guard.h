@@ -4,7 +4,8 @@
 
 namespace image_library::postgres {
 
-/// Installs a hook that drops the text of statements which call set_credential from log_statement,
+/// Installs a hook that drops the text of statements which call set_credential or
+/// set_client_certificate from log_statement,
 /// log_min_duration_statement and the STATEMENT line of errors. It can do so for a session's first
 /// statement only when the library is preloaded.
 void HideSecretsInLog();

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "core/error.h"
+#include "core/host_list.h"
 #include "core/json.h"
 #include "registry/status.h"
 
@@ -76,12 +77,14 @@ std::optional<Challenge> SelectChallenge(const std::vector<std::string_view>& he
   return SelectFrom(challenges);
 }
 
-RealmTrust TrustRealm(const Location& origin, const Location& realm) {
+RealmTrust TrustRealm(const Location& origin, const Location& realm,
+                      const std::vector<std::string>& realm_hosts) {
   if (realm.scheme != "https" && (origin.scheme != "http" || realm.host != origin.host)) {
     return RealmTrust::kRefused;
   }
-  return SameOrganization(origin.host, realm.host) ? RealmTrust::kCredentials
-                                                   : RealmTrust::kAnonymous;
+  const bool own =
+      SameOrganization(origin.host, realm.host) || MatchesHost(realm_hosts, realm.host, realm.port);
+  return own ? RealmTrust::kCredentials : RealmTrust::kAnonymous;
 }
 
 std::string BasicAuthorization(const std::string& username, const std::string& password) {
@@ -101,10 +104,11 @@ struct Authenticator::FetchGuard {
 };
 
 Authenticator::Authenticator(std::string origin, std::vector<Credential> credentials,
-                             RetryingSender& sender, Now now)
+                             RetryingSender& sender, std::vector<std::string> realm_hosts, Now now)
     : origin_(std::move(origin)),
       credentials_(std::move(credentials)),
       sender_(sender),
+      realm_hosts_(std::move(realm_hosts)),
       now_(now) {}
 
 void Authenticator::Learn(const Response& response) {
@@ -139,7 +143,8 @@ Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
   const std::optional<std::string> url = ResolveUrl(origin_ + "/", Parameter(challenge, "realm"));
   const std::optional<Location> realm = url ? ParseLocation(*url) : std::nullopt;
   const std::optional<Location> origin = ParseLocation(origin_);
-  const RealmTrust trust = realm && origin ? TrustRealm(*origin, *realm) : RealmTrust::kRefused;
+  const RealmTrust trust =
+      realm && origin ? TrustRealm(*origin, *realm, realm_hosts_) : RealmTrust::kRefused;
   if (trust == RealmTrust::kRefused) {
     throw Error(ErrorKind::kProtocol,
                 "registry \"" + HostOf(origin_) + "\" names a token server that is not secure",
@@ -153,7 +158,8 @@ Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
   if (key.scope.empty() && !target.full_name.empty()) {
     key.scope = "repository:" + target.full_name + ":pull";
   }
-  if (trust == RealmTrust::kCredentials) key.credential = CredentialFor(target.repository);
+  key.trusted = trust == RealmTrust::kCredentials;
+  if (key.trusted) key.credential = CredentialFor(target.repository);
   return key;
 }
 
@@ -259,6 +265,7 @@ Task<std::optional<Response>> Authenticator::Exchange(TokenKey key) {
 Task<Response> Authenticator::Get(TokenKey key) {
   Request request;
   request.max_body = limit::kToken;
+  request.public_only = !key.trusted;
   std::string query;
   if (!key.service.empty()) query = "service=" + PercentEncode(key.service);
   query += Scope(key.scope, query.empty() ? "" : "&");

@@ -24,10 +24,11 @@ std::optional<Challenge> SelectChallenge(const std::vector<std::string_view>& he
 /// What may be sent to a token server.
 enum class RealmTrust {
   kRefused,      ///< nothing: not https (unless the origin is http on the same host)
-  kAnonymous,    ///< a request without credentials
-  kCredentials,  ///< credentials too: the origin's own host or organization
+  kAnonymous,    ///< a request without credentials, to a public address
+  kCredentials,  ///< credentials too: the origin's own host or organization, or one of realm_hosts
 };
-RealmTrust TrustRealm(const Location& origin, const Location& realm);
+RealmTrust TrustRealm(const Location& origin, const Location& realm,
+                      const std::vector<std::string>& realm_hosts = {});
 
 /// `Basic ...`; empty when username and password both are.
 std::string BasicAuthorization(const std::string& username, const std::string& password);
@@ -46,6 +47,7 @@ class Authenticator {
 
   /// The sender must outlive it. The origin is a URL; the credentials are for it alone.
   Authenticator(std::string origin, std::vector<Credential> credentials, RetryingSender& sender,
+                std::vector<std::string> realm_hosts = {},
                 Now now = &std::chrono::steady_clock::now);
 
   /// Remembers the challenge of `GET /v2/`, or that there was none.
@@ -67,6 +69,7 @@ class Authenticator {
   struct TokenKey {
     std::string realm, service, scope;
     const Credential* credential = nullptr;
+    bool trusted = true;  ///< else at a public address, if anywhere
     auto operator<=>(const TokenKey&) const = default;
   };
   struct Token {
@@ -91,6 +94,7 @@ class Authenticator {
   const std::string origin_;
   const std::vector<Credential> credentials_;
   RetryingSender& sender_;
+  const std::vector<std::string> realm_hosts_;
   const Now now_;
   std::string scheme_;
   std::optional<Challenge> remembered_;

@@ -92,7 +92,8 @@ using Known = std::optional<bool>;
 struct Client::Impl {
   Impl(ClientOptions&& given, Transport& transport, RetryPolicy retry)
       : options(std::move(given)),
-        exchange(options.url.Origin(), options.credentials, transport, retry) {}
+        exchange(options.url.Origin(), options.credentials, options.realm_hosts, transport, retry) {
+  }
 
   std::string FullName(const std::string& repository) const;
   std::string Quoted(const std::string& repository) const;

@@ -26,6 +26,8 @@ struct Credential {
 struct ClientOptions {
   RegistryUrl url;
   std::vector<Credential> credentials;
+  /// Token servers that get credentials besides those of the registry's own organization.
+  std::vector<std::string> realm_hosts = {};
 };
 
 /// Limits on what a registry may send (facts: peers' limits are 4 to 100 MiB for manifests).

@@ -27,6 +27,15 @@ bool HasControlCharacter(std::string_view text) {
                      [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
+// Points at the text, which must outlive the handle.
+curl_blob BlobOf(const std::string& text) {
+  curl_blob blob;
+  blob.data = const_cast<char*>(text.data());
+  blob.len = text.size();
+  blob.flags = CURL_BLOB_NOCOPY;
+  return blob;
+}
+
 // Certificates and handshakes. TLS 1.3 reports a missing client certificate only on the first read.
 bool IsTlsFailure(CURLcode result, std::string_view text) {
   switch (result) {
@@ -136,13 +145,28 @@ void CurlHandle::SetTls() {
   Set(CURLOPT_SSL_VERIFYPEER, 1L);
   Set(CURLOPT_SSL_VERIFYHOST, 2L);
   if (options_.ca_certificate.empty()) return;
-  curl_blob blob;
-  blob.data = const_cast<char*>(options_.ca_certificate.data());
-  blob.len = options_.ca_certificate.size();
-  blob.flags = CURL_BLOB_NOCOPY;
+  curl_blob blob = BlobOf(options_.ca_certificate);
   Set(CURLOPT_CAINFO_BLOB, &blob);
   // The blob replaces the system's bundle, but not its directory of certificates.
   Set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
+}
+
+// The certificate says who we are: it is for the registry alone, not for where it redirects to.
+void CurlHandle::SetHost(const std::string& url) {
+  RequireAllowedHost(options_.allowed_hosts, !options_.proxy.empty(), url);
+  if (options_.client_certificate.empty()) return;
+  const std::optional<Location> location = ParseLocation(url);
+  SetClientCertificate(location && location->host == options_.client_host);
+}
+
+// Libcurl opens another connection when it differs from that of an open one.
+void CurlHandle::SetClientCertificate(bool shown) {
+  if (shown == shows_certificate_) return;
+  curl_blob certificate = BlobOf(options_.client_certificate);
+  curl_blob key = BlobOf(options_.client_key);
+  Set(CURLOPT_SSLCERT_BLOB, shown ? &certificate : nullptr);
+  Set(CURLOPT_SSLKEY_BLOB, shown ? &key : nullptr);
+  shows_certificate_ = shown;
 }
 
 void CurlHandle::SetMethod(Method method) {
@@ -185,6 +209,7 @@ void CurlHandle::Prepare(const Request& request) {
   refused_address_.clear();
   refused_always_ = false;
   error_text_[0] = '\0';
+  SetHost(request.url);
   Set(CURLOPT_URL, request.url.c_str());
   SetMethod(request.method);
   SetHeaders(request.headers);
@@ -250,7 +275,8 @@ curl_socket_t CurlHandle::OnOpenSocket(void* self, curlsocktype, curl_sockaddr* 
   auto* handle = static_cast<CurlHandle*>(self);
   const AddressClass kind = ClassifyAddress(address->addr);
   // A proxy that the administrator names is usually inside.
-  const bool private_allowed = handle->options_.allow_private || !handle->options_.proxy.empty();
+  const bool private_allowed = (handle->options_.allow_private && !handle->request_->public_only) ||
+                               !handle->options_.proxy.empty();
   const bool allowed =
       kind == AddressClass::kPublic || (kind == AddressClass::kPrivate && private_allowed);
   if (!allowed) {
@@ -291,14 +317,19 @@ void CurlHandle::Throw(CURLcode result) const {
                 "The name stands for " + refused_address_ +
                     (refused_always_ ? ", a link-local, metadata or reserved address."
                                      : ", a loopback or private address."),
-                refused_always_ ? "No registry can be at this address."
-                                : "Set allow_private for this registry when it is inside "
-                                  "your own network.");
+                refused_always_         ? "No registry can be at this address."
+                : request_->public_only ? "If it is the token server of this registry, name it in "
+                                          "the registry's realm_hosts."
+                                        : "Set allow_private for this registry when it is inside "
+                                          "your own network.");
   }
   if (IsTlsFailure(result, text)) {
+    const bool alert = text.find("alert") != std::string::npos;
     throw Error(ErrorKind::kTls, "no secure connection to " + host, text + ".",
-                "Check the registry's certificate, and that the CA certificate set for the "
-                "registry has signed it.");
+                alert ? "If the registry knows its clients by certificates, check the one that "
+                        "image_library.set_client_certificate keeps."
+                      : "Check the registry's certificate, and that the CA certificate set for the "
+                        "registry has signed it.");
   }
   if (IsConnectionFailure(result)) {
     throw Error(ErrorKind::kUnreachable, "no answer from " + host, text + ".",

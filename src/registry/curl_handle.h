@@ -58,6 +58,8 @@ class CurlHandle {
   void Set(CURLoption option, Value value);
   void SetConnection();
   void SetTls();
+  void SetHost(const std::string& url);
+  void SetClientCertificate(bool shown);
   void SetMethod(Method method);
   void SetHeaders(const std::vector<std::pair<std::string, std::string>>& headers);
   bool TakeBody(const char* data, std::size_t size);
@@ -69,6 +71,7 @@ class CurlHandle {
   curl_slist* header_list_ = nullptr;
   // What the handle is set to.
   Method method_ = Method::kGet;
+  bool shows_certificate_ = false;
   std::vector<std::pair<std::string, std::string>> headers_;
   // The transfer.
   const Request* request_ = nullptr;

@@ -34,11 +34,11 @@ std::string OriginOf(const std::string& url) {
 
 }  // namespace
 
-Exchange::Exchange(std::string origin, std::vector<Credential> credentials, Transport& transport,
-                   RetryPolicy policy)
+Exchange::Exchange(std::string origin, std::vector<Credential> credentials,
+                   std::vector<std::string> realm_hosts, Transport& transport, RetryPolicy policy)
     : origin_(OriginOf(origin)),
       sender_(transport, policy),
-      authenticator_(std::move(origin), std::move(credentials), sender_) {}
+      authenticator_(std::move(origin), std::move(credentials), sender_, std::move(realm_hosts)) {}
 
 Task<Response> Exchange::Ask(Question question) {
   const Subject subject = question.subject;

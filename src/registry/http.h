@@ -22,6 +22,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;                 ///< of a POST
   std::size_t max_body = 4u << 20;  ///< bytes; more ends the transfer with kTooLarge
+  bool public_only = false;         ///< no private address, even where the options allow them
 };
 
 struct Response {
@@ -59,6 +60,11 @@ struct HttpOptions {
   std::optional<int> requests_per_second;  ///< token bucket over all requests
   std::string ca_certificate;              ///< PEM; empty: the system's store
   bool allow_private = false;              ///< loopback and private networks
+  std::string client_certificate;          ///< PEM, shown to client_host only; empty: none
+  std::string client_key;                  ///< PEM, of the certificate
+  std::string client_host;  ///< without port: who may ask for the client's certificate
+  /// Hosts that may be asked at all (core/host_list.h); empty: every host, but none by proxy.
+  std::vector<std::string> allowed_hosts;
   std::string user_agent = "image_library/0.1";
   std::string proxy;  ///< empty: none, whatever the environment says
   int connect_timeout_ms = 10000;

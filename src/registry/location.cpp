@@ -6,7 +6,10 @@
 
 #include <curl/curl.h>
 
+#include "core/error.h"
+#include "core/host_list.h"
 #include "core/strings.h"
+#include "core/text.h"
 
 namespace image_library::registry {
 
@@ -117,6 +120,19 @@ std::string HostOf(std::string_view url) {
   const std::size_t user = url.rfind('@');
   if (user != std::string_view::npos) url.remove_prefix(user + 1);
   return std::string(url);
+}
+
+void RequireAllowedHost(const std::vector<std::string>& allowed, bool by_proxy,
+                        const std::string& url) {
+  if (allowed.empty() && !by_proxy) return;
+  const std::optional<Location> location = ParseLocation(url);
+  if (location && MatchesHost(allowed, location->host, location->port)) return;
+  throw Error(ErrorKind::kForbiddenAddress,
+              "host \"" + Scrub(HostOf(url), 300) + "\" is not allowed",
+              allowed.empty() ? "Behind a proxy the addresses of hosts cannot be checked, so hosts "
+                                "must be allowed by name."
+                              : "It is not in image_library.allowed_hosts.",
+              "A superuser can add it to image_library.allowed_hosts.");
 }
 
 std::string PercentEncode(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace image_library::registry {
 
@@ -28,6 +29,11 @@ std::optional<std::string> ResolveUrl(const std::string& base, const std::string
 
 /// `host` or `host:port` as written in a URL, for messages; never user information, path or query.
 std::string HostOf(std::string_view url);
+
+/// Throws Error kForbiddenAddress unless the URL's host is one of `allowed` (core/host_list.h;
+/// empty: every host, but none by a proxy, behind which no address can be checked).
+void RequireAllowedHost(const std::vector<std::string>& allowed, bool by_proxy,
+                        const std::string& url);
 
 /// RFC 3986 unreserved characters stay, all else is percent-encoded.
 std::string PercentEncode(std::string_view text);

@@ -29,12 +29,15 @@ COMMENT ON FUNCTION image_library._sync_targets(text) IS
 
 CREATE FUNCTION image_library._registry_config(registry_id integer)
 RETURNS TABLE (name text, scheme text, host text, prefix text, max_connections integer,
-               requests_per_second integer, ca_certificate text, allow_private boolean, rules jsonb)
+               requests_per_second integer, ca_certificate text, allow_private boolean, rules jsonb,
+               client_certificate text, client_key text, proxy text, realm_hosts jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT g.name, g.scheme, g.host, g.prefix, g.max_connections, g.requests_per_second,
-         g.ca_certificate, g.allow_private, image_library._rules_json(g.registry_id)
+         g.ca_certificate, g.allow_private, image_library._rules_json(g.registry_id),
+         c.certificate, c.key, g.proxy, to_jsonb(g.realm_hosts)
   FROM image_library.registry g
+  LEFT JOIN image_library.client_certificate c USING (registry_id)
   WHERE g.registry_id = _registry_config.registry_id
 $$;
 COMMENT ON FUNCTION image_library._registry_config(integer) IS

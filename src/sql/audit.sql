@@ -26,18 +26,19 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library.audit_entry
 COMMENT ON TRIGGER append_only ON image_library.audit_entry IS 'Refuses UPDATE and DELETE';
 COMMENT ON TRIGGER append_only_truncate ON image_library.audit_entry IS 'Refuses TRUNCATE';
 
--- Of a credential only what is named here: a column that is added to it some day is a secret until somebody says otherwise.
+-- Of a secret only what is named here: a column that is added to it some day is secret until somebody says otherwise.
 CREATE FUNCTION image_library._audited(object text, changed jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE object
     WHEN 'credential' THEN jsonb_build_object('repository_prefix', changed -> 'repository_prefix',
       'kind', CASE WHEN changed ->> 'file' IS NULL THEN 'password' ELSE 'file' END, 'set_at', changed -> 'set_at')
+    WHEN 'client certificate' THEN jsonb_build_object('set_at', changed -> 'set_at')
     -- The agent's notes are no change by a person.
     ELSE changed - '{sync_requested_at,rules_changed_at}'::text[] END
 $$;
 COMMENT ON FUNCTION image_library._audited(text, jsonb) IS
-  'Internal: what the audit keeps of a row; of a credential neither name, secret nor file';
+  'Internal: what the audit keeps of a row; of a credential neither name, secret nor file, of a client certificate only when';
 
 CREATE FUNCTION image_library._audited_registry(changed jsonb, OUT registry_id integer, OUT registry text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -60,6 +61,7 @@ AS $$
   SELECT CASE object
     WHEN 'rule' THEN changed ->> 'rule_id'
     WHEN 'credential' THEN concat_ws('/', (image_library._audited_registry(changed)).registry, nullif(changed ->> 'repository_prefix', ''))
+    WHEN 'client certificate' THEN (image_library._audited_registry(changed)).registry
     WHEN 'annotation key' THEN concat_ws(' ', changed ->> 'purpose', changed ->> 'position')
     WHEN 'HM tag of' THEN (
       SELECT format('%s: %s', h.name, concat_ws(':', r.name, changed ->> 'tag'))
@@ -84,10 +86,10 @@ DECLARE
   id bigint;
 BEGIN
   -- Of a credential that is set anew nothing may differ that is kept here.
-  IF called IS NULL OR was = is_now AND kind <> 'credential' THEN
+  IF called IS NULL OR was = is_now AND kind NOT IN ('credential', 'client certificate') THEN
     RETURN NULL;
   END IF;
-  IF TG_OP = 'UPDATE' AND kind <> 'credential' THEN
+  IF TG_OP = 'UPDATE' AND kind NOT IN ('credential', 'client certificate') THEN
     SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, is_now -> o.key) INTO was, is_now
     FROM jsonb_each(was) o WHERE o.value <> is_now -> o.key;
   END IF;
@@ -114,7 +116,7 @@ DECLARE
   object text;
 BEGIN
   FOR relation, object IN VALUES
-    ('registry', 'registry'), ('rule', 'rule'), ('credential', 'credential'), ('annotation_key', 'annotation key'),
+    ('registry', 'registry'), ('rule', 'rule'), ('credential', 'credential'), ('client_certificate', 'client certificate'), ('annotation_key', 'annotation key'),
     ('hm_tag', 'HM tag'), ('hm_tag_repository', 'HM tag of'), ('hm_tag_image', 'HM tag of'), ('policy', 'policy')
   LOOP
     -- pg_dump's scripts run with an empty search_path: what they restore was audited when it was made.

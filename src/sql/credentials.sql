@@ -7,7 +7,7 @@ BEGIN
   IF repository_prefix IS NULL OR (repository_prefix <> '' AND NOT image_library._is_repository_name(repository_prefix)) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid repository prefix "%s"', repository_prefix),
+      MESSAGE = format('invalid repository prefix "%s"', image_library._without_secrets(repository_prefix)),
       HINT = 'It is the beginning of repository names, such as team/app; empty is for all.';
   END IF;
 END
@@ -49,7 +49,7 @@ BEGIN
   IF file IS NULL OR file !~ '^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid name of a credential file: "%s"', file),
+      MESSAGE = format('invalid name of a credential file: "%s"', image_library._without_secrets(file)),
       HINT = 'Name a docker config.json in the folder of image_library.credentials_dir, without a path.';
   END IF;
   INSERT INTO image_library.credential AS c (registry_id, repository_prefix, file)
@@ -79,6 +79,39 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.drop_credential(text, text) IS 'Forgets a credential';
+
+CREATE FUNCTION image_library.set_client_certificate(registry text, certificate text, key text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._hide_statement();
+  PERFORM image_library._require_admin(format('set the client certificate of registry "%s"', registry));
+  PERFORM image_library._check_client_certificate(coalesce(certificate, ''), coalesce(key, ''));
+  INSERT INTO image_library.client_certificate AS c (registry_id, certificate, key)
+  VALUES ((image_library._registry(set_client_certificate.registry)).registry_id,
+          set_client_certificate.certificate, set_client_certificate.key)
+  ON CONFLICT ON CONSTRAINT client_certificate_pkey DO UPDATE
+  SET certificate = excluded.certificate, key = excluded.key, set_at = excluded.set_at, set_by = excluded.set_by;
+END
+$$;
+COMMENT ON FUNCTION image_library.set_client_certificate(text, text, text) IS
+  'Keeps the certificate and private key (PEM) that the agent shows to a registry which asks for them, and to no other host';
+
+CREATE FUNCTION image_library.drop_client_certificate(registry text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_admin(format('drop the client certificate of registry "%s"', registry));
+  DELETE FROM image_library.client_certificate c
+  WHERE c.registry_id = (image_library._registry(drop_client_certificate.registry)).registry_id;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'undefined_object',
+      MESSAGE = format('registry "%s" has no client certificate', registry);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library.drop_client_certificate(text) IS 'Forgets a registry''s client certificate';
 
 CREATE FUNCTION image_library._credentials(registry_id integer)
 RETURNS TABLE (repository_prefix text, username text, password text, file text)

@@ -1,4 +1,4 @@
--- What pg_dump takes along: everything but credentials. The script itself writes no row.
+-- What pg_dump takes along: everything but secrets. The script itself writes no row.
 
 DO $$
 DECLARE
@@ -8,7 +8,7 @@ BEGIN
     SELECT c.oid::regclass AS name
     FROM pg_class c
     WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'S')
-      AND c.relname <> 'credential'
+      AND c.relname NOT IN ('credential', 'client_certificate')
     ORDER BY c.oid
   LOOP
     PERFORM pg_extension_config_dump(relation.name, '');

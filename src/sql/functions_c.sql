@@ -28,6 +28,31 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_p
 COMMENT ON FUNCTION image_library._parse_registry_url(text) IS
   'Internal: the parts of a registry''s URL; raises 22023';
 
+CREATE FUNCTION image_library._parse_proxy_url(url text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_proxy_url';
+COMMENT ON FUNCTION image_library._parse_proxy_url(text) IS
+  'Internal: a proxy as scheme://host:port; raises 22023';
+
+CREATE FUNCTION image_library._is_host_pattern(host text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_host_pattern';
+COMMENT ON FUNCTION image_library._is_host_pattern(text) IS
+  'Internal: whether a text is a host, or a glob of hosts, with a port or without';
+
+CREATE FUNCTION image_library._without_secrets(refused text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_without_secrets';
+COMMENT ON FUNCTION image_library._without_secrets(text) IS
+  'Internal: what of a refused text an error may repeat: no user and password, query or fragment of a URL';
+
+CREATE FUNCTION image_library._require_allowed_host(scheme text, host text, proxy text) RETURNS void
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_require_allowed_host';
+COMMENT ON FUNCTION image_library._require_allowed_host(text, text, text) IS
+  'Internal: raises 42501 when image_library.allowed_hosts does not let a registry be at a host';
+
+CREATE FUNCTION image_library._check_client_certificate(certificate text, key text) RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_client_certificate';
+COMMENT ON FUNCTION image_library._check_client_certificate(text, text) IS
+  'Internal: raises 22023 when a client certificate and its key are of no use';
+
 CREATE FUNCTION image_library._is_repository_name(name text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_repository_name';
 COMMENT ON FUNCTION image_library._is_repository_name(text) IS

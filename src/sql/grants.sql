@@ -70,13 +70,14 @@ TO image_library_curator;
 
 -- Admins: registries, credentials, the agent, classification.
 GRANT EXECUTE ON FUNCTION
-  image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean),
-  image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean),
+  image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]),
+  image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]),
   image_library.drop_registry(text, boolean),
   image_library.enable_registry(text), image_library.disable_registry(text),
   image_library.set_credential(text, text, text, text),
   image_library.set_credential_file(text, text, text),
   image_library.drop_credential(text, text),
+  image_library.set_client_certificate(text, text, text), image_library.drop_client_certificate(text),
   image_library.start_worker(), image_library.purge_events(interval), image_library.purge_history(),
   image_library.add_policy(text, regprocedure, text, text), image_library.drop_policy(text),
   image_library.enable_policy(text), image_library.disable_policy(text), image_library.apply_policies(text),
@@ -84,7 +85,7 @@ GRANT EXECUTE ON FUNCTION
 TO image_library_admin;
 
 -- The agent: reads what a run needs, writes what a run finds.
-GRANT SELECT ON image_library.registry, image_library.credential, image_library.rule, image_library.annotation_key,
+GRANT SELECT ON image_library.registry, image_library.credential, image_library.client_certificate, image_library.rule, image_library.annotation_key,
   image_library.annotation_keys
 TO image_library_agent;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
@@ -98,7 +99,7 @@ GRANT DELETE ON image_library.event TO image_library_agent;
 GRANT SELECT ON image_library.policy, image_library.images TO image_library_agent;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
 GRANT EXECUTE ON FUNCTION
-  image_library._sync_targets(text), image_library._registry(text), image_library._registry_config(integer),
+  image_library._sync_targets(text), image_library._registry(text), image_library._without_secrets(text), image_library._registry_config(integer),
   image_library._credentials(integer), image_library._rules_json(integer),
   image_library._known_repository(integer, text), image_library._known_tags(integer, text),
   image_library._known_images(jsonb), image_library._known_repositories(integer),

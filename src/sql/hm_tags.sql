@@ -98,7 +98,7 @@ BEGIN
   IF id IS NULL THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
-      MESSAGE = format('repository "%s" of registry "%s" is not in the library', repository, registry),
+      MESSAGE = format('repository "%s" of registry "%s" is not in the library', image_library._without_secrets(repository), registry),
       HINT = 'A rule must take it, and it must have been synced.';
   END IF;
   RETURN id;

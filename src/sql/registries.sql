@@ -14,6 +14,8 @@ CREATE TABLE image_library.registry (
   enabled boolean NOT NULL DEFAULT true,
   owner regrole,
   private boolean NOT NULL DEFAULT false,
+  proxy text,
+  realm_hosts text[] NOT NULL DEFAULT '{}',
   sync_requested_at timestamptz,
   rules_changed_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -27,6 +29,9 @@ COMMENT ON COLUMN image_library.registry.rules_changed_at IS 'A run that began b
 COMMENT ON COLUMN image_library.registry.owner IS 'The team: its curators act on it; null: admins, and for decisions every curator';
 COMMENT ON COLUMN image_library.registry.private IS 'Only admins and members of the owner see that it is there';
 COMMENT ON COLUMN image_library.registry.allow_private IS 'Loopback and private addresses are allowed';
+COMMENT ON COLUMN image_library.registry.proxy IS 'HTTP proxy for this registry; the environment''s is never used';
+COMMENT ON COLUMN image_library.registry.realm_hosts IS
+  'Token servers that get its credentials, besides those of its own host and organization';
 
 -- Not marked for pg_dump, and granted to nobody.
 CREATE TABLE image_library.credential (
@@ -44,6 +49,19 @@ COMMENT ON TABLE image_library.credential IS 'Secrets, or the files that hold th
 COMMENT ON COLUMN image_library.credential.repository_prefix IS 'The repositories it is for; the longest match wins, empty is all';
 COMMENT ON COLUMN image_library.credential.file IS 'A docker config.json in image_library.credentials_dir';
 
+-- Not marked for pg_dump, and granted to nobody.
+CREATE TABLE image_library.client_certificate (
+  registry_id integer PRIMARY KEY REFERENCES image_library.registry ON DELETE CASCADE,
+  certificate text NOT NULL,
+  key text NOT NULL,
+  set_at timestamptz NOT NULL DEFAULT now(),
+  set_by name NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE image_library.client_certificate IS
+  'Certificates by which registries know the agent (mutual TLS): no role may read this table, pg_dump leaves its rows out';
+COMMENT ON COLUMN image_library.client_certificate.certificate IS 'PEM; intermediate certificates follow it';
+COMMENT ON COLUMN image_library.client_certificate.key IS 'PEM, not encrypted: a secret';
+
 CREATE FUNCTION image_library._registry(registry text) RETURNS image_library.registry
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -57,7 +75,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
-      MESSAGE = format('registry "%s" does not exist', registry),
+      MESSAGE = format('registry "%s" does not exist', image_library._without_secrets(registry)),
       HINT = 'See image_library.registries, or connect it with image_library.add_registry.';
   END IF;
   RETURN found_registry;
@@ -101,9 +119,29 @@ $$;
 COMMENT ON FUNCTION image_library._check_registry_options(interval, integer, integer, text) IS
   'Internal: raises 22023 when an option of a registry is out of range';
 
+CREATE FUNCTION image_library._check_realm_hosts(realm_hosts text[]) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  wrong text;
+BEGIN
+  SELECT coalesce(h, 'null') INTO wrong FROM unnest(realm_hosts) h
+  WHERE image_library._is_host_pattern(h) IS NOT TRUE LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid host in realm_hosts: "%s"', image_library._without_secrets(wrong)),
+      HINT = 'Write hosts of token servers, such as auth.example.org or *.example.org, without https://.';
+  END IF;
+  RETURN coalesce(realm_hosts, '{}');
+END
+$$;
+COMMENT ON FUNCTION image_library._check_realm_hosts(text[]) IS 'Internal: the hosts; raises 22023 when one is none';
+
 CREATE FUNCTION image_library.add_registry(name text, url text, sync_interval interval DEFAULT '15 min',
   max_connections integer DEFAULT 16, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
-  allow_private boolean DEFAULT false, owner regrole DEFAULT NULL, private boolean DEFAULT false)
+  allow_private boolean DEFAULT false, owner regrole DEFAULT NULL, private boolean DEFAULT false,
+  proxy text DEFAULT NULL, realm_hosts text[] DEFAULT '{}')
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -115,16 +153,20 @@ BEGIN
   IF name IS NULL OR name !~ '^[a-z0-9][a-z0-9._-]{0,62}$' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid registry name "%s"', name),
+      MESSAGE = format('invalid registry name "%s"', image_library._without_secrets(name)),
       HINT = 'Use up to 63 lower-case letters, digits, dots, dashes and underscores.';
   END IF;
   SELECT * INTO parsed FROM image_library._parse_registry_url(coalesce(url, ''));
   PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate);
+  proxy := image_library._parse_proxy_url(nullif(proxy, ''));
+  PERFORM image_library._require_allowed_host(parsed.scheme, parsed.host, coalesce(proxy, ''));
   INSERT INTO image_library.registry (name, scheme, host, prefix, sync_interval, max_connections,
-                                      requests_per_second, ca_certificate, allow_private, owner, private)
+                                      requests_per_second, ca_certificate, allow_private, owner, private,
+                                      proxy, realm_hosts)
   VALUES (add_registry.name, parsed.scheme, parsed.host, parsed.prefix, add_registry.sync_interval,
           add_registry.max_connections, add_registry.requests_per_second, add_registry.ca_certificate,
-          coalesce(add_registry.allow_private, false), add_registry.owner, coalesce(add_registry.private, false))
+          coalesce(add_registry.allow_private, false), add_registry.owner, coalesce(add_registry.private, false),
+          add_registry.proxy, image_library._check_realm_hosts(add_registry.realm_hosts))
   ON CONFLICT ON CONSTRAINT registry_name_key DO NOTHING
   RETURNING registry_id INTO new_id;
   IF new_id IS NULL THEN
@@ -137,12 +179,13 @@ BEGIN
   RETURN new_id;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean) IS
+COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]) IS
   'Connects a registry; a path in the URL is a prefix of its repositories, a private one is seen by its owner''s members only. Returns its number';
 
 CREATE FUNCTION image_library.alter_registry(name text, url text DEFAULT NULL, sync_interval interval DEFAULT NULL,
   max_connections integer DEFAULT NULL, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
-  allow_private boolean DEFAULT NULL, owner regrole DEFAULT NULL, private boolean DEFAULT NULL)
+  allow_private boolean DEFAULT NULL, owner regrole DEFAULT NULL, private boolean DEFAULT NULL,
+  proxy text DEFAULT NULL, realm_hosts text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -161,6 +204,8 @@ BEGIN
   requests_per_second := nullif(coalesce(requests_per_second, old.requests_per_second), 0);
   ca_certificate := nullif(coalesce(ca_certificate, old.ca_certificate), '');
   PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate);
+  proxy := image_library._parse_proxy_url(nullif(coalesce(proxy, old.proxy), ''));
+  PERFORM image_library._require_allowed_host(parsed.scheme, parsed.host, coalesce(proxy, ''));
   UPDATE image_library.registry g
   SET scheme = parsed.scheme, host = parsed.host, prefix = parsed.prefix,
       sync_interval = alter_registry.sync_interval,
@@ -170,13 +215,15 @@ BEGIN
       allow_private = coalesce(alter_registry.allow_private, old.allow_private),
       owner = coalesce(alter_registry.owner, old.owner),
       private = coalesce(alter_registry.private, old.private),
+      proxy = alter_registry.proxy,
+      realm_hosts = image_library._check_realm_hosts(coalesce(alter_registry.realm_hosts, old.realm_hosts)),
       sync_requested_at = clock_timestamp()
   WHERE g.registry_id = old.registry_id;
   PERFORM image_library._wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean) IS
-  'Changes what is given of a registry; requests_per_second => 0 and ca_certificate => '''' take the value away';
+COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]) IS
+  'Changes what is given of a registry; requests_per_second => 0, ca_certificate => '''', proxy => '''' and realm_hosts => ''{}'' take the value away';
 
 CREATE FUNCTION image_library.enable_registry(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

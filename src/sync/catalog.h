@@ -24,6 +24,10 @@ struct RegistryConfig {
   std::optional<int> requests_per_second;
   std::string ca_certificate;  ///< PEM; empty: the system's store
   bool allow_private = false;
+  std::string client_certificate, client_key;  ///< PEM; empty: none
+  std::string proxy;                           ///< empty: none
+  std::vector<std::string> realm_hosts;        ///< token servers that get credentials
+  std::vector<std::string> allowed_hosts;      ///< of the whole server; empty: all
   std::vector<registry::Credential> credentials;
   RuleSet rules;
 };

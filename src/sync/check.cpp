@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "registry/client.h"
+#include "registry/location.h"
 
 namespace image_library::sync {
 
@@ -126,13 +127,23 @@ registry::HttpOptions TransportOptions(const RegistryConfig& config) {
   options.requests_per_second = config.requests_per_second;
   options.ca_certificate = config.ca_certificate;
   options.allow_private = config.allow_private;
+  options.client_certificate = config.client_certificate;
+  options.client_key = config.client_key;
+  const std::optional<registry::Location> origin = registry::ParseLocation(config.url.Origin());
+  if (origin) options.client_host = origin->host;
+  options.proxy = config.proxy;
+  options.allowed_hosts = config.allowed_hosts;
   return options;
+}
+
+registry::ClientOptions ClientOptionsOf(const RegistryConfig& config) {
+  return {config.url, config.credentials, config.realm_hosts};
 }
 
 std::vector<CheckResult> CheckRegistry(const RegistryConfig& config, registry::Waiter& waiter) {
   std::vector<CheckResult> results;
   CurlTransport transport(TransportOptions(config));
-  Client client({config.url, config.credentials}, transport);
+  Client client(ClientOptionsOf(config), transport);
   transport.Run(CheckAll(config, client, results), waiter);
   return results;
 }
@@ -142,7 +153,7 @@ std::vector<std::string> ListRepositoryTags(const RegistryConfig& config,
                                             registry::Waiter& waiter) {
   std::vector<std::string> names;
   CurlTransport transport(TransportOptions(config));
-  Client client({config.url, config.credentials}, transport);
+  Client client(ClientOptionsOf(config), transport);
   transport.Run(ListInto(repository, client, names), waiter);
   return names;
 }

@@ -24,8 +24,9 @@ std::vector<std::string> ListRepositoryTags(const RegistryConfig& config,
                                             const std::string& repository,
                                             registry::Waiter& waiter);
 
-/// The transport's options for a registry.
+/// The transport's and the client's options for a registry.
 registry::HttpOptions TransportOptions(const RegistryConfig& config);
+registry::ClientOptions ClientOptionsOf(const RegistryConfig& config);
 
 }  // namespace image_library::sync
 

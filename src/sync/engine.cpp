@@ -468,7 +468,7 @@ void Engine::NoteFailure(const Error& error) {
 RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry::Waiter& waiter,
                        EngineOptions options) {
   registry::CurlTransport transport(TransportOptions(config));
-  registry::Client client({config.url, config.credentials}, transport);
+  registry::Client client(ClientOptionsOf(config), transport);
   Engine engine(config, catalog, client, options);
   transport.Run(engine.Run(), waiter);
   RunResult result = engine.result();

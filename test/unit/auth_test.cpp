@@ -41,7 +41,8 @@ class AuthTest : public testing::Test {
 
   Authenticator& Make(std::vector<Credential> credentials,
                       const std::string& origin = "https://registry.example") {
-    authenticator_ = std::make_unique<Authenticator>(origin, std::move(credentials), sender_, &Now);
+    authenticator_ = std::make_unique<Authenticator>(origin, std::move(credentials), sender_,
+                                                     realm_hosts_, &Now);
     return *authenticator_;
   }
 
@@ -56,6 +57,7 @@ class AuthTest : public testing::Test {
     return Await(authenticator_->Authorization(std::move(target)));
   }
 
+  std::vector<std::string> realm_hosts_;
   int tokens_ = 0;
   FakeTransport::Handler token_server_;
   FakeTransport transport_;
