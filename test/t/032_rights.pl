@@ -9,11 +9,14 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use FaultRegistry;
 use ImageLibrary;
+use PrivateCa;
 
 my $registry = FaultRegistry->new({ repositories => {
 	'postgresql' => { map { $_ => {} } qw(17.4 17.5 17.6 17.7) },
 	'nim/nvidia/llama' => { '1.0' => {} } } });
 my $host = $registry->host;
+my ($key, $certificate) =
+  map { slurp_file($_) } PrivateCa->new(PostgreSQL::Test::Utils::tempdir())->issue('client', 'clientAuth');
 my $node = ImageLibrary::node('main', 'image_library.enabled = off');
 $node->value(sprintf(q{
 	SET search_path = image_library, public;
@@ -31,24 +34,26 @@ $node->value(q{CALL image_library.sync('local')});
 $node->value(sprintf q{
 	SET search_path = image_library, public;
 	SELECT set_credential('local', 'user', 'secret');
+	SELECT set_client_certificate('local', '%2$s', '%3$s');
 	SELECT add_policy('signed', 'is_signed(images)', effect => 'warn');
 	SELECT add_hm_tag('green');
 	SELECT tag_image('%1$s/postgresql:17.7', 'green'), tag_repository('local', 'nim/nvidia/llama', 'green');
 	SELECT count(approve(reference)) FROM pending_images WHERE tag <> '17.5';
-	SELECT quarantine('%1$s/postgresql:17.6'), deprecate('%1$s/postgresql:17.7', now() + interval '1 year')}, $host);
+	SELECT quarantine('%1$s/postgresql:17.6'), deprecate('%1$s/postgresql:17.7', now() + interval '1 year')}, $host, $certificate, $key);
 my ($rule, $digest) = split /\|/, $node->value(q{
 	SELECT u.rule_id, i.digest FROM image_library.rules u, image_library.images i
 	WHERE u.repositories = 'postgresql' AND i.tag = '17.4'});
 
 # --- the decisions
+my %stands_for = (HOST => $host, RULE => $rule, DIGEST => $digest, CERTIFICATE => $certificate, KEY => $key);
 my (%least, %call);
 for (split /\n/, slurp_file("$FindBin::RealBin/../lib/rights.txt"))
 {
 	next if /^(#|$)/;
-	/^(\w+) (\w+)(?: (.+))?$/ or die "not a decision: $_";
-	die "$2 is decided twice" if $least{$2};
-	($least{$2}, $call{$2}) = ($1, $3);
-	$call{$2} =~ s/HOST/$host/g, $call{$2} =~ s/RULE/$rule/g, $call{$2} =~ s/DIGEST/$digest/g if defined $3;
+	my ($level, $name, $call) = /^(\w+) (\w+)(?: (.+))?$/ or die "not a decision: $_";
+	die "$name is decided twice" if $least{$name};
+	$call =~ s/\b([A-Z]+)\b/$stands_for{$1} \/\/ $1/ge if defined $call;
+	($least{$name}, $call{$name}) = ($level, $call);
 }
 my @functions = split /\n/, $node->value(q{
 	SELECT DISTINCT proname FROM pg_proc
