@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "core/strings.h"
+#include "core/text.h"
 
 namespace image_library {
 namespace {
@@ -162,6 +163,42 @@ std::optional<std::int64_t> ParseRetryAfter(std::string_view value, std::int64_t
     seconds = *time - now;
   }
   return seconds < 1 ? 1 : seconds > kLongest ? kLongest : seconds;
+}
+
+std::optional<RateLimitValue> ParseRateLimit(std::string_view value) {
+  constexpr std::size_t kMaxDigits = 12;
+  Scanner scanner(value);
+  scanner.SkipSpace();
+  const std::string_view requests = scanner.Token();
+  if (!IsDigits(requests) || requests.size() > kMaxDigits) return std::nullopt;
+  RateLimitValue limit;
+  limit.requests = std::stoll(std::string(requests));
+  std::map<std::string, std::string> params;
+  for (;;) {
+    scanner.SkipSpace();
+    if (!scanner.Take(';')) break;
+    scanner.SkipSpace();
+    if (!ReadParameter(scanner, params)) scanner.Token();
+  }
+  if (!scanner.AtEnd() && scanner.Peek() != ',') return std::nullopt;
+  const auto window = params.find("w");
+  if (window != params.end() && IsDigits(window->second) && window->second.size() <= kMaxDigits)
+    limit.window = std::stoll(window->second);
+  return limit;
+}
+
+std::optional<std::string> ParseWarning(std::string_view value) {
+  constexpr std::size_t kMaxText = 4096;
+  Scanner scanner(value);
+  scanner.SkipSpace();
+  if (scanner.Token() != "299") return std::nullopt;
+  scanner.SkipSpace();
+  if (scanner.Token() != "-") return std::nullopt;
+  scanner.SkipSpace();
+  if (scanner.Peek() != '"') return std::nullopt;
+  std::string text = Scrub(scanner.ParameterValue(), kMaxText);
+  if (text.empty()) return std::nullopt;
+  return text;
 }
 
 std::string MediaType(std::string_view content_type) {

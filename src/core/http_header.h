@@ -27,6 +27,20 @@ std::optional<std::string> NextLink(std::string_view value);
 /// [1, 3600]; nothing when the value is neither.
 std::optional<std::int64_t> ParseRetryAfter(std::string_view value, std::int64_t now);
 
+/// How many requests a server lets through, or has left: Docker Hub's `ratelimit-limit` and
+/// `ratelimit-remaining`, `100;w=21600` (docs.docker.com, "Pull usage and limits").
+struct RateLimitValue {
+  std::int64_t requests = 0;
+  std::int64_t window = 0;  ///< seconds; 0 when the server does not say
+};
+
+/// The first element of the header; nothing when it is no such value, negative or beyond 10^12.
+std::optional<RateLimitValue> ParseRateLimit(std::string_view value);
+
+/// The text of `299 - "text"`, the one warning that the distribution-spec knows ("Warnings"); at
+/// most 4096 bytes, scrubbed.
+std::optional<std::string> ParseWarning(std::string_view value);
+
 /// `type/subtype` of a Content-Type, lower case, without parameters.
 std::string MediaType(std::string_view content_type);
 

@@ -63,6 +63,13 @@ struct TagHead {
   std::string digest;  ///< empty when the registry did not send a usable one: GET then
 };
 
+/// What a registry last said of its limits; nothing where it says nothing.
+struct RateLimit {
+  std::optional<std::int64_t> limit;      ///< requests in a window
+  std::optional<std::int64_t> remaining;  ///< of them
+  std::int64_t window = 0;                ///< seconds; 0 when it does not say
+};
+
 /// What the client does again after a temporary failure.
 struct RetryPolicy {
   int attempts = 3;            ///< in all
@@ -109,6 +116,13 @@ class Client {
   std::string authentication() const;
   /// The longest Retry-After a 429 or 503 asked for, in seconds; 0 when there was none.
   std::int64_t retry_after() const noexcept;
+  /// The latest moment (unix seconds) before which a Retry-After asked not to be asked again, by
+  /// the registry or its token server; 0 when there was none.
+  std::int64_t not_before() const noexcept;
+  /// Docker Hub's rate headers in the registry's own answers.
+  const RateLimit& rate_limit() const noexcept;
+  /// Each text of its Warning headers, once; of the first few.
+  const std::vector<std::string>& warnings() const noexcept;
 
  private:
   struct Impl;

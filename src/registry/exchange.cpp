@@ -1,9 +1,11 @@
 #include "registry/exchange.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "core/error.h"
+#include "core/http_header.h"
 
 namespace image_library::registry {
 
@@ -96,7 +98,26 @@ Task<Response> Exchange::Authorized(Authenticator& authenticator, Question quest
   co_return co_await Send(std::move(question), std::move(other));
 }
 
+// What the registry says beside its answers.
+void Exchange::Note(const Response& response) {
+  constexpr std::size_t kMostWarnings = 10;
+  const auto remaining = ParseRateLimit(response.Header("ratelimit-remaining"));
+  const auto limit = ParseRateLimit(response.Header("ratelimit-limit"));
+  if (remaining) rate_limit_.remaining = remaining->requests;
+  if (limit) rate_limit_.limit = limit->requests;
+  for (const auto& value : {remaining, limit}) {
+    if (value && value->window > 0) rate_limit_.window = value->window;
+  }
+  for (const std::string_view value : response.Headers("warning")) {
+    std::optional<std::string> warning = ParseWarning(value);
+    const bool known =
+        !warning || std::find(warnings_.begin(), warnings_.end(), *warning) != warnings_.end();
+    if (!known && warnings_.size() < kMostWarnings) warnings_.push_back(std::move(*warning));
+  }
+}
+
 Task<Response> Exchange::Send(Question question, std::string authorization) {
+  const bool own = OriginOf(question.url) == origin_;
   Request request;
   request.method = question.method;
   request.url = std::move(question.url);
@@ -105,7 +126,9 @@ Task<Response> Exchange::Send(Question question, std::string authorization) {
   if (!authorization.empty()) {
     request.headers.emplace_back("Authorization", std::move(authorization));
   }
-  co_return co_await sender_.Send(std::move(request));
+  Response response = co_await sender_.Send(std::move(request));
+  if (own) Note(response);
+  co_return std::move(response);
 }
 
 }  // namespace image_library::registry

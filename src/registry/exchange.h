@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "registry/auth.h"
 #include "registry/client.h"
@@ -36,11 +37,14 @@ class Exchange {
 
   Authenticator& authenticator() noexcept { return authenticator_; }
   const RetryingSender& sender() const noexcept { return sender_; }
+  const RateLimit& rate_limit() const noexcept { return rate_limit_; }
+  const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
  private:
   Task<Response> Follow(Question question);
   Task<Response> Authorized(Authenticator& authenticator, Question question);
   Task<Response> Send(Question question, std::string authorization);
+  void Note(const Response& response);
   Authenticator& Foreign(const std::string& origin);
 
   const std::string origin_;
@@ -48,6 +52,8 @@ class Exchange {
   Authenticator authenticator_;
   /// Where redirects led: asked without credentials.
   std::map<std::string, std::unique_ptr<Authenticator>> foreign_;
+  RateLimit rate_limit_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace image_library::registry

@@ -23,6 +23,8 @@ class RetryingSender {
   std::int64_t retries() const noexcept { return retries_; }
   /// The longest Retry-After so far, in seconds.
   std::int64_t retry_after() const noexcept { return retry_after_; }
+  /// When the latest of them is over, in unix seconds; 0 when there was none.
+  std::int64_t not_before() const noexcept { return not_before_; }
 
  private:
   Task<std::optional<Response>> Try(Request request, bool last);
@@ -32,6 +34,7 @@ class RetryingSender {
   const RetryPolicy policy_;
   std::int64_t retries_ = 0;
   std::int64_t retry_after_ = 0;
+  std::int64_t not_before_ = 0;
   std::minstd_rand jitter_;
 };
 

@@ -1,6 +1,7 @@
 // The client against a scripted registry: what it asks, in what order, and what it makes of it.
 #include "registry/client.h"
 
+#include <ctime>
 #include <map>
 #include <memory>
 #include <string>
@@ -437,6 +438,78 @@ TEST_F(ClientTest, ALongRetryAfterEndsTheAttemptsAtOnce) {
     EXPECT_EQ(client_->retries(), 0);
   }
   EXPECT_THAT(transport_.sleeps, IsEmpty());
+}
+
+TEST_F(ClientTest, RateHeadersOfTheRegistryAreKept) {
+  Serve({{"HEAD team/app/manifests/1", Answer(200, "",
+                                              {{"docker-content-digest", Sha256Digest("x")},
+                                               {"ratelimit-limit", "100;w=21600"},
+                                               {"ratelimit-remaining", "76;w=21600"}})},
+         {"GET team/app/tags/list?n=100", Answer(200, R"({"tags":[]})")}});
+  EXPECT_FALSE(client_->rate_limit().limit);
+  Await(client_->HeadTag("app", "1"));
+  Await(client_->ListTags("app"));  // an answer without them changes nothing
+  EXPECT_EQ(client_->rate_limit().limit, 100);
+  EXPECT_EQ(client_->rate_limit().remaining, 76);
+  EXPECT_EQ(client_->rate_limit().window, 21600);
+}
+
+TEST_F(ClientTest, RateHeadersOfARedirectsTargetAreNotTheRegistrys) {
+  const std::string digest = Sha256Digest("{}");
+  handler_ = [&](const Request& request) {
+    return request.url.find("cdn.test") != std::string::npos
+               ? Answer(200, "{}", {{"ratelimit-remaining", "0;w=60"}})
+               : Answer(307, "", {{"location", "https://cdn.test/x"}});
+  };
+  Await(client_->GetBlob("app", digest));
+  EXPECT_FALSE(client_->rate_limit().remaining);
+}
+
+TEST_F(ClientTest, EachWarningIsKeptOnce) {
+  int asked = 0;
+  handler_ = [&](const Request&) {
+    return Answer(200, R"({"tags":[]})",
+                  {{"warning", "299 - \"use another registry\""},
+                   {"warning", "299 - \"number " + std::to_string(asked++) + "\""},
+                   {"warning", "110 - \"stale\""}});
+  };
+  for (int i = 0; i < 30; ++i) Await(client_->ListTags("app"));
+  EXPECT_EQ(client_->warnings().size(), 10u);
+  EXPECT_EQ(client_->warnings().front(), "use another registry");
+  EXPECT_EQ(client_->warnings()[1], "number 0");
+}
+
+TEST_F(ClientTest, RetryAfterIsClampedAndKeptAsAMoment) {
+  for (const auto& [value, seconds] :
+       std::vector<std::pair<std::string, std::int64_t>>{{"1000000000", 3600},
+                                                         {"0", 1},
+                                                         {"Wed, 21 Oct 2015 07:28:00 GMT", 1},
+                                                         {"Fri, 31 Dec 9999 23:59:59 GMT", 3600}}) {
+    SCOPED_TRACE(value);
+    Make();
+    ServeAlways(Answer(429, "", {{"retry-after", value}}));
+    const std::int64_t before = std::time(nullptr);
+    EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
+    EXPECT_EQ(client_->retry_after(), seconds);
+    EXPECT_GE(client_->not_before(), before + seconds);
+    EXPECT_LE(client_->not_before(), std::time(nullptr) + seconds);
+  }
+  Make();
+  ServeAlways(Answer(429, "", {{"retry-after", "soon"}}));
+  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
+  EXPECT_EQ(client_->not_before(), 0);
+}
+
+TEST_F(ClientTest, RetryAfterOfTheTokenServerCounts) {
+  handler_ = [](const Request& request) {
+    return request.url.find("/token") != std::string::npos
+               ? Answer(429, "", {{"retry-after", "120"}})
+               : Answer(401, "",
+                        {{"www-authenticate", "Bearer realm=\"https://registry.example/token\""}});
+  };
+  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
+  EXPECT_EQ(client_->retry_after(), 120);
+  EXPECT_GT(client_->not_before(), std::time(nullptr) + 100);
 }
 
 }  // namespace

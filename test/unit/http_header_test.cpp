@@ -124,6 +124,31 @@ TEST(RetryAfterTest, Parses) {
   for (const auto& c : cases) EXPECT_EQ(ParseRetryAfter(c.header, kNow), c.seconds) << c.header;
 }
 
+TEST(RateLimitTest, DockerHubsForms) {
+  const auto full = ParseRateLimit(" 100;w=21600");
+  EXPECT_EQ(full->requests, 100);
+  EXPECT_EQ(full->window, 21600);
+  EXPECT_EQ(ParseRateLimit("76 ; x=1; w=60")->window, 60);
+  EXPECT_EQ(ParseRateLimit("0")->requests, 0);
+  EXPECT_EQ(ParseRateLimit("0")->window, 0);
+  EXPECT_EQ(ParseRateLimit("10, 100;w=3600")->requests, 10);
+  EXPECT_EQ(ParseRateLimit("7;w=")->window, 0);
+  EXPECT_EQ(ParseRateLimit("7;w=-1")->window, 0);
+  EXPECT_EQ(ParseRateLimit("7;;w=9")->window, 9);
+  for (const char* text : {"", "-1", "1.5", "x", "1 2", "1234567890123", ";w=1", "\"5\""})
+    EXPECT_FALSE(ParseRateLimit(text)) << text;
+}
+
+TEST(WarningTest, OnlyTheOneOfTheSpecification) {
+  EXPECT_EQ(ParseWarning("299 - \"say \\\"hi\\\"\""), "say \"hi\"");
+  EXPECT_EQ(ParseWarning("299 - \"a\x01z\""), "a\xEF\xBF\xBDz");
+  EXPECT_EQ(ParseWarning("299 - \"" + std::string(9000, 'a') + "\"")->size(), 4096u);
+  EXPECT_EQ(ParseWarning("299 - \"not closed"), "not closed");
+  for (const char* text : {"", "299", "299 -", "299 - ", "299 - x", "110 - \"stale\"",
+                           "299 proxy \"x\"", "299 - \"\""})
+    EXPECT_FALSE(ParseWarning(text)) << text;
+}
+
 TEST(MediaTypeTest, StripsParameters) {
   EXPECT_EQ(MediaType("application/json"), "application/json");
   EXPECT_EQ(MediaType(" Application/JSON ; charset=utf-8"), "application/json");
