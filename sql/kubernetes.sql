@@ -19,7 +19,9 @@ BEGIN
   IF value #>> '{}' !~ (schema ->> 'pattern') THEN RETURN NEXT format('%s: %s', path, value); END IF;
   IF length(value #>> '{}') > (schema ->> 'maxLength')::int THEN RETURN NEXT path || ': too long'; END IF;
   IF NOT schema -> 'enum' @> value THEN RETURN NEXT format('%s: %s is not in the enum', path, value); END IF;
-  IF is_type = 'number' AND (value::numeric < (schema ->> 'minimum')::numeric OR value::numeric % 1 <> 0) THEN
+  IF is_type = 'string' AND value #>> '{}' = '' AND schema ? 'pattern' THEN RETURN NEXT path || ': empty'; END IF;
+  IF is_type = 'number' AND (value::numeric NOT BETWEEN coalesce((schema ->> 'minimum')::numeric, 0)
+                                                    AND coalesce((schema ->> 'maximum')::numeric, 2147483647) OR value::numeric % 1 <> 0) THEN
     RETURN NEXT format('%s: %s', path, value);
   END IF;
   IF is_type = 'array' THEN
@@ -55,13 +57,18 @@ CREATE TEMP TABLE crd (kind text PRIMARY KEY, schema jsonb NOT NULL);
 CREATE FUNCTION pg_temp.define(kind text, api text, namespaced boolean, name_form text, spec text) RETURNS void
 LANGUAGE sql AS $$
   INSERT INTO crd SELECT kind, (
-    SELECT replace(replace(replace(replace(replace(replace(replace(replace(format(
+    SELECT replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(format(
       '{"type": "object", "required": ["apiVersion", "kind", "metadata", "spec"], "properties": {
         "apiVersion": {"type": "string", "enum": [%s]}, "kind": {"type": "string", "enum": [%s]},
         "metadata": {"type": "object", "required": ["name"], "properties": {"name": %s %s,
            "annotations": {"type": "object", "values": {"type": "string"}}}},
         "spec": %s}}', to_json(api), to_json(kind), name_form,
         CASE WHEN namespaced THEN ', "namespace": $label' ELSE '' END, spec),
+      '$placement', '"nodeSelector": {"type": "object", "values": $text},
+         "tolerations": {"type": "array", "items": {"type": "object", "properties": {"key": $text, "effect": {"type": "string",
+         "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]}, "operator": {"type": "string", "enum": ["Exists", "Equal"]}}}}'),
+      '$port', '{"type": "number", "minimum": 1, "maximum": 65535}'),
+      '$texts', '{"type": "array", "items": $text}'),
       '$env', '{"type": "array", "unique": "name", "items": {"type": "object", "required": ["name"], "properties":
          {"name": {"type": "string", "pattern": "^[-._a-zA-Z][-._a-zA-Z0-9]*$"}, "value": $text, "valueFrom": {"type": "object"}}}}'),
       '$resources', '{"type": "object", "properties": {"limits": {"type": "object", "values": $quantity},
@@ -79,6 +86,9 @@ SELECT pg_temp.define(kind, 'postgresql.cnpg.io/v1', kind = 'ImageCatalog', '$su
        "type": "object", "required": ["image", "major"], "properties": {"image": $image, "major": {"type": "number", "minimum": 10},
        "extensions": {"type": "array", "unique": "name", "items": {"type": "object", "required": ["name", "image"], "properties": {
           "name": {"type": "string", "maxLength": 59, "pattern": "^[a-z0-9]([-a-z0-9_]*[a-z0-9])?$"},
+          "extension_control_path": $texts, "dynamic_library_path": $texts, "ld_library_path": $texts, "bin_path": $texts,
+          "env": {"type": "array", "unique": "name", "items": {"type": "object", "required": ["name", "value"], "properties": {
+             "name": {"type": "string", "pattern": "^[a-zA-Z_][a-zA-Z0-9_]*$"}, "value": {"type": "string", "pattern": "."}}}},
           "image": {"type": "object", "required": ["reference"], "properties": {"reference": $image}}}}}}}}}}')
 FROM unnest('{ImageCatalog,ClusterImageCatalog}'::text[]) kind;
 SELECT pg_temp.define(kind, 'serving.kserve.io/v1alpha1', kind = 'ServingRuntime', '$subdomain',
@@ -92,7 +102,7 @@ SELECT pg_temp.define(kind, 'serving.kserve.io/v1alpha1', kind = 'ServingRuntime
      "containers": {"type": "array", "unique": "name", "items": {"type": "object", "required": ["name", "image"], "properties": {
         "name": {"type": "string", "enum": ["kserve-container"]}, "image": $image, "args": {"type": "array", "items": $text}, "env": $env,
         "ports": {"type": "array", "items": {"type": "object", "required": ["containerPort"], "properties":
-           {"containerPort": {"type": "number", "minimum": 1}, "protocol": {"type": "string", "enum": ["TCP"]}}}},
+           {"containerPort": $port, "protocol": {"type": "string", "enum": ["TCP"]}}}},
         "resources": $resources, "volumeMounts": {"type": "array", "items": {"type": "object", "required": ["name", "mountPath"],
            "properties": {"name": $label, "mountPath": $text}}}}}}}}')
 FROM unnest('{ServingRuntime,ClusterServingRuntime}'::text[]) kind;
@@ -100,15 +110,13 @@ SELECT pg_temp.define('InferenceService', 'serving.kserve.io/v1beta1', true,
   '{"type": "string", "maxLength": 63, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}',
   '{"type": "object", "required": ["predictor"], "properties": {"predictor": {"type": "object", "required": ["model"], "properties": {
      "minReplicas": {"type": "number", "minimum": 0}, "maxReplicas": {"type": "number", "minimum": 1}, "imagePullSecrets": $secrets,
-     "nodeSelector": {"type": "object", "values": $text},
-     "tolerations": {"type": "array", "items": {"type": "object", "properties": {"key": $text, "effect": $text,
-        "operator": {"type": "string", "enum": ["Exists", "Equal"]}}}},
+     $placement,
      "model": {"type": "object", "required": ["modelFormat"], "properties": {
         "modelFormat": {"type": "object", "required": ["name"], "properties": {"name": $text, "version": $text}},
         "runtime": $subdomain, "args": {"type": "array", "items": $text}, "env": $env, "resources": $resources,
         "storageUri": {"type": "string", "pattern": "^oci([+]native)?://[^@ ]+@sha256:[0-9a-f]{64}$"}}}}}}}');
 SELECT pg_temp.define('NIMService', 'apps.nvidia.com/v1alpha1', true, '$label',
-  '{"type": "object", "required": ["image", "authSecret"], "properties": {"authSecret": $subdomain,
+  '{"type": "object", "required": ["image"], "properties": {"authSecret": $subdomain, $placement,
      "image": {"type": "object", "required": ["repository", "tag"], "properties": {
         "repository": {"type": "string", "pattern": "^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+$"},
         "tag": {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}@sha256:[0-9a-f]{64}$"},
@@ -118,7 +126,7 @@ SELECT pg_temp.define('NIMService', 'apps.nvidia.com/v1alpha1', true, '$label',
      "replicas": {"type": "number", "minimum": 1},
      "inferencePlatform": {"type": "string", "enum": ["standalone", "kserve"]},
      "expose": {"type": "object", "properties": {"service": {"type": "object", "properties": {
-        "type": {"type": "string", "enum": ["ClusterIP", "NodePort", "LoadBalancer"]}, "port": {"type": "number", "minimum": 1}}}}},
+        "type": {"type": "string", "enum": ["ClusterIP", "NodePort", "LoadBalancer"]}, "port": $port}}}},
      "storage": {"type": "object", "properties": {"sharedMemorySizeLimit": $quantity,
         "nimCache": {"type": "object", "properties": {"name": $subdomain, "profile": $text}}}}}}');
 SELECT pg_temp.define('NIMCache', 'apps.nvidia.com/v1alpha1', true, '$label',
@@ -129,7 +137,8 @@ SELECT pg_temp.define('NIMCache', 'apps.nvidia.com/v1alpha1', true, '$label',
            "qosProfile": $text, "gpus": {"type": "array", "items": {"type": "object", "properties": {"product": $text,
               "ids": {"type": "array", "items": $text}}}}}}}}}},
      "storage": {"type": "object", "properties": {"pvc": {"type": "object", "properties": {"create": {"type": "boolean"}, "name": $label,
-        "storageClass": $subdomain, "size": $quantity, "volumeAccessMode": $text}}}}}}');
+        "storageClass": $subdomain, "size": $quantity,
+        "volumeAccessMode": {"type": "string", "enum": ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]}}}}}}}');
 
 -- 'valid', or what is wrong.
 CREATE FUNCTION pg_temp.verdict(manifest jsonb) RETURNS text
@@ -140,10 +149,19 @@ LANGUAGE sql AS $$
                        THEN 'valid ' || (manifest ->> 'kind') ELSE 'unknown kind' END)
 $$;
 
--- The checker finds what is wrong: fields outside spec and a namespace on a cluster-scoped kind ...
+-- The checker finds what is wrong in the YAML of EDB's page "Configure a ServingRuntime": fields outside spec, a volume whose name is
+-- inside emptyDir, a namespace on a cluster-scoped kind, an image that is not pinned ...
 SELECT pg_temp.verdict('{"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ClusterServingRuntime",
-  "metadata": {"name": "nim", "namespace": "default"}, "imagePullSecrets": [{"name": "edb-cred"}],
-  "spec": {"containers": [{"name": "kserve-container", "image": "nvcr.io/nim/x:1"}], "volumes": [{"emptyDir": {"name": "dshm"}}]}}');
+  "metadata": {"name": "nvidia-nim-llama-3.1-8b-instruct-1.3.3", "namespace": "default"},
+  "spec": {"containers": [{"name": "kserve-container", "image": "nvcr.io/nim/meta/llama-3.1-8b-instruct:1.3.3",
+    "env": [{"name": "NIM_CACHE_PATH", "value": "/tmp"}, {"name": "NGC_API_KEY", "valueFrom": {"secretKeyRef": {"name": "nvidia-nim-secrets", "key": "NGC_API_KEY"}}}],
+    "ports": [{"containerPort": 8000, "protocol": "TCP"}], "resources": {"limits": {"cpu": "12", "memory": "64Gi"}, "requests": {"cpu": "12", "memory": "64Gi"}},
+    "volumeMounts": [{"mountPath": "/dev/shm", "name": "dshm"}]}]},
+  "imagePullSecrets": [{"name": "edb-cred"}], "protocolVersions": ["v2", "grpc-v2"],
+  "supportedModelFormats": [{"autoSelect": true, "name": "nvidia-nim-llama-3.1-8b-instruct", "priority": 1, "version": "1.3.3"}],
+  "volumes": [{"emptyDir": {"medium": "Memory", "name": "dshm", "sizeLimit": "16Gi"}}]}');
+SELECT pg_temp.verdict('{"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ServingRuntime", "metadata": {"name": "nim"}, "spec": {
+  "containers": [], "volumes": [{"emptyDir": {"medium": "Memory", "name": "dshm", "sizeLimit": "16 Gi"}}]}}');
 -- ... a major twice or too old, an empty list, names that Kubernetes refuses.
 SELECT pg_temp.verdict(jsonb_build_object('apiVersion', 'postgresql.cnpg.io/v1', 'kind', 'ClusterImageCatalog',
   'metadata', '{"name": "Pg.Catalog"}'::jsonb, 'spec', jsonb_build_object('images', i)))
@@ -234,6 +252,27 @@ SELECT edb_image('docker.enterprisedb.com/pgai-platform/postgresql:17.10-2509010
 SELECT edb_image('nvcr.io/nim/meta/llama-3.1-8b-instruct:1.3.3');
 SELECT edb_image('ghcr.io/cloudnative-pg/pgaudit:18.0-202608201414-18-trixie');
 
+-- What an extension needs besides its image is the caller's to say, and checked as the CRD does.
+SELECT pg_temp.verdict(c), jsonb_path_query(c, '$.spec.images[*].extensions[*] ? (@.name == "postgis")') - 'image'
+FROM cnpg_image_catalog('approved', variant => 'minimal', os => 'trixie', extension_settings => '{"postgis": {"ld_library_path": ["system"],
+  "env": {"PROJ_DATA": "${image_root}/share/proj", "GDAL_DATA": "${image_root}/share/gdal", "LITERAL": "$${x}"}}, "nobody-has-it": {}}') c;
+SELECT cnpg_image_catalog('a', extension_settings => s) IS NOT NULL FROM (VALUES ('{}'::jsonb), (NULL), ('{"postgis": {"env": {}}}')) v (s);
+DO $do$
+DECLARE
+  s jsonb;
+BEGIN
+  FOREACH s IN ARRAY ARRAY['[]', '1', '{"a": 1}', '{"a": {"image": "x"}}', '{"a": {"bin_path": "x"}}', '{"a": {"bin_path": [1]}}', '{"a": {"bin_path": [""]}}',
+    '{"a": {"env": []}}', '{"a": {"env": {"A B": "x"}}}', '{"a": {"env": {"A": ""}}}', '{"a": {"env": {"A": 1}}}', '{"a": {"env": {"A": "${HOME}"}}}']::jsonb[] LOOP
+    BEGIN
+      PERFORM cnpg_image_catalog('a', extension_settings => s);
+      RAISE WARNING 'accepted: %', s;
+    EXCEPTION WHEN invalid_parameter_value THEN NULL;
+    END;
+  END LOOP;
+END
+$do$;
+SELECT cnpg_image_catalog('a', extension_settings => '{"postgis": {"ld_library_path": "system"}}');
+
 -- KServe.
 \set nim nvcr.io/nim/meta/llama-3.1-8b-instruct:1.3.3
 SELECT jsonb_pretty(kserve_serving_runtime(:'nim', image_pull_secrets => '{edb-cred}'));
@@ -285,8 +324,36 @@ SELECT nim_service('ghcr.io/models/qwen2.5:1.0.0');
 SELECT nim_cache('ghcr.io/models/qwen2.5:1.0.0');
 SELECT nim_cache(:'nim', profiles => '{a}', gpu => 'h100');
 SELECT nim_service(:'nim', replicas => 0);
+SELECT nim_service(:'nim', node_selector => '{"gpu": 1}');
+SELECT nim_service(:'nim', port => 65536);
+-- Without a key, where the cache has all: the fields are left out.
+SELECT nim_service(:'nim', ngc_secret => NULL, gpu_count => 0) -> 'spec' ?| '{authSecret,tolerations,nodeSelector}',
+       kserve_serving_runtime(:'nim', ngc_secret => NULL) #>> '{spec,containers,0,env}';
 SELECT revoke(:'nim', 'licence ended') IS NOT NULL;
 SELECT nim_service(:'nim');
+
+-- Two models that would have one name have two, and the older repository's stays as it was.
+BEGIN;
+SELECT count(pg_temp.put('nvcr', repository, '1.3.3')) FROM unnest('{nim/other/llama-3.1-8b-instruct,nim/other/llama-3_1-8b.instruct,nim/meta/1,nim/meta/2}'::text[]) repository;
+SELECT count(pg_temp.put('nvcr', 'nim/meta/llama-3.1-8b-instruct', tag)) FROM unnest('{1.3.3-rtx,v1.3.3}'::text[]) tag;
+SELECT reset(:'nim') IS NOT NULL;
+SELECT count(approve(reference)) FROM images WHERE registry = 'nvcr' AND approval = 'pending' AND repository <> 'nim/acme/waiting';
+CREATE TEMP TABLE made AS
+  SELECT m.reference, x.made, x.made ->> 'kind' AS kind, x.made #>> '{metadata,name}' AS name
+  FROM model_library m, unnest(ARRAY[kserve_serving_runtime(m.reference), kserve_inference_service(m.reference), nim_service(m.reference), nim_cache(m.reference)]) AS x (made)
+  WHERE m.format = 'nim';
+-- A service has the model's name and no version: the next version takes its place.
+SELECT count(DISTINCT (kind, name)) = count(*) FILTER (WHERE kind <> 'InferenceService' OR reference !~ ':v1|rtx') AS distinct_names, bool_and(pg_temp.verdict(made) = 'valid ' || kind) AS valid,
+       bool_and(name ~ '^[a-z]([-a-z0-9]*[a-z0-9])?$' AND length(name) <= 63) AS names_valid FROM made;
+SELECT reference, name FROM made WHERE kind = 'InferenceService' AND name ~ 'llama-3-1|^m-' ORDER BY reference;
+SELECT count(*) FROM made s JOIN made c USING (reference) WHERE s.kind = 'NIMService' AND c.kind = 'NIMCache' AND s.made #>> '{spec,storage,nimCache,name}' <> c.name;
+ROLLBACK;
+
+-- The card of a model: what is known, whoever approved it or not.
+SELECT jsonb_pretty(model_card('nvcr.io/nim/meta/llama-3.1-8b-instruct:1.3.3'));
+SELECT model_card('nvcr.io/nim/acme/waiting:1.0.0') - 'reference';
+SELECT model_card('docker.enterprisedb.com/pgai-platform/postgresql:17.10-2509010101');
+SELECT model_card('nvcr.io/nim/nobody/knows:1');
 
 -- What fits where, approved or not.
 SELECT gpu, n, fits(:'nim', gpu, n) FROM (VALUES ('h100', 1), ('NVIDIA-H100-80GB-HBM3', 2), ('l40s', 0)) v (gpu, n);

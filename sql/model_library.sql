@@ -31,7 +31,7 @@ SELECT count(*) FROM model_library;
 SELECT count(approve(reference, 'evaluated')) FROM images;
 SELECT registry, repository, tag, publisher, model, model_version, format, task, gpu_count, size_bytes, title, description, version
 FROM model_library ORDER BY registry, repository;
-SELECT i.repository, p.name, engine, gpu, "precision", tp, pp, p.gpu_count, qos, lora FROM model_profiles p JOIN images i USING (digest) ORDER BY p.name;
+SELECT i.repository, p.name, engine, gpu, "precision", tp, pp, p.gpu_count, qos, lora, buildable FROM model_profiles p JOIN images i USING (digest) ORDER BY p.name;
 SELECT count(*) FROM postgres_images;
 
 -- A model is not a Postgres image, nor the other way round; a rejected one is in neither.

@@ -43,7 +43,7 @@ SELECT count(*) FROM postgres_images;
 SELECT test.outcome('SELECT latest_postgres(''postgresql'', 17)');
 
 SELECT count(approve(i.reference)) FROM (SELECT DISTINCT ON (registry, repository, digest) reference FROM images WHERE kind = 'postgres') i;
-SELECT registry, repository, tag, flavor, major_version AS major, version, build_at, variant, os, features, extensions, hm_tags, conflicts
+SELECT registry, repository, tag, flavor, major_version AS major, version, build_at, variant, os, features, extensions, hm_tags, conflicts, contested
 FROM postgres_images ORDER BY registry, repository, version_key(tag);
 SELECT repository, tag, left(digest, 13) AS digest, left(pinned_reference, 80) AS pinned_reference, platforms, size_bytes, created_at, kind, approval
 FROM postgres_images WHERE repository = 'edb-postgres-advanced' ORDER BY tag;
@@ -56,7 +56,7 @@ SELECT asked, test.outcome(format('SELECT latest_postgres(%s)', asked)) FROM unn
   '''postgresql'', 17', '''postgresql'', 17, ''full''', '''epas'', 17', '''epas'', 17, ''full''', '''pge'', 17', '''postgresql'', 18', '''postgresql'', 18, ''minimal''',
   '''postgresql'', 17, ''full'', ''{"pgvector": "0.8"}''', '''postgresql'', 17, ''full'', ''{"pgvector": "0.9", "pgaudit": "17"}''',
   '''postgresql'', 17, ''full'', ''{"pgvector": "0.11"}''', '''postgresql'', 17, NULL, ''{"pgvector": ""}''', '''postgresql'', 17, ''full'', ''{"pgvector": null}''', '''postgresql'', 9',
-  '''postgresql'', NULL', '''oracle'', 17', 'NULL, 17', '''postgresql'', 17, NULL, ''[]''']) asked;
+  '''postgresql'', NULL', '''epas'', 15', '''PG'', 18', '''oracle'', 17', 'NULL, 17', '''postgresql'', 17, NULL, ''[]''']) asked;
 
 -- What is revoked, or gone, is out at once; the next one is the newest.
 SELECT count(revoke('docker.enterprisedb.com/pgai-platform/postgresql:17.10-2603310734'));

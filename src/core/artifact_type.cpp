@@ -33,6 +33,8 @@ constexpr auto kAttachmentTypes = std::to_array<std::string_view>({
     "application/vnd.docker.attestation.",
     "application/vnd.cyclonedx",
     "application/vnd.syft",
+    "application/vnd.openvex",
+    "application/vnd.goharbor.harbor.sbom.",
     "application/spdx",
     "text/spdx",
     "application/sarif",

@@ -60,7 +60,7 @@ std::optional<TagVersion> DeclaredVersion(const FactReader& reader, std::string_
 }
 
 TagVersion ReconcileVersions(const TagVersion& tag, const std::optional<TagVersion>& declared,
-                             bool is_label, std::vector<std::string>* conflicts) {
+                             bool is_label, Classification* image) {
   if (!declared) return tag;
   if (tag.numbers.empty()) return *declared;
   const bool same_prerelease = Lower(tag.prerelease) == Lower(declared->prerelease);
@@ -71,8 +71,9 @@ TagVersion ReconcileVersions(const TagVersion& tag, const std::optional<TagVersi
       (declared->prerelease.empty() || same_prerelease)) {
     return tag;
   }
-  conflicts->push_back(std::string(is_label ? "label" : "annotation") + " says version " +
-                       Quoted(declared->Text()) + ", tag says " + Quoted(tag.Text()));
+  image->conflicts.push_back(std::string(is_label ? "label" : "annotation") + " says version " +
+                             Quoted(declared->Text()) + ", tag says " + Quoted(tag.Text()));
+  if (!is_label) image->contested = true;
   return is_label ? tag : *declared;
 }
 

@@ -29,7 +29,7 @@ struct ImageFacts {
 /// Annotation and label keys by purpose, best first: an admin can change them
 /// (image_library.annotation_key). A `*` in a key stands for any text. An annotation under any of
 /// the keys comes before a label, because labels are inherited from base images. Purposes:
-///   all images       `title`, `description`, `version`, `created`, `base_name`
+///   all images       `title`, `description`, `version`, `created`, `source`, `base_name`
 ///   Postgres images  `flavor`, `major_version`, `features`, `extensions`, `os`
 ///   extension images `extension_major`, `extension_version`, `extension_base`
 ///   models           `nim`, `publisher`, `model`, `model_version`, `task`, `gpu_count`, `profiles`
@@ -77,6 +77,9 @@ struct Classification {
 
   /// Contradictions and unreadable values, phrases for a person: shown, never silently trusted.
   std::vector<std::string> conflicts;
+  /// Flavor, major, version, variant or OS are contradicted by what the publisher himself wrote:
+  /// nothing picks such an image by itself.
+  bool contested = false;
 };
 
 /// forced_kind is a rule's kind: `auto` leaves the decision to the facts, the others win over them,

@@ -25,10 +25,15 @@ class FactReader {
 
   const ImageFacts& facts() const { return facts_; }
   std::optional<FactValue> Find(std::string_view purpose) const;
+  /// The same, without labels that another image left behind: those of a flavor or a major version
+  /// that the image's own annotations contradict.
+  std::optional<FactValue> FindOwn(std::string_view purpose) const;
   bool Has(std::string_view purpose) const { return Find(purpose).has_value(); }
   std::string Text(std::string_view purpose) const;
 
  private:
+  std::optional<std::string> FindIn(const StringMap& map, std::string_view purpose) const;
+
   const ImageFacts& facts_;
   const ClassificationKeys& keys_;
 };
@@ -48,9 +53,9 @@ std::optional<TagVersion> DeclaredVersion(const FactReader& reader, std::string_
                                           bool* is_label);
 
 /// The more precise of the tag's and the declared version when they agree (`18` and `18.6`), the
-/// declared one when they do not and it is an annotation, with a phrase in conflicts.
+/// declared one when they do not and it is an annotation, with a phrase in image->conflicts.
 TagVersion ReconcileVersions(const TagVersion& tag, const std::optional<TagVersion>& declared,
-                             bool is_label, std::vector<std::string>* conflicts);
+                             bool is_label, Classification* image);
 
 /// What an artifact is by its media types alone.
 struct ArtifactType {
@@ -66,7 +71,8 @@ ArtifactType ArtifactTypeOf(const ImageFacts& facts);
 
 /// True when some documented key says that the image is a Postgres server.
 bool DeclaresPostgres(const FactReader& reader);
-/// True when the repository or the base image is named as the documented server images are.
+/// True when the repository or the base image is named as the documented server images are, or the
+/// source is that of CloudNativePG's.
 bool IsNamedPostgres(const FactReader& reader);
 bool IsExtensionImage(const FactReader& reader);
 void ClassifyPostgres(const FactReader& reader, Classification* image);

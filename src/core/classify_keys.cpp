@@ -21,7 +21,7 @@ bool KeyMatches(std::string_view pattern, std::string_view key) {
 }
 
 /// The first value that is not blank, by the order of the keys.
-std::optional<std::string> FindIn(const StringMap& map, const std::vector<std::string>& keys) {
+std::optional<std::string> FirstValue(const StringMap& map, const std::vector<std::string>& keys) {
   const auto value_of = [](const std::string& text) { return std::string(Trim(text)); };
   for (const std::string& key : keys) {
     if (key.find('*') == std::string::npos) {
@@ -46,6 +46,7 @@ ClassificationKeys DefaultClassificationKeys() {
         "io.k8s.description"}},
       {"version", {"org.opencontainers.image.version", "org.label-schema.version"}},
       {"created", {"org.opencontainers.image.created", "org.label-schema.build-date"}},
+      {"source", {"org.opencontainers.image.source", "org.opencontainers.image.url"}},
       {"base_name", {"org.opencontainers.image.base.name"}},
       {"flavor", {"org.enterprisedb.pg.flavor"}},
       {"major_version", {"org.enterprisedb.pg.major_version"}},
@@ -91,12 +92,27 @@ ClassificationKeys ParseClassificationKeys(std::string_view json) {
   return keys;
 }
 
-std::optional<FactValue> FactReader::Find(std::string_view purpose) const {
+std::optional<std::string> FactReader::FindIn(const StringMap& map,
+                                              std::string_view purpose) const {
   const auto keys = keys_.find(std::string(purpose));
-  if (keys == keys_.end()) return {};
-  if (auto text = FindIn(facts_.annotations, keys->second)) return FactValue{*text, false};
-  if (auto text = FindIn(facts_.labels, keys->second)) return FactValue{*text, true};
+  return keys == keys_.end() ? std::nullopt : FirstValue(map, keys->second);
+}
+
+std::optional<FactValue> FactReader::Find(std::string_view purpose) const {
+  if (auto text = FindIn(facts_.annotations, purpose)) return FactValue{*text, false};
+  if (auto text = FindIn(facts_.labels, purpose)) return FactValue{*text, true};
   return {};
+}
+
+std::optional<FactValue> FactReader::FindOwn(std::string_view purpose) const {
+  std::optional<FactValue> value = Find(purpose);
+  if (!value || !value->is_label) return value;
+  for (const char* identity : {"flavor", "major_version"}) {
+    const auto own = FindIn(facts_.annotations, identity);
+    const auto left_behind = FindIn(facts_.labels, identity);
+    if (own && left_behind && *own != *left_behind) return {};
+  }
+  return value;
 }
 
 std::string FactReader::Text(std::string_view purpose) const {

@@ -66,7 +66,7 @@ void ReadModelVersion(const FactReader& reader, Classification* image) {
   bool is_label = false;
   std::optional<TagVersion> declared = DeclaredVersion(reader, "model_version", &is_label);
   if (!declared) declared = DeclaredVersion(reader, "version", &is_label);
-  const TagVersion version = ReconcileVersions(tag, declared, is_label, &image->conflicts);
+  const TagVersion version = ReconcileVersions(tag, declared, is_label, image);
   image->model_version = version.Text();
   image->version = image->model_version;
 }

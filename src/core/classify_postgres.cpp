@@ -19,17 +19,21 @@ struct FlavorName {
   std::string_view name, flavor;
 };
 
-// EDB writes the same three in annotations, in its command line and in repositories.
+// EDB writes the same three in annotations, in its command line and in repositories; what it
+// annotates PGE with is not documented.
 constexpr auto kFlavorNames = std::to_array<FlavorName>({
     {"pg", "postgresql"},
     {"postgres", "postgresql"},
     {"postgresql", "postgresql"},
     {"community", "postgresql"},
     {"epas", "epas"},
+    {"advanced", "epas"},
     {"edb-postgres-advanced", "epas"},
     {"edb-postgres-advanced-server", "epas"},
     {"pge", "pge"},
     {"pgextended", "pge"},
+    {"pg-extended", "pge"},
+    {"extended", "pge"},
     {"postgresextended", "pge"},
     {"edb-postgres-extended", "pge"},
     {"edb-postgres-extended-server", "pge"},
@@ -81,6 +85,31 @@ std::optional<BaseImage> PostgresBase(const FactReader& reader) {
   return base;
 }
 
+/// True for images that CloudNativePG built, wherever they were copied to.
+bool IsCloudNativePgServer(const FactReader& reader) {
+  std::string source = Lower(reader.Text("source"));
+  while (source.ends_with('/')) source.pop_back();
+  if (source.ends_with(".git")) source.resize(source.size() - 4);
+  return source.ends_with("/cloudnative-pg/postgres-containers") ||
+         source.ends_with("/cloudnative-pg/postgis-containers") ||
+         source.ends_with("/cloudnative-pg/postgres-trunk-containers");
+}
+
+/// `minimal` of CloudNativePG's titles, `CloudNativePG PostgreSQL 18.6 minimal`.
+std::string TitleType(const FactReader& reader) {
+  if (!IsCloudNativePgServer(reader)) return {};
+  const std::string title = reader.Text("title");
+  const std::string type = title.substr(title.rfind(' ') + 1);
+  return type == "minimal" || type == "standard" || type == "system" ? type : "";
+}
+
+const char* SourceOf(const FactValue& value) { return value.is_label ? "label" : "annotation"; }
+
+void Contest(std::string phrase, Classification* image) {
+  image->conflicts.push_back(std::move(phrase));
+  image->contested = true;
+}
+
 std::optional<int> PlausibleMajor(std::uint64_t number) {
   if (number < kFirstMajor || number > kLastMajor) return {};
   return static_cast<int>(number);
@@ -117,8 +146,9 @@ void ReadFlavor(const FactReader& reader, Classification* image) {
     if (image->flavor.empty()) {
       image->conflicts.push_back("flavor " + Quoted(value->text) + " is unknown");
     } else if (!named.empty() && named != image->flavor) {
-      image->conflicts.push_back("annotation says flavor " + image->flavor + ", repository says " +
-                                 named);
+      Contest(std::string(SourceOf(*value)) + " says flavor " + image->flavor +
+                  ", repository says " + named,
+              image);
     }
   }
   // The repository says more of an image than the base it was built from.
@@ -126,6 +156,8 @@ void ReadFlavor(const FactReader& reader, Classification* image) {
   if (image->flavor.empty()) {
     if (const auto base = PostgresBase(reader)) {
       image->flavor = FlavorOfRepository(base->repository);
+    } else if (IsCloudNativePgServer(reader)) {
+      image->flavor = "postgresql";
     }
   }
 }
@@ -147,8 +179,7 @@ void ReadVersion(const FactReader& reader, const TagVersion& tag, Classification
   std::optional<TagVersion> declared = DeclaredVersion(reader, "version", &is_label);
   if (declared) *declared = ServerVersion(*declared);
   if (declared && declared->numbers.empty()) declared.reset();
-  const TagVersion version =
-      ReconcileVersions(ServerVersion(tag), declared, is_label, &image->conflicts);
+  const TagVersion version = ReconcileVersions(ServerVersion(tag), declared, is_label, image);
   image->version = version.Text();
   if (!version.numbers.empty()) image->major_version = PlausibleMajor(version.numbers.front());
   if (!image->major_version) image->major_version = MajorOfNames(reader, tag);
@@ -161,9 +192,10 @@ void ReadVersion(const FactReader& reader, const TagVersion& tag, Classification
     return;
   }
   if (image->major_version && *image->major_version != *major) {
-    image->conflicts.push_back("annotation says major version " + std::to_string(*major) + ", " +
-                               (image->version.empty() ? "names say " : "version says ") +
-                               std::to_string(*image->major_version));
+    Contest(std::string(SourceOf(*value)) + " says major version " + std::to_string(*major) + ", " +
+                (image->version.empty() ? "names say " : "version says ") +
+                std::to_string(*image->major_version),
+            image);
     image->version.clear();
   }
   image->major_version = major;
@@ -227,18 +259,50 @@ std::string BaseOs(const FactReader& reader) {
   return os;
 }
 
+/// The words of the tag without `latest`, which names no build of its own.
+std::string TagVariant(const TagVersion& tag) {
+  std::string variant;
+  for (const std::string_view word : Split(tag.variant, "-")) {
+    if (word.empty() || word == "latest") continue;
+    if (!variant.empty()) variant += '-';
+    variant += word;
+  }
+  return variant;
+}
+
 void ReadVariant(const FactReader& reader, const TagVersion& tag, Classification* image) {
-  image->variant = tag.variant;
+  constexpr auto kTypes = std::to_array<std::string_view>({"minimal", "standard", "system"});
+  image->variant = TagVariant(tag);
+  const std::string type = TitleType(reader);
+  if (type.empty() || type == image->variant) return;
+  if (std::find(kTypes.begin(), kTypes.end(), image->variant) != kTypes.end()) {
+    Contest("title says variant " + type + ", tag says " + image->variant, image);
+  } else if (image->variant.empty() || tag.numbers.empty()) {
+    image->variant = type;
+  }
+}
+
+void ReadOs(const FactReader& reader, const TagVersion& tag, Classification* image) {
+  const auto is_suite = [](const std::string& os) {
+    return os.find_first_of("0123456789") == std::string::npos;
+  };
+  const std::string base_os = Lower(BaseOs(reader));
   image->os = Lower(tag.os);
   if (const std::optional<FactValue> value = reader.Find("os")) {
     const std::string os = Lower(value->text);
     if (!image->os.empty() && image->os != os) {
-      image->conflicts.push_back("annotation says operating system " + Quoted(os) + ", tag says " +
-                                 Quoted(image->os));
+      Contest(std::string(SourceOf(*value)) + " says operating system " + Quoted(os) +
+                  ", tag says " + Quoted(image->os),
+              image);
     }
     image->os = Scrub(os, 64);
+  } else if (image->os.empty()) {
+    image->os = base_os;
+  } else if (image->os != base_os && !base_os.empty() && is_suite(image->os) && is_suite(base_os)) {
+    Contest(
+        "base image says operating system " + Quoted(base_os) + ", tag says " + Quoted(image->os),
+        image);
   }
-  if (image->os.empty()) image->os = Lower(BaseOs(reader));
 }
 
 bool IsFeatureName(std::string_view text) {
@@ -248,7 +312,8 @@ bool IsFeatureName(std::string_view text) {
 
 void ReadFeatures(const FactReader& reader, Classification* image) {
   std::set<std::string> features;
-  const std::string text = Lower(reader.Text("features"));
+  const std::optional<FactValue> value = reader.FindOwn("features");
+  const std::string text = value ? Lower(value->text) : std::string();
   for (const std::string_view part : Split(text, ",; \t\n")) {
     const std::string_view feature = Trim(part);
     if (feature.empty()) continue;
@@ -266,7 +331,7 @@ void ReadFeatures(const FactReader& reader, Classification* image) {
 }
 
 void ReadExtensions(const FactReader& reader, Classification* image) {
-  const std::optional<FactValue> value = reader.Find("extensions");
+  const std::optional<FactValue> value = reader.FindOwn("extensions");
   if (value && !ParseExtensionList(value->text, &image->extensions)) {
     image->conflicts.push_back("extension list is not the base64 of name,version,description");
   }
@@ -280,7 +345,8 @@ bool DeclaresPostgres(const FactReader& reader) {
 }
 
 bool IsNamedPostgres(const FactReader& reader) {
-  return !FlavorOfRepository(reader.facts().repository).empty() || PostgresBase(reader).has_value();
+  return !FlavorOfRepository(reader.facts().repository).empty() ||
+         PostgresBase(reader).has_value() || IsCloudNativePgServer(reader);
 }
 
 bool IsExtensionImage(const FactReader& reader) {
@@ -294,6 +360,7 @@ void ClassifyPostgres(const FactReader& reader, Classification* image) {
   ReadVersion(reader, tag, image);
   ReadBuildTime(reader, tag, image);
   ReadVariant(reader, tag, image);
+  ReadOs(reader, tag, image);
   ReadFeatures(reader, image);
   ReadExtensions(reader, image);
 }
@@ -305,30 +372,36 @@ void ClassifyExtensionImage(const FactReader& reader, Classification* image) {
   const BaseImage base = SplitBaseName(reader.Text("extension_base"));
   const TagVersion base_tag = ParseTagVersion(base.tag);
   bool is_label = false;
-  const TagVersion version = ReconcileVersions(tag, DeclaredVersion(reader, "version", &is_label),
-                                               is_label, &image->conflicts);
-  image->version = version.Text();
+  if (const std::string declared = reader.Text("version");
+      reader.facts().tag.starts_with(declared + "-")) {
+    image->version = declared;  // also one that begins with an epoch, 1-6.1.0
+  } else {
+    image->version =
+        ReconcileVersions(tag, DeclaredVersion(reader, "version", &is_label), is_label, image)
+            .Text();
+  }
   ReadBuildTime(reader, tag, image);
-  ReadVariant(reader, tag, image);
+  ReadOs(reader, tag, image);
   if (image->os.empty()) image->os = Lower(base_tag.os);
 
-  // The tag ends <pgmajor>-<os>: what is left of it as variant is the major.
-  const std::optional<int> tag_major = ParseMajor(tag.variant);
+  // The tag ends <pgmajor>-<os>: the last of what is left of it is the major.
+  const std::optional<int> tag_major =
+      ParseMajor(tag.variant.empty() ? tag.revision : Split(tag.variant, "-").back());
   if (const std::optional<FactValue> value = reader.Find("extension_major")) {
     image->major_version = ParseMajor(value->text);
     if (!image->major_version) {
       image->conflicts.push_back("major version " + Quoted(value->text) + " is no major version");
     } else if (tag_major && *tag_major != *image->major_version) {
-      image->conflicts.push_back("annotation says major version " +
-                                 std::to_string(*image->major_version) + ", tag says " +
-                                 std::to_string(*tag_major));
+      Contest(std::string(SourceOf(*value)) + " says major version " +
+                  std::to_string(*image->major_version) + ", tag says " +
+                  std::to_string(*tag_major),
+              image);
     }
   }
   if (!image->major_version) image->major_version = tag_major;
   if (!image->major_version && !base_tag.numbers.empty()) {
     image->major_version = PlausibleMajor(base_tag.numbers.front());
   }
-  if (tag_major) image->variant.clear();
 
   std::string_view name = LastComponent(reader.facts().repository);
   for (const std::string_view suffix : kSuffixes) {

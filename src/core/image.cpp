@@ -104,6 +104,10 @@ Image AssembleImage(std::string digest, const Manifest& manifest,
       image.created = primary->config->created;
     }
     annotations.insert(child.annotations.begin(), child.annotations.end());
+    // Docker's official images are annotated where the index lists them.
+    for (const Descriptor& listed : manifest.manifests)
+      if (listed.digest == primary->digest)
+        annotations.insert(listed.annotations.begin(), listed.annotations.end());
   }
   image.annotations = ScrubMap(annotations);
   const std::string created =

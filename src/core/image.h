@@ -36,13 +36,13 @@ struct Image {
   std::string digest;
   std::string media_type;
   std::string artifact_type;
-  std::string config_type;               ///< media type of the (first) config
+  std::string config_type;  ///< media type of the (first) config
   std::string config_digest;
   std::vector<std::string> layer_types;  ///< distinct layer media types, sorted
-  std::int64_t size_bytes = 0;  ///< of the primary platform: linux/amd64, else the first
-  std::string created;          ///< annotation org.opencontainers.image.created, else the config's
-  StringMap annotations;        ///< the index's over its primary child's
-  StringMap labels;             ///< of the primary platform's config
+  std::int64_t size_bytes = 0;           ///< of the primary platform: linux/amd64, else the first
+  std::string created;    ///< annotation org.opencontainers.image.created, else the config's
+  StringMap annotations;  ///< the index's over its primary child's over its descriptor's
+  StringMap labels;       ///< of the primary platform's config
   std::vector<PlatformImage> platforms;
   std::vector<Referrer> referrers;  ///< attestations among the children
 };

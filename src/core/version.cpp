@@ -111,6 +111,17 @@ bool ParseNumbers(std::string_view token, TagVersion* version) {
   return true;
 }
 
+/// True for `7` right after a version with a minor, and for `r3` anywhere.
+bool IsRevision(std::string_view token, const TagVersion& version, std::size_t at) {
+  constexpr std::size_t kMaxDigits = 3;
+  if (token.starts_with('r')) {
+    token.remove_prefix(1);
+  } else if (at != 1 || version.numbers.size() < 2) {
+    return false;  // 18-3-system is PostGIS 3 in PostgreSQL 18
+  }
+  return IsDigits(token) && token.size() <= kMaxDigits;
+}
+
 void AppendWord(std::string_view word, std::string* words) {
   if (!words->empty()) *words += '-';
   *words += word;
@@ -156,6 +167,10 @@ TagVersion ParseTagVersion(std::string_view tag) {
         continue;
       }
     }
+    if (version.revision.empty() && IsRevision(tokens[at], version, at)) {
+      version.revision = tokens[at++];
+      continue;
+    }
     std::size_t os = 0;
     if (version.os.empty() && !tokens[at].empty()) os = OsTokens(std::span(tokens).subspan(at));
     for (std::size_t i = 0; i < os; ++i) AppendWord(tokens[at + i], &version.os);
@@ -200,6 +215,7 @@ std::string VersionKey(std::string_view tag) {
     key += NaturalKey(Lower(version.prerelease));
   }
   key += NaturalKey(version.build);
+  key += NaturalKey(version.revision);
   key += NaturalKey(version.variant);
   key += NaturalKey(version.os);
   key += tag;  // equal only for equal tags

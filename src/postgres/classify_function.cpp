@@ -66,6 +66,7 @@ std::string ToJson(const Classification& image) {
   object.Raw("profiles", ToJsonArray(image.profiles,
                                      [](const ModelProfile& profile) { return ToJson(profile); }));
   object.Raw("conflicts", ToJsonArray(image.conflicts));
+  object.Boolean("contested", image.contested);
   return object.Finish();
 }
 

@@ -22,6 +22,8 @@ AS $$
     ('version', 2, 'org.label-schema.version'),
     ('created', 1, 'org.opencontainers.image.created'),
     ('created', 2, 'org.label-schema.build-date'),
+    ('source', 1, 'org.opencontainers.image.source'),
+    ('source', 2, 'org.opencontainers.image.url'),
     ('base_name', 1, 'org.opencontainers.image.base.name'),
     ('flavor', 1, 'org.enterprisedb.pg.flavor'),
     ('major_version', 1, 'org.enterprisedb.pg.major_version'),

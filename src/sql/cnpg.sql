@@ -1,26 +1,6 @@
 -- Postgres images for those who run them: CloudNativePG's catalogs and EDB's image field.
 -- Source: postgresql.cnpg.io/v1 ImageCatalog (CloudNativePG documentation, "Image Catalog").
 
-CREATE FUNCTION image_library._catalog_flavor(flavor text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  known text := CASE lower(flavor COLLATE "C")
-    WHEN 'postgresql' THEN 'postgresql' WHEN 'postgres' THEN 'postgresql' WHEN 'pg' THEN 'postgresql'
-    WHEN 'epas' THEN 'epas' WHEN 'pge' THEN 'pge' WHEN 'pgextended' THEN 'pge' END;
-BEGIN
-  IF known IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown flavor "%s"', left(coalesce(flavor, 'null'), 300)),
-      HINT = 'Flavors are postgresql, epas and pge.';
-  END IF;
-  RETURN known;
-END
-$$;
-COMMENT ON FUNCTION image_library._catalog_flavor(text) IS
-  'Internal: a flavor in any of the spellings in use, as the library writes it';
-
 -- Without a variant or an OS the newest of all is taken, and the caller is told that there was a choice.
 CREATE FUNCTION image_library._catalog_images(flavor text, variant text, os text, repository text)
 RETURNS TABLE (major integer, pinned_reference text, form text, image_os text, platforms text[], choices text[])
@@ -33,8 +13,8 @@ AS $$
     FROM image_library.postgres_images p
     WHERE p.flavor = _catalog_images.flavor
       AND p.major_version >= 10
-      -- The operator trusts the major it is told, so an image whose tag names another stays out.
-      AND coalesce(substring(p.tag FROM '^([1-9][0-9])(?:[.-]|beta|rc|$)'), p.major_version::text) = p.major_version::text
+      -- The operator trusts the major it is told.
+      AND NOT p.contested
       AND (_catalog_images.variant IS NULL OR coalesce(p.variant, '') = _catalog_images.variant)
       AND (_catalog_images.os IS NULL OR p.os = _catalog_images.os)
       AND (_catalog_images.repository IS NULL OR p.repository = _catalog_images.repository)
@@ -55,7 +35,7 @@ COMMENT ON FUNCTION image_library._catalog_images(text, text, text, text) IS
 
 -- CloudNativePG extension images are no servers: the classifier reads from their annotations what they fit.
 -- Decisions are few beside tags, so they lead the way.
-CREATE FUNCTION image_library._catalog_extensions(major integer, os text, platforms text[]) RETURNS jsonb
+CREATE FUNCTION image_library._catalog_extensions(major integer, os text, platforms text[], settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH extension_image AS (
@@ -75,7 +55,7 @@ AS $$
       AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
       AND NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
       AND g.registry_id <> ALL (image_library._hidden_registries())
-      AND c.j ->> 'kind' = 'other'
+      AND c.j ->> 'kind' = 'other' AND NOT (c.j ->> 'contested')::boolean
   ), newest AS (
     SELECT DISTINCT ON (x.name COLLATE "C") x.name, x.pinned_reference
     FROM extension_image x
@@ -85,19 +65,61 @@ AS $$
     ORDER BY x.name COLLATE "C", image_library.version_key(x.tag) DESC, x.pinned_reference COLLATE "C"
   )
   SELECT jsonb_agg(jsonb_build_object('name', n.name, 'image', jsonb_build_object('reference', n.pinned_reference))
-                   ORDER BY n.name COLLATE "C")
+                   || coalesce(settings -> n.name, '{}') ORDER BY n.name COLLATE "C")
   FROM newest n
 $$;
-COMMENT ON FUNCTION image_library._catalog_extensions(integer, text, text[]) IS
+COMMENT ON FUNCTION image_library._catalog_extensions(integer, text, text[], jsonb) IS
   'Internal: the newest approved image of every extension for a major, an OS and one of the platforms; null when none';
 
+-- What the operator must know of an extension beyond its image is in no annotation.
+CREATE FUNCTION image_library._extension_settings(settings jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $_$
+DECLARE
+  paths text[] := '{extension_control_path,dynamic_library_path,ld_library_path,bin_path}';
+  wrong text;
+BEGIN
+  IF jsonb_typeof(settings) = 'object' THEN
+    SELECT x.key INTO wrong FROM jsonb_each(settings) x
+    WHERE CASE WHEN jsonb_typeof(x.value) <> 'object' THEN true
+               ELSE x.value - paths - 'env' <> '{}'
+                 OR jsonb_path_exists(x.value - 'env', 'strict $.* ? (@.type() != "array")')
+                 OR jsonb_path_exists(x.value - 'env', 'lax $.*[*] ? (@.type() != "string" || @ == "")')
+                 OR jsonb_typeof(x.value -> 'env') <> 'object'
+                 OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(x.value -> 'env') WHEN 'object' THEN x.value -> 'env' END) v
+                            WHERE v.key !~ '^[a-zA-Z_][a-zA-Z0-9_]*$' OR jsonb_typeof(v.value) <> 'string' OR v.value = '""'
+                               -- ${image_root} is all that the operator fills in; $${ is a literal ${.
+                               OR strpos(replace(replace(v.value #>> '{}', '$${', ''), '${image_root}', ''), '${') > 0) END
+    ORDER BY x.key COLLATE "C" LIMIT 1;
+  ELSE
+    wrong := jsonb_typeof(settings);
+  END IF;
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid extension_settings: "%s"', left(wrong, 300)),
+      DETAIL = 'Each extension may have extension_control_path, dynamic_library_path, ld_library_path and bin_path, lists of folders, '
+               'and env, names with values in which ${image_root} is the folder of the image.',
+      HINT = 'For example {"postgis": {"ld_library_path": ["system"], "env": {"PROJ_DATA": "${image_root}/share/proj"}}}.';
+  END IF;
+  RETURN (SELECT coalesce(jsonb_object_agg(x.key, x.value - 'env' || jsonb_strip_nulls(jsonb_build_object('env',
+            (SELECT jsonb_agg(jsonb_build_object('name', v.key, 'value', v.value) ORDER BY v.key COLLATE "C")
+             FROM jsonb_each(x.value -> 'env') v)))), '{}')
+          FROM jsonb_each(settings) x);
+END
+$_$;
+COMMENT ON FUNCTION image_library._extension_settings(jsonb) IS
+  'Internal: settings by extension as the fields of a catalog; raises 22023 for what CloudNativePG would refuse';
+
 CREATE FUNCTION image_library.cnpg_image_catalog(name text, namespace text DEFAULT NULL,
-  flavor text DEFAULT 'postgresql', variant text DEFAULT NULL, os text DEFAULT NULL, repository text DEFAULT NULL)
+  flavor text DEFAULT 'postgresql', variant text DEFAULT NULL, os text DEFAULT NULL, repository text DEFAULT NULL,
+  extension_settings jsonb DEFAULT '{}')
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  known_flavor text := image_library._catalog_flavor(flavor);
+  known_flavor text := image_library._flavor(flavor);
+  settings jsonb := image_library._extension_settings(coalesce(extension_settings, '{}'));
   metadata jsonb := image_library._kubernetes_metadata(name, namespace, 'subdomain');
   image record;
   images jsonb := '[]';
@@ -116,7 +138,7 @@ BEGIN
       'image', image.pinned_reference,
       -- Extension images are built for community PostgreSQL, and mounted from 18 on.
       'extensions', CASE WHEN image.major >= 18 AND known_flavor = 'postgresql'
-                         THEN image_library._catalog_extensions(image.major, image.image_os, image.platforms) END));
+                         THEN image_library._catalog_extensions(image.major, image.image_os, image.platforms, settings) END));
   END LOOP;
   IF images = '[]' THEN
     RAISE EXCEPTION USING
@@ -134,11 +156,11 @@ BEGIN
     'spec', jsonb_build_object('images', images));
 END
 $$;
-COMMENT ON FUNCTION image_library.cnpg_image_catalog(text, text, text, text, text, text) IS
+COMMENT ON FUNCTION image_library.cnpg_image_catalog(text, text, text, text, text, text, jsonb) IS
   'CloudNativePG ClusterImageCatalog, or ImageCatalog in a namespace: the newest approved image of each of the 8 newest
 majors, pinned by digest; for 18 and later with the approved extension images of the same major and OS.
 variant ('''' is none), os and repository narrow the choice; a NOTICE tells when a major is left with several
-variants or systems';
+variants or systems. extension_settings: by extension what its image needs besides, paths and env';
 
 CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -34,11 +34,12 @@ GRANT EXECUTE ON FUNCTION
   image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean, integer),
   image_library.preview_rule_change(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer, boolean, boolean),
   -- Manifests, and what fits where.
-  image_library.cnpg_image_catalog(text, text, text, text, text, text), image_library.edb_image(text),
+  image_library.cnpg_image_catalog(text, text, text, text, text, text, jsonb), image_library.edb_image(text),
   image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[]),
   image_library.kserve_inference_service(text, text, text, text, integer, text[], text, text, text[], jsonb, text, text, integer, integer, jsonb),
   image_library.nim_cache(text, text, text, text, text, text, text, text, text[], text, integer, text, text, text),
-  image_library.nim_service(text, text, text, integer, text[], text, text, text, text, text, text, text[], jsonb, integer, integer, text),
+  image_library.nim_service(text, text, text, integer, text[], text, text, text, text, text, text, text[], jsonb, integer, integer, text, jsonb),
+  image_library.model_card(text),
   image_library.fits(text, text, integer), image_library.fitting_profiles(text, text, integer),
   -- Called by the views, and told by them.
   image_library._hidden_registries(),
@@ -128,6 +129,6 @@ GRANT EXECUTE ON FUNCTION
   image_library._default_annotation_keys(),
   image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text),
   image_library._classification_keys(), image_library.version_key(text),
-  -- The index of titles calls them.
-  image_library._title_words(jsonb, jsonb), image_library._title_text(jsonb, jsonb)
+  -- Indexes call them.
+  image_library._title_words(jsonb, jsonb), image_library._title_text(jsonb, jsonb), image_library._name_key(text)
 TO image_library_agent;

@@ -5,7 +5,7 @@ CREATE FUNCTION image_library._kubernetes_name(name text, max_length integer DEF
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  made text := trim(BOTH '-' FROM regexp_replace(lower(name COLLATE "C"), '[^a-z0-9]+', '-', 'g'));
+  made text := trim(BOTH '-' FROM image_library._name_key(name));
 BEGIN
   IF made !~ '^[a-z]' THEN
     made := rtrim('m-' || made, '-');
@@ -102,6 +102,28 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library._kubernetes_resources(text, text, integer) IS
   'Internal: resources of a container; what is null, and no GPU, is left out';
+
+CREATE FUNCTION image_library._gpu_placement(gpu_count integer, node_selector jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF jsonb_typeof(node_selector) NOT IN ('object', 'null')
+     OR jsonb_path_exists(node_selector, 'lax $.* ? (@.type() != "string")') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = 'node_selector must be a JSON object of texts',
+      HINT = 'For example {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}; null leaves it out.';
+  END IF;
+  IF gpu_count IS NULL OR gpu_count = 0 THEN
+    RETURN '{}';
+  END IF;
+  RETURN jsonb_strip_nulls(jsonb_build_object(
+    'nodeSelector', nullif(node_selector, '{}'),
+    'tolerations', '[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]'::jsonb));
+END
+$$;
+COMMENT ON FUNCTION image_library._gpu_placement(integer, jsonb) IS
+  'Internal: nodeSelector and tolerations of what needs GPUs; an empty object of what needs none';
 
 CREATE FUNCTION image_library._kubernetes_env(env jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp

@@ -19,3 +19,52 @@ CREATE VIEW image_library.model_library WITH (security_barrier) AS
   WHERE e.kind = 'model' AND e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > now()
     AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models: what serving may run';
+
+-- A model card: what its publisher says of it (OCI image-spec, annotations.md) beside what the library knows.
+CREATE FUNCTION image_library._published(annotations jsonb, labels jsonb, key text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(nullif(annotations ->> ('org.opencontainers.image.' || key), ''),
+                  nullif(labels ->> ('org.opencontainers.image.' || key), ''))
+$$;
+COMMENT ON FUNCTION image_library._published(jsonb, jsonb, text) IS
+  'Internal: an OCI annotation, or the label of that name';
+
+CREATE FUNCTION image_library.model_card(reference text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  found record := image_library._find_image(reference);
+  card jsonb;
+BEGIN
+  SELECT jsonb_strip_nulls(jsonb_build_object(
+    'reference', found.pinned_reference, 'approval', e.approval,
+    'publisher', e.publisher, 'model', e.model, 'version', e.model_version, 'format', e.format, 'task', e.task,
+    'title', e.title, 'description', e.description,
+    'licenses', image_library._published(i.annotations, i.labels, 'licenses'),
+    'authors', image_library._published(i.annotations, i.labels, 'authors'),
+    'vendor', image_library._published(i.annotations, i.labels, 'vendor'),
+    'documentation', image_library._published(i.annotations, i.labels, 'documentation'),
+    'url', image_library._published(i.annotations, i.labels, 'url'),
+    'source', image_library._published(i.annotations, i.labels, 'source'),
+    'revision', image_library._published(i.annotations, i.labels, 'revision'),
+    'base', image_library._published(i.annotations, i.labels, 'base.name'),
+    'created_at', e.created_at, 'size_bytes', e.size_bytes, 'platforms', nullif(i.platforms, '{}'),
+    'gpu_count', e.gpu_count,
+    'profiles', (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(p)) - 'digest' ORDER BY p.gpu_count, p.name COLLATE "C")
+                 FROM image_library.model_profiles p WHERE p.digest = e.digest),
+    'conflicts', nullif(e.conflicts, '{}'), 'readme', m.readme))
+  INTO card
+  FROM image_library.entry e
+  JOIN image_library.image i ON i.digest = e.digest
+  LEFT JOIN image_library.repository_readme m ON m.repository_id = e.repository_id
+  WHERE e.repository_id = found.repository_id AND e.tag = found.tag AND e.digest = found.digest AND e.kind = 'model';
+  IF card IS NULL THEN
+    PERFORM image_library._wrong_kind(reference, 'model');
+  END IF;
+  RETURN card;
+END
+$$;
+COMMENT ON FUNCTION image_library.model_card(text) IS
+  'The card of a model, approved or not: what it is, who published it under which licence, what it needs, and the README of its
+repository; what nobody says is left out';

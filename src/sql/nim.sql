@@ -14,9 +14,9 @@ $$;
 COMMENT ON FUNCTION image_library._nim(text, text) IS 'Internal: an approved NIM; raises when it is none';
 
 CREATE FUNCTION image_library._nim_name(model image_library.model_library) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT image_library._kubernetes_name(image_library._model_title(model) || '-' || image_library._model_release(model), 50)
+  SELECT image_library._kubernetes_name(image_library._model_name(model) || '-' || image_library._model_release(model), 50)
 $$;
 COMMENT ON FUNCTION image_library._nim_name(image_library.model_library) IS
   'Internal: the name of a NIMService and its NIMCache, short enough for what the operator adds to it';
@@ -79,13 +79,14 @@ CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL
   ngc_secret text DEFAULT 'nvidia-nim-secrets', cpu text DEFAULT '12', memory text DEFAULT '64Gi',
   shm_size text DEFAULT '16Gi', nim_cache text DEFAULT NULL, profile text DEFAULT NULL,
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', replicas integer DEFAULT 1, port integer DEFAULT 8000,
-  inference_platform text DEFAULT 'standalone')
+  inference_platform text DEFAULT 'standalone', node_selector jsonb DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   model image_library.model_library := image_library._nim(reference, 'a NIMService');
   cache_name text := coalesce(nim_cache, image_library._nim_name(model));
+  gpus integer := coalesce(gpu_count, model.gpu_count, 1);
 BEGIN
   IF coalesce(inference_platform, '') NOT IN ('standalone', 'kserve') THEN
     RAISE EXCEPTION USING
@@ -106,23 +107,26 @@ BEGIN
         'pullPolicy', 'IfNotPresent',
         'pullSecrets', (SELECT jsonb_agg(s -> 'name')
                         FROM jsonb_array_elements(image_library._kubernetes_pull_secrets(image_pull_secrets)) s))),
-      'authSecret', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'),
+      'authSecret', CASE WHEN ngc_secret IS NOT NULL
+        THEN image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain') END,
       'args', image_library._kubernetes_args(args),
       'env', image_library._kubernetes_env(coalesce(env, '{}')),
       'expose', jsonb_build_object('service', jsonb_build_object(
         'type', 'ClusterIP', 'port', image_library._check_range('port', port, 1, 65535))),
       'inferencePlatform', inference_platform,
       'replicas', image_library._check_range('replicas', replicas, 1, 1000),
-      'resources', nullif(image_library._kubernetes_resources(cpu, memory, coalesce(gpu_count, model.gpu_count, 1)), '{}'),
+      'resources', nullif(image_library._kubernetes_resources(cpu, memory, gpus), '{}'),
       'storage', jsonb_build_object(
         'nimCache', jsonb_build_object('name', image_library._check_kubernetes_name('nim_cache', cache_name, 'subdomain'),
                                        'profile', profile),
-        'sharedMemorySizeLimit', image_library._kubernetes_quantity('shm_size', shm_size)))));
+        'sharedMemorySizeLimit', image_library._kubernetes_quantity('shm_size', shm_size))))
+      || image_library._gpu_placement(gpus, node_selector));
 END
 $$;
-COMMENT ON FUNCTION image_library.nim_service(text, text, text, integer, text[], text, text, text, text, text, text, text[], jsonb, integer, integer, text) IS
+COMMENT ON FUNCTION image_library.nim_service(text, text, text, integer, text[], text, text, text, text, text, text, text[], jsonb, integer, integer, text, jsonb) IS
   'NIMService of an approved NIM, pinned by digest (in the tag, for the kind has no field for it). nim_cache: by default
-the cache that nim_cache() makes of the same reference. gpu_count: the image''s own, else 1';
+the cache that nim_cache() makes of the same reference. gpu_count: the image''s own, else 1. ngc_secret: null where the
+cache has all that the model needs (operators of late have the field optional)';
 
 -- A GPU is written as profiles do (h100) or as nodes are labelled (NVIDIA-H100-80GB-HBM3).
 CREATE FUNCTION image_library._is_gpu(node_gpu text, profile_gpu text) RETURNS boolean

@@ -1,5 +1,25 @@
 -- What Postgres provisioning reads: approved, present, usable.
 
+CREATE FUNCTION image_library._flavor(flavor text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  known text := CASE lower(flavor COLLATE "C")
+    WHEN 'postgresql' THEN 'postgresql' WHEN 'postgres' THEN 'postgresql' WHEN 'pg' THEN 'postgresql'
+    WHEN 'epas' THEN 'epas' WHEN 'pge' THEN 'pge' WHEN 'pgextended' THEN 'pge' END;
+BEGIN
+  IF known IS NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('unknown flavor "%s"', left(coalesce(flavor, 'null'), 300)),
+      HINT = 'Flavors are postgresql, epas and pge.';
+  END IF;
+  RETURN known;
+END
+$$;
+COMMENT ON FUNCTION image_library._flavor(text) IS
+  'Internal: a flavor in any of the spellings in use, as the library writes it';
+
 CREATE VIEW image_library.postgres_images WITH (security_barrier) AS
   SELECT g.name AS registry, e.repository, e.tag, e.digest,
          concat(concat_ws('/', g.host, nullif(g.prefix, ''), e.repository), ':', e.tag) AS reference,
@@ -11,7 +31,7 @@ CREATE VIEW image_library.postgres_images WITH (security_barrier) AS
                UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
          e.title, e.description, i.annotations, i.labels,
          e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts,
-         e.deprecated_from
+         e.deprecated_from, e.contested
   FROM image_library.entry e
   JOIN image_library.registry g USING (registry_id)
   LEFT JOIN image_library.image i ON i.digest = e.digest
@@ -24,12 +44,12 @@ COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres ima
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
   SELECT DISTINCT ON (p.flavor, p.major_version, coalesce(p.variant, ''), coalesce(p.os, '')) p.*
   FROM image_library.postgres_images p
-  WHERE p.flavor IS NOT NULL AND p.major_version IS NOT NULL
+  WHERE p.flavor IS NOT NULL AND p.major_version IS NOT NULL AND NOT p.contested
   ORDER BY p.flavor, p.major_version, coalesce(p.variant, ''), coalesce(p.os, ''),
            image_library.version_key(coalesce(p.version, '')) DESC, p.build_at DESC NULLS LAST,
            image_library.version_key(p.tag) DESC, p.pinned_reference COLLATE "C";
 COMMENT ON VIEW image_library.postgres_latest IS
-  'The newest approved image of each flavor, major version, variant and OS: newest minor, then newest build';
+  'The newest approved image of each flavor, major version, variant and OS: newest minor, then newest build; contested ones are left out';
 
 CREATE FUNCTION image_library._has_extensions(digest text, min_extensions jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -52,14 +72,9 @@ RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  known_flavor text := image_library._flavor(flavor);
   latest record;
 BEGIN
-  IF flavor IS NULL OR flavor NOT IN ('postgresql', 'epas', 'pge') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown Postgres flavor "%s"', flavor),
-      HINT = 'It is postgresql, epas or pge.';
-  END IF;
   IF jsonb_typeof(min_extensions) <> 'object' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
@@ -67,30 +82,33 @@ BEGIN
       HINT = 'For example {"vector": "0.8"}.';
   END IF;
   WITH candidate AS (
-    SELECT p.pinned_reference, p.tag, p.version, p.build_at, nullif(p.os, '') AS os
+    SELECT p.pinned_reference, p.tag, p.version, p.build_at, nullif(p.os, '') AS os, p.contested
     FROM image_library.postgres_images p
-    WHERE p.flavor = latest_postgres.flavor AND p.major_version = major
+    WHERE p.flavor = known_flavor AND p.major_version = major
       AND coalesce(p.variant, '') = coalesce(latest_postgres.variant, '')
       AND (latest_postgres.os IS NULL OR coalesce(p.os, '') = latest_postgres.os)
       AND image_library._has_extensions(p.digest, min_extensions)
   )
   SELECT c.pinned_reference, c.os,
-         (SELECT array_agg(DISTINCT coalesce(o.os, 'unknown') COLLATE "C") FROM candidate o) AS choices
+         (SELECT array_agg(DISTINCT coalesce(o.os, 'unknown') COLLATE "C") FROM candidate o WHERE NOT o.contested) AS choices,
+         c.contested
   INTO latest
   FROM candidate c
-  ORDER BY image_library.version_key(coalesce(c.version, '')) DESC, c.build_at DESC NULLS LAST,
+  ORDER BY c.contested, image_library.version_key(coalesce(c.version, '')) DESC, c.build_at DESC NULLS LAST,
            image_library.version_key(c.tag) DESC, c.pinned_reference COLLATE "C"
   LIMIT 1;
-  IF latest.pinned_reference IS NULL THEN
+  IF coalesce(latest.contested, true) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'no_data_found',
-      MESSAGE = format('no approved image of %s %s%s%s%s', flavor, major, ' variant ' || variant, ' on ' || os,
+      MESSAGE = format('no approved image of %s %s%s%s%s', known_flavor, major, ' variant ' || variant, ' on ' || os,
                        ' with extensions ' || min_extensions::text),
-      HINT = 'See image_library.postgres_images and image_library.pending_images.';
+      DETAIL = coalesce(latest.pinned_reference || ' contradicts itself and is not picked.', ''),
+      HINT = 'See image_library.postgres_images and image_library.' ||
+             CASE WHEN latest.contested THEN 'classification_conflicts.' ELSE 'pending_images.' END;
   END IF;
   IF cardinality(latest.choices) > 1 THEN
     RAISE NOTICE USING
-      MESSAGE = format('%s %s is approved on several systems: %s', flavor, major, array_to_string(latest.choices, ', ')),
+      MESSAGE = format('%s %s is approved on several systems: %s', known_flavor, major, array_to_string(latest.choices, ', ')),
       DETAIL = format('The newest was taken: %s.', coalesce(latest.os, 'unknown')),
       HINT = 'Say os =>, so that a cluster never moves to another: a new OS can change how text sorts.';
   END IF;
@@ -99,4 +117,5 @@ END
 $$;
 COMMENT ON FUNCTION image_library.latest_postgres(text, integer, text, jsonb, text) IS
   'The pinned reference of the newest approved image of a flavor and major version: newest minor, then newest build of it. Never of
-another major or variant (null: plain); without os the newest of all systems, and a NOTICE when there was a choice';
+another major or variant (null: plain), nor one that is contested; without os the newest of all systems, and a NOTICE when
+there was a choice';

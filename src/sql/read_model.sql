@@ -33,6 +33,7 @@ CREATE TABLE image_library.entry (
   system_tags text[] NOT NULL,
   conflicts text[] NOT NULL,
   deprecated_from timestamptz,
+  contested boolean NOT NULL,
   PRIMARY KEY (repository_id, tag)
 );
 CREATE INDEX entry_digest ON image_library.entry (digest, repository_id);
@@ -40,7 +41,15 @@ CREATE INDEX entry_usable ON image_library.entry (kind, repository, tag)
   WHERE approval = 'approved' AND missing_since IS NULL;
 CREATE INDEX entry_newest ON image_library.entry (flavor, major_version, variant, version_key DESC)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
+-- What a model is called, as names of Kubernetes tell it: llama-3.1 and llama_3.1 are one.
+CREATE FUNCTION image_library._name_key(name text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT regexp_replace(lower(name COLLATE "C"), '[^a-z0-9]+', '-', 'g') $$;
+COMMENT ON FUNCTION image_library._name_key(text) IS 'Internal: what is left of a name in letters, digits and dashes';
+CREATE INDEX entry_model_name ON image_library.entry (image_library._name_key(model)) WHERE kind = 'model';
 COMMENT ON TABLE image_library.entry IS 'Read model of postgres_images and model_library';
+COMMENT ON COLUMN image_library.entry.contested IS
+  'Flavor, major, version, variant or OS are contradicted: nothing picks the image by itself';
 COMMENT ON COLUMN image_library.entry.usable_until IS 'An approval counts until then';
 COMMENT ON COLUMN image_library.entry.conflicts IS 'Where annotations, tag and repository contradict each other';
 
@@ -64,6 +73,7 @@ CREATE TABLE image_library.model_profile (
   pp integer NOT NULL,
   qos text,
   lora boolean NOT NULL,
+  buildable boolean NOT NULL,
   PRIMARY KEY (digest, name)
 );
 COMMENT ON TABLE image_library.model_profile IS 'Ways to run a model: engine, GPU, precision, parallelism';
@@ -104,7 +114,8 @@ AS $$
          c.facts ->> 'publisher', c.facts ->> 'model', c.facts ->> 'model_version', c.facts ->> 'format',
          c.facts ->> 'task', (c.facts ->> 'gpu_count')::integer,
          image_library._system_tags(g.host, f.features),
-         ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')), a.deprecated_from
+         ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')), a.deprecated_from,
+         (c.facts ->> 'contested')::boolean
   FROM unnest(classified) c
   CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
   JOIN image_library.tag t ON t.repository_id = _wanted_entries.repository_id AND t.name = c.tag
@@ -171,7 +182,8 @@ AS $$
 DECLARE
   wanted image_library.model_profile[] := ARRAY(
     SELECT (c.digest, e ->> 'name', e ->> 'engine', e ->> 'gpu', e ->> 'precision', (e ->> 'tp')::integer,
-            (e ->> 'pp')::integer, e ->> 'qos', (e ->> 'lora')::boolean)::image_library.model_profile
+            (e ->> 'pp')::integer, e ->> 'qos', (e ->> 'lora')::boolean,
+            (e ->> 'buildable')::boolean)::image_library.model_profile
     FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'profiles') e);
 BEGIN

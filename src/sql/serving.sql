@@ -8,11 +8,32 @@ AS $$ SELECT coalesce(nullif(model.model, ''), regexp_replace(model.repository, 
 COMMENT ON FUNCTION image_library._model_title(image_library.model_library) IS
   'Internal: what a model is called, the repository''s last part when nothing says it';
 
+-- The repository that had the name first keeps it. Private registries lend and borrow no names.
+CREATE FUNCTION image_library._model_name(model image_library.model_library) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library._model_title(model) || CASE WHEN EXISTS (
+    SELECT FROM image_library.registry own
+    JOIN image_library.repository mine ON mine.registry_id = own.registry_id AND mine.name = _model_name.model.repository
+    JOIN image_library.entry older ON older.repository_id < mine.repository_id
+    JOIN image_library.registry g ON g.registry_id = older.registry_id
+    WHERE own.name = _model_name.model.registry
+      AND older.kind = 'model' AND image_library._name_key(older.model) = image_library._name_key(image_library._model_title(_model_name.model))
+      AND (NOT g.private OR g.registry_id = own.registry_id))
+    THEN '-' || left(md5(image_library._untagged(model.reference)), 6) ELSE '' END
+$$;
+COMMENT ON FUNCTION image_library._model_name(image_library.model_library) IS
+  'Internal: what a model is called, with a hash of its repository when an older one has a model that is called so';
+
+-- 1.10.1 and 1.10.1-rtx are two images of one version; latest is none.
 CREATE FUNCTION image_library._model_release(model image_library.model_library) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce(nullif(model.model_version, ''), model.tag) $$;
+AS $$
+  SELECT CASE WHEN coalesce(strpos(model.tag, nullif(model.model_version, '')), 1) > 0 THEN model.tag
+              ELSE model.model_version END
+$$;
 COMMENT ON FUNCTION image_library._model_release(image_library.model_library) IS
-  'Internal: the version of a model, its tag when nothing says it';
+  'Internal: what tells the images of a model apart: the tag, or the version when the tag does not say it';
 
 CREATE FUNCTION image_library._require_nim(model image_library.model_library, wanted text, instead text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -41,10 +62,10 @@ COMMENT ON FUNCTION image_library._model_format(image_library.model_library) IS
   'Internal: the modelFormat name of a model';
 
 CREATE FUNCTION image_library._nim_runtime_name(model image_library.model_library) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT image_library._kubernetes_name(
-    'nvidia-nim-' || image_library._model_title(model) || '-' || image_library._model_release(model))
+    'nvidia-nim-' || image_library._model_name(model) || '-' || image_library._model_release(model))
 $$;
 COMMENT ON FUNCTION image_library._nim_runtime_name(image_library.model_library) IS
   'Internal: the name of the runtime of a NIM, where none is given';
@@ -52,10 +73,12 @@ COMMENT ON FUNCTION image_library._nim_runtime_name(image_library.model_library)
 CREATE FUNCTION image_library._ngc_env(ngc_secret text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT jsonb_build_object('NGC_API_KEY', jsonb_build_object('secretKeyRef', jsonb_build_object(
-    'name', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY')))
+  -- Where there is no way out, the model is in the image's cache and no key is asked for.
+  SELECT CASE WHEN ngc_secret IS NULL THEN '{}'::jsonb ELSE
+    jsonb_build_object('NGC_API_KEY', jsonb_build_object('secretKeyRef', jsonb_build_object(
+      'name', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY'))) END
 $$;
-COMMENT ON FUNCTION image_library._ngc_env(text) IS 'Internal: NGC_API_KEY out of a Secret, as _kubernetes_env takes it';
+COMMENT ON FUNCTION image_library._ngc_env(text) IS 'Internal: NGC_API_KEY out of a Secret, as _kubernetes_env takes it; null: none';
 
 CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text DEFAULT NULL,
   namespace text DEFAULT NULL, server text DEFAULT NULL, gpu_count integer DEFAULT NULL,
@@ -106,7 +129,7 @@ BEGIN
       'protocolVersions', to_jsonb(protocol_versions),
       'supportedModelFormats', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
         'name', image_library._model_format(model),
-        'version', CASE WHEN is_nim THEN image_library._model_release(model) END,
+        'version', CASE WHEN is_nim THEN model.model_version END,
         'autoSelect', true,
         'priority', 1))),
       'volumes', CASE WHEN shm_size IS NOT NULL THEN jsonb_build_array(jsonb_build_object(
@@ -117,7 +140,7 @@ $$;
 COMMENT ON FUNCTION image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[]) IS
   'KServe ClusterServingRuntime, or ServingRuntime in a namespace, of an approved model, pinned by digest. A NIM serves
 itself; for other formats server is the reference of an approved image that serves them. env: {"NAME": "value"}, or
-an object for valueFrom; it wins over what is set here';
+an object for valueFrom; it wins over what is set here. ngc_secret: null where the model needs no key';
 
 CREATE FUNCTION image_library._storage_uri(model image_library.model_library, storage text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -153,7 +176,7 @@ DECLARE
   gpus integer := coalesce(gpu_count, model.gpu_count, CASE WHEN is_nim THEN 1 ELSE 0 END);
   -- KServe makes labels of up to 63 characters by adding to the name.
   service_name text := coalesce(name, image_library._kubernetes_name(
-    image_library._model_title(model) || CASE WHEN gpus > 0 THEN format('-%sxgpu', gpus) ELSE '' END, 48));
+    image_library._model_name(model) || CASE WHEN gpus > 0 THEN format('-%sxgpu', gpus) ELSE '' END, 48));
   runtime_name text := coalesce(runtime, CASE WHEN is_nim THEN image_library._nim_runtime_name(model) END);
 BEGIN
   IF runtime_name IS NOT NULL THEN
@@ -164,13 +187,6 @@ BEGIN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('min_replicas %s is more than max_replicas %s', min_replicas, max_replicas);
-  END IF;
-  IF jsonb_path_exists(jsonb_build_array(node_selector), 'strict $[*] ? (@.type() != "object" && @.type() != "null")')
-     OR jsonb_path_exists(node_selector, 'lax $.* ? (@.type() != "string")') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'node_selector must be a JSON object of texts',
-      HINT = 'For example {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}; null leaves it out.';
   END IF;
   RETURN jsonb_build_object(
     'apiVersion', 'serving.kserve.io/v1beta1',
@@ -183,18 +199,16 @@ BEGIN
       'minReplicas', min_replicas,
       'maxReplicas', max_replicas,
       'imagePullSecrets', image_library._kubernetes_pull_secrets(image_pull_secrets),
-      'nodeSelector', CASE WHEN gpus > 0 THEN nullif(node_selector, '{}') END,
-      'tolerations', CASE WHEN gpus > 0 THEN
-        '[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]'::jsonb END,
       'model', jsonb_strip_nulls(jsonb_build_object(
         'modelFormat', jsonb_strip_nulls(jsonb_build_object(
           'name', coalesce(model_format, image_library._model_format(model)),
-          'version', CASE WHEN is_nim AND model_format IS NULL THEN image_library._model_release(model) END)),
+          'version', CASE WHEN is_nim AND model_format IS NULL THEN model.model_version END)),
         'runtime', runtime_name,
         'storageUri', CASE WHEN NOT is_nim THEN image_library._storage_uri(model, storage) END,
         'args', image_library._kubernetes_args(args),
         'env', image_library._kubernetes_env(coalesce(env, '{}')),
-        'resources', nullif(image_library._kubernetes_resources(cpu, memory, gpus), '{}')))))));
+        'resources', nullif(image_library._kubernetes_resources(cpu, memory, gpus), '{}')))))
+      || image_library._gpu_placement(gpus, node_selector)));
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_inference_service(text, text, text, text, integer, text[], text, text, text[], jsonb, text, text, integer, integer, jsonb) IS

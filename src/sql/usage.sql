@@ -125,6 +125,7 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
        AND newer.flavor = runs.flavor AND newer.major_version = runs.major_version
        AND newer.variant IS NOT DISTINCT FROM runs.variant AND newer.os IS NOT DISTINCT FROM runs.os
        AND newer.approval = 'approved' AND newer.missing_since IS NULL AND newer.usable_until > now()
+       AND NOT newer.contested
        AND (image_library.version_key(newer.version) > image_library.version_key(runs.version)
             OR newer.version = runs.version AND newer.build_at > runs.build_at)
      ORDER BY image_library.version_key(newer.version) DESC, newer.build_at DESC NULLS LAST, newer.version_key DESC LIMIT 1)

@@ -151,7 +151,8 @@ CREATE VIEW image_library.image_extensions WITH (security_barrier) AS
 COMMENT ON VIEW image_library.image_extensions IS 'PostgreSQL extensions by image digest';
 
 CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
-  SELECT x.digest, x.name, x.engine, x.gpu, x."precision", x.tp, x.pp, x.tp * x.pp AS gpu_count, x.qos, x.lora
+  SELECT x.digest, x.name, x.engine, x.gpu, x."precision", x.tp, x.pp, x.tp * x.pp AS gpu_count, x.qos, x.lora,
+         x.buildable
   FROM image_library.model_profile x
   WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
 COMMENT ON VIEW image_library.model_profiles IS 'Ways to run a model, by image digest; GPUs needed are tp times pp';

@@ -61,7 +61,7 @@ TEST(ClassifyTest, PostgresImages) {
                {{"org.enterprisedb.pg.flavor", "pgextended"},
                 {"org.enterprisedb.pg.major_version", "16"},
                 {"org.opencontainers.image.created", "2026-01-02T03:04:05Z"}}),
-       "pge", 16, "16", "2026-01-02 03:04:05+00", "latest", ""},
+       "pge", 16, "16", "2026-01-02 03:04:05+00", "", ""},
       // only as labels
       {ImageAt(
            "team/db", "17", {},
@@ -110,7 +110,7 @@ TEST(ClassifyTest, PostgresImages) {
                {{"org.opencontainers.image.version", "22.04"},
                 {"org.opencontainers.image.ref.name", "ubuntu"}}),
        "postgresql", 17, "17.4", "", "", "alpine3.20"},
-      {ImageAt("bitnami/postgresql", "17.4.0-debian-12-r3"), "postgresql", 17, "17.4.0", "", "r3",
+      {ImageAt("bitnami/postgresql", "17.4.0-debian-12-r3"), "postgresql", 17, "17.4.0", "", "",
        "debian-12"},
       {ImageAt("library/postgres", "9.6.24"), "postgresql", 9, "9.6.24", "", "", ""},
       {ImageAt("acme/postgresql-16", "2025.08"), "postgresql", 16, "", "", "", ""},

@@ -77,6 +77,19 @@ TEST(ImageTest, AssemblesAnIndex) {
   EXPECT_EQ(image.platforms[2].size_bytes, 310);
 }
 
+TEST(ImageTest, AnnotationsOfTheIndexBeforeTheChildsBeforeItsDescriptors) {
+  Manifest index = Index();
+  index.annotations = {{"child", "index"}};
+  for (const char digit : {'1', '2'}) {
+    Descriptor listed = Part(std::string(media_type::kOciManifest), 10, digit);
+    listed.annotations = {{"child", "listed"}, {"base", std::string(1, digit)}};
+    index.manifests.push_back(listed);
+  }
+  const Image image =
+      AssembleImage(DigestOf('f'), index, {Fetched('1', kArm64, 100), Fetched('2', kAmd64, 200)});
+  EXPECT_THAT(image.annotations, ElementsAre(Pair("base", "2"), Pair("child", "index")));
+}
+
 TEST(ImageTest, WithoutLinuxAmd64TheFirstThatRunsStands) {
   const Image image = AssembleImage(
       DigestOf('f'), Index(),

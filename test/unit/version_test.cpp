@@ -31,7 +31,7 @@ TEST(VersionTest, ReadsTagGrammars) {
       {"18-minimal-trixie", "18", "", "minimal", "trixie"},
       {"18-standard-bookworm", "18", "", "standard", "bookworm"},
       {"18beta1-202505191011-system-bookworm", "18beta1", "202505191011", "system", "bookworm"},
-      {"16.4-3-bullseye", "16.4", "", "3", "bullseye"},
+      {"16.4-3-bullseye", "16.4", "", "", "bullseye"},
       {"0.8.6-202608201414-18-trixie", "0.8.6", "202608201414", "18", "trixie"},
       // semantic and PostgreSQL versions
       {"v1.8.5", "1.8.5", "", "", ""},
@@ -50,7 +50,7 @@ TEST(VersionTest, ReadsTagGrammars) {
       {"17-alpine", "17", "", "", "alpine"},
       {"17-jammy", "17", "", "", "jammy"},
       {"17-noble", "17", "", "", "noble"},
-      {"17.4.0-debian-12-r3", "17.4.0", "", "r3", "debian-12"},
+      {"17.4.0-debian-12-r3", "17.4.0", "", "", "debian-12"},
       {"trixie-slim", "", "", "slim", "trixie"},
       // stamps that are no times
       {"17.4-2502301025", "17.4", "", "2502301025", ""},
@@ -78,6 +78,16 @@ TEST(VersionTest, ReadsTagGrammars) {
     EXPECT_EQ(version.build, c.build) << c.tag;
     EXPECT_EQ(version.variant, c.variant) << c.tag;
     EXPECT_EQ(version.os, c.os) << c.tag;
+  }
+}
+
+TEST(VersionTest, RevisionsAreNoVariants) {
+  EXPECT_EQ(ParseTagVersion("16.2-7").revision, "7");
+  EXPECT_EQ(ParseTagVersion("16.4-3-bullseye").revision, "3");
+  EXPECT_EQ(ParseTagVersion("17.4.0-debian-12-r3").revision, "r3");
+  // PostGIS 3 in PostgreSQL 18, and the PostgreSQL that an extension was built for
+  for (const char* tag : {"18-3-system-trixie", "0.8.6-202608201414-18-trixie", "17.4-minimal-5"}) {
+    EXPECT_EQ(ParseTagVersion(tag).revision, "") << tag;
   }
 }
 
