@@ -13,7 +13,18 @@ SELECT tag, left(digest, 19) AS digest, upper_inf(valid) AS now FROM tag_history
 WHERE repository = 'postgresql' AND tag = '17.4-2503310734' ORDER BY valid;
 
 \echo
-\echo '-- So nobody gets the unknown build'
+\echo '-- So nobody gets the unknown build ...'
 \set ON_ERROR_STOP off
-SELECT resolve(:'registry' || '/postgresql:17.4-2503310734');
-\set ON_ERROR_STOP on
+\set SHOW_CONTEXT never
+INSERT INTO cluster VALUES ('orders', :'registry' || '/postgresql:17.4-2503310734');
+
+\echo
+\echo '-- ... and whoever runs the old one is told'
+SELECT consumer, location, drift, detail FROM drift;
+
+\echo
+\echo '-- A bad image is revoked by its digest; the newest that is left is the latest, and the way out is one statement'
+SELECT revoke(:'registry' || '/' || repository || '@' || digest, 'CVE-2026-0001') AS revoked FROM drift;
+SELECT consumer, drift, detail FROM drift WHERE drift = 'revoked';
+UPDATE cluster SET image = latest_postgres('postgresql', 17) WHERE name = 'billing'
+RETURNING name, image;
