@@ -79,6 +79,12 @@ SELECT drop_client_certificate('r1');
 SELECT test.outcome('SELECT drop_client_certificate(''r1'')'), test.outcome('SELECT drop_client_certificate(''nowhere'')');
 SELECT client_certificate FROM registries WHERE name = 'r1';
 
+-- Docker Hub's official images are in library/, in rules as in references.
+SELECT add_registry('hub', 'https://registry-1.docker.io') > 0 AS added;
+SELECT url FROM registries WHERE name = 'hub';
+SELECT pattern, test.outcome(format('SELECT add_rule(''hub'', %L) > 0', pattern)) FROM unnest('{postgres,postgre*,library/postgres,**,regex:postgres$}'::text[]) pattern;
+SELECT test.outcome('SELECT add_rule(''r1'', ''postgres'') > 0');
+
 -- What is refused is not repeated where it may hold a secret.
 SELECT statement, o.outcome, o.outcome LIKE '%sesame%' AS repeated FROM unnest(ARRAY[
   'add_registry(''https://user:sesame@ghcr.io'', ''x'')', 'add_registry(''x'', ''https://ghcr.io/?token=sesame'')',

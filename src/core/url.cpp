@@ -126,6 +126,8 @@ RegistryUrl ParseRegistryUrl(std::string_view text) {
     while (!path.empty() && path.back() == '/') path.remove_suffix(1);
     if (!path.empty() && !IsRepositoryName(path))
       Refuse(all, "The path must be the beginning of a repository name.");
+    if (path == "v2" || path.ends_with("/v2"))
+      Refuse(all, "The path is that of the registry's API: leave /v2 out.");
     url.prefix = std::string(path);
   }
   return url;

@@ -42,6 +42,27 @@ std::string ReadCredentialFile(const std::string& name) {
   return text;
 }
 
+// Those set by SQL, and those of the files that SQL names. Inside a transaction.
+std::vector<registry::Credential> ReadCredentials(Database& database,
+                                                  const std::string& registry_id,
+                                                  const RegistryUrl& url) {
+  std::vector<registry::Credential> credentials;
+  for (const Row& row : database.Execute("SELECT repository_prefix, username, password, file FROM "
+                                         "image_library._credentials($1::pg_catalog.int4)",
+                                         {registry_id})) {
+    if (!row[3]) {
+      credentials.push_back({Text(row[0]), Text(row[1]), Text(row[2])});
+      continue;
+    }
+    for (registry::Credential& read :
+         registry::ReadDockerConfig(ReadCredentialFile(*row[3]), url.host, url.prefix)) {
+      if (read.repository_prefix.empty()) read.repository_prefix = Text(row[0]);
+      credentials.push_back(std::move(read));
+    }
+  }
+  return credentials;
+}
+
 }  // namespace
 
 sync::KnownRepository SqlCatalog::LoadRepository(const std::string& repository) {
@@ -111,20 +132,14 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     config.proxy = Text(row[11]);
     config.realm_hosts = Json::Parse(Text(row[12])).Strings();
     config.allowed_hosts = settings::AllowedHosts();
-    for (const Row& credential :
-         database.Execute("SELECT repository_prefix, username, password, file FROM "
-                          "image_library._credentials($1::pg_catalog.int4)",
-                          {id})) {
-      if (!credential[3]) {
-        config.credentials.push_back(
-            {Text(credential[0]), Text(credential[1]), Text(credential[2])});
-        continue;
-      }
-      for (registry::Credential& read : registry::ReadDockerConfig(
-               ReadCredentialFile(*credential[3]), config.url.host, config.url.prefix))
-        config.credentials.push_back(std::move(read));
-    }
+    config.credentials = ReadCredentials(database, id, config.url);
   });
+  config.reload_credentials = [&database, registry_id, url = config.url] {
+    std::vector<registry::Credential> credentials;
+    database.Transaction(
+        [&] { credentials = ReadCredentials(database, std::to_string(registry_id), url); });
+    return credentials;
+  };
   return config;
 }
 

@@ -32,7 +32,8 @@ class SqlCatalog : public sync::Catalog {
   Report report_;
 };
 
-/// The registry with its rules and credentials; credential files are read here. Throws Error
+/// The registry with its rules and credentials; credential files are read here, and again when the
+/// registry refuses what they hold: the database must outlive the configuration. Throws Error
 /// kInvalidArgument when the registry is gone or a credential file cannot be read.
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id);
 

@@ -103,13 +103,11 @@ struct Authenticator::FetchGuard {
   Token& token_;
 };
 
-Authenticator::Authenticator(std::string origin, std::vector<Credential> credentials,
-                             RetryingSender& sender, std::vector<std::string> realm_hosts, Now now)
-    : origin_(std::move(origin)),
-      credentials_(std::move(credentials)),
+Authenticator::Authenticator(AuthSettings settings, RetryingSender& sender, Now now)
+    : settings_(std::move(settings)),
       sender_(sender),
-      realm_hosts_(std::move(realm_hosts)),
-      now_(now) {}
+      now_(now),
+      credentials_(1, settings_.credentials) {}
 
 void Authenticator::Learn(const Response& response) {
   remembered_ = SelectChallenge(response.Headers("www-authenticate"));
@@ -118,7 +116,7 @@ void Authenticator::Learn(const Response& response) {
 
 const Credential* Authenticator::CredentialFor(const std::string& repository) const {
   const Credential* best = nullptr;
-  for (const Credential& credential : credentials_) {
+  for (const Credential& credential : credentials_.back()) {
     if (IsEmpty(credential) || !IsFor(credential, repository)) continue;
     if (best == nullptr || credential.repository_prefix.size() > best->repository_prefix.size()) {
       best = &credential;
@@ -140,16 +138,18 @@ std::string Authenticator::Basic(const std::string& repository) const {
 // Throws when the realm may not be asked at all.
 Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
                                               const AuthTarget& target) const {
-  const std::optional<std::string> url = ResolveUrl(origin_ + "/", Parameter(challenge, "realm"));
+  const std::optional<std::string> url =
+      ResolveUrl(settings_.origin + "/", Parameter(challenge, "realm"));
   const std::optional<Location> realm = url ? ParseLocation(*url) : std::nullopt;
-  const std::optional<Location> origin = ParseLocation(origin_);
+  const std::optional<Location> origin = ParseLocation(settings_.origin);
   const RealmTrust trust =
-      realm && origin ? TrustRealm(*origin, *realm, realm_hosts_) : RealmTrust::kRefused;
+      realm && origin ? TrustRealm(*origin, *realm, settings_.realm_hosts) : RealmTrust::kRefused;
   if (trust == RealmTrust::kRefused) {
-    throw Error(ErrorKind::kProtocol,
-                "registry \"" + HostOf(origin_) + "\" names a token server that is not secure",
-                "It must be an https URL, or http on the host of a registry that is http itself.",
-                "Check the registry's URL and its token settings.");
+    throw Error(
+        ErrorKind::kProtocol,
+        "registry \"" + HostOf(settings_.origin) + "\" names a token server that is not secure",
+        "It must be an https URL, or http on the host of a registry that is http itself.",
+        "Check the registry's URL and its token settings.");
   }
   TokenKey key;
   key.realm = *url;
@@ -176,6 +176,46 @@ Task<std::string> Authenticator::Authorization(AuthTarget target) {
   const TokenKey* known = KnownKey(target);
   if (known == nullptr) co_return "";
   TokenKey key = *known;
+  co_return co_await BearerOrRenewed(std::move(key), std::move(target));
+}
+
+// True when the credential for a repository is another one than the one refused, after the
+// credentials were read again if that was not done in the last minute.
+bool Authenticator::Renew(const std::string& repository, const Credential* refused) {
+  constexpr seconds kAtMost(60);
+  if (settings_.reload && (!renewed_at_ || now_() >= *renewed_at_ + kAtMost)) {
+    renewed_at_ = now_();
+    try {
+      std::vector<Credential> fresh = settings_.reload();
+      if (fresh != credentials_.back()) credentials_.push_back(std::move(fresh));
+    } catch (const Error&) {  // a file that cannot be read at this moment: the refusal stands
+    }
+  }
+  const Credential* const renewed = CredentialFor(repository);
+  return renewed != nullptr && (refused == nullptr || *renewed != *refused);
+}
+
+std::string Authenticator::AnswerDenial(const AuthTarget& target, const std::string& sent) {
+  if (scheme_ != "basic" || sent.empty()) return "";
+  std::string basic = Basic(target.repository);
+  if (basic != sent) return basic;  // renewed meanwhile
+  if (!Renew(target.repository, CredentialFor(target.repository))) return "";
+  return Basic(target.repository);
+}
+
+// A token server refuses a credential that has expired as it does a wrong one.
+Task<std::string> Authenticator::BearerOrRenewed(TokenKey key, AuthTarget target) {
+  std::exception_ptr refusal;
+  TokenKey asked = key;
+  try {
+    co_return co_await Bearer(std::move(asked));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnauthorized || !key.trusted) throw;
+    refusal = std::current_exception();
+  }
+  if (!Renew(target.repository, key.credential)) std::rethrow_exception(refusal);
+  key.credential = CredentialFor(target.repository);
+  keys_[{target.full_name, target.purpose}] = key;
   co_return co_await Bearer(std::move(key));
 }
 
@@ -187,8 +227,8 @@ Task<std::string> Authenticator::Answer(std::vector<std::string> challenges, Aut
   if (!challenge) co_return "";
   scheme_ = challenge->scheme;
   if (scheme_ == "basic") {
-    std::string basic = Basic(target.repository);
-    co_return basic == sent ? "" : std::move(basic);
+    if (sent.empty()) co_return Basic(target.repository);
+    co_return AnswerDenial(target, sent);
   }
   TokenKey key = KeyFor(*challenge, target);
   Token& token = tokens_[key];
@@ -197,7 +237,7 @@ Task<std::string> Authenticator::Answer(std::vector<std::string> challenges, Aut
     token.value.clear();  // expired early, or revoked: fetched anew below
   }
   keys_[{target.full_name, target.purpose}] = key;
-  std::string bearer = co_await Bearer(std::move(key));
+  std::string bearer = co_await BearerOrRenewed(std::move(key), std::move(target));
   co_return bearer == sent ? "" : std::move(bearer);
 }
 

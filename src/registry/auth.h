@@ -4,6 +4,7 @@
 #define IMAGE_LIBRARY_REGISTRY_AUTH_H_
 
 #include <chrono>
+#include <deque>
 #include <exception>
 #include <map>
 #include <optional>
@@ -40,14 +41,21 @@ struct AuthTarget {
   std::string purpose;     ///< `list` or `content`: registries may want different scopes
 };
 
+/// What an origin's authentication starts from.
+struct AuthSettings {
+  std::string origin;  ///< a URL; the credentials are for it alone
+  std::vector<Credential> credentials = {};
+  std::vector<std::string> realm_hosts = {};
+  ReloadCredentials reload = {};
+};
+
 /// One origin's authentication; tokens are fetched once by however many coroutines need them.
 class Authenticator {
  public:
   using Now = std::chrono::steady_clock::time_point (*)();
 
-  /// The sender must outlive it. The origin is a URL; the credentials are for it alone.
-  Authenticator(std::string origin, std::vector<Credential> credentials, RetryingSender& sender,
-                std::vector<std::string> realm_hosts = {},
+  /// The sender must outlive it.
+  Authenticator(AuthSettings settings, RetryingSender& sender,
                 Now now = &std::chrono::steady_clock::now);
 
   /// Remembers the challenge of `GET /v2/`, or that there was none.
@@ -60,6 +68,9 @@ class Authenticator {
   /// try once, or empty when there is none. Throws Error when the token server refuses or fails.
   Task<std::string> Answer(std::vector<std::string> challenges, AuthTarget target,
                            std::string sent);
+
+  /// After a 403: another Basic credential, when it has been renewed meanwhile; else empty.
+  std::string AnswerDenial(const AuthTarget& target, const std::string& sent);
 
   /// `none`, `basic`, `bearer`; empty before anything is known.
   const std::string& scheme() const noexcept { return scheme_; }
@@ -86,16 +97,19 @@ class Authenticator {
   TokenKey KeyFor(const Challenge& challenge, const AuthTarget& target) const;
   const TokenKey* KnownKey(const AuthTarget& target) const;
   Task<std::string> Bearer(TokenKey key);
+  Task<std::string> BearerOrRenewed(TokenKey key, AuthTarget target);
+  bool Renew(const std::string& repository, const Credential* refused);
   Task<std::string> Fetch(TokenKey key);
   Task<std::optional<Response>> Exchange(TokenKey key);
   Task<Response> Get(TokenKey key);
   std::string Accept(const Response& response, const TokenKey& key);
 
-  const std::string origin_;
-  const std::vector<Credential> credentials_;
+  const AuthSettings settings_;
   RetryingSender& sender_;
-  const std::vector<std::string> realm_hosts_;
   const Now now_;
+  /// As given, and after each renewal; tokens point into all of them.
+  std::deque<std::vector<Credential>> credentials_;
+  std::optional<std::chrono::steady_clock::time_point> renewed_at_;
   std::string scheme_;
   std::optional<Challenge> remembered_;
   std::map<TokenKey, Token> tokens_;

@@ -91,9 +91,7 @@ using Known = std::optional<bool>;
 
 struct Client::Impl {
   Impl(ClientOptions&& given, Transport& transport, RetryPolicy retry)
-      : options(std::move(given)),
-        exchange(options.url.Origin(), options.credentials, options.realm_hosts, transport, retry) {
-  }
+      : options(std::move(given)), exchange(options, transport, retry) {}
 
   std::string FullName(const std::string& repository) const;
   std::string Quoted(const std::string& repository) const;
@@ -163,6 +161,12 @@ Task<void> Client::Ping() {
   Authenticator& authenticator = impl_->exchange.authenticator();
   Question first = question;
   Response response = co_await impl_->exchange.AskPlain(std::move(first));
+  // Go's and nginx's words for a request without TLS to a port with it.
+  if (response.status == 400 && impl_->options.url.scheme == "http" &&
+      response.body.find("HTTPS") != std::string::npos) {
+    throw Error(ErrorKind::kProtocol, "could not read " + subject.text + ": it speaks https", {},
+                "Write https:// in the registry's URL.");
+  }
   if (response.status != 401 && response.status != 200) ThrowStatus(response, subject);
   authenticator.Learn(response);
   if (response.status == 200) co_return;

@@ -3,6 +3,7 @@
 #define IMAGE_LIBRARY_REGISTRY_CLIENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,13 +22,20 @@ struct Credential {
   std::string repository_prefix;
   std::string username;
   std::string password;
+  bool operator==(const Credential&) const = default;
 };
+
+/// Reads the credentials anew: those of clouds live for hours, and others renew them meanwhile.
+/// May throw; the credentials stay as they are then.
+using ReloadCredentials = std::function<std::vector<Credential>()>;
 
 struct ClientOptions {
   RegistryUrl url;
   std::vector<Credential> credentials;
   /// Token servers that get credentials besides those of the registry's own organization.
   std::vector<std::string> realm_hosts = {};
+  /// Asked after a refusal, at most once a minute; may be empty.
+  ReloadCredentials reload_credentials = {};
 };
 
 /// Limits on what a registry may send (facts: peers' limits are 4 to 100 MiB for manifests).

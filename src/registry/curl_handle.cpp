@@ -325,15 +325,26 @@ void CurlHandle::Throw(CURLcode result) const {
   }
   if (IsTlsFailure(result, text)) {
     const bool alert = text.find("alert") != std::string::npos;
+    const bool no_tls = text.find("wrong version number") != std::string::npos;
     throw Error(ErrorKind::kTls, "no secure connection to " + host, text + ".",
-                alert ? "If the registry knows its clients by certificates, check the one that "
-                        "image_library.set_client_certificate keeps."
-                      : "Check the registry's certificate, and that the CA certificate set for the "
-                        "registry has signed it.");
+                no_tls ? "The port answers without TLS: if it shall be so, write http:// in the "
+                         "registry's URL."
+                : alert
+                    ? "If the registry knows its clients by certificates, check the one that "
+                      "image_library.set_client_certificate keeps."
+                    : "Check the registry's certificate, and that the CA certificate set for the "
+                      "registry has signed it.");
   }
   if (IsConnectionFailure(result)) {
+    // With TLS 1.3 the refusal of a client without certificate may get lost behind the reset.
+    const bool cut = result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR;
+    const bool unknown_client = cut && !shows_certificate_ && request_->url.starts_with("https:");
     throw Error(ErrorKind::kUnreachable, "no answer from " + host, text + ".",
-                "Check the registry's address, and that it is reachable from this server.");
+                std::string("Check the registry's address, and that it is reachable from this "
+                            "server.") +
+                    (unknown_client ? " If it knows its clients by certificates, set one with "
+                                      "image_library.set_client_certificate."
+                                    : ""));
   }
   throw Error(ErrorKind::kProtocol, "no HTTP answer from " + host, text + ".",
               "Check the registry's URL.");

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/strings.h"
 #include "core/text.h"
 
 namespace image_library::registry {
@@ -22,10 +23,13 @@ Key ParseKey(std::string_view text) {
   while (!text.empty() && text.back() == '/') text.remove_suffix(1);
   Key key;
   const std::size_t slash = text.find('/');
-  key.host = std::string(text.substr(0, slash));
+  key.host = Lower(text.substr(0, slash));
+  if (key.host.ends_with(":443")) key.host.resize(key.host.size() - 4);
   if (slash != std::string_view::npos) key.path = std::string(text.substr(slash + 1));
   if (key.path == "v1" || key.path == "v2") key.path.clear();
-  if (key.host == "index.docker.io" || key.host == "registry-1.docker.io") key.host = "docker.io";
+  if (key.host == "index.docker.io" || key.host == "registry-1.docker.io" ||
+      key.host == "registry.hub.docker.com")
+    key.host = "docker.io";
   return key;
 }
 
@@ -56,6 +60,8 @@ std::optional<Credential> ReadEntry(const Json& entry) {
     if (colon == std::string::npos) return std::nullopt;
     credential.username = pair.substr(0, colon);
     credential.password = pair.substr(colon + 1);
+    // Docker itself cuts them off: old versions padded with them.
+    credential.password.resize(credential.password.find_last_not_of('\0') + 1);
   }
   if (credential.username.empty() && credential.password.empty()) return std::nullopt;
   return credential;
@@ -75,7 +81,7 @@ std::vector<Credential> ReadDockerConfig(std::string_view json, std::string_view
   std::vector<Credential> credentials;
   (*root)["auths"].ForEachMember([&](std::string_view name, const Json& entry) {
     const Key key = ParseKey(name);
-    if (key.host != host) return;
+    if (key.host != host && key.host + ":443" != host) return;
     const std::optional<std::string> below = Relative(key.path, prefix);
     std::optional<Credential> credential = ReadEntry(entry);
     if (!below || !credential) return;

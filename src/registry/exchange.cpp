@@ -36,11 +36,12 @@ std::string OriginOf(const std::string& url) {
 
 }  // namespace
 
-Exchange::Exchange(std::string origin, std::vector<Credential> credentials,
-                   std::vector<std::string> realm_hosts, Transport& transport, RetryPolicy policy)
-    : origin_(OriginOf(origin)),
+Exchange::Exchange(const ClientOptions& options, Transport& transport, RetryPolicy policy)
+    : origin_(OriginOf(options.url.Origin())),
       sender_(transport, policy),
-      authenticator_(std::move(origin), std::move(credentials), sender_, std::move(realm_hosts)) {}
+      authenticator_({options.url.Origin(), options.credentials, options.realm_hosts,
+                      options.reload_credentials},
+                     sender_) {}
 
 Task<Response> Exchange::Ask(Question question) {
   const Subject subject = question.subject;
@@ -77,7 +78,7 @@ Task<Response> Exchange::Follow(Question question) {
 
 Authenticator& Exchange::Foreign(const std::string& origin) {
   std::unique_ptr<Authenticator>& found = foreign_[origin];
-  if (!found) found = std::make_unique<Authenticator>(origin, std::vector<Credential>(), sender_);
+  if (!found) found = std::make_unique<Authenticator>(AuthSettings{origin}, sender_);
   return *found;
 }
 
@@ -86,14 +87,20 @@ Task<Response> Exchange::Authorized(Authenticator& authenticator, Question quest
   std::string authorization = co_await authenticator.Authorization(std::move(target));
   Question copy = question;
   Response response = co_await Send(std::move(copy), authorization);
-  if (response.status != 401) co_return std::move(response);
-  std::vector<std::string> challenges;
-  for (const std::string_view value : response.Headers("www-authenticate")) {
-    challenges.emplace_back(value);
-  }
+  // A short-lived credential that has expired is told by 403 (Amazon ECR).
+  if (response.status != 401 && response.status != 403) co_return std::move(response);
   target = question.target;
-  std::string other = co_await authenticator.Answer(std::move(challenges), std::move(target),
-                                                    std::move(authorization));
+  std::string other;
+  if (response.status == 403) {
+    other = authenticator.AnswerDenial(target, authorization);
+  } else {
+    std::vector<std::string> challenges;
+    for (const std::string_view value : response.Headers("www-authenticate")) {
+      challenges.emplace_back(value);
+    }
+    other = co_await authenticator.Answer(std::move(challenges), std::move(target),
+                                          std::move(authorization));
+  }
   if (other.empty()) co_return std::move(response);
   co_return co_await Send(std::move(question), std::move(other));
 }

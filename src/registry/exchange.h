@@ -26,8 +26,7 @@ struct Question {
 
 class Exchange {
  public:
-  Exchange(std::string origin, std::vector<Credential> credentials,
-           std::vector<std::string> realm_hosts, Transport& transport, RetryPolicy policy);
+  Exchange(const ClientOptions& options, Transport& transport, RetryPolicy policy);
 
   /// The answer, whatever its status. Throws Error about the question's subject.
   Task<Response> Ask(Question question);

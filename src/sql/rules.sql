@@ -46,6 +46,15 @@ BEGIN
       MESSAGE = 'a rule needs at least one tag pattern',
       HINT = 'Use ''{*}'' for all tags.';
   END IF;
+  -- In references too, `postgres` is `docker.io/library/postgres`.
+  IF rule.repositories !~ '/|^regex:|\*\*'
+     AND EXISTS (SELECT FROM image_library.registry g
+                 WHERE g.registry_id = rule.registry_id AND g.host = 'docker.io' AND g.prefix = '') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('no repository of Docker Hub is called "%s"', rule.repositories),
+      HINT = format('Official images are in library/: write "library/%s".', rule.repositories);
+  END IF;
   FOREACH pattern IN ARRAY rule.tags || coalesce(rule.exclude_tags, '{}') LOOP
     PERFORM image_library._check_pattern(coalesce(pattern, ''), 'tag');
   END LOOP;

@@ -29,6 +29,7 @@ struct RegistryConfig {
   std::vector<std::string> realm_hosts;        ///< token servers that get credentials
   std::vector<std::string> allowed_hosts;      ///< of the whole server; empty: all
   std::vector<registry::Credential> credentials;
+  registry::ReloadCredentials reload_credentials;  ///< see registry::ClientOptions
   RuleSet rules;
 };
 

@@ -137,7 +137,7 @@ registry::HttpOptions TransportOptions(const RegistryConfig& config) {
 }
 
 registry::ClientOptions ClientOptionsOf(const RegistryConfig& config) {
-  return {config.url, config.credentials, config.realm_hosts};
+  return {config.url, config.credentials, config.realm_hosts, config.reload_credentials};
 }
 
 std::vector<CheckResult> CheckRegistry(const RegistryConfig& config, registry::Waiter& waiter) {

@@ -41,8 +41,8 @@ class AuthTest : public testing::Test {
 
   Authenticator& Make(std::vector<Credential> credentials,
                       const std::string& origin = "https://registry.example") {
-    authenticator_ = std::make_unique<Authenticator>(origin, std::move(credentials), sender_,
-                                                     realm_hosts_, &Now);
+    authenticator_ = std::make_unique<Authenticator>(
+        AuthSettings{origin, std::move(credentials), realm_hosts_, reload_}, sender_, &Now);
     return *authenticator_;
   }
 
@@ -58,6 +58,7 @@ class AuthTest : public testing::Test {
   }
 
   std::vector<std::string> realm_hosts_;
+  ReloadCredentials reload_;
   int tokens_ = 0;
   FakeTransport::Handler token_server_;
   FakeTransport transport_;
@@ -341,6 +342,98 @@ struct BadAnswer {
   const char* body;
   ErrorKind kind;
 };
+
+// base64 of alice:renewed
+constexpr const char* kRenewed = "Basic YWxpY2U6cmVuZXdlZA==";
+
+TEST_F(AuthTest, ABasicCredentialThatIsRefusedIsReadAgainAtMostOnceAMinute) {
+  int reads = 0;
+  std::vector<Credential> stored = kCredential;
+  reload_ = [&] {
+    ++reads;
+    return stored;
+  };
+  Make(kCredential);
+  const std::string basic = Answer("Basic realm=\"ecr\"");
+  const AuthTarget target{"app", "team/app", "content"};
+  EXPECT_EQ(authenticator_->AnswerDenial(target, basic), "");  // it is still the same
+  stored = {{"", "alice", "renewed"}};
+  EXPECT_EQ(authenticator_->AnswerDenial(target, basic), "");
+  EXPECT_EQ(reads, 1);
+  now_seconds += 61;
+  EXPECT_EQ(authenticator_->AnswerDenial(target, basic), kRenewed);
+  EXPECT_EQ(Known(), kRenewed);
+  EXPECT_EQ(Answer("Basic realm=\"ecr\"", kRenewed), "");  // refused as well: final
+  EXPECT_EQ(reads, 2);
+}
+
+TEST_F(AuthTest, ADenialWithoutBasicIsFinal) {
+  int reads = 0;
+  reload_ = [&] {
+    ++reads;
+    return std::vector<Credential>{{"", "alice", "renewed"}};
+  };
+  Make(kCredential);
+  const AuthTarget target{"app", "team/app", "content"};
+  EXPECT_EQ(authenticator_->AnswerDenial(target, ""), "");
+  const std::string bearer = Answer(kChallenge);
+  EXPECT_EQ(authenticator_->AnswerDenial(target, bearer), "");
+  EXPECT_EQ(reads, 0);
+}
+
+TEST_F(AuthTest, ATokenServerThatRefusesIsAskedOnceMoreWithARenewedCredential) {
+  reload_ = [] { return std::vector<Credential>{{"", "alice", "renewed"}}; };
+  token_server_ = [](const Request& request) {
+    return HeaderOf(request, "Authorization") == kRenewed
+               ? registry::Answer(200, R"({"token":"fresh"})")
+               : registry::Answer(401);
+  };
+  Make(kCredential);
+  EXPECT_EQ(Answer(kChallenge), "Bearer fresh");
+  EXPECT_THAT(transport_.TakeLog(),
+              ElementsAre(std::string("GET ") + kTokenUrl + " [" + kAlice + "]",
+                          std::string("GET ") + kTokenUrl + " [" + kRenewed + "]"));
+  EXPECT_EQ(Known(), "Bearer fresh");
+  EXPECT_THAT(transport_.log, testing::IsEmpty());
+}
+
+TEST_F(AuthTest, ACredentialThatCannotBeReadAgainStays) {
+  reload_ = []() -> std::vector<Credential> {
+    throw Error(ErrorKind::kInvalidArgument, "could not open credential file");
+  };
+  token_server_ = [](const Request&) { return registry::Answer(401); };
+  Make(kCredential);
+  EXPECT_EQ(
+      ErrorOf(authenticator_->Answer({kChallenge}, {"app", "team/app", "content"}, "")).kind(),
+      ErrorKind::kUnauthorized);
+}
+
+TEST_F(AuthTest, ATokenServerOfRealmHostsGetsCredentials) {
+  realm_hosts_ = {"*.elsewhere.test"};
+  Make(kCredential);
+  Answer("Bearer realm=\"https://auth.elsewhere.test/\"");
+  Answer("Bearer realm=\"https://auth.foreign.test/\"", "", {"b", "b", "content"});
+  EXPECT_EQ(HeaderOf(transport_.requests[0], "Authorization"), kAlice);
+  EXPECT_FALSE(transport_.requests[0].public_only);
+  EXPECT_EQ(HeaderOf(transport_.requests[1], "Authorization"), "");
+  EXPECT_TRUE(transport_.requests[1].public_only);
+}
+
+TEST_F(AuthTest, CloudsUserNamesAreSentAsTheyAre) {
+  // Google's key is a JSON of kilobytes, with line breaks; the others are NVIDIA's, AWS's, ACR's.
+  const std::string key = "{\n  \"private_key\": \"" + std::string(3000, 'x') + "\"\n}\n";
+  for (const Credential& credential :
+       std::vector<Credential>{{"", "_json_key", key},
+                               {"", "$oauthtoken", "nvapi-1"},
+                               {"", "AWS", std::string(4000, 'y')},
+                               {"", "oauth2accesstoken", "ya29.x"},
+                               {"", "00000000-0000-0000-0000-000000000000", "refresh"}}) {
+    Make({credential});
+    const std::string basic = Answer("Basic realm=\"x\"");
+    EXPECT_EQ(basic, BasicAuthorization(credential.username, credential.password));
+    EXPECT_EQ(basic.find_first_of("\r\n"), std::string::npos);
+  }
+}
 
 TEST_F(AuthTest, BadTokenServers) {
   for (const BadAnswer& bad : std::vector<BadAnswer>{

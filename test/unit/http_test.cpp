@@ -14,6 +14,7 @@
 #include <poll.h>
 
 #include "core/error.h"
+#include "loopback_client.h"
 #include "loopback_server.h"
 
 namespace image_library::registry {
@@ -23,14 +24,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using testing::HasSubstr;
 using testing::Not;
-
-class PollWaiter : public Waiter {
- public:
-  void Wait(int descriptor, int timeout_ms) override {
-    pollfd poll_descriptor{descriptor, POLLIN, 0};
-    poll(&poll_descriptor, 1, timeout_ms);
-  }
-};
 
 struct Cancelled {};
 
@@ -47,19 +40,6 @@ class CancellingWaiter : public Waiter {
  private:
   steady_clock::time_point end_;
 };
-
-struct Outcome {
-  Response response;
-  std::optional<Error> error;
-};
-
-Task<void> SendOne(Transport& transport, Request request, Outcome* outcome) {
-  try {
-    outcome->response = co_await transport.Send(std::move(request));
-  } catch (const Error& error) {
-    outcome->error = error;
-  }
-}
 
 Task<void> SendMany(Transport& transport, std::string url, int count, int* answered) {
   for (int i = 0; i < count; ++i) {
@@ -125,11 +105,6 @@ class HttpTest : public testing::Test {
   inline static LoopbackServer* server_ = nullptr;
   PollWaiter waiter_;
 };
-
-ErrorKind KindOf(const Outcome& outcome) {
-  EXPECT_TRUE(outcome.error) << "status " << outcome.response.status;
-  return outcome.error ? outcome.error->kind() : ErrorKind::kInvalidArgument;
-}
 
 TEST_F(HttpTest, StatusHeadersAndBody) {
   const Outcome outcome = Get("hello");
@@ -407,8 +382,8 @@ TEST_F(HttpTest, SignalsAreOpenWhileItWaits) {
 }
 
 TEST(HttpsTest, OnlyTheGivenCertificateIsTrusted) {
-  const LoopbackServer server(true);
-  const LoopbackServer other(true);
+  const LoopbackServer server("--tls");
+  const LoopbackServer other("--tls");
   PollWaiter waiter;
   Request request;
   request.url = "https://127.0.0.1:" + server.port() + "/hello";

@@ -14,7 +14,8 @@ namespace image_library {
 /// Runs while it lives; ends with its standard input, also when the test crashes.
 class LoopbackServer {
  public:
-  explicit LoopbackServer(bool tls = false) {
+  /// mode: `--tls`, `--mtls`, or none for http.
+  explicit LoopbackServer(const char* mode = nullptr) {
     int input[2], output[2];
     if (pipe2(input, O_CLOEXEC) != 0 || pipe2(output, O_CLOEXEC) != 0)
       throw std::runtime_error("pipe");
@@ -24,7 +25,7 @@ class LoopbackServer {
       dup2(output[1], 1);
       const std::string file = __FILE__;
       const std::string script = file.substr(0, file.size() - 1) + "py";
-      execlp("python3", "python3", script.c_str(), tls ? "--tls" : nullptr, nullptr);
+      execlp("python3", "python3", script.c_str(), mode, nullptr);
       _exit(127);
     }
     close(input[0]);
@@ -39,7 +40,9 @@ class LoopbackServer {
     const std::size_t line = text.find('\n');
     if (line == std::string::npos) throw std::runtime_error("the loopback server did not start");
     port_ = text.substr(0, line);
-    certificate_ = text.substr(line + 1);
+    const std::size_t key = text.find("-----BEGIN PRIVATE KEY");
+    certificate_ = text.substr(line + 1, key == std::string::npos ? key : key - line - 1);
+    if (key != std::string::npos) key_ = text.substr(key);
   }
   ~LoopbackServer() {
     close(input_);
@@ -50,12 +53,15 @@ class LoopbackServer {
 
   const std::string& port() const { return port_; }
   const std::string& certificate() const { return certificate_; }
+  /// Of the certificate; only with --mtls.
+  const std::string& key() const { return key_; }
 
  private:
   pid_t child_ = -1;
   int input_ = -1;
   std::string port_;
   std::string certificate_;
+  std::string key_;
 };
 
 }  // namespace image_library

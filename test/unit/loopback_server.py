@@ -1,5 +1,7 @@
-"""A small HTTP server for http_test: prints its port (and with --tls its certificate), and ends
-when its standard input does."""
+"""A small HTTP server for the unit tests: prints its port, with --tls its certificate, and with
+--mtls, when it wants one from its clients, also the key of that certificate, which they may show. It
+is a proxy for http as well: an absolute URL is answered here. Ends when its standard input does."""
+import gzip
 import http.server
 import os
 import socket
@@ -35,7 +37,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def handle_request(self):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        name, _, argument = self.path.lstrip("/").partition("/")
+        path = self.path
+        if path.startswith("http://"):
+            path = path[7:].partition("/")[2]
+        name, _, argument = path.lstrip("/").partition("/")
         if name == "hello":
             self.answer(b"hello", headers=[("X-Two", "one"), ("X-TWO", " two "), ("Etag", '"e"')])
         elif name == "echo":
@@ -45,6 +50,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(b"problem", int(argument))
         elif name == "redirect":
             self.answer(b"", 302, [("Location", "/hello")])
+        elif name == "gzip":
+            self.answer(gzip.compress(b"x" * int(argument)), headers=[("Content-Encoding", "gzip")])
+        elif name == "drip":
+            self.send_response(200)
+            self.end_headers()
+            while True:
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                time.sleep(0.05)
         elif name == "bytes":
             self.answer(b"x" * int(argument))
         elif name == "error-bytes":
@@ -110,17 +124,22 @@ def make_certificate(folder):
 
 server = Server(("127.0.0.1", 0), Handler)
 certificate_text = ""
-if "--tls" in sys.argv:
+key_text = ""
+if len(sys.argv) > 1:
     with tempfile.TemporaryDirectory() as folder:
         key, certificate = make_certificate(folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         certificate_text = open(certificate).read()
+        if "--mtls" in sys.argv:
+            context.load_verify_locations(certificate)
+            context.verify_mode = ssl.CERT_REQUIRED
+            key_text = open(key).read()
     # The handshake belongs to the connection's thread, so that a client that refuses it is alone.
     server.socket = context.wrap_socket(server.socket, server_side=True,
                                         do_handshake_on_connect=False)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_address[1])
-print(certificate_text, flush=True)
+print(certificate_text + key_text, flush=True)
 os.close(1)
 sys.stdin.read()

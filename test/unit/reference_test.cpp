@@ -132,6 +132,30 @@ TEST(ReferenceTest, ErrorIsTextThatADatabaseTakes) {
   }
 }
 
+TEST(ReferenceTest, ErrorsShowNoSecret) {
+  for (const char* text :
+       {"user:sesame@ghcr.io/a", "user:sesame@ghcr.io/a:1", "https://user:sesame@ghcr.io/a",
+        "user:ses@sesame@ghcr.io/a", "user:sesame/x@ghcr.io/a", "ghcr.io/a?token=sesame",
+        "ghcr.io/a:1#sesame", "user:sesame@ghcr.io/a@sha256:12", "user:sesame@sha256:443/a",
+        "https://user:sesame@sha256:44"}) {
+    SCOPED_TRACE(text);
+    try {
+      ParseReference(text);
+      ADD_FAILURE() << "taken";
+    } catch (const Error& error) {
+      const std::string shown = error.what() + error.detail() + error.hint();
+      EXPECT_EQ(shown.find("sesame"), std::string::npos) << shown;
+    }
+  }
+  // What is no secret helps.
+  try {
+    ParseReference("ghcr.io/a:1@sha256:12");
+    ADD_FAILURE() << "taken";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "invalid image reference \"ghcr.io/a:1@sha256:12\"");
+  }
+}
+
 TEST(ReferenceTest, RepositoryNames) {
   for (const char* name : {"a", "a/b", "a0/b1/c2", "a.b", "a_b", "a__b", "a-b", "a----b", "0/0"})
     EXPECT_TRUE(IsRepositoryName(name)) << name;

@@ -82,6 +82,8 @@ TEST(UrlTest, RefusesWithAHint) {
       "https://ghcr.io?x",
       "https://ghcr.io/a?x=1",
       "https://ghcr.io/#a",
+      "https://ghcr.io/v2/",
+      "https://ghcr.io/artifactory/api/docker/key/v2",
       "https://user@ghcr.io",
       "https://user:pw@ghcr.io/a",
       "https://ghcr.io:",
@@ -156,6 +158,24 @@ TEST(UrlTest, ErrorsShowNoSecret) {
       ADD_FAILURE() << "taken";
     } catch (const Error& error) {
       EXPECT_STREQ(error.what(), "invalid registry URL \"\"");
+    }
+  }
+}
+
+TEST(ProxyUrlTest, SchemeHostAndPort) {
+  EXPECT_EQ(ParseProxyUrl("proxy.example:3128"), "http://proxy.example:3128");
+  EXPECT_EQ(ParseProxyUrl("HTTPS://Proxy.example:443/"), "https://proxy.example:443");
+  EXPECT_EQ(ParseProxyUrl("http://[2001:DB8::0:1]:3128"), "http://[2001:db8::1]:3128");
+  for (const char* text : {"", "http://", "proxy", "http://proxy", "http://[::1]", "socks5://a:1",
+                           "http://user:sesame@a:1", "http://a:1/x", "http://a:1?sesame", "a:0"}) {
+    SCOPED_TRACE(text);
+    try {
+      ParseProxyUrl(text);
+      ADD_FAILURE() << "taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+      EXPECT_EQ(std::string(error.what()).find("sesame"), std::string::npos) << error.what();
+      EXPECT_FALSE(error.hint().empty());
     }
   }
 }
