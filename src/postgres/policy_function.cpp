@@ -14,14 +14,19 @@ extern "C" {
 
 namespace {
 
+// A function that catches its cancel and goes on is cancelled again, so often; then the session ends.
+constexpr int kMostCancels = 5;
+
+// How often it was cancelled.
 constinit volatile sig_atomic_t timed_out = 0;
 constinit volatile sig_atomic_t cancelled_before = 0;
 
 // Runs in the signal handler: PostgreSQL cancels what runs at its next check for interrupts.
 void OnTimeout() {
-  cancelled_before = QueryCancelPending;
-  timed_out = 1;
+  if (timed_out == 0) cancelled_before = QueryCancelPending;
+  timed_out = timed_out + 1;
   QueryCancelPending = true;
+  if (timed_out >= kMostCancels) ProcDiePending = true;
   InterruptPending = true;
   SetLatch(MyLatch);
 }
@@ -92,7 +97,9 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
   {
     SetUserIdAndSecContext(owner,
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    enable_timeout_after(PolicyTimeout(), image_library::postgres::settings::policy_timeout);
+    const int limit = image_library::postgres::settings::policy_timeout;
+    enable_timeout_every(PolicyTimeout(),
+                         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit), limit);
     why = Verdict(function, HeapTupleHeaderGetDatum(image));
     StopClock();
   }
