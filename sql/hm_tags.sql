@@ -13,7 +13,7 @@ SELECT add_hm_tag('production', '#1a7f37'), add_hm_tag('team red', 'red'), add_h
 SELECT name, color, repositories, image_tags, created_by = session_user AS by_me FROM hm_tags ORDER BY name COLLATE "C";
 SELECT name, color, test.outcome(format('SELECT add_hm_tag(%L, %L)', name, color))
 FROM (VALUES (NULL, 'red'), ('', 'red'), (' x', 'red'), ('x ', 'red'), (E'x\ny', 'red'), (repeat('x', 101), 'red'), ('EDB Official', 'red'),
-  ('Transparent Data Encryption', 'red'), ('production', 'red'), ('x', NULL), ('x', ''), ('x', '#12'), ('x', '#12345g'), ('x', 'red;')) bad (name, color);
+  ('Transparent Data Encryption', 'red'), ('edb  official', 'red'), ('EDB-Official', 'red'), ('production', 'red'), ('x', NULL), ('x', ''), ('x', '#12'), ('x', '#12345g'), ('x', 'red;')) bad (name, color);
 
 SELECT tag_repository('local', 'postgresql', 'production'), tag_image('localhost:5000/postgresql:17.4', 'team red'), tag_image('localhost:5000/app:1', 'grey one');
 SELECT tag_repository('local', 'postgresql', 'production'), tag_image('localhost:5000/postgresql:17.4', 'team red');
@@ -35,7 +35,12 @@ SELECT tag, hm_tags, approval FROM images WHERE repository = 'postgresql' ORDER 
 SELECT untag_image('localhost:5000/postgresql:17.4', 'team red'), untag_repository('local', 'postgresql', 'production');
 SELECT untag_image('localhost:5000/postgresql:17.4', 'team red');
 SELECT repository, tag, hm_tags FROM images ORDER BY 1, 2;
-SELECT drop_hm_tag('grey one');
+-- Its maker and admins take it from everything; another curator would take it from what other teams own.
+CREATE ROLE test_curator IN ROLE image_library_curator;
+CREATE ROLE test_admin IN ROLE image_library_admin;
+UPDATE hm_tag SET created_by = 'test_curator' WHERE name = 'grey one';
+SELECT test.outcome_as('test_curator', 'SELECT image_library.drop_hm_tag(''grey one'')');
+SELECT test.outcome_as('test_admin', 'SELECT image_library.drop_hm_tag(''grey one'')');
 SELECT repository, tag, hm_tags FROM images ORDER BY 1, 2;
 SELECT name FROM hm_tags ORDER BY name COLLATE "C";
 -- Decisions know nothing of them.

@@ -55,7 +55,8 @@ BEGIN
       MESSAGE = format('invalid name of an HM tag: "%s"', name),
       HINT = 'Use 1 to 100 characters, with no space at either end.';
   END IF;
-  IF name IN ('EDB Official', 'Transparent Data Encryption') THEN
+  -- Nor what reads like one of them.
+  IF lower(regexp_replace(name, '[^[:alnum:]]', '', 'g')) IN ('edbofficial', 'transparentdataencryption') THEN
     RAISE EXCEPTION USING
       ERRCODE = 'reserved_name',
       MESSAGE = format('HM tag "%s" is given by the system', name);
@@ -80,11 +81,17 @@ COMMENT ON FUNCTION image_library.add_hm_tag(text, text) IS 'Makes an HM tag; th
 CREATE FUNCTION image_library.drop_hm_tag(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  id integer := image_library._hm_tag_id(name);
 BEGIN
-  DELETE FROM image_library.hm_tag h WHERE h.hm_tag_id = image_library._hm_tag_id(drop_hm_tag.name);
+  -- Who gave it to what is not asked: the answer would tell of private registries.
+  IF (SELECT h.created_by FROM image_library.hm_tag h WHERE h.hm_tag_id = id) <> session_user THEN
+    PERFORM image_library._require_admin(format('drop HM tag "%s", which somebody else made', name));
+  END IF;
+  DELETE FROM image_library.hm_tag h WHERE h.hm_tag_id = id;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_hm_tag(text) IS 'Removes an HM tag from everything that has it';
+COMMENT ON FUNCTION image_library.drop_hm_tag(text) IS 'Removes an HM tag from everything that has it; for who made it, and admins';
 
 CREATE FUNCTION image_library._known_repository_id(registry text, repository text) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
