@@ -7,6 +7,15 @@ SELECT add_rule('local', 'postgresql') AS rule \gset
 SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"image": "b"}, "16.8": {"image": "c"}, "hidden": {"image": "h"}}');
 \set image 'localhost:5000/postgresql:17.4'
 
+-- Reasons: long ones, and those with more in them than text.
+SELECT to_jsonb(left(reason, 8)) AS reason, test.outcome(format('SELECT approve(%L, %L)', :'image', reason))
+FROM (VALUES (repeat('x', 10001)), (E'\x1b[31mred'), (E'bell\x07'), (E'\u009b31m')) bad (reason);
+SELECT count(*) FROM decisions;
+SAVEPOINT reasons;
+SELECT test.shown(approve(:'image', repeat('x', 9990) || E'\ttab\nline')), test.shown(revoke(:'image', ''));
+SELECT length(reason) FROM decisions ORDER BY decision_id;
+ROLLBACK TO reasons;
+
 -- From each state, what each verb does. The table is the state machine.
 CREATE FUNCTION test.transition(from_state text, verb text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

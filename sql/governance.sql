@@ -175,6 +175,16 @@ SELECT * FROM test.waiting WHERE tag IN ('beta', '18.2');
 SELECT alter_rule(:lax, approval => 'auto');
 SELECT tag, approval FROM images ORDER BY tag;
 SELECT drop_rule(:lax);
+-- Nor to hide the tag for which the rule asks, until the image is approved by another, nor that it is missing just now; nor to be renamed.
+SELECT add_rule('local', 'postgresql', '{18.2}', action => 'exclude') AS hiding \gset
+SELECT tag, votes_needed, voters FROM pending_images WHERE tag IN ('beta', '18.2');
+SELECT drop_rule(:hiding);
+SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"image": "b"}, "beta": {"image": "f"}, "18.3": {"image": "g"}, "19.0": {"image": "h"}}') IS NOT NULL AS without_it;
+SELECT tag, votes_needed, voters FROM pending_images WHERE tag IN ('beta', '18.2');
+SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"image": "b"}, "18.2": {"image": "f"}, "beta": {"image": "f"}, "18.3": {"image": "g"}, "19.0": {"image": "h"}}') IS NOT NULL AS back;
+ALTER ROLE test_alice RENAME TO test_alison;
+SELECT test.as_session('test_alison', 'SELECT image_library.approve(''localhost:5000/postgresql:beta'')') ~ 'test_alison has approved it already' AS same_person;
+ALTER ROLE test_alison RENAME TO test_alice;
 -- A rule that asks for fewer: the next approval is enough, the same person's too.
 SELECT alter_rule(:strict, required_approvals => 1);
 SELECT * FROM test.waiting WHERE tag = '18.2';

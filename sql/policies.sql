@@ -88,6 +88,13 @@ SELECT test.outcome('SELECT approve(''localhost:5000/postgresql:17.5'')');
 SELECT test.shown(approve('localhost:5000/postgresql:17.4'));
 SELECT * FROM policy_failures('localhost:5000/postgresql:17.5');
 SELECT tag, old_state, new_state, policy FROM decisions;
+-- Another kind by a rule is no way around what is asked of the kind that it is.
+SELECT add_policy('of databases', 'test.no(images)', 'postgres'), add_rule('local', 'postgresql', kind => 'other', priority => 1) AS another_kind \gset kind_
+SELECT reset('localhost:5000/postgresql:17.4') IS NOT NULL AS reset;
+SELECT kind, policy, reason FROM images, policy_failures(reference) WHERE tag = '17.4';
+SELECT test.outcome('SELECT approve(''localhost:5000/postgresql:17.4'')');
+SELECT drop_policy('of databases'), drop_rule(:kind_another_kind);
+SELECT approve('localhost:5000/postgresql:17.4') IS NOT NULL AS approved;
 -- A policy whose function is gone is not met; what is approved stays.
 SELECT enable_policy('no'), drop_policy('numbered'), drop_policy('better');
 DROP FUNCTION test.no(images);

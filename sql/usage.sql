@@ -13,7 +13,7 @@ SELECT test.shown(record_use('localhost:5000/postgresql:17.4', 'orders', 'eu-1')
 SELECT test.shown(record_use('localhost:5000/postgresql:17.4', 'orders', 'us-1')), test.shown(record_use('localhost:5000/postgresql:18.1', 'billing'));
 SELECT repository, tag, consumer, location, released_at IS NULL AS runs, recorded_by = session_user AS by_me FROM usage ORDER BY tag, location;
 SELECT statement, test.outcome('SELECT ' || statement) FROM unnest(ARRAY['record_use(''localhost:5000/postgresql:99'', ''x'')',
-  'record_use(''localhost:5000/postgresql:17.4'', '' '')', 'record_use(''localhost:5000/postgresql:17.4'', NULL)',
+  'record_use(''localhost:5000/postgresql:17.4'', '' '')', 'record_use(''localhost:5000/postgresql:17.4'', E''a\nb'')', 'record_use(''localhost:5000/postgresql:17.4'', NULL)',
   'release_use(''localhost:5000/postgresql:99'', ''x'')']) statement;
 
 -- Drift: a newer minor of the same major; then everything that can happen to what runs.

@@ -15,6 +15,8 @@ void Database::Begin() {
     if (worker) {
       SetCurrentStatementStartTimestamp();
       StartTransactionCommand();
+      // Whatever the database's default_transaction_isolation: see _require_read_committed.
+      XactIsoLevel = XACT_READ_COMMITTED;
     }
     found = get_extension_oid("image_library", true);
     if (OidIsValid(found)) {

@@ -14,7 +14,8 @@ extern "C" {
 
 namespace {
 
-// A function that catches its cancel and goes on is cancelled again, so often; then the session ends.
+// A function that catches its cancel and goes on is cancelled again, so often; then the session
+// ends.
 constexpr int kMostCancels = 5;
 
 // How often it was cancelled.
@@ -98,8 +99,8 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
     SetUserIdAndSecContext(owner,
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     const int limit = image_library::postgres::settings::policy_timeout;
-    enable_timeout_every(PolicyTimeout(),
-                         TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit), limit);
+    enable_timeout_every(PolicyTimeout(), TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit),
+                         limit);
     why = Verdict(function, HeapTupleHeaderGetDatum(image));
     StopClock();
   }

@@ -7,6 +7,7 @@ AS $$
 DECLARE
   asked image_library.registry;
 BEGIN
+  PERFORM image_library._require_read_committed();
   IF registry IS NOT NULL THEN
     asked := image_library._registry(registry);
     IF NOT asked.enabled THEN

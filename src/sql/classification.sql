@@ -103,10 +103,16 @@ COMMENT ON FUNCTION image_library.reset_annotation_keys(text) IS
   'Returns to the keys that the library has for a purpose, and classifies every image anew';
 
 CREATE FUNCTION image_library._reclassify() RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT image_library._refresh_entries(r.repository_id, NULL)
-  FROM image_library.repository r ORDER BY r.repository_id
+DECLARE
+  repository image_library.repository;
+BEGIN
+  FOR repository IN SELECT r.* FROM image_library.repository r ORDER BY r.registry_id, r.repository_id LOOP
+    PERFORM image_library._lock_repository(repository.registry_id, repository.repository_id, for_batch => true);
+    PERFORM image_library._refresh_entries(repository.repository_id, NULL);
+  END LOOP;
+END
 $$;
 COMMENT ON FUNCTION image_library._reclassify() IS 'Internal: reads what every image is from its stored facts';
 

@@ -118,6 +118,23 @@ $$;
 COMMENT ON FUNCTION image_library._lock_approval(integer, text) IS
   'Internal: the state of an image, which no other session changes until this transaction ends';
 
+-- Reasons are read in terminals and logs for years.
+CREATE FUNCTION image_library._check_reason(reason text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF length(reason) > 10000 OR reason ~ '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = CASE WHEN length(reason) > 10000 THEN format('the reason is too long: %s characters', length(reason))
+                     ELSE 'the reason has control characters' END,
+      HINT = 'It may have 10000 characters, tabs and new lines among them.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_reason(text) IS
+  'Internal: raises 22023 for a reason that is too long or would do something to the terminal that shows it';
+
 CREATE FUNCTION image_library._lock_image(reference text, verb text) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -264,6 +281,7 @@ DECLARE
   votes record;
   decision image_library.decision;
 BEGIN
+  PERFORM image_library._check_reason(reason);
   IF image_library._decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
     RETURN image.pinned_reference;
   END IF;

@@ -106,7 +106,7 @@ AS $$
          AND (later.transaction < pg_snapshot_xmax(pg_current_snapshot())
               OR later.transaction = pg_current_xact_id_if_assigned())), 9223372036854775807)
   ORDER BY v.event_id
-  LIMIT greatest(max_rows, 0)
+  LIMIT greatest(coalesce(max_rows, 1000), 0)
 $$;
 COMMENT ON FUNCTION image_library.events_since(bigint, integer) IS
   'Events after a number, oldest first, each only when no older transaction can add one before it; begin with 0';

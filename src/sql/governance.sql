@@ -1,15 +1,17 @@
 -- What a decision may ask for besides one curator: several people; and what may stop an approved image: deprecation, quarantine.
 
--- The strictest rule that takes any tag of the image counts, whichever decides: a rule beside it is no way around it.
+-- The strictest rule that takes any tag of the image counts, whichever decides, also of a tag that is hidden or missing now and
+-- may come back: neither a rule beside it nor one that excludes is a way around it.
 CREATE FUNCTION image_library._required_approvals(repository_id integer, digest text, OUT required integer, OUT rule_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(u.required_approvals, 1), u.rule_id
   FROM (SELECT r.name, r.registry_id,
                ARRAY(SELECT t.name FROM image_library.tag t
-                     WHERE t.repository_id = r.repository_id AND t.digest = _required_approvals.digest
-                       AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags
-        FROM image_library.repository r WHERE r.repository_id = _required_approvals.repository_id) image
+                     WHERE t.repository_id = r.repository_id AND t.digest = _required_approvals.digest) AS tags
+        FROM image_library.repository r
+        WHERE r.repository_id = _required_approvals.repository_id
+          AND r.registry_id <> ALL (image_library._hidden_registries())) image
   LEFT JOIN image_library.rule u
     ON u.registry_id = image.registry_id AND u.enabled AND u.action = 'include' AND u.required_approvals > 1
    AND EXISTS (SELECT FROM image_library._decide_tags(jsonb_build_array(to_jsonb(u)), image.name, image.tags))
@@ -24,6 +26,7 @@ CREATE FUNCTION image_library._count_votes(reference text, repository_id integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  me oid := to_regrole(quote_ident(session_user));
   voters name[];
 BEGIN
   SELECT q.required, q.rule_id INTO required, rule_id
@@ -34,14 +37,14 @@ BEGIN
   SELECT count(*) + 1, least(_count_votes.valid_until, min(v.valid_until)), array_agg(v.voter ORDER BY v.voter)
   INTO given, ends_at, voters
   FROM image_library.approval_vote v
-  WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest AND v.voter <> session_user;
+  WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest
+    AND v.voter <> session_user AND v.voter_id <> me;
   IF given >= required THEN
     RETURN;
   END IF;
-  INSERT INTO image_library.approval_vote AS v (repository_id, digest, valid_until)
-  VALUES (_count_votes.repository_id, _count_votes.digest, _count_votes.valid_until)
-  ON CONFLICT ON CONSTRAINT approval_vote_pkey DO NOTHING;
-  IF NOT FOUND THEN
+  IF EXISTS (SELECT FROM image_library.approval_vote v
+             WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest
+               AND (v.voter = session_user OR v.voter_id = me)) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('cannot approve image "%s": %s has approved it already', reference, session_user),
@@ -49,6 +52,8 @@ BEGIN
                       array_to_string(array_append(voters, session_user::name), ', ')),
       HINT = 'Somebody else must approve it.';
   END IF;
+  INSERT INTO image_library.approval_vote (repository_id, digest, valid_until)
+  VALUES (_count_votes.repository_id, _count_votes.digest, _count_votes.valid_until);
   RAISE NOTICE USING
     MESSAGE = format('image "%s" has %s of %s approvals', reference, given, required),
     DETAIL = format('Rule %s requires so many people.', rule_id);
@@ -91,6 +96,7 @@ DECLARE
   current image_library.approval := image_library._lock_approval(image.repository_id, image.digest);
   decision image_library.decision;
 BEGIN
+  PERFORM image_library._check_reason(reason);
   -- Another time of deprecation is another decision.
   IF (action <> 'deprecate' OR current.deprecated_from = effective)
      AND image_library._decided_just_now(image.registry_id, image.repository, image.digest, action) THEN

@@ -20,11 +20,12 @@ $$;
 COMMENT ON FUNCTION image_library._repository_id(integer, text) IS 'Internal: the number of a repository, made when it is new';
 
 -- A tag that a batch brings and a decision on its digest do not see each other until they commit:
--- one waits for the other, or the read model would keep what is not so any more.
+-- one waits for the other.
 CREATE FUNCTION image_library._lock_repository(registry_id integer, repository_id integer, for_batch boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  PERFORM image_library._require_read_committed();
   PERFORM pg_advisory_xact_lock_shared(1768712035, registry_id);
   IF for_batch THEN
     PERFORM FROM image_library.repository r WHERE r.repository_id = _lock_repository.repository_id FOR NO KEY UPDATE;

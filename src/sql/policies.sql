@@ -149,13 +149,17 @@ CREATE VIEW image_library.policies WITH (security_barrier) AS
 COMMENT ON VIEW image_library.policies IS 'Policies in force (enabled) and out of it';
 
 -- An approval is of the digest: every tag that would show it must pass, or one tag were a way around for the others.
+-- The kind that a rule gives an image takes it from under no policy for what it is by itself.
 CREATE FUNCTION image_library._policy_outcomes(registry text, repository text, digest text, effects text[])
 RETURNS TABLE (policy text, effect text, tag text, reason text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT p.name, p.effect, v.tag, called.reason
   FROM image_library.images v
-  JOIN image_library.policy p ON p.applies_to IN ('all', v.kind)
+  JOIN image_library.registry g ON g.name = v.registry
+  JOIN image_library.repository r ON r.registry_id = g.registry_id AND r.name = v.repository
+  JOIN image_library.policy p
+    ON p.applies_to IN ('all', v.kind) OR p.applies_to = image_library._own_facts(r.repository_id, v.tag, v.digest) ->> 'kind'
   CROSS JOIN LATERAL (SELECT image_library._policy_function(p.function) AS function) f
   CROSS JOIN LATERAL (
     SELECT CASE WHEN f.function IS NULL THEN format('function %s(image_library.images) does not exist', p.function)

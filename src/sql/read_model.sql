@@ -99,6 +99,20 @@ $$;
 COMMENT ON FUNCTION image_library._classified_tags(integer, text[]) IS
   'Internal: what the images of some tags of a repository are, from their stored facts';
 
+CREATE FUNCTION image_library._own_facts(repository_id integer, tag text, digest text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library._classify(
+    concat_ws('/', nullif(g.prefix, ''), r.name), _own_facts.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
+    i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto')
+  FROM image_library.repository r
+  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library.image i ON i.digest = _own_facts.digest
+  WHERE r.repository_id = _own_facts.repository_id
+$$;
+COMMENT ON FUNCTION image_library._own_facts(integer, text, text) IS
+  'Internal: what an image is under a tag that points, or pointed, at it, whatever kind a rule gives it';
+
 CREATE FUNCTION image_library._wanted_entries(repository_id integer, classified image_library._classified_tag[])
 RETURNS SETOF image_library.entry
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -73,3 +73,26 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._has_role('image_library_admin') $$;
 COMMENT ON FUNCTION image_library._sees_everything() IS
   'Internal: whether the acting role may see what is kept of registries that are gone';
+
+CREATE FUNCTION image_library._keeps_snapshot() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT current_setting('transaction_isolation') IN ('repeatable read', 'serializable') $$;
+COMMENT ON FUNCTION image_library._keeps_snapshot() IS
+  'Internal: whether this transaction does not see what others commit since it began';
+
+-- Whoever waited for a lock must see what was committed meanwhile, or the read model would keep what is not so any more.
+CREATE FUNCTION image_library._require_read_committed() RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF image_library._keeps_snapshot() THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_transaction_state',
+      MESSAGE = 'image_library is governed in transactions of isolation level read committed',
+      DETAIL = format('This one is %s: it does not see what was decided since it began.', current_setting('transaction_isolation')),
+      HINT = 'Use BEGIN ISOLATION LEVEL READ COMMITTED; see default_transaction_isolation.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._require_read_committed() IS
+  'Internal: raises 25000 in a transaction that keeps its first snapshot';

@@ -49,13 +49,25 @@ COMMENT ON FUNCTION image_library._decide_repository(integer, jsonb, bigint) IS
   'Internal: which rule decides on each known tag of a repository, looking at its last listing; writes what changes';
 
 CREATE FUNCTION image_library._decide_registry(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT image_library._decide_repository(r.repository_id, rules.now, altered_rule_id)
-  FROM (SELECT image_library._rules_json(_decide_registry.registry_id)) AS rules (now), image_library.repository r
-  WHERE r.registry_id = _decide_registry.registry_id
-    AND EXISTS (SELECT FROM image_library.tag t WHERE t.repository_id = r.repository_id)
-  ORDER BY r.repository_id
+DECLARE
+  rules_now jsonb;
+  id integer;
+BEGIN
+  -- Rules that change meanwhile would be decided by as they were: see _lock_rules.
+  PERFORM pg_advisory_xact_lock_shared(1768712035, registry_id);
+  rules_now := image_library._rules_json(registry_id);
+  FOR id IN
+    SELECT r.repository_id FROM image_library.repository r
+    WHERE r.registry_id = _decide_registry.registry_id
+      AND EXISTS (SELECT FROM image_library.tag t WHERE t.repository_id = r.repository_id)
+    ORDER BY r.repository_id
+  LOOP
+    PERFORM image_library._lock_repository(registry_id, id, for_batch => true);
+    PERFORM image_library._decide_repository(id, rules_now, altered_rule_id);
+  END LOOP;
+END
 $$;
 COMMENT ON FUNCTION image_library._decide_registry(integer, bigint) IS
   'Internal: decides on every known tag of a registry; of the altered rule''s tags kind and approval too';

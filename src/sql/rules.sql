@@ -99,7 +99,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
-      MESSAGE = format('rule %s does not exist', rule_id),
+      MESSAGE = format('rule %s does not exist', coalesce(rule_id::text, 'null')),
       HINT = 'See image_library.rules.';
   END IF;
   RETURN found_rule;
@@ -125,6 +125,7 @@ COMMENT ON FUNCTION image_library._require_rule_owner(text, image_library.rule) 
 CREATE FUNCTION image_library._lock_rules(registry_id integer) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
+  SELECT image_library._require_read_committed();
   SELECT FROM image_library.registry g WHERE g.registry_id = _lock_rules.registry_id FOR NO KEY UPDATE;
   -- What a batch or a decision is about to commit must be seen by the change: see _lock_repository.
   SELECT pg_advisory_xact_lock(1768712035, registry_id)

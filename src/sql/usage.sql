@@ -22,10 +22,11 @@ AS $$
 DECLARE
   image record := image_library._find_image(reference);
 BEGIN
-  IF coalesce(btrim(consumer), '') = '' OR length(consumer) > 500 OR length(location) > 500 THEN
+  IF coalesce(btrim(consumer), '') = '' OR length(consumer) > 500 OR length(location) > 500
+     OR concat(consumer, location) ~ '[[:cntrl:]]' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'a use needs a consumer; consumer and location have at most 500 characters',
+      MESSAGE = 'a use needs a consumer; consumer and location have at most 500 characters, and no control characters',
       HINT = 'Name what runs the image, such as a cluster or an inference service.';
   END IF;
   INSERT INTO image_library.image_use (repository_id, tag, digest, consumer, location)
@@ -74,13 +75,9 @@ AS $$
   SELECT c.facts ->> 'flavor', (c.facts ->> 'major_version')::integer, c.facts ->> 'variant', c.facts ->> 'os',
          c.facts ->> 'version', (c.facts ->> 'build_at')::timestamptz
   FROM image_library.repository r
-  JOIN image_library.registry g USING (registry_id)
-  JOIN image_library.image i ON i.digest = _postgres_image.digest
-  CROSS JOIN LATERAL (SELECT image_library._classify(
-    concat_ws('/', nullif(g.prefix, ''), r.name), _postgres_image.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
-    i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto') AS facts) c
+  CROSS JOIN LATERAL image_library._own_facts(r.repository_id, _postgres_image.tag, _postgres_image.digest) AS c (facts)
   WHERE r.repository_id = _postgres_image.repository_id AND c.facts ->> 'kind' = 'postgres'
-    AND g.registry_id <> ALL (image_library._hidden_registries())
+    AND r.registry_id <> ALL (image_library._hidden_registries())
 $$;
 COMMENT ON FUNCTION image_library._postgres_image(integer, text, text) IS
   'Internal: what the Postgres image is that a tag points, or pointed, at; no row: it is none';
@@ -153,6 +150,23 @@ END
 $$;
 COMMENT ON FUNCTION image_library._warn_of_users(integer, text, text) IS 'Internal: warns whoever revokes an image that runs';
 
+-- The locks go with the subtransaction: nobody who decides is kept waiting for the transaction that uses the image.
+CREATE FUNCTION image_library._require_unchanged(reference text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  image record := image_library._find_image(reference);
+BEGIN
+  PERFORM FROM image_library.tag t WHERE t.repository_id = image.repository_id AND t.name = image.tag FOR SHARE;
+  PERFORM FROM image_library.approval a WHERE a.repository_id = image.repository_id AND a.digest = image.digest FOR SHARE;
+  RAISE EXCEPTION USING ERRCODE = 'IL000';
+EXCEPTION WHEN SQLSTATE 'IL000' THEN
+  NULL;
+END
+$$;
+COMMENT ON FUNCTION image_library._require_unchanged(text) IS
+  'Internal: raises 40001 when an image is not any more what a transaction that keeps its first snapshot sees';
+
 CREATE FUNCTION image_library.require_approved() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -173,6 +187,9 @@ BEGIN
   image := to_jsonb(NEW) ->> TG_ARGV[0];
   -- No image is the table's own matter: NOT NULL says so.
   IF image IS NOT NULL THEN
+    IF image_library._keeps_snapshot() THEN
+      PERFORM image_library._require_unchanged(image);
+    END IF;
     PERFORM image_library.resolve(image);
   END IF;
   RETURN NEW;
