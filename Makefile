@@ -60,6 +60,6 @@ unit:
 bench:
 	bench/run
 format:
-	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h bench/*.cpp)
+	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
 lint:
-	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h bench/*.cpp)
+	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/property/*.cpp test/property/*.h bench/*.cpp)

@@ -70,6 +70,7 @@ class Content:
         self.manifests = {}
         self.blobs = {}
         self.attached = {}   # (repository, subject): [descriptor]
+        self.ever = {}       # every manifest that there was: (repository, digest): Stored
         self._moves = {}
         for repository, tags in repositories.items():
             self.tags[repository] = {}
@@ -83,6 +84,20 @@ class Content:
         """The manifest of a tag or digest, or None."""
         digest = self.tags.get(repository, {}).get(reference, reference)
         return self.manifests.get((repository, digest))
+
+    @staticmethod
+    def another(kept, repository, digest):
+        """Some other manifest or blob of the repository; the same when it is the only one."""
+        names = sorted(name for owner, name in kept if owner == repository)
+        if digest not in names:
+            return None
+        return kept[repository, names[names.index(digest) - 1]]
+
+    def config(self, repository, descriptor):
+        """The bytes of a config, wherever they are."""
+        if "data" in descriptor:
+            return base64.b64decode(descriptor["data"])
+        return self.blobs[repository, descriptor["digest"]]
 
     def asked(self, repository, tag):
         """A tag with "then" moves after it was asked for."""
@@ -110,7 +125,7 @@ class Content:
 
     def store(self, repository, media_type, body, digest=None):
         stored = Stored(digest or digest_of(body), media_type, body)
-        self.manifests[repository, stored.digest] = stored
+        self.manifests[repository, stored.digest] = self.ever[repository, stored.digest] = stored
         return stored
 
     def _blob(self, repository, data):

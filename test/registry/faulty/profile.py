@@ -63,6 +63,7 @@ DEFAULTS = {
         "etag": "none",            # none | digest | weak | unquoted | opaque
         "not_modified": False,     # 304 for the exact ETag
         "content_type": "yes",     # yes | none | parameters | json | wrong
+        "mixed_up": None,          # manifests | blobs: by digest, another of the repository
         "not_found": {"status": 404, "code": "MANIFEST_UNKNOWN"},  # status, code | body, type
     },
     "referrers": {

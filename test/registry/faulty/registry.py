@@ -80,7 +80,7 @@ class Behaviour:
         return self.manifests.answer(name, reference, request)
 
     def _blob(self, _, name, digest):
-        body = self.content.blobs.get((name, digest))
+        body = self.manifests.blob(name, digest)
         if body is None:
             return error(404, "BLOB_UNKNOWN")
         return self.redirects.of("blobs", name, digest) or Reply(
@@ -94,6 +94,7 @@ class Registry:
     """Serves the profile of a file, read anew whenever the file is another, or one that is set."""
 
     def __init__(self, origins, journal, path=None):
+        # Without a path there is nothing to serve until set is called.
         self._origins = origins
         self._journal = journal
         self._path = path
