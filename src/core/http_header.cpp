@@ -81,17 +81,6 @@ bool ReadParameter(Scanner& scanner, std::map<std::string, std::string>& params)
   return true;
 }
 
-// Unix seconds of an HTTP-date in its three forms (RFC 7231, section 7.1.1.1).
-std::optional<std::int64_t> ParseHttpDate(const std::string& text) {
-  for (const char* const format :
-       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
-    std::tm time{};
-    const char* const end = strptime(text.c_str(), format, &time);
-    if (end == text.c_str() + text.size()) return static_cast<std::int64_t>(timegm(&time));
-  }
-  return std::nullopt;
-}
-
 bool HasRelation(std::string_view relations, std::string_view wanted) {
   for (const std::string_view relation : Split(relations, " \t"))
     if (Lower(relation) == wanted) return true;
@@ -151,6 +140,17 @@ std::optional<std::string> NextLink(std::string_view value) {
   return std::nullopt;
 }
 
+std::optional<std::int64_t> ParseHttpDate(std::string_view value) {
+  const std::string text(Trim(value));
+  for (const char* const format :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
+    std::tm time{};
+    const char* const end = strptime(text.c_str(), format, &time);
+    if (end == text.c_str() + text.size()) return static_cast<std::int64_t>(timegm(&time));
+  }
+  return std::nullopt;
+}
+
 std::optional<std::int64_t> ParseRetryAfter(std::string_view value, std::int64_t now) {
   constexpr std::int64_t kLongest = 3600;
   value = Trim(value);
@@ -158,7 +158,7 @@ std::optional<std::int64_t> ParseRetryAfter(std::string_view value, std::int64_t
   if (IsDigits(value)) {
     seconds = value.size() > 9 ? kLongest : std::stoll(std::string(value));
   } else {
-    const std::optional<std::int64_t> time = ParseHttpDate(std::string(value));
+    const std::optional<std::int64_t> time = ParseHttpDate(value);
     if (!time) return std::nullopt;
     seconds = *time - now;
   }

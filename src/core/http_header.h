@@ -23,6 +23,9 @@ std::vector<Challenge> ParseChallenges(std::string_view value);
 /// Target of the first link with rel=next (RFC 8288, section 3), as written.
 std::optional<std::string> NextLink(std::string_view value);
 
+/// Unix seconds of an HTTP-date in its three forms (RFC 7231, section 7.1.1.1).
+std::optional<std::int64_t> ParseHttpDate(std::string_view value);
+
 /// Seconds to wait, from delta seconds or an HTTP-date relative to now (unix seconds), clamped to
 /// [1, 3600]; nothing when the value is neither.
 std::optional<std::int64_t> ParseRetryAfter(std::string_view value, std::int64_t now);

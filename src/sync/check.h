@@ -11,8 +11,11 @@
 namespace image_library::sync {
 
 struct CheckResult {
-  std::string check;  ///< `reach`, `auth`, `catalogue`, `tags`, `manifest`, `referrers`
-  bool ok = false;
+  /// `reach`, `tls`, `auth`, `catalogue`, `tags`, `pages`, `head`, `digest`, `etag`, `manifest`,
+  /// `referrers`, `limits`, `clock`, `warning`; those that an earlier failure leaves open are
+  /// absent.
+  std::string check;
+  bool ok = false;     ///< false only for what would make a sync fail
   std::string detail;  ///< what was found, or what failed and what to do
 };
 

@@ -37,7 +37,8 @@ $node->value(q{CALL image_library.sync('corporate')});
 is($node->value(q{SELECT state, last_error FROM image_library.sync_status}), 'complete|', 'it syncs');
 cmp_ok($node->value('SELECT count(*) FROM image_library.images'), '>=', 5, 'images are there');
 is($node->value(q{SELECT string_agg("check" || ' ' || ok, ', ') FROM image_library.check_registry('corporate')}),
-	'reach true, auth true, catalogue true, tags true, manifest true, referrers true', 'check_registry is content');
+	'reach true, tls true, auth true, catalogue true, tags true, pages true, head true, digest true, etag true, manifest true, '
+	  . 'referrers true, limits true, clock true', 'check_registry is content');
 
 # --- no secret anywhere
 my $secret = qr/\Q$password\E|wrong-Secret-4711/;
