@@ -42,6 +42,16 @@ FROM unnest(ARRAY['priority => 7', 'tags => ''{1*}''', 'repositories => ''**''',
 SELECT alter_rule(:owned_ai, required_approvals => 2);
 SELECT change, test.outcome_and_back('test_both_curator', format('SELECT image_library.%s', change)) AS curator, test.outcome_and_back('test_admin', format('SELECT image_library.%s', change)) AS admin
 FROM unnest(ARRAY[format('alter_rule(%s, required_approvals => 1)', :owned_ai), format('alter_rule(%s, tags => ''{x}'')', :owned_ai), format('disable_rule(%s)', :owned_ai), format('drop_rule(%s)', :owned_ai)]) change;
+-- An owner is a role that is there; '-' is none.
+SELECT change, test.outcome_as('test_admin', 'SELECT image_library.' || change)
+FROM unnest(ARRAY['add_registry(''new'', ''http://localhost:5009'', owner => ''4294967294'')', 'alter_registry(''owned'', owner => ''4294967294'')',
+  'add_rule(''owned'', ''x'', owner => ''4294967294'')', format('alter_rule(%s, owner => ''4294967294'')', :owned_ai)]) change;
+SAVEPOINT owned;
+SELECT alter_registry('owned', owner => '-'), alter_rule(:owned_ai, owner => '-', required_approvals => 1);
+SELECT name, owner FROM registries ORDER BY name;
+SELECT owner FROM rules WHERE rule_id = :owned_ai;
+SELECT test.shown(test.outcome_as('test_curator', 'SELECT image_library.approve(''localhost:5001/nim:17'')'));
+ROLLBACK TO owned;
 
 -- A private registry. What one sees without it is what one saw before it was there.
 CREATE VIEW test.readable AS

@@ -165,7 +165,8 @@ BEGIN
                                       proxy, realm_hosts)
   VALUES (add_registry.name, parsed.scheme, parsed.host, parsed.prefix, add_registry.sync_interval,
           add_registry.max_connections, add_registry.requests_per_second, add_registry.ca_certificate,
-          coalesce(add_registry.allow_private, false), add_registry.owner, coalesce(add_registry.private, false),
+          coalesce(add_registry.allow_private, false), nullif(image_library._checked_owner(add_registry.owner), '-'::regrole),
+          coalesce(add_registry.private, false),
           add_registry.proxy, image_library._check_realm_hosts(add_registry.realm_hosts))
   ON CONFLICT ON CONSTRAINT registry_name_key DO NOTHING
   RETURNING registry_id INTO new_id;
@@ -213,7 +214,7 @@ BEGIN
       requests_per_second = alter_registry.requests_per_second,
       ca_certificate = alter_registry.ca_certificate,
       allow_private = coalesce(alter_registry.allow_private, old.allow_private),
-      owner = coalesce(alter_registry.owner, old.owner),
+      owner = nullif(coalesce(image_library._checked_owner(alter_registry.owner), old.owner), '-'::regrole),
       private = coalesce(alter_registry.private, old.private),
       proxy = alter_registry.proxy,
       realm_hosts = image_library._check_realm_hosts(coalesce(alter_registry.realm_hosts, old.realm_hosts)),
@@ -223,7 +224,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]) IS
-  'Changes what is given of a registry; requests_per_second => 0, ca_certificate => '''', proxy => '''' and realm_hosts => ''{}'' take the value away';
+  'Changes what is given of a registry; requests_per_second => 0, ca_certificate => '''', proxy => '''', realm_hosts => ''{}'' and owner => ''-'' take the value away';
 
 CREATE FUNCTION image_library.enable_registry(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

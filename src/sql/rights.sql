@@ -56,6 +56,22 @@ $$;
 COMMENT ON FUNCTION image_library._require_owner(text, regrole[]) IS
   'Internal: raises 42501 unless the acting role is an admin, or a curator in one of the owning teams';
 
+CREATE FUNCTION image_library._checked_owner(owner regrole) RETURNS regrole
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- A number is taken for a role without a look.
+  IF owner <> '-'::regrole AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = owner) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'undefined_object',
+      MESSAGE = format('role with number %s does not exist', owner::oid),
+      HINT = 'Name a role as owner, or ''-'' for none.';
+  END IF;
+  RETURN owner;
+END
+$$;
+COMMENT ON FUNCTION image_library._checked_owner(regrole) IS 'Internal: an owner that is given; raises 42704 when there is no such role';
+
 CREATE FUNCTION image_library._hidden_registries() RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

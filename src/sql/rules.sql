@@ -184,7 +184,7 @@ BEGIN
   new_rule.immutable_tags := coalesce(immutable_tags, false);
   new_rule.newest := newest;
   new_rule.priority := priority;
-  new_rule.owner := owner;
+  new_rule.owner := nullif(image_library._checked_owner(owner), '-'::regrole);
   new_rule.required_approvals := required_approvals;
   PERFORM image_library._check_rule(new_rule);
   INSERT INTO image_library.rule AS r (registry_id, repositories, tags, exclude_tags, action, kind, approval,
@@ -218,7 +218,7 @@ BEGIN
   altered.newest := nullif(coalesce(change.newest, rule.newest), 0);
   altered.priority := coalesce(change.priority, rule.priority);
   altered.enabled := coalesce(change.enabled, rule.enabled);
-  altered.owner := coalesce(change.owner, rule.owner);
+  altered.owner := nullif(coalesce(change.owner, rule.owner), '-'::regrole);
   altered.required_approvals := coalesce(change.required_approvals, rule.required_approvals);
   PERFORM image_library._check_rule(altered);
   RETURN altered;
@@ -249,7 +249,7 @@ BEGIN
   changed.immutable_tags := immutable_tags;
   changed.newest := newest;
   changed.priority := priority;
-  changed.owner := owner;
+  changed.owner := image_library._checked_owner(owner);
   changed.required_approvals := required_approvals;
   changed := image_library._altered_rule(old, changed);
   -- A rule's team has the repositories that it was given, not those it would like.
@@ -267,7 +267,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer) IS
-  'Changes what is given of a rule and applies it; newest => 0 and platforms => ''{}'' take the value away';
+  'Changes what is given of a rule and applies it; newest => 0, platforms => ''{}'' and owner => ''-'' take the value away';
 
 CREATE FUNCTION image_library._set_rule_enabled(rule_id bigint, enabled boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
