@@ -36,7 +36,12 @@ bool IsNamePart(std::string_view part) noexcept {
 std::string_view Shown(std::string_view text) {
   const std::size_t at = text.rfind('@');
   const std::string_view last = at == std::string_view::npos ? "" : text.substr(at + 1);
-  const bool digest = (last.starts_with("sha256:") || last.starts_with("sha512:")) &&
+  // Of another algorithm than ours: a host's port is shorter.
+  const std::size_t colon = last.find(':');
+  const bool hexadecimal =
+      colon != std::string_view::npos && last.size() - colon > 32 &&
+      last.find_first_not_of("0123456789abcdef", colon + 1) == std::string_view::npos;
+  const bool digest = (last.starts_with("sha256:") || last.starts_with("sha512:") || hexadecimal) &&
                       last.find('/') == std::string_view::npos &&
                       text.find("://") == std::string_view::npos;
   if (!digest) return WithoutSecrets(text);

@@ -148,11 +148,14 @@ TEST(ReferenceTest, ErrorsShowNoSecret) {
     }
   }
   // What is no secret helps.
-  try {
-    ParseReference("ghcr.io/a:1@sha256:12");
-    ADD_FAILURE() << "taken";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "invalid image reference \"ghcr.io/a:1@sha256:12\"");
+  for (const std::string text :
+       {"ghcr.io/a:1@sha256:12", "ghcr.io/a@md5:d41d8cd98f00b204e9800998ecf8427e"}) {
+    try {
+      ParseReference(text);
+      ADD_FAILURE() << "taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.what(), "invalid image reference \"" + text + "\"");
+    }
   }
 }
 
