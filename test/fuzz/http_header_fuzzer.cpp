@@ -1,12 +1,13 @@
 // libFuzzer target: header fields. Build and run, from the top folder:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc \
-//     test/fuzz/http_header_fuzzer.cpp src/core/http_header.cpp -o http_header_fuzzer
+//     test/fuzz/http_header_fuzzer.cpp src/core/{http_header,text}.cpp -o http_header_fuzzer
 //   ./http_header_fuzzer -max_total_time=60 -max_len=4096
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "core/http_header.h"
+#include "core/text.h"
 
 namespace {
 
@@ -25,6 +26,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             text.find(*target) != std::string_view::npos);
   if (const auto seconds = ParseRetryAfter(text, 1700000000))
     Require(*seconds >= 1 && *seconds <= 3600);
+  if (const auto limit = ParseRateLimit(text)) Require(limit->requests >= 0 && limit->window >= 0);
+  if (const auto warning = ParseWarning(text))
+    Require(!warning->empty() && warning->size() <= 4096 && IsUtf8(*warning));
+  (void)ParseHttpDate(text);
   Require(MediaType(text).find(';') == std::string::npos);
   return 0;
 }
