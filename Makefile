@@ -33,9 +33,13 @@ SHLIB_LINK = -Wl,--version-script=src/postgres/exports.map -Wl,--exclude-libs,AL
 
 EXTRA_CLEAN = build results output_iso tmp_check tmp_check_iso log
 
+# demo and test install PostgreSQL themselves; what builds needs it.
+ifneq ($(shell command -v $(PG_CONFIG)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
-ifneq ($(PGXS),)
 include $(PGXS)
+else
+all install installcheck:
+	@echo "$(PG_CONFIG) is not there: install postgresql-server-dev, or name it with PG_CONFIG=" >&2; false
 endif
 
 $(DATA_built): src/sql/rooms $(SQL_ROOMS) image_library.control
