@@ -58,7 +58,8 @@ WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v',
 SELECT replace(signature, 'image_library.', '') AS routine, CASE WHEN prosecdef THEN 'owner' ELSE 'caller' END AS runs_as, test.granted(proacl) AS granted_to
 FROM test.routine ORDER BY proname COLLATE "C", signature COLLATE "C";
 
--- Views people read run with their owner's rights, and keep functions in conditions from rows that they hide.
+-- Views people read run with their owner's rights, and keep functions in conditions from rows that they hide: those that have no
+-- barrier of their own stand on one.
 SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'v' AND c.relname NOT LIKE '\_%'
   AND (NOT coalesce(c.reloptions, '{}') @> '{security_barrier=true}' OR c.reloptions::text LIKE '%security_invoker=true%');
 -- Every foreign key can be followed backwards by an index, or its table is small.

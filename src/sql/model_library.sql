@@ -1,23 +1,23 @@
 -- What model serving reads: approved, present, usable models.
 
-CREATE VIEW image_library.model_library WITH (security_barrier) AS
-  SELECT g.name AS registry, e.repository, e.tag, e.digest,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), e.repository), ':', e.tag) AS reference,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), e.repository), ':', e.tag, '@', e.digest) AS pinned_reference,
-         e.kind, e.approval, e.version, i.platforms, e.size_bytes, e.created_at, t.first_seen_at, t.digest_changed_at,
+CREATE VIEW image_library.model_library AS
+  SELECT e.registry, e.repository, e.tag, e.digest,
+         concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
+         e.kind, e.approval, e.version, (SELECT i.platforms FROM image_library.image i WHERE i.digest = e.digest) AS platforms,
+         e.size_bytes, e.created_at,
+         (SELECT t.first_seen_at FROM image_library.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
+         (SELECT t.digest_changed_at FROM image_library.tag t
+          WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
          e.missing_since,
          ARRAY(SELECT h.name FROM image_library._image_hm_tags h
                WHERE h.repository_id = e.repository_id AND h.tag = e.tag
                UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
-         e.title, e.description, i.annotations, i.labels,
+         e.title, e.description, (SELECT i.annotations FROM image_library.image i WHERE i.digest = e.digest) AS annotations,
+         (SELECT i.labels FROM image_library.image i WHERE i.digest = e.digest) AS labels,
          e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count,
          e.deprecated_from
-  FROM image_library.entry e
-  JOIN image_library.registry g USING (registry_id)
-  LEFT JOIN image_library.image i ON i.digest = e.digest
-  LEFT JOIN image_library.tag t ON t.repository_id = e.repository_id AND t.name = e.tag
-  WHERE e.kind = 'model' AND e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > now()
-    AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  FROM image_library._usable_entries e
+  WHERE e.kind = 'model';
 COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models: what serving may run';
 
 -- A model card: what its publisher says of it (OCI image-spec, annotations.md) beside what the library knows.

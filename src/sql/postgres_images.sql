@@ -20,34 +20,39 @@ $$;
 COMMENT ON FUNCTION image_library._flavor(text) IS
   'Internal: a flavor in any of the spellings in use, as the library writes it';
 
-CREATE VIEW image_library.postgres_images WITH (security_barrier) AS
-  SELECT g.name AS registry, e.repository, e.tag, e.digest,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), e.repository), ':', e.tag) AS reference,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), e.repository), ':', e.tag, '@', e.digest) AS pinned_reference,
-         e.kind, e.approval, e.version, i.platforms, e.size_bytes, e.created_at, t.first_seen_at, t.digest_changed_at,
+CREATE VIEW image_library.postgres_images AS
+  SELECT e.registry, e.repository, e.tag, e.digest,
+         concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
+         e.kind, e.approval, e.version, (SELECT i.platforms FROM image_library.image i WHERE i.digest = e.digest) AS platforms,
+         e.size_bytes, e.created_at,
+         (SELECT t.first_seen_at FROM image_library.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
+         (SELECT t.digest_changed_at FROM image_library.tag t
+          WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
          e.missing_since,
          ARRAY(SELECT h.name FROM image_library._image_hm_tags h
                WHERE h.repository_id = e.repository_id AND h.tag = e.tag
                UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
-         e.title, e.description, i.annotations, i.labels,
+         e.title, e.description, (SELECT i.annotations FROM image_library.image i WHERE i.digest = e.digest) AS annotations,
+         (SELECT i.labels FROM image_library.image i WHERE i.digest = e.digest) AS labels,
          e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts,
          e.deprecated_from, e.contested
-  FROM image_library.entry e
-  JOIN image_library.registry g USING (registry_id)
-  LEFT JOIN image_library.image i ON i.digest = e.digest
-  LEFT JOIN image_library.tag t ON t.repository_id = e.repository_id AND t.name = e.tag
-  WHERE e.kind = 'postgres' AND e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > now()
-    AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  FROM image_library._usable_entries e
+  WHERE e.kind = 'postgres';
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images: what provisioning may run';
 
 -- One order for everything that picks: newest minor, newest build of it, then the tag that says most.
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
-  SELECT DISTINCT ON (p.flavor, p.major_version, coalesce(p.variant, ''), coalesce(p.os, '')) p.*
+  SELECT p.*
   FROM image_library.postgres_images p
-  WHERE p.flavor IS NOT NULL AND p.major_version IS NOT NULL AND NOT p.contested
-  ORDER BY p.flavor, p.major_version, coalesce(p.variant, ''), coalesce(p.os, ''),
-           image_library.version_key(coalesce(p.version, '')) DESC, p.build_at DESC NULLS LAST,
-           image_library.version_key(p.tag) DESC, p.pinned_reference COLLATE "C";
+  WHERE (p.registry, p.repository, p.tag) IN (
+    SELECT l.registry, l.repository, l.tag
+    FROM (SELECT DISTINCT ON (e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, '')) e.registry, e.repository, e.tag
+          FROM image_library._usable_entries e
+          WHERE e.kind = 'postgres' AND e.flavor IS NOT NULL AND e.major_version IS NOT NULL AND NOT e.contested
+          ORDER BY e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''),
+                   image_library.version_key(coalesce(e.version, '')) DESC, e.build_at DESC NULLS LAST, e.version_key DESC,
+                   concat(e.place, ':', e.tag, '@', e.digest) COLLATE "C") l)
+  ORDER BY p.flavor, p.major_version, p.variant NULLS FIRST, p.os NULLS FIRST;
 COMMENT ON VIEW image_library.postgres_latest IS
   'The newest approved image of each flavor, major version, variant and OS: newest minor, then newest build; contested ones are left out';
 

@@ -38,23 +38,14 @@ CREATE VIEW image_library.repositories WITH (security_barrier) AS
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.repositories IS 'Repositories that were seen, with the number of tags listed and in the library';
 
-CREATE VIEW image_library.images WITH (security_barrier) AS
-  SELECT g.name AS registry, r.name AS repository, t.name AS tag, t.digest,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name) AS reference,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name, '@', t.digest) AS pinned_reference,
-         coalesce(e.kind, 'other') AS kind,
-         coalesce(a.state, 'pending') AS approval,
-         coalesce(e.version, i.annotations ->> 'org.opencontainers.image.version',
-                  i.labels ->> 'org.opencontainers.image.version') AS version,
-         i.platforms, i.size_bytes, i.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
-         ARRAY(SELECT h.name FROM image_library._image_hm_tags h
-               WHERE h.repository_id = t.repository_id AND h.tag = t.name
-               UNION SELECT unnest(coalesce(e.system_tags, image_library._system_tags(g.host, '{}'))) ORDER BY 1) AS hm_tags,
-         coalesce(e.title, i.annotations ->> 'org.opencontainers.image.title',
-                  i.labels ->> 'org.opencontainers.image.title') AS title,
-         coalesce(e.description, i.annotations ->> 'org.opencontainers.image.description',
-                  i.labels ->> 'org.opencontainers.image.description') AS description,
-         i.annotations, i.labels, a.deprecated_from, a.valid_until, a.quarantined_at
+-- The barrier is beneath: a page of it is cut before what is dear is asked for each row, which a barrier around all of it
+-- would forbid. All that is asked hangs on a row that may be seen.
+CREATE VIEW image_library._visible_tags WITH (security_barrier) AS
+  SELECT t.repository_id, g.name AS registry, g.host, concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS place,
+         r.name AS repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
+         e.kind, e.version, e.title, e.description, e.system_tags,
+         i.platforms, i.size_bytes, i.created_at, i.annotations, i.labels,
+         a.state, a.deprecated_from, a.valid_until, a.quarantined_at
   FROM image_library.tag t
   JOIN image_library.repository r USING (repository_id)
   JOIN image_library.registry g USING (registry_id)
@@ -63,7 +54,35 @@ CREATE VIEW image_library.images WITH (security_barrier) AS
   LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   WHERE t.rule_id IS NOT NULL
     AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library._visible_tags IS 'Internal: what images shows, as it is stored';
+
+CREATE VIEW image_library.images AS
+  SELECT t.registry, t.repository, t.tag, t.digest,
+         concat(t.place, ':', t.tag) AS reference, concat(t.place, ':', t.tag, '@', t.digest) AS pinned_reference,
+         coalesce(t.kind, 'other') AS kind,
+         coalesce(t.state, 'pending') AS approval,
+         coalesce(t.version, t.annotations ->> 'org.opencontainers.image.version',
+                  t.labels ->> 'org.opencontainers.image.version') AS version,
+         t.platforms, t.size_bytes, t.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
+         ARRAY(SELECT h.name FROM image_library._image_hm_tags h
+               WHERE h.repository_id = t.repository_id AND h.tag = t.tag
+               UNION SELECT unnest(coalesce(t.system_tags, image_library._system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
+         coalesce(t.title, t.annotations ->> 'org.opencontainers.image.title',
+                  t.labels ->> 'org.opencontainers.image.title') AS title,
+         coalesce(t.description, t.annotations ->> 'org.opencontainers.image.description',
+                  t.labels ->> 'org.opencontainers.image.description') AS description,
+         t.annotations, t.labels, t.deprecated_from, t.valid_until, t.quarantined_at
+  FROM image_library._visible_tags t;
 COMMENT ON VIEW image_library.images IS 'The library: a row a tag that the rules admit';
+
+-- The same for what consumers read.
+CREATE VIEW image_library._usable_entries WITH (security_barrier) AS
+  SELECT e.*, g.name AS registry, concat_ws('/', g.host, nullif(g.prefix, ''), e.repository) AS place
+  FROM image_library.entry e
+  JOIN image_library.registry g USING (registry_id)
+  WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > now()
+    AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library._usable_entries IS 'Internal: approved, present and usable entries of registries that the acting role may see';
 
 CREATE VIEW image_library.pending_images WITH (security_barrier) AS
   SELECT concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name) AS reference,
