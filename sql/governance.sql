@@ -185,6 +185,13 @@ SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"imag
 ALTER ROLE test_alice RENAME TO test_alison;
 SELECT test.as_session('test_alison', 'SELECT image_library.approve(''localhost:5000/postgresql:beta'')') ~ 'test_alison has approved it already' AS same_person;
 ALTER ROLE test_alison RENAME TO test_alice;
+-- Who may not approve any more has not approved.
+SAVEPOINT rights;
+REVOKE image_library_curator FROM test_alice;
+SELECT tag, votes, voters FROM pending_images WHERE tag IN ('beta', '18.2') ORDER BY tag;
+SELECT test.as_session('test_bob', 'SELECT image_library.approve(''localhost:5000/postgresql:beta'')') ~ 'beta' AS voted;
+SELECT voter FROM approval_vote WHERE digest = test.digest('f');
+ROLLBACK TO rights;
 -- A rule that asks for fewer: the next approval is enough, the same person's too.
 SELECT alter_rule(:strict, required_approvals => 1);
 SELECT * FROM test.waiting WHERE tag = '18.2';

@@ -32,7 +32,7 @@ BEGIN
   SELECT q.required, q.rule_id INTO required, rule_id
   FROM image_library._required_approvals(_count_votes.repository_id, _count_votes.digest) q;
   DELETE FROM image_library.approval_vote v
-  WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest AND v.valid_until <= now();
+  WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest AND NOT image_library._counts(v);
   -- The approval counts as long as all of them meant it to.
   SELECT count(*) + 1, least(_count_votes.valid_until, min(v.valid_until)), array_agg(v.voter ORDER BY v.voter)
   INTO given, ends_at, voters

@@ -46,6 +46,7 @@ GRANT EXECUTE ON FUNCTION
   image_library._sees_everything(),
   image_library._digest_visible(text), image_library._repository_visible(integer),
   image_library._required_approvals(integer, text), image_library._usable_until(image_library.approval),
+  image_library._counts(image_library.approval_vote),
   image_library._system_tags(text, text[]),
   image_library._default_annotation_keys(),
   image_library._syncing_pid(integer),

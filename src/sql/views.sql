@@ -113,7 +113,7 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
     ORDER BY p.since DESC LIMIT 1) before ON true
   LEFT JOIN (SELECT x.repository_id, x.digest, array_agg(x.voter ORDER BY x.voter) AS voters
              FROM image_library.approval_vote x
-             WHERE coalesce(x.valid_until > now(), true) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
+             WHERE image_library._counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
     AND (coalesce(a.state, 'pending') = 'pending' OR a.state = 'approved' AND a.valid_until <= now())
     AND a.quarantined_at IS NULL AND coalesce(a.deprecated_from > now(), true)
