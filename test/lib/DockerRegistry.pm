@@ -17,16 +17,17 @@ my $true = JSON::PP::true;
 # What each mode adds to the configuration; a configuration in JSON is YAML too.
 my %modes = (
 	open => sub { },
+	ipv6 => sub { },
 	htpasswd => \&_require_password,
 	token => \&_require_token,
 	mtls => \&_require_certificate,
 	readonly => sub { $_[1]{storage}{maintenance}{readonly}{enabled} = $true },
 	proxy => sub { $_[1]{proxy}{remoteurl} = $_[0]{upstream}->url },
 	redirect => sub {
-		$_[1]{middleware}{storage} = [ { name => 'redirect', options => { baseurl => $_[0]{target} } } ];
+		$_[1]{middleware}{storage} = [ { name => 'redirect', options => { baseurl => ref $_[0]{target} ? $_[0]{target}->url : $_[0]{target} } } ];
 	});
 
-# mode:
+# mode, or several as in 'token+redirect':
 #   open      http, everybody may push
 #   htpasswd  https from a private CA, Basic authentication
 #   token     http, Bearer authentication with a TokenServer; anonymous => [repositories],
@@ -34,20 +35,21 @@ my %modes = (
 #   mtls      https that asks for a certificate of the private CA: client_key, client_certificate
 #   readonly  like open, pushes are refused
 #   proxy     pull-through cache of upstream => another DockerRegistry
-#   redirect  like open, blobs are redirected to target => URL
+#   redirect  like open, blobs are redirected to target => a BlobStore or an URL
+#   ipv6      at [::1]
 # storage => another DockerRegistry: serves what that one stores.
 sub new
 {
 	my ($class, %options) = @_;
 	my $mode = $options{mode} // 'open';
-	my $configure = $modes{$mode} or die "unknown mode of a registry: $mode";
 	my $self = bless {
 		%options,
 		mode => $mode,
 		scheme => 'http',
 		user => 'robot',
 		password => 's3cret',
-		folder => PostgreSQL::Test::Utils::tempdir("registry_$mode")
+		address => $mode =~ /\bipv6\b/ ? '[::1]' : '127.0.0.1',
+		folder => PostgreSQL::Test::Utils::tempdir('registry_' . $mode =~ tr/+/_/r)
 	}, $class;
 	$self->{data} = $options{storage} ? $options{storage}{data} : "$self->{folder}/data";
 	$self->{access_log} = "$self->{folder}/access.log";
@@ -59,7 +61,11 @@ sub new
 			delete => { enabled => $true }
 		},
 		http => {});
-	$configure->($self, \%configuration);
+	for (split /\+/, $mode)
+	{
+		my $configure = $modes{$_} or die "unknown mode of a registry: $_";
+		$configure->($self, \%configuration);
+	}
 	$self->{configuration} = \%configuration;
 	$self->{port} = PostgreSQL::Test::Cluster::get_free_port();
 	$self->start;
@@ -77,7 +83,7 @@ sub start
 		command => [ 'docker-registry', 'serve', $file ],
 		output => $self->{access_log},
 		errors => "$self->{folder}/registry.log");
-	$self->{process}->wait_for_port($self->{port})
+	$self->{process}->wait_for_port($self->{port}, $self->{address} =~ tr/[]//dr)
 	  or die 'docker-registry did not start: ' . slurp_file("$self->{folder}/registry.log");
 	return;
 }
@@ -90,13 +96,25 @@ sub stop
 	return;
 }
 
+# Loses all that it stores, as a cache may; its URL stays.
+sub forget
+{
+	my ($self) = @_;
+	$self->stop;
+	$self->{configuration}{storage}{filesystem}{rootdirectory} = $self->{data} =
+	  PostgreSQL::Test::Utils::tempdir('registry_data');
+	$self->start;
+	return;
+}
+
 sub restart { $_[0]->stop; $_[0]->start; return }
 
-sub host { return "127.0.0.1:$_[0]{port}" }
+sub host { return "$_[0]{address}:$_[0]{port}" }
 sub url { return "$_[0]{scheme}://" . $_[0]->host }
 sub user { return $_[0]{user} }
 sub password { return $_[0]{password} }
 sub folder { return $_[0]{folder} }
+sub data { return $_[0]{data} }
 sub client_key { return $_[0]{client_key} }
 sub client_certificate { return $_[0]{client_certificate} }
 # For skopeo: a folder with the CA and, in mode mtls, the client's certificate.

@@ -3,7 +3,7 @@ package ServerProcess;
 
 use strict;
 use warnings;
-use IO::Socket::INET;
+use IO::Socket::IP;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(time usleep);
 
@@ -54,12 +54,12 @@ sub wait_for
 	return undef;
 }
 
-# Waits until it accepts connections at the loopback port.
+# Waits until it accepts connections at the port; address: 127.0.0.1 unless given.
 sub wait_for_port
 {
-	my ($self, $port) = @_;
+	my ($self, $port, $address) = @_;
 	return $self->wait_for(sub {
-		return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 1);
+		return IO::Socket::IP->new(PeerAddr => $address // '127.0.0.1', PeerPort => $port, Timeout => 1);
 	});
 }
 
