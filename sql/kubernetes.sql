@@ -349,6 +349,17 @@ SELECT reference, name FROM made WHERE kind = 'InferenceService' AND name ~ 'lla
 SELECT count(*) FROM made s JOIN made c USING (reference) WHERE s.kind = 'NIMService' AND c.kind = 'NIMCache' AND s.made #>> '{spec,storage,nimCache,name}' <> c.name;
 ROLLBACK;
 
+-- What a label says is data: no name breaks out of its place, and none is longer than names are.
+BEGIN;
+SELECT count(pg_temp.put('nvcr', 'team/odd' || n, '1.0', jsonb_build_object('labels', jsonb_build_object('com.nvidia.nim.model', label, 'com.nvidia.nim.profiles', label))))
+FROM (VALUES (1, E'evil"}, {"kind": "Pod"}\n---\nkind: Pod'), (2, repeat('long.', 10000)), (3, '🦙'), (4, '../../etc/passwd'), (5, '$(id) ${HOME} {{ .Values }}'), (6, '-'), (7, 'ÀÉ-Å')) l (n, label);
+SELECT count(approve(reference)) FROM images WHERE repository LIKE 'team/odd%';
+SELECT m.tag, m.repository, left(m.model, 40) AS model, length(m.model), r #>> '{metadata,name}', s #>> '{metadata,name}', c #>> '{metadata,name}',
+       left(r #>> '{spec,supportedModelFormats,0,name}', 60), (SELECT string_agg(DISTINCT pg_temp.verdict(x), ', ') FROM unnest(ARRAY[r, s, n, c]) x)
+FROM model_library m, kserve_serving_runtime(m.reference) r, kserve_inference_service(m.reference) s, nim_service(m.reference) n, nim_cache(m.reference) c
+WHERE m.repository LIKE 'team/odd%' ORDER BY m.repository;
+ROLLBACK;
+
 -- The card of a model: what is known, whoever approved it or not.
 SELECT jsonb_pretty(model_card('nvcr.io/nim/meta/llama-3.1-8b-instruct:1.3.3'));
 SELECT model_card('nvcr.io/nim/acme/waiting:1.0.0') - 'reference';

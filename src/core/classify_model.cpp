@@ -5,6 +5,7 @@
 #include "core/classify_internal.h"
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/text.h"
 
 namespace image_library {
 namespace {
@@ -58,6 +59,14 @@ void ReadName(const FactReader& reader, Classification* image) {
   if (image->publisher.empty() && after_nim == 0 && components.size() > 1 &&
       components[components.size() - 2] != "library") {
     image->publisher = components[components.size() - 2];
+  }
+}
+
+/// Names of people's making go into tables and manifests: no longer than names are.
+void ShortenNames(Classification* image) {
+  constexpr std::size_t kMaxBytes = 255;
+  for (std::string* name : {&image->publisher, &image->model, &image->task}) {
+    *name = Scrub(*name, kMaxBytes);
   }
 }
 
@@ -165,6 +174,7 @@ void ClassifyModel(const FactReader& reader, Classification* image) {
   ReadName(reader, image);
   ReadModelVersion(reader, image);
   image->task = Lower(reader.Text("task"));
+  ShortenNames(image);
   ReadProfiles(reader, image);
   ReadGpuCount(reader, image);
 }

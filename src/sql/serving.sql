@@ -55,7 +55,7 @@ COMMENT ON FUNCTION image_library._require_nim(image_library.model_library, text
 CREATE FUNCTION image_library._model_format(model image_library.model_library) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || image_library._model_title(model)
+  SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || regexp_replace(image_library._model_title(model), '[^A-Za-z0-9._-]+', '-', 'g')
                            ELSE coalesce(model.format, 'model') END
 $$;
 COMMENT ON FUNCTION image_library._model_format(image_library.model_library) IS
