@@ -8,6 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use DockerRegistry;
 use ImageLibrary;
+use PrivateCa;
 
 my $registry = DockerRegistry->new(mode => 'htpasswd');
 $registry->push_samples;
@@ -40,8 +41,14 @@ is($node->value(q{SELECT string_agg("check" || ' ' || ok, ', ') FROM image_libra
 	'reach true, tls true, auth true, catalogue true, tags true, pages true, head true, digest true, etag true, manifest true, '
 	  . 'referrers true, limits true, clock true', 'check_registry is content');
 
-# --- no secret anywhere
-my $secret = qr/\Q$password\E|wrong-Secret-4711/;
+# --- no secret anywhere, a key that is taken or refused neither
+my ($key, $certificate) =
+  map { slurp_file($_) } PrivateCa->new(PostgreSQL::Test::Utils::tempdir())->issue('client', 'clientAuth');
+$node->value(qq{SELECT image_library.set_client_certificate('corporate', '$certificate', '$key')});
+like($node->error(qq{SELECT image_library.set_client_certificate('corporate', '$key', '$key')}),
+	qr/^ERROR:  22023: client certificate is not/, 'a key for a certificate is refused');
+is($node->error(q{CALL image_library.sync('corporate')}), '', 'a registry that asks for no certificate does not mind');
+my $secret = qr/\Q$password\E|wrong-Secret-4711|BEGIN PRIVATE KEY/;
 unlike(slurp_file($node->logfile), $secret, 'no password in the log, whatever is logged');
 unlike($node->value(q{SELECT string_agg(query, ' ') FROM pg_stat_activity}), $secret, 'nor in pg_stat_activity');
 my ($dump) = run_command([ 'pg_dump', '-h', $node->host, '-p', $node->port, 'postgres' ]);
@@ -49,8 +56,11 @@ unlike($dump, $secret, 'nor in a dump');
 like($dump, qr/corporate/, 'which has the registry');
 for my $role (qw(reader curator admin agent))
 {
-	like($node->error("SET ROLE image_library_$role; TABLE image_library.credential"),
-		$role eq 'agent' ? qr/^$/ : qr/42501/, "credentials and $role");
+	for my $table (qw(credential client_certificate))
+	{
+		like($node->error("SET ROLE image_library_$role; TABLE image_library.$table"),
+			$role eq 'agent' ? qr/^$/ : qr/42501/, "$table and $role");
+	}
 }
 
 # --- a credential file instead

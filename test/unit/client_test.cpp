@@ -102,6 +102,19 @@ TEST_F(ClientTest, PingTriesABasicCredential) {
   EXPECT_EQ(ErrorOf(client_->Ping()).kind(), ErrorKind::kUnauthorized);
 }
 
+TEST_F(ClientTest, AnHttpsPortSaysSo) {
+  const char* const go = "Client sent an HTTP request to an HTTPS server.\n";
+  const char* const nginx = "<html>The plain HTTP request was sent to HTTPS port</html>";
+  for (const char* body : {go, nginx}) {
+    Make("http://registry.example");
+    ServeAlways(Answer(400, body));
+    EXPECT_THAT(ErrorOf(client_->Ping()).hint(), HasSubstr("https://"));
+  }
+  Make();
+  ServeAlways(Answer(400, go));
+  EXPECT_THAT(ErrorOf(client_->Ping()).hint(), Not(HasSubstr("https://")));
+}
+
 TEST_F(ClientTest, PingOfSomethingElse) {
   for (const auto& [status, kind] :
        std::vector<std::pair<int, ErrorKind>>{{404, ErrorKind::kNotFound},

@@ -14,7 +14,7 @@ namespace image_library {
 /// Runs while it lives; ends with its standard input, also when the test crashes.
 class LoopbackServer {
  public:
-  /// mode: `--tls`, `--mtls`, or none for http.
+  /// mode: `--tls`, `--old-tls` (1.1 at most), `--mtls`, or none for http.
   explicit LoopbackServer(const char* mode = nullptr) {
     int input[2], output[2];
     if (pipe2(input, O_CLOEXEC) != 0 || pipe2(output, O_CLOEXEC) != 0)

@@ -1,4 +1,4 @@
-"""A small HTTP server for the unit tests: prints its port, with --tls its certificate, and with
+"""A small HTTP server for the unit tests: prints its port, with --tls (or --old-tls) its certificate, and with
 --mtls, when it wants one from its clients, also the key of that certificate, which they may show. It
 is a proxy for http as well: an absolute URL is answered here. Ends when its standard input does."""
 import gzip
@@ -131,6 +131,10 @@ if len(sys.argv) > 1:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         certificate_text = open(certificate).read()
+        if "--old-tls" in sys.argv:
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+            context.set_ciphers("ALL:@SECLEVEL=0")
         if "--mtls" in sys.argv:
             context.load_verify_locations(certificate)
             context.verify_mode = ssl.CERT_REQUIRED

@@ -140,5 +140,13 @@ TEST(ClientCertificateTest, AHandleShowsItToOneHostAndNotToTheNext) {
   }
 }
 
+TEST(TlsTest, OldTlsIsRefused) {
+  const LoopbackServer server("--old-tls");
+  HttpOptions options = Local();
+  options.ca_certificate = server.certificate();
+  EXPECT_EQ(KindOf(SendWith(options, "https://127.0.0.1:" + server.port() + "/hello")),
+            ErrorKind::kTls);
+}
+
 }  // namespace
 }  // namespace image_library::registry
