@@ -12,6 +12,9 @@ SELECT test.sync('r', 'edb/postgresql', jsonb_build_object(
 SELECT test.sync('r', 'pgvector', '{"0.8.1-202608201414-18-trixie": {"image": "extension", "annotations": {
   "io.cloudnativepg.image.base.pgmajor": "17", "io.cloudnativepg.image.base.os": "bookworm", "io.cloudnativepg.image.sql.version": "0.8.1"}}}');
 SELECT registry, repository, tag, left(digest, 13) AS digest, kind, conflict FROM classification_conflicts ORDER BY repository, tag COLLATE "C", conflict;
+-- What could not be read is among the problems of the registry too.
+SELECT repository, tag, problem, detail FROM sync_problem ORDER BY tag;
+SELECT problems FROM sync_status;
 -- The images are in the library all the same.
 SELECT tag, kind FROM images ORDER BY repository, tag COLLATE "C";
 -- What is mended has no conflict, what no rule takes is not shown.

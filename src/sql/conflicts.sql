@@ -31,12 +31,26 @@ $$;
 COMMENT ON FUNCTION image_library._refresh_conflicts(integer, image_library._classified_tag[]) IS
   'Internal: the contradictions of some tags of a repository that the read model has no entry for';
 
+CREATE VIEW image_library._conflicts AS
+  SELECT e.repository_id, e.tag, e.kind, unnest(e.conflicts) AS conflict
+  FROM image_library.entry e WHERE e.conflicts <> '{}'
+  UNION ALL
+  SELECT x.repository_id, x.tag, 'other', unnest(x.conflicts) FROM image_library.other_conflict x;
+COMMENT ON VIEW image_library._conflicts IS 'Internal: contradictions and unreadable values of all images';
+
+-- A value that could not be read is also a problem of reading the registry; the phrases are the classifier's.
+CREATE VIEW image_library._unreadable_annotations AS
+  SELECT r.registry_id, r.name AS repository, t.name AS tag, c.conflict AS detail,
+         coalesce(t.digest_changed_at, t.first_seen_at) AS since
+  FROM image_library._conflicts c
+  JOIN image_library.tag t ON t.repository_id = c.repository_id AND t.name = c.tag
+  JOIN image_library.repository r ON r.repository_id = t.repository_id
+  WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL AND c.conflict ~ ' is (no|not|unknown)\M';
+COMMENT ON VIEW image_library._unreadable_annotations IS 'Internal: annotations and labels that were left out because they could not be read';
+
 CREATE VIEW image_library.classification_conflicts WITH (security_barrier) AS
   SELECT g.name AS registry, r.name AS repository, t.name AS tag, t.digest, found.kind, found.conflict
-  FROM (SELECT e.repository_id, e.tag, e.kind, unnest(e.conflicts) AS conflict
-        FROM image_library.entry e WHERE e.conflicts <> '{}'
-        UNION ALL
-        SELECT x.repository_id, x.tag, 'other', unnest(x.conflicts) FROM image_library.other_conflict x) found
+  FROM image_library._conflicts found
   JOIN image_library.tag t ON t.repository_id = found.repository_id AND t.name = found.tag
   JOIN image_library.repository r ON r.repository_id = t.repository_id
   JOIN image_library.registry g ON g.registry_id = r.registry_id

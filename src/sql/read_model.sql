@@ -39,6 +39,7 @@ CREATE TABLE image_library.entry (
 CREATE INDEX entry_digest ON image_library.entry (digest, repository_id);
 CREATE INDEX entry_usable ON image_library.entry (kind, repository, tag)
   WHERE approval = 'approved' AND missing_since IS NULL;
+CREATE INDEX entry_conflicts ON image_library.entry (repository_id, tag) WHERE conflicts <> '{}';
 CREATE INDEX entry_newest ON image_library.entry (flavor, major_version, variant, version_key DESC)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
 -- What a model is called, as names of Kubernetes tell it: llama-3.1 and llama_3.1 are one.

@@ -206,7 +206,10 @@ COMMENT ON VIEW image_library.sync_run IS 'A row a run of the agent: what it ask
 
 CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
   SELECT g.name AS registry, p.repository, nullif(p.tag, '') AS tag, p.problem, p.detail, p.first_seen_at, p.last_seen_at
-  FROM image_library.problem p
+  FROM (SELECT p.registry_id, p.repository, p.tag, p.problem, p.detail, p.first_seen_at, p.last_seen_at FROM image_library.problem p
+        UNION ALL
+        SELECT u.registry_id, u.repository, u.tag, 'unreadable annotation', u.detail, u.since, u.since
+        FROM image_library._unreadable_annotations u) p
   JOIN image_library.registry g USING (registry_id)
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.sync_problem IS 'What could not be read and why, until it can; no tag: the whole repository';
@@ -233,7 +236,8 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
             AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library.run ok
                                      WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
          ) AS consecutive_failures,
-         (SELECT count(*) FROM image_library.problem p WHERE p.registry_id = g.registry_id) AS problems
+         (SELECT count(*) FROM image_library.problem p WHERE p.registry_id = g.registry_id)
+         + (SELECT count(*) FROM image_library._unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems
   FROM image_library.registry g
   LEFT JOIN LATERAL (SELECT r.* FROM image_library.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
