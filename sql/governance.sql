@@ -212,4 +212,23 @@ SELECT test.outcome_as('test_alice', 'INSERT INTO image_library.approval_vote VA
 -- Every decision moves from the state that the last one left.
 SELECT count(*) AS decisions, count(*) FILTER (WHERE old_state <> previous) AS broken
 FROM (SELECT old_state, lag(new_state, 1, 'pending') OVER (PARTITION BY repository, digest ORDER BY decision_id) AS previous FROM decisions) d;
+-- A tag that needs several people, pushed onto what one person approved: it waits for them, under its other tags too.
+SELECT add_registry('pushed', 'http://localhost:5002', allow_private => true), add_rule('pushed', '**');
+SELECT add_rule('pushed', 'postgresql', '{17.*}', priority => 1, required_approvals => 2) AS two \gset
+SELECT test.sync('pushed', 'postgresql', '{"scratch": {"image": "x"}, "17.1": {"image": "y"}}');
+SET client_min_messages = warning;
+SELECT test.as_session('test_alice', 'SELECT image_library.approve(''localhost:5002/postgresql:scratch'')');
+SELECT test.as_session(who, 'SELECT image_library.approve(''localhost:5002/postgresql:17.1'')') FROM unnest('{test_alice,test_bob}'::text[]) who;
+RESET client_min_messages;
+SELECT test.sync('pushed', 'postgresql', '{"scratch": {"image": "x"}, "17.1": {"image": "y"}, "17.9": {"image": "x"}, "17": {"image": "x"}, "17.2": {"image": "y"}, "other": {"image": "y"}}');
+SELECT tag, approval FROM images WHERE registry = 'pushed' ORDER BY tag;
+SELECT tag, action, old_state, new_state, regexp_replace(reason, 'rule \d+', 'rule <two>') AS reason, rule_id = :two AS by_rule
+FROM decisions WHERE registry = 'pushed' AND action = 'reset';
+SELECT tag, why, votes, votes_needed FROM pending_images WHERE registry = 'pushed' ORDER BY tag;
+-- What was approved before the rule stays, also when it gets another tag that the rule takes.
+SELECT drop_rule(:two);
+SELECT count(approve(reference)) FROM pending_images WHERE registry = 'pushed';
+SELECT add_rule('pushed', 'postgresql', '{17*}', priority => 1, required_approvals => 2) IS NOT NULL AS added;
+SELECT test.sync('pushed', 'postgresql', '{"scratch": {"image": "x"}, "17.1": {"image": "y"}, "17.9": {"image": "x"}, "17": {"image": "x"}, "17-again": {"image": "x"}}');
+SELECT tag, approval FROM images WHERE registry = 'pushed' AND missing_since IS NULL ORDER BY tag;
 ROLLBACK;

@@ -38,6 +38,11 @@ SELECT test.outcome_as('test_ai_curator', 'SELECT image_library.tag_repository('
 SELECT change, test.outcome_and_back('test_ai_curator', format('SELECT image_library.alter_rule(%s, %s)', :owned_ai, change)) AS rule_team,
        test.outcome_and_back('test_db_curator', format('SELECT image_library.alter_rule(%s, %s)', :owned_ai, change)) AS registry_team
 FROM unnest(ARRAY['priority => 7', 'tags => ''{1*}''', 'repositories => ''**''', 'owner => ''test_db_team''', 'approval => ''auto''']) change;
+-- Where another team has a rule, neither takes tags from the other.
+SELECT change, test.outcome_and_back('test_ai_curator', format('SELECT image_library.alter_rule(%s, %s)', :mixed_ai, change)) AS one_team,
+       test.outcome_and_back('test_both_curator', format('SELECT image_library.alter_rule(%s, %s)', :mixed_ai, change)) AS both_teams,
+       test.outcome_and_back('test_admin', format('SELECT image_library.alter_rule(%s, %s)', :mixed_ai, change)) AS admin
+FROM unnest(ARRAY['tags => ''{*}''', 'priority => 1', 'exclude_tags => ''{x}''', 'action => ''exclude''', 'kind => ''model''', 'newest => 3', 'approval => ''auto''']) change;
 -- A rule that requires several approvals is the admins'.
 SELECT alter_rule(:owned_ai, required_approvals => 2);
 SELECT change, test.outcome_and_back('test_both_curator', format('SELECT image_library.%s', change)) AS curator, test.outcome_and_back('test_admin', format('SELECT image_library.%s', change)) AS admin

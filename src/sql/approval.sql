@@ -4,6 +4,7 @@ CREATE TABLE image_library.approval (
   repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
   digest text COLLATE "C" NOT NULL REFERENCES image_library.image,
   state text NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'revoked')),
+  approvals integer NOT NULL DEFAULT 1,
   decision_id bigint,
   decided_at timestamptz NOT NULL DEFAULT now(),
   valid_until timestamptz,
@@ -18,6 +19,7 @@ CREATE TABLE image_library.approval (
 );
 CREATE INDEX approval_digest ON image_library.approval (digest);
 COMMENT ON TABLE image_library.approval IS 'The state of a digest in a repository; no row means pending since it arrived';
+COMMENT ON COLUMN image_library.approval.approvals IS 'How many people stand behind an approval; a rule or a policy counts as one';
 COMMENT ON COLUMN image_library.approval.decision_id IS 'The last decision on the state; null: none yet';
 COMMENT ON COLUMN image_library.approval.valid_until IS 'When an approval ends; null: it does not';
 COMMENT ON COLUMN image_library.approval.reset_at IS 'When it was put back to pending, until it is decided on again';

@@ -279,6 +279,7 @@ DECLARE
   image record := image_library._lock_image(reference, verb);
   current image_library.approval := image_library._lock_approval(image.repository_id, image.digest);
   votes record;
+  people integer := 1;
   decision image_library.decision;
 BEGIN
   PERFORM image_library._check_reason(reason);
@@ -306,6 +307,7 @@ BEGIN
     FROM image_library._count_votes(reference, image.repository_id, image.digest, _decide.valid_until);
     decision.rule_id := votes.rule_id;
     decision.valid_until := votes.ends_at;
+    people := votes.given;
     IF votes.given < votes.required THEN
       decision.action := 'vote';
       decision.new_state := current.state;
@@ -315,7 +317,8 @@ BEGIN
   END IF;
   decision.decision_id := image_library._tell_decision(decision);
   UPDATE image_library.approval a
-  SET state = _decide.new_state, decision_id = decision.decision_id, decided_at = now(), valid_until = decision.valid_until,
+  SET state = _decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = now(),
+      valid_until = decision.valid_until,
       reset_at = CASE WHEN _decide.new_state = 'pending' THEN now() END
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   DELETE FROM image_library.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;

@@ -2,13 +2,15 @@
 
 -- The strictest rule that takes any tag of the image counts, whichever decides, also of a tag that is hidden or missing now and
 -- may come back: neither a rule beside it nor one that excludes is a way around it.
-CREATE FUNCTION image_library._required_approvals(repository_id integer, digest text, OUT required integer, OUT rule_id bigint)
+CREATE FUNCTION image_library._required_approvals(repository_id integer, digest text, without_tags text[] DEFAULT '{}',
+  OUT required integer, OUT rule_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(u.required_approvals, 1), u.rule_id
   FROM (SELECT r.name, r.registry_id,
                ARRAY(SELECT t.name FROM image_library.tag t
-                     WHERE t.repository_id = r.repository_id AND t.digest = _required_approvals.digest) AS tags
+                     WHERE t.repository_id = r.repository_id AND t.digest = _required_approvals.digest
+                       AND t.name <> ALL (without_tags)) AS tags
         FROM image_library.repository r
         WHERE r.repository_id = _required_approvals.repository_id
           AND r.registry_id <> ALL (image_library._hidden_registries())) image
@@ -18,7 +20,7 @@ AS $$
   ORDER BY u.required_approvals DESC, u.rule_id
   LIMIT 1
 $$;
-COMMENT ON FUNCTION image_library._required_approvals(integer, text) IS
+COMMENT ON FUNCTION image_library._required_approvals(integer, text, text[]) IS
   'Internal: how many people must approve an image, and the rule that says so (null: one is enough)';
 
 CREATE FUNCTION image_library._count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
@@ -61,6 +63,53 @@ END
 $$;
 COMMENT ON FUNCTION image_library._count_votes(text, integer, text, timestamptz) IS
   'Internal: counts the session user among those who approve an image; keeps the vote while they are not enough. Raises 55000 for a second vote';
+
+-- Whoever may push can give a digest that one person approved a tag that needs several: it waits for them.
+CREATE FUNCTION image_library._reset_by_stricter_rule(repository_id integer, new_tags text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
+  image record;
+  decision image_library.decision;
+BEGIN
+  FOR image IN
+    SELECT DISTINCT ON (t.digest) g.registry_id, g.name AS registry, r.name AS repository, t.name AS tag, t.digest,
+           asked.required, asked.rule_id, a.approvals
+    FROM image_library.repository r
+    JOIN image_library.registry g USING (registry_id)
+    JOIN image_library.tag t ON t.repository_id = r.repository_id AND t.name = ANY (new_tags)
+    JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
+    CROSS JOIN LATERAL image_library._required_approvals(t.repository_id, t.digest) asked
+    CROSS JOIN LATERAL image_library._required_approvals(t.repository_id, t.digest, new_tags) before
+    WHERE r.repository_id = _reset_by_stricter_rule.repository_id
+      AND EXISTS (SELECT FROM image_library.rule u
+                  WHERE u.registry_id = g.registry_id AND u.enabled AND u.required_approvals > 1)
+      -- Where the rule asked as much of it before, the approval is older than the rule, and stays.
+      AND asked.required > a.approvals AND asked.required > before.required
+    ORDER BY t.digest, t.name
+  LOOP
+    decision := NULL;
+    decision.registry_id := image.registry_id;
+    decision.registry := image.registry;
+    decision.repository := image.repository;
+    decision.tag := image.tag;
+    decision.digest := image.digest;
+    decision.old_state := 'approved';
+    decision.new_state := 'pending';
+    decision.action := 'reset';
+    decision.rule_id := image.rule_id;
+    decision.reason := format('under this tag rule %s requires the approval of %s people, and it has that of %s',
+                              image.rule_id, image.required, image.approvals);
+    UPDATE image_library.approval a
+    SET state = 'pending', decision_id = image_library._tell_decision(decision), decided_at = now(), valid_until = NULL,
+        reset_at = now()
+    WHERE a.repository_id = _reset_by_stricter_rule.repository_id AND a.digest = image.digest;
+    PERFORM image_library._refresh_entry_approval(_reset_by_stricter_rule.repository_id, ARRAY[image.digest]);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library._reset_by_stricter_rule(integer, text[]) IS
+  'Internal: puts back to pending what too few people approved for a rule that one of its new tags comes under';
 
 CREATE FUNCTION image_library._check_mark(reference text, action text, current image_library.approval) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

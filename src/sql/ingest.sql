@@ -129,12 +129,14 @@ DECLARE
     ORDER BY n.name COLLATE "C");
   arrived_names text[] := ARRAY(SELECT f.name FROM unnest(arrived) f);
   missing text[] := ARRAY(SELECT jsonb_array_elements_text(batch -> 'missing'));
+  pointed_anew text[];
 BEGIN
   PERFORM image_library._write_periods(repository_id, arrived, missing, at);
   PERFORM image_library._emit_tags(repository_id, arrived, missing);
 
-  SELECT count(*) FILTER (WHERE t.name IS NULL), count(*) FILTER (WHERE t.digest <> f.digest)
-  INTO tags_added, tags_moved
+  SELECT count(*) FILTER (WHERE t.name IS NULL), count(*) FILTER (WHERE t.digest <> f.digest),
+         coalesce(array_agg(f.name) FILTER (WHERE t.digest IS DISTINCT FROM f.digest), '{}')
+  INTO tags_added, tags_moved, pointed_anew
   FROM unnest(arrived) f
   LEFT JOIN image_library.tag t ON t.repository_id = _write_tags.repository_id AND t.name = f.name;
 
@@ -152,6 +154,7 @@ BEGIN
   WHERE t.repository_id = _write_tags.repository_id AND t.name = m.name AND t.missing_since IS NULL;
   GET DIAGNOSTICS tags_missing = ROW_COUNT;
 
+  PERFORM image_library._reset_by_stricter_rule(_write_tags.repository_id, pointed_anew);
   PERFORM image_library._approve_by_rule(_write_tags.repository_id, arrived_names);
   PERFORM image_library._refresh_entries(_write_tags.repository_id, arrived_names || missing);
   PERFORM image_library._approve_by_policy(_write_tags.repository_id, arrived_names);

@@ -227,6 +227,29 @@ $$;
 COMMENT ON FUNCTION image_library._altered_rule(image_library.rule, image_library.rule) IS
   'Internal: a rule with what a change gives (null: as it is), checked; raises 22023 or 2201B';
 
+-- A rule's team has what it was given, not what it would like: neither other repositories, nor the tags of another team's rule.
+CREATE FUNCTION image_library._check_rule_scope(old image_library.rule, changed image_library.rule) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  registry_owner regrole := (SELECT g.owner FROM image_library.registry g WHERE g.registry_id = old.registry_id);
+BEGIN
+  IF (changed.repositories, changed.owner) IS DISTINCT FROM (old.repositories, old.owner) THEN
+    PERFORM image_library._require_owner(format('change repositories or owner of rule %s', old.rule_id), registry_owner);
+  END IF;
+  IF (changed.tags, changed.exclude_tags, changed.action, changed.priority)
+       IS DISTINCT FROM (old.tags, old.exclude_tags, old.action, old.priority)
+     AND EXISTS (SELECT FROM image_library.rule u
+                 WHERE u.registry_id = old.registry_id AND u.owner IS NOT NULL
+                   AND NOT coalesce(pg_has_role(image_library._acting_role(), u.owner::oid, 'MEMBER'), false)) THEN
+    PERFORM image_library._require_owner(
+      format('change which tags rule %s takes, in a registry with rules of other teams', old.rule_id), registry_owner);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_rule_scope(image_library.rule, image_library.rule) IS
+  'Internal: raises 42501 where a change of a rule is for admins and the team of its registry';
+
 CREATE FUNCTION image_library.alter_rule(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
   platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT NULL, newest integer DEFAULT NULL,
@@ -252,11 +275,7 @@ BEGIN
   changed.owner := image_library._checked_owner(owner);
   changed.required_approvals := required_approvals;
   changed := image_library._altered_rule(old, changed);
-  -- A rule's team has the repositories that it was given, not those it would like.
-  IF (changed.repositories, changed.owner) IS DISTINCT FROM (old.repositories, old.owner) THEN
-    PERFORM image_library._require_owner(format('change repositories or owner of rule %s', rule_id),
-      (SELECT g.owner FROM image_library.registry g WHERE g.registry_id = old.registry_id));
-  END IF;
+  PERFORM image_library._check_rule_scope(old, changed);
   UPDATE image_library.rule r
   SET repositories = changed.repositories, tags = changed.tags, exclude_tags = changed.exclude_tags,
       action = changed.action, kind = changed.kind, approval = changed.approval, platforms = changed.platforms,
