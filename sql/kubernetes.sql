@@ -134,7 +134,7 @@ SELECT pg_temp.define('NIMCache', 'apps.nvidia.com/v1alpha1', true, '$label',
      "source": {"type": "object", "required": ["ngc"], "properties": {"ngc": {"type": "object", "required": ["authSecret", "modelPuller"],
         "properties": {"authSecret": $subdomain, "modelPuller": $image, "pullSecret": $subdomain, "model": {"type": "object", "properties": {
            "profiles": {"type": "array", "items": $text}, "engine": $text, "precision": $text, "tensorParallelism": $text,
-           "qosProfile": $text, "gpus": {"type": "array", "items": {"type": "object", "properties": {"product": $text,
+           "qosProfile": {"type": "string", "enum": ["latency", "throughput"]}, "gpus": {"type": "array", "items": {"type": "object", "properties": {"product": $text,
               "ids": {"type": "array", "items": $text}}}}}}}}}},
      "storage": {"type": "object", "properties": {"pvc": {"type": "object", "properties": {"create": {"type": "boolean"}, "name": $label,
         "storageClass": $subdomain, "size": $quantity,
@@ -323,6 +323,10 @@ FROM nim_service(:'nim') s, nim_cache(:'nim') c;
 SELECT nim_service('ghcr.io/models/qwen2.5:1.0.0');
 SELECT nim_cache('ghcr.io/models/qwen2.5:1.0.0');
 SELECT nim_cache(:'nim', profiles => '{a}', gpu => 'h100');
+SELECT nim_cache(:'nim', profiles => '{all,a}');
+SELECT nim_cache(:'nim', qos => 'balanced');
+SELECT nim_service(:'nim', shm_size => '0Gi');
+SELECT kserve_serving_runtime(:'nim', priority => 0);
 SELECT nim_service(:'nim', replicas => 0);
 SELECT nim_service(:'nim', node_selector => '{"gpu": 1}');
 SELECT nim_service(:'nim', port => 65536);
@@ -345,6 +349,10 @@ CREATE TEMP TABLE made AS
 -- A service has the model's name and no version: the next version takes its place.
 SELECT count(DISTINCT (kind, name)) = count(*) FILTER (WHERE kind <> 'InferenceService' OR reference !~ ':v1|rtx') AS distinct_names, bool_and(pg_temp.verdict(made) = 'valid ' || kind) AS valid,
        bool_and(name ~ '^[a-z]([-a-z0-9]*[a-z0-9])?$' AND length(name) <= 63) AS names_valid FROM made;
+-- KServe refuses two runtimes of one format, version and priority.
+SELECT count(DISTINCT (made #> '{spec,supportedModelFormats,0}')) = count(*) AS distinct_formats FROM made WHERE kind = 'ClusterServingRuntime';
+SELECT count(*) FROM made r JOIN made s USING (reference) WHERE r.kind = 'ClusterServingRuntime' AND s.kind = 'InferenceService'
+  AND (r.made #> '{spec,supportedModelFormats,0}') - '{autoSelect,priority}'::text[] <> s.made #> '{spec,predictor,model,modelFormat}';
 SELECT reference, name FROM made WHERE kind = 'InferenceService' AND name ~ 'llama-3-1|^m-' ORDER BY reference;
 SELECT count(*) FROM made s JOIN made c USING (reference) WHERE s.kind = 'NIMService' AND c.kind = 'NIMCache' AND s.made #>> '{spec,storage,nimCache,name}' <> c.name;
 ROLLBACK;

@@ -35,7 +35,7 @@ GRANT EXECUTE ON FUNCTION
   image_library.preview_rule_change(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer, boolean, boolean),
   -- Manifests, and what fits where.
   image_library.cnpg_image_catalog(text, text, text, text, text, text, jsonb), image_library.edb_image(text),
-  image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[]),
+  image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[], integer),
   image_library.kserve_inference_service(text, text, text, text, integer, text[], text, text, text[], jsonb, text, text, integer, integer, jsonb),
   image_library.nim_cache(text, text, text, text, text, text, text, text, text[], text, integer, text, text, text),
   image_library.nim_service(text, text, text, integer, text[], text, text, text, text, text, text, text[], jsonb, integer, integer, text, jsonb),

@@ -43,7 +43,19 @@ BEGIN
         MESSAGE = 'profiles and what selects a profile exclude each other',
         HINT = 'Name profiles, or say gpu, gpu_count, engine, precision and qos.';
     END IF;
+    IF 'all' = ANY (profiles) AND cardinality(profiles) > 1 THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = 'profiles names others beside "all"',
+        HINT = 'Name "all" alone, or the profiles.';
+    END IF;
     selection := jsonb_build_object('profiles', image_library._kubernetes_args(profiles));
+  END IF;
+  IF qos NOT IN ('latency', 'throughput') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('unknown qos "%s"', left(qos, 300)),
+      HINT = 'It is latency or throughput.';
   END IF;
   IF coalesce(access_mode, '') NOT IN ('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod') THEN
     RAISE EXCEPTION USING

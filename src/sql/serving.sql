@@ -51,11 +51,12 @@ $$;
 COMMENT ON FUNCTION image_library._require_nim(image_library.model_library, text, text) IS
   'Internal: raises 22023 unless a model is packaged as NVIDIA NIM';
 
--- One format name ties a runtime to its services: a NIM serves itself alone, a server every model of a format.
+-- One format ties a runtime to its services: a NIM serves itself alone, a server every model of a format. KServe refuses a second
+-- runtime of the same format, version and priority.
 CREATE FUNCTION image_library._model_format(model image_library.model_library) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || regexp_replace(image_library._model_title(model), '[^A-Za-z0-9._-]+', '-', 'g')
+  SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || regexp_replace(image_library._model_name(model), '[^A-Za-z0-9._-]+', '-', 'g')
                            ELSE coalesce(model.format, 'model') END
 $$;
 COMMENT ON FUNCTION image_library._model_format(image_library.model_library) IS
@@ -84,7 +85,8 @@ CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text D
   namespace text DEFAULT NULL, server text DEFAULT NULL, gpu_count integer DEFAULT NULL,
   image_pull_secrets text[] DEFAULT '{}', ngc_secret text DEFAULT 'nvidia-nim-secrets',
   cpu text DEFAULT '12', memory text DEFAULT '64Gi', shm_size text DEFAULT '16Gi', port integer DEFAULT NULL,
-  args text[] DEFAULT '{}', env jsonb DEFAULT '{}', protocol_versions text[] DEFAULT '{v2,grpc-v2}')
+  args text[] DEFAULT '{}', env jsonb DEFAULT '{}', protocol_versions text[] DEFAULT '{v2,grpc-v2}',
+  priority integer DEFAULT 1)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -129,18 +131,19 @@ BEGIN
       'protocolVersions', to_jsonb(protocol_versions),
       'supportedModelFormats', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
         'name', image_library._model_format(model),
-        'version', CASE WHEN is_nim THEN model.model_version END,
+        'version', CASE WHEN is_nim THEN image_library._model_release(model) END,
         'autoSelect', true,
-        'priority', 1))),
+        'priority', image_library._check_range('priority', priority, 1, 1000000)))),
       'volumes', CASE WHEN shm_size IS NOT NULL THEN jsonb_build_array(jsonb_build_object(
         'name', 'dshm', 'emptyDir', jsonb_build_object(
           'medium', 'Memory', 'sizeLimit', image_library._kubernetes_quantity('shm_size', shm_size)))) END)));
 END
 $$;
-COMMENT ON FUNCTION image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[]) IS
+COMMENT ON FUNCTION image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[], integer) IS
   'KServe ClusterServingRuntime, or ServingRuntime in a namespace, of an approved model, pinned by digest. A NIM serves
 itself; for other formats server is the reference of an approved image that serves them. env: {"NAME": "value"}, or
-an object for valueFrom; it wins over what is set here. ngc_secret: null where the model needs no key';
+an object for valueFrom; it wins over what is set here. ngc_secret: null where the model needs no key. priority: KServe refuses
+two servers of a format with the same';
 
 CREATE FUNCTION image_library._storage_uri(model image_library.model_library, storage text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -202,7 +205,7 @@ BEGIN
       'model', jsonb_strip_nulls(jsonb_build_object(
         'modelFormat', jsonb_strip_nulls(jsonb_build_object(
           'name', coalesce(model_format, image_library._model_format(model)),
-          'version', CASE WHEN is_nim AND model_format IS NULL THEN model.model_version END)),
+          'version', CASE WHEN is_nim AND model_format IS NULL THEN image_library._model_release(model) END)),
         'runtime', runtime_name,
         'storageUri', CASE WHEN NOT is_nim THEN image_library._storage_uri(model, storage) END,
         'args', image_library._kubernetes_args(args),
