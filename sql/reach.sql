@@ -79,6 +79,17 @@ SELECT drop_client_certificate('r1');
 SELECT test.outcome('SELECT drop_client_certificate(''r1'')'), test.outcome('SELECT drop_client_certificate(''nowhere'')');
 SELECT client_certificate FROM registries WHERE name = 'r1';
 
+-- What a registry says of itself is kept; another token server than before is told.
+SELECT registry_id AS r1 FROM registry WHERE name = 'r1' \gset
+SELECT _note_registry(:r1, NULL, NULL), _note_registry(:r1, 'auth.example.com', 'moves soon'), _note_registry(:r1, 'auth.example.com', 'moves soon');
+SELECT token_server, warning FROM registries WHERE name = 'r1';
+SELECT _note_registry(:r1, NULL, NULL);
+SELECT token_server, warning FROM registries WHERE name = 'r1';
+SELECT count(*) FROM events WHERE event = 'token server changed';
+SELECT _note_registry(:r1, 'auth.evil.test', NULL);
+SELECT token_server, warning FROM registries WHERE name = 'r1';
+SELECT registry, detail FROM events WHERE event = 'token server changed';
+
 -- Docker Hub's official images are in library/, in rules as in references.
 SELECT add_registry('hub', 'https://registry-1.docker.io') > 0 AS added;
 SELECT url FROM registries WHERE name = 'hub';

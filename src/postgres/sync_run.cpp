@@ -51,6 +51,10 @@ void Finish(Database& database, const std::string& run, const sync::RunResult& r
        CountsJson(result.statistics), std::to_string(result.retry_after)});
 }
 
+std::optional<std::string> NullIfEmpty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string>(text);
+}
+
 // A run that the database ended; a canceled or terminated session just leaves it unfinished when
 // even this fails.
 void FinishFailed(Database& database, const std::string& run, const std::string& why) noexcept {
@@ -134,6 +138,9 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
     FinishFailed(database, run, error.what());
     throw;
   }
+  database.Query(
+      "SELECT image_library._note_registry($1::pg_catalog.int4, $2, $3)",
+      {std::to_string(registry_id), NullIfEmpty(result.token_server), NullIfEmpty(result.warning)});
   Finish(database, run, result);
   return result;
 }

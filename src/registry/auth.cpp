@@ -268,6 +268,7 @@ Task<std::string> Authenticator::Bearer(TokenKey key) {
 }
 
 Task<std::string> Authenticator::Fetch(TokenKey key) {
+  if (token_server_.empty()) token_server_ = HostOf(key.realm);
   if (key.credential != nullptr && key.credential->username == kIdentityToken) {
     const std::optional<Response> exchanged = co_await Exchange(key);
     if (exchanged) co_return Accept(*exchanged, key);

@@ -74,6 +74,8 @@ class Authenticator {
 
   /// `none`, `basic`, `bearer`; empty before anything is known.
   const std::string& scheme() const noexcept { return scheme_; }
+  /// Host of the first token server that was asked; empty when none was.
+  const std::string& token_server() const noexcept { return token_server_; }
   bool HasCredential(const std::string& repository) const;
 
  private:
@@ -111,6 +113,7 @@ class Authenticator {
   std::deque<std::vector<Credential>> credentials_;
   std::optional<std::chrono::steady_clock::time_point> renewed_at_;
   std::string scheme_;
+  std::string token_server_;
   std::optional<Challenge> remembered_;
   std::map<TokenKey, Token> tokens_;
   std::map<std::pair<std::string, std::string>, TokenKey> keys_;  ///< by full name and purpose

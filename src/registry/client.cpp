@@ -337,6 +337,8 @@ std::int64_t Client::retries() const noexcept { return impl_->exchange.sender().
 
 std::string Client::authentication() const { return impl_->exchange.authenticator().scheme(); }
 
+std::string Client::token_server() const { return impl_->exchange.authenticator().token_server(); }
+
 std::int64_t Client::not_before() const noexcept { return impl_->exchange.sender().not_before(); }
 
 const RateLimit& Client::rate_limit() const noexcept { return impl_->exchange.rate_limit(); }

@@ -122,6 +122,8 @@ class Client {
   std::int64_t retries() const noexcept;
   /// How the registry authenticates: `none`, `basic`, `bearer`; empty before Ping.
   std::string authentication() const;
+  /// Host of the server that gave its tokens; empty when there was none.
+  std::string token_server() const;
   /// The longest Retry-After a 429 or 503 asked for, in seconds; 0 when there was none.
   std::int64_t retry_after() const noexcept;
   /// The latest moment (unix seconds) before which a Retry-After asked not to be asked again, by

@@ -161,6 +161,7 @@ BEGIN
       ('tags_seen', '{sync_run}', 'Listed tags that the rules take'),
       ('task', NULL, 'What the model does, as its publisher says'),
       ('title', NULL, 'Title as the publisher says'),
+      ('token_server', '{registries}', 'Host that gives the tokens for it; null: it needs none, or was not synced'),
       ('tp', '{model_profiles}', 'Tensor parallelism: GPUs side by side'),
       ('url', '{registries}', 'Where it is; a path is a prefix of its repositories'),
       ('valid', '{tag_history}', 'From when until when; periods of a tag do not overlap'),
@@ -198,6 +199,7 @@ BEGIN
       ('function', '{policies}', 'Schema and name of the function'),
       ('name', '{policies}', 'Name of the policy'),
       ('runs_as', '{policies}', 'Owner of the function, with whose rights it runs; null: the function is gone'),
+      ('warning', '{registries}', 'What it said in its last Warning header'),
       ('why', '{pending_images}', 'new, tag moved, expired or reset')
     ) AS w (word, views, meaning)
     JOIN pg_attribute a ON a.attname = w.word AND a.attnum > 0

@@ -96,6 +96,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
   image_library.tag_period, image_library.entry, image_library.approval, image_library.run, image_library.problem,
   image_library.other_conflict
 TO image_library_agent;
+GRANT SELECT, INSERT, UPDATE ON image_library.registry_note TO image_library_agent;
 GRANT SELECT, INSERT ON image_library.decision, image_library.event TO image_library_agent;
 GRANT DELETE ON image_library.event TO image_library_agent;
 GRANT SELECT ON image_library.policy, image_library.images TO image_library_agent;
@@ -106,6 +107,7 @@ GRANT EXECUTE ON FUNCTION
   image_library._known_repository(integer, text), image_library._known_tags(integer, text),
   image_library._known_images(jsonb), image_library._known_repositories(integer),
   image_library._begin_run(integer, text), image_library._finish_run(bigint, text, text, jsonb, timestamptz),
+  image_library._note_registry(integer, text, text),
   image_library._next_sync_at(bigint, text, bigint), image_library._due_registries(),
   image_library._syncing_pid(integer), image_library._due_at(timestamptz, timestamptz, timestamptz), image_library._hidden_registries(),
   image_library._repository_id(integer, text), image_library._keeps_snapshot(), image_library._require_read_committed(),

@@ -7,8 +7,10 @@ CREATE VIEW image_library.registries WITH (security_barrier) AS
          ARRAY(SELECT c.repository_prefix FROM image_library.credential c
                WHERE c.registry_id = g.registry_id ORDER BY 1) AS credential_prefixes,
          g.owner, g.created_at, g.created_by, g.private, g.proxy, g.realm_hosts,
-         EXISTS (SELECT FROM image_library.client_certificate c WHERE c.registry_id = g.registry_id) AS client_certificate
+         EXISTS (SELECT FROM image_library.client_certificate c WHERE c.registry_id = g.registry_id) AS client_certificate,
+         n.token_server, n.warning
   FROM image_library.registry g
+  LEFT JOIN image_library.registry_note n USING (registry_id)
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.registries IS 'The registries, and for which repository prefixes a credential is set';
 

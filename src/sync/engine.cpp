@@ -476,6 +476,8 @@ RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry:
   result.statistics.bytes = transport.traffic().bytes;
   result.statistics.retries = client.retries();
   result.retry_after = client.retry_after();
+  result.token_server = client.token_server();
+  if (!client.warnings().empty()) result.warning = client.warnings().back();
   return result;
 }
 

@@ -34,6 +34,8 @@ struct RunResult {
   std::string hint;
   RunStatistics statistics;
   std::int64_t retry_after = 0;  ///< seconds the registry asked to be left alone
+  std::string token_server;      ///< host that gave the tokens; empty: none did
+  std::string warning;           ///< the registry's last Warning header
 };
 
 /// One run over one registry. Trouble with a tag is recorded and the rest of its repository goes

@@ -413,6 +413,7 @@ TEST_F(AuthTest, ATokenServerOfRealmHostsGetsCredentials) {
   Make(kCredential);
   Answer("Bearer realm=\"https://auth.elsewhere.test/\"");
   Answer("Bearer realm=\"https://auth.foreign.test/\"", "", {"b", "b", "content"});
+  EXPECT_EQ(authenticator_->token_server(), "auth.elsewhere.test");
   EXPECT_EQ(HeaderOf(transport_.requests[0], "Authorization"), kAlice);
   EXPECT_FALSE(transport_.requests[0].public_only);
   EXPECT_EQ(HeaderOf(transport_.requests[1], "Authorization"), "");
