@@ -33,7 +33,8 @@ SELECT test.sync('edb', 'edb-postgres-advanced-pgd', '{"16.2.0-5.4.1-1": {"image
 SELECT test.sync('edb', 'tools/backup', '{"1.0": {"image": "t1"}}');
 SELECT test.sync('cnpg', 'postgresql', '{
   "18.6-202608170814-minimal-trixie": {"image": "c1", "labels": {"org.opencontainers.image.version": "18.6", "org.opencontainers.image.title": "CloudNativePG PostgreSQL minimal"}},
-  "18.6-202608170814-system-bookworm": {"image": "c2"}, "18-minimal-trixie": {"image": "c1", "labels": {"org.opencontainers.image.version": "18.6"}}}');
+  "18.6-202608170814-system-bookworm": {"image": "c2", "labels": {
+    "org.opencontainers.image.description": "A system PostgreSQL 18.6 container image", "org.opencontainers.image.base.name": "docker.io/library/debian:bookworm-slim"}}, "18-minimal-trixie": {"image": "c1", "labels": {"org.opencontainers.image.version": "18.6"}}}');
 SELECT test.sync('cnpg', 'pgvector', '{"0.8.6-202608201414-18-trixie": {"image": "v1", "annotations": {"io.cloudnativepg.image.base.name": "ghcr.io/cloudnative-pg/postgresql",
   "io.cloudnativepg.image.base.pgmajor": "18", "io.cloudnativepg.image.base.os": "trixie", "io.cloudnativepg.image.sql.version": "0.8.6"}}}');
 
@@ -45,8 +46,9 @@ SELECT test.outcome('SELECT latest_postgres(''postgresql'', 17)');
 SELECT count(approve(i.reference)) FROM (SELECT DISTINCT ON (registry, repository, digest) reference FROM images WHERE kind = 'postgres') i;
 SELECT registry, repository, tag, flavor, major_version AS major, version, build_at, variant, os, features, extensions, hm_tags, conflicts, contested
 FROM postgres_images ORDER BY registry, repository, version_key(tag);
-SELECT repository, tag, left(digest, 13) AS digest, left(pinned_reference, 80) AS pinned_reference, platforms, size_bytes, created_at, kind, approval
-FROM postgres_images WHERE repository = 'edb-postgres-advanced' ORDER BY tag;
+SELECT repository, kinds, tags, description FROM repositories ORDER BY registry, repository;
+SELECT repository, tag, left(digest, 13) AS digest, left(pinned_reference, 80) AS pinned_reference, platforms, size_bytes, created_at, kind, approval, base_image
+FROM postgres_images WHERE repository = 'edb-postgres-advanced' OR os = 'bookworm' ORDER BY registry, tag;
 SELECT x.name, x.version, x.description, string_agg(DISTINCT i.tag, ' ') AS images
 FROM image_extensions x JOIN images i USING (digest) GROUP BY 1, 2, 3 ORDER BY 1, 2;
 

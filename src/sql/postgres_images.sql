@@ -35,7 +35,9 @@ CREATE VIEW image_library.postgres_images AS
          e.title, e.description, (SELECT i.annotations FROM image_library.image i WHERE i.digest = e.digest) AS annotations,
          (SELECT i.labels FROM image_library.image i WHERE i.digest = e.digest) AS labels,
          e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts,
-         e.deprecated_from, e.contested
+         e.deprecated_from, e.contested,
+         (SELECT coalesce(i.annotations ->> 'org.opencontainers.image.base.name', i.labels ->> 'org.opencontainers.image.base.name')
+          FROM image_library.image i WHERE i.digest = e.digest) AS base_image
   FROM image_library._usable_entries e
   WHERE e.kind = 'postgres';
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images: what provisioning may run';

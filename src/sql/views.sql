@@ -32,7 +32,12 @@ CREATE VIEW image_library.repositories WITH (security_barrier) AS
          ARRAY(SELECT h.name FROM image_library.hm_tag h
                JOIN image_library.hm_tag_repository x USING (hm_tag_id)
                WHERE x.repository_id = r.repository_id ORDER BY 1) AS hm_tags,
-         r.first_seen_at, m.readme
+         r.first_seen_at, m.readme,
+         ARRAY(SELECT DISTINCT e.kind FROM image_library.entry e
+               WHERE e.repository_id = r.repository_id AND e.missing_since IS NULL ORDER BY 1) AS kinds,
+         (SELECT e.description FROM image_library.entry e
+          WHERE e.repository_id = r.repository_id AND e.missing_since IS NULL AND e.description IS NOT NULL
+          ORDER BY e.version_key DESC LIMIT 1) AS description
   FROM image_library.repository r
   JOIN image_library.registry g USING (registry_id)
   LEFT JOIN image_library.listing l USING (repository_id)
