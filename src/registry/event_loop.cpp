@@ -124,6 +124,14 @@ void EventLoop::Drive() {
   }
 }
 
+void EventLoop::DropQueued(const std::exception_ptr& failure) noexcept {
+  while (!queued_.Empty()) {
+    Transfer& transfer = queued_.PopFront();
+    transfer.failure_ = failure;
+    finished_.PushBack(transfer);
+  }
+}
+
 void EventLoop::ResumeFinished() {
   while (!finished_.Empty()) finished_.PopFront().awaiting_.resume();
 }

@@ -76,6 +76,9 @@ class EventLoop {
   /// libcurl, and with the signals as they were.
   void Turn(Waiter& waiter);
 
+  /// Ends with this failure whatever is in the queue.
+  void DropQueued(const std::exception_ptr& failure) noexcept;
+
   const Traffic& traffic() const noexcept { return traffic_; }
 
  private:

@@ -43,6 +43,10 @@ Task<void> CurlTransport::Sleep(int milliseconds) {
   co_await timer;
 }
 
+void CurlTransport::DropQueued(const Error& error) {
+  impl_->loop.DropQueued(std::make_exception_ptr(error));
+}
+
 void CurlTransport::Run(Task<void> task, Waiter& waiter) {
   task.Start();
   while (!task.Done()) impl_->loop.Turn(waiter);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "registry/task.h"
 
 namespace image_library::registry {
@@ -53,6 +54,8 @@ class Transport {
   virtual Task<Response> Send(Request request) = 0;
   /// Resumes the caller after so many milliseconds.
   virtual Task<void> Sleep(int milliseconds) = 0;
+  /// Fails with this error what waits to be sent; what is under way goes on.
+  virtual void DropQueued(const Error& error) = 0;
 };
 
 struct HttpOptions {
@@ -90,6 +93,7 @@ class CurlTransport : public Transport {
 
   Task<Response> Send(Request request) override;
   Task<void> Sleep(int milliseconds) override;
+  void DropQueued(const Error& error) override;
 
   /// Runs a task and everything it starts to the end; returns its result or throws its exception.
   void Run(Task<void> task, Waiter& waiter);

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/http_header.h"
+#include "registry/status.h"
 
 namespace image_library::registry {
 
@@ -26,17 +27,28 @@ bool IsTemporary(int status) {
   }
 }
 
+Error Closed() {
+  return Error(ErrorKind::kRateLimited, "the registry limits requests",
+               "It named a time to come back, which is not over.", kLimitHint);
+}
+
 }  // namespace
 
 RetryingSender::RetryingSender(Transport& transport, RetryPolicy policy)
     : transport_(transport), policy_(policy), jitter_(std::random_device()()) {}
+
+// Whatever waits its turn would only be refused as well, and held against us.
+void RetryingSender::CloseFor(std::int64_t seconds) {
+  closed_until_ = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  transport_.DropQueued(Closed());
+}
 
 // Nothing for a failure of the transport that may pass.
 Task<std::optional<Response>> RetryingSender::Try(Request request, bool last) {
   try {
     co_return co_await transport_.Send(std::move(request));
   } catch (const Error& error) {
-    if (last || !error.temporary()) throw;
+    if (last || !error.temporary() || error.kind() == ErrorKind::kRateLimited) throw;
   }
   co_return std::nullopt;
 }
@@ -49,7 +61,10 @@ std::optional<int> RetryingSender::Delay(const std::optional<Response>& response
     if (seconds) {
       retry_after_ = std::max(retry_after_, *seconds);
       not_before_ = std::max(not_before_, now + *seconds);
-      if (*seconds * 1000 > policy_.longest_wait_ms) return std::nullopt;
+      if (*seconds * 1000 > policy_.longest_wait_ms) {
+        CloseFor(*seconds);
+        return std::nullopt;
+      }
       return static_cast<int>(*seconds * 1000);
     }
   }
@@ -60,6 +75,7 @@ std::optional<int> RetryingSender::Delay(const std::optional<Response>& response
 
 Task<Response> RetryingSender::Send(Request request) {
   for (int attempt = 0;; ++attempt) {
+    if (std::chrono::steady_clock::now() < closed_until_) throw Closed();
     const bool last = attempt + 1 >= policy_.attempts;
     Request copy = request;
     std::optional<Response> response = co_await Try(std::move(copy), last);

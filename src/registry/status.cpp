@@ -51,9 +51,7 @@ Meaning MeaningOf(const Response& response, const Subject& subject) {
   }
   // 503 with a time to come back is a limit as well.
   if (status == 429 || (status == 503 && !response.Header("retry-after").empty())) {
-    return {ErrorKind::kRateLimited, "the registry limits requests",
-            "Wait, lower the registry's requests per second, or set a credential with a higher "
-            "limit."};
+    return {ErrorKind::kRateLimited, "the registry limits requests", kLimitHint};
   }
   if (status >= 500) {
     return {ErrorKind::kServer, "the registry failed",

@@ -9,6 +9,10 @@
 
 namespace image_library::registry {
 
+/// What to do when a registry limits requests.
+inline constexpr const char* kLimitHint =
+    "Wait, lower the registry's requests per second, or set a credential with a higher limit.";
+
 /// What a request was for: `tags of repository "docker.io/library/postgres"`.
 struct Subject {
   std::string text;

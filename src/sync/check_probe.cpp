@@ -95,6 +95,7 @@ class Recorder : public registry::Transport {
     co_return std::move(response);
   }
   Task<void> Sleep(int milliseconds) override { return transport_.Sleep(milliseconds); }
+  void DropQueued(const Error& error) override { transport_.DropQueued(error); }
 
   const std::vector<Answered>& answers() const noexcept { return answers_; }
 

@@ -453,6 +453,18 @@ TEST_F(ClientTest, ALongRetryAfterEndsTheAttemptsAtOnce) {
   EXPECT_THAT(transport_.sleeps, IsEmpty());
 }
 
+TEST_F(ClientTest, AfterALongRetryAfterNothingIsAsked) {
+  ServeAlways(Answer(429, "", {{"retry-after", "120"}}));
+  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
+  EXPECT_EQ(transport_.drops, 1);
+  transport_.TakeLog();
+  const Error error = ErrorOf(client_->ListTags("other"));
+  EXPECT_EQ(error.kind(), ErrorKind::kRateLimited);
+  EXPECT_THAT(error.what(), HasSubstr("other"));
+  EXPECT_THAT(transport_.log, IsEmpty());
+  EXPECT_THAT(transport_.sleeps, IsEmpty());
+}
+
 TEST_F(ClientTest, RateHeadersOfTheRegistryAreKept) {
   Serve({{"HEAD team/app/manifests/1", Answer(200, "",
                                               {{"docker-content-digest", Sha256Digest("x")},

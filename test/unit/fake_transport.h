@@ -32,11 +32,14 @@ class FakeTransport : public Transport {
     co_return;
   }
 
+  void DropQueued(const Error&) override { ++drops; }
+
   std::vector<std::string> TakeLog() { return std::exchange(log, {}); }
 
   std::vector<std::string> log;  ///< `GET url`, then the Authorization in brackets if any
   std::vector<Request> requests;
   std::vector<int> sleeps;
+  int drops = 0;  ///< calls of DropQueued
   bool holding = false;  ///< answers wait for held.ResumeOne or ResumeAll
   WaitQueue held;
 

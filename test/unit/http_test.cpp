@@ -315,6 +315,34 @@ TEST_F(HttpTest, AThrowingWaiterCancelsAtOnceAndTheTransportStaysUsable) {
   EXPECT_EQ(answered, 10);
 }
 
+// Of three requests over one connection the first is under way when the others are dropped.
+Task<void> DropOthers(Transport& transport, std::string url, std::vector<Outcome>* outcomes) {
+  Group group(3);
+  for (Outcome& outcome : *outcomes) {
+    Request request;
+    request.url = url;
+    co_await group.Spawn(SendOne(transport, std::move(request), &outcome));
+  }
+  co_await transport.Sleep(20);
+  transport.DropQueued(Error(ErrorKind::kRateLimited, "enough"));
+  co_await group.Join();
+}
+
+TEST_F(HttpTest, WhatIsDroppedFromTheQueueFailsAndIsNotSent) {
+  HttpOptions options = Local();
+  options.max_connections = 1;
+  CurlTransport transport(options);
+  std::vector<Outcome> outcomes(3);
+  transport.Run(DropOthers(transport, Url("busy/0.2"), &outcomes), waiter_);
+  EXPECT_EQ(outcomes[0].response.status, 200);
+  for (int i : {1, 2}) {
+    ASSERT_TRUE(outcomes[i].error);
+    EXPECT_EQ(outcomes[i].error->kind(), ErrorKind::kRateLimited);
+  }
+  EXPECT_EQ(transport.traffic().requests, 1);
+  EXPECT_EQ(SendOn(transport, Request{Method::kGet, Url("hello"), {}, {}}).response.status, 200);
+}
+
 Task<void> SleepThenNote(Transport& transport, int sleep_ms, std::vector<int>* notes) {
   co_await transport.Sleep(sleep_ms);
   notes->push_back(sleep_ms);
