@@ -525,6 +525,15 @@ TEST_F(ClientTest, RetryAfterIsClampedAndKeptAsAMoment) {
   EXPECT_EQ(client_->not_before(), 0);
 }
 
+TEST_F(ClientTest, WhoAsksToBeLeftAloneIsAskedNothingMore) {
+  ServeAlways(Answer(429, "", {{"retry-after", "1800"}}));
+  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
+  const Error second = ErrorOf(client_->HeadTag("app", "1"));
+  EXPECT_EQ(second.kind(), ErrorKind::kRateLimited);
+  EXPECT_THAT(second.what(), HasSubstr("app"));
+  EXPECT_EQ(transport_.log.size(), 1u);
+}
+
 TEST_F(ClientTest, RetryAfterOfTheTokenServerCounts) {
   handler_ = [](const Request& request) {
     return request.url.find("/token") != std::string::npos
