@@ -66,8 +66,6 @@ FROM model_library ORDER BY format, model;
 SELECT m.model, p.name AS profile, p.gpu_count AS gpus
 FROM model_library m, fitting_profiles(m.reference, 'NVIDIA-H100-80GB-HBM3', 2) p;
 
-SELECT model_card(reference) - '{reference,profiles}'::text[] AS card FROM model_library WHERE model LIKE '%nemotron%';
-
 \echo
 \echo '-- A provisioning flow asks for the one image it may run, pinned by digest: the newest build of the newest minor'
 SELECT latest_postgres('postgresql', 17);
