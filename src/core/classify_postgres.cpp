@@ -146,9 +146,10 @@ void ReadFlavor(const FactReader& reader, Classification* image) {
     if (image->flavor.empty()) {
       image->conflicts.push_back("flavor " + Quoted(value->text) + " is unknown");
     } else if (!named.empty() && named != image->flavor) {
-      Contest(std::string(SourceOf(*value)) + " says flavor " + image->flavor +
-                  ", repository says " + named,
-              image);
+      image->conflicts.push_back(std::string(SourceOf(*value)) + " says flavor " + image->flavor +
+                                 ", repository says " + named);
+      // Any PostgreSQL may lie in a repository `postgres`; EDB's names say which.
+      if (named != "postgresql") image->contested = true;
     }
   }
   // The repository says more of an image than the base it was built from.

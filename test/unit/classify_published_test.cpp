@@ -499,9 +499,11 @@ TEST(ClassifyPublishedTest, ContradictionsAreTold) {
   };
   const Row rows[] = {
       {Built("pgai-platform/postgresql", "17.4-2503191025", Pg("epas", "17")), "epas", 17,
-       "annotation says flavor epas, repository says postgresql", true},
+       "annotation says flavor epas, repository says postgresql", false},
       {Labelled("pgai-platform/postgresql", "17.4-2503191025", Pg("epas", "17")), "epas", 17,
-       "label says flavor epas, repository says postgresql", true},
+       "label says flavor epas, repository says postgresql", false},
+      {Built("edb-postgres-extended", "17.4-2503191025", Pg("epas", "17")), "epas", 17,
+       "annotation says flavor epas, repository says pge", true},
       {Built("team/db", "16.8-2503310734", Pg("pg", "17")), "postgresql", 17, "major version 17",
        true},
       {Labelled("team/db", "16.8-2503310734", Pg("pg", "17")), "postgresql", 17,
