@@ -44,7 +44,9 @@ Board* GetBoard() {
   return attached;
 }
 
-void Post(Oid database, TimestampTz due) {
+namespace {
+
+void Post(Oid database, TimestampTz due, bool keep_earlier) {
   Board* const board = GetBoard();
   Board::Slot* free_slot = nullptr;
   Board::Slot* slot = nullptr;
@@ -56,13 +58,23 @@ void Post(Oid database, TimestampTz due) {
   if (slot == nullptr && free_slot != nullptr) {
     slot = free_slot;
     slot->database = database;
+    slot->next_due = kWorkerStarted;
     slot->workers = 0;
     slot->failures = 0;
   }
-  if (slot != nullptr) slot->next_due = due;
+  if (slot != nullptr) {
+    const bool posted = keep_earlier && slot->next_due != kWorkerStarted;
+    slot->next_due = posted ? Min(slot->next_due, due) : due;
+  }
   LWLockRelease(&board->lock);
   WakeLauncher();
 }
+
+}  // namespace
+
+void Post(Oid database, TimestampTz due) { Post(database, due, false); }
+
+void PostNext(Oid database, TimestampTz due) { Post(database, due, true); }
 
 void PostAtCommit() {
   GetBoard();  // what could raise, raises now

@@ -35,6 +35,10 @@ Board* GetBoard();
 /// Says that something is due in a database at a time, and wakes the launcher when that is now.
 void Post(Oid database, TimestampTz due);
 
+/// Says what a worker found to be due next; an earlier time that was posted since it was started
+/// stands, for the worker may have looked before.
+void PostNext(Oid database, TimestampTz due);
+
 /// Posts the current database when the running transaction commits; nothing when it aborts.
 void PostAtCommit();
 

@@ -44,7 +44,7 @@ std::vector<Due> Registries(Database& database) {
 void PostRest(const std::vector<Due>& due, std::size_t skip) {
   TimestampTz next = DT_NOEND;
   for (std::size_t i = skip; i < due.size(); ++i) next = Min(next, due[i].at);
-  Post(MyDatabaseId, next);
+  PostNext(MyDatabaseId, next);
 }
 
 void Activity(const std::string& line) {
@@ -66,7 +66,7 @@ void Log(const std::string& registry, const sync::RunResult& result) {
 void SyncDue() {
   Database database(TransactionMode::kWorker);
   if (!database.ExtensionIsThere()) {
-    Post(MyDatabaseId, DT_NOEND);
+    PostNext(MyDatabaseId, DT_NOEND);
     return;
   }
   try {
@@ -93,7 +93,7 @@ void SyncDue() {
       Log(first.name, RunSync(database, first.registry_id, "schedule", report));
     }
   } catch (const ExtensionGone&) {
-    Post(MyDatabaseId, DT_NOEND);
+    PostNext(MyDatabaseId, DT_NOEND);
   }
 }
 
