@@ -57,8 +57,9 @@ sub wait_until_up
 	die 'the server did not come back';
 }
 
-# The requests since the last change of the profile that have a status like this.
+# The requests since the last kill that have a status like this.
 my @seen;
+sub forget_requests { $registry->take; @seen = () }
 sub seen { push @seen, @{ $registry->take }; return scalar grep { $_->{status} =~ $_[0] } @seen }
 
 sub worker_pid
@@ -114,11 +115,10 @@ for my $round (1 .. $crashes)
 	$registry->profile({
 		repositories => \%repositories,
 		faults => [ { path => '.*', after => $at, times => 1, action => 'hang' } ] });
-	$registry->take;
-	@seen = ();
 	ask(q{SELECT image_library.request_sync('faulty')});
 	approve();
-	my $end = time + 20;
+	# A worker that came back by itself may wait for an answer since the last round.
+	my $end = time + 3;
 	my $ended = 0;
 	until (seen(qr/hang/) || time > $end)
 	{
@@ -132,11 +132,13 @@ for my $round (1 .. $crashes)
 	if ($pid ne '' && kill 'KILL', $pid)
 	{
 		++$killed{worker};
+		forget_requests();
 	}
 	else
 	{
 		kill_server();
 		++$killed{server};
+		forget_requests();
 		$node->start;
 	}
 	wait_until_up();
