@@ -30,7 +30,7 @@ FROM unnest(ARRAY[NULL, '', 'Big', 'a b', '-x', 'x/y', 'x;y', 'ü', E'x\n', repe
 SELECT options, test.outcome(format('SELECT add_registry(''bad'', ''https://registry.example.com'', %s)', options))
 FROM unnest(ARRAY['sync_interval => NULL', 'sync_interval => ''9 s''', 'sync_interval => ''-1 day''', 'sync_interval => ''soon''',
   'max_connections => 0', 'max_connections => 65', 'max_connections => NULL', 'requests_per_second => 0',
-  'requests_per_second => -1', 'ca_certificate => ''''', 'ca_certificate => ''-----BEGIN PRIVATE KEY-----''',
+  'requests_per_second => -1', 'requests_per_run => 0', 'ca_certificate => ''''', 'ca_certificate => ''-----BEGIN PRIVATE KEY-----''',
   'owner => ''nobody_of_that_name''']) options;
 SELECT count(*) FROM registries WHERE name = 'bad';
 
@@ -49,11 +49,16 @@ SELECT url, sync_interval, max_connections, requests_per_second, own_ca FROM reg
 
 SELECT disable_registry('edb');
 SELECT enabled FROM registries WHERE name = 'edb';
-SELECT disable_registry('edb'), test.outcome('SELECT request_sync(''edb'')'), test.outcome('SELECT * FROM _sync_targets(''edb'')');
+SELECT alter_registry('edb', requests_per_run => 500);
+SELECT requests_per_run FROM registries WHERE name = 'edb';
+SELECT alter_registry('edb', requests_per_run => 0), test.outcome('SELECT alter_registry(''edb'', requests_per_run => -1)');
+SELECT requests_per_run FROM registries WHERE name = 'edb';
+SELECT disable_registry('edb'), test.outcome('SELECT request_sync(''edb'')'), test.outcome('SELECT * FROM _sync_targets(''edb'', false)');
 SELECT enable_registry('edb');
 SELECT enabled FROM registries WHERE name = 'edb';
 SELECT f, test.outcome(format('SELECT %s(''nowhere'')', f))
-FROM unnest('{enable_registry,disable_registry,drop_registry,request_sync,_sync_targets}'::text[]) f;
+FROM unnest('{enable_registry,disable_registry,drop_registry,request_sync}'::text[]) f;
+SELECT test.outcome('SELECT * FROM _sync_targets(''nowhere'', false)');
 
 -- Credentials: an admin sets them, and sees only that there are some.
 SELECT set_credential('edb', 'user', 'open sesame');

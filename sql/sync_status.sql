@@ -52,12 +52,12 @@ SELECT enable_registry('local');
 SELECT count(*) FROM _due_registries();
 
 -- Failures wait longer and longer, up to the interval, give or take a tenth; Retry-After is obeyed beyond it.
-CREATE FUNCTION test.wait(outcome text, retry_after bigint DEFAULT NULL) RETURNS interval LANGUAGE sql AS
-  $$ SELECT image_library._next_sync_at((SELECT max(run_id) FROM image_library.run), outcome, retry_after) - now() $$;
+CREATE FUNCTION test.wait(outcome text) RETURNS interval LANGUAGE sql AS
+  $$ SELECT image_library._next_sync_at((SELECT max(run_id) FROM image_library.run), outcome) - now() $$;
 SELECT test.run('complete');
 SELECT test.run(NULL);
 SELECT test.wait('complete') BETWEEN '54 minutes' AND '66 minutes' AS complete, test.wait('partial') BETWEEN '54 minutes' AND '66 minutes' AS partial,
-       test.wait('failed') BETWEEN '27 seconds' AND '33 seconds' AS first_failure, test.wait('complete', 7200) = '2 hours' AS retry_after, test.wait('complete', 1) > '54 minutes' AS short_retry_after;
+       test.wait('failed') BETWEEN '27 seconds' AND '33 seconds' AS first_failure;
 SELECT count(test.run('failed', 'x')) FROM generate_series(1, 3);
 SELECT test.run(NULL);
 SELECT test.wait('failed') BETWEEN '7.2 minutes' AND '8.8 minutes' AS after_interrupted_and_three;
@@ -65,5 +65,32 @@ SELECT count(test.run('failed', 'x')) FROM generate_series(1, 20);
 SELECT test.run(NULL);
 SELECT test.wait('failed') BETWEEN '54 minutes' AND '66 minutes' AS no_longer_than_the_interval;
 SELECT consecutive_failures FROM sync_status;
+-- What a registry asks for is kept, from 1 second to 1 hour; when it does not say, the waits grow.
+CREATE FUNCTION test.limited(retry_after bigint) RETURNS interval LANGUAGE sql AS $$
+  SELECT image_library._remember((SELECT registry_id FROM image_library.registry), true, retry_after, '', false, false);
+  SELECT not_before - clock_timestamp() FROM image_library.registry_state $$;
+SELECT asked, waits BETWEEN wait - interval '1 second' AND wait AS obeyed
+FROM (VALUES (1, interval '1 second'), (60, '1 minute'), (3600, '1 hour'), (1000000000, '1 hour')) AS v (asked, wait), LATERAL test.limited(asked) waits;
+SELECT limited_runs FROM registry_state;
+UPDATE registry_state SET limited_runs = 0;
+SELECT n, waits BETWEEN interval '22 seconds' * 2 ^ n AND interval '38 seconds' * 2 ^ n AS grows FROM generate_series(0, 4) n, LATERAL test.limited(0 * n) waits;
+SELECT bool_and(waits <= '75 minutes') AS bounded FROM generate_series(1, 30) n, LATERAL test.limited(0 * n) waits;
+SELECT not_before > now() AS told, next_sync_at >= not_before AS not_due_before FROM sync_status;
+SELECT test.run(NULL);
+SELECT count(*) FILTER (WHERE due_at > now()) AS later FROM _due_registries();
+SET LOCAL client_min_messages = warning;
+SELECT request_sync('local');
+SET LOCAL client_min_messages = notice;
+SELECT count(*) FILTER (WHERE due_at > now()) AS later FROM _due_registries();
+SELECT regexp_replace(test.outcome(format('SELECT _check_not_before(%s)', registry_id)), '[0-9-]{10} [0-9:.]+\+00', '<time>') AS refused FROM registry;
+SELECT test.outcome_as('test_curator', 'SELECT image_library._sync_targets(NULL, true)') AS only_admins FROM (SELECT test.outcome('CREATE ROLE test_curator IN ROLE image_library_curator, image_library_agent')) made;
+-- A run that was not limited ends it; what was found refused is so for a day, from when it was found.
+SELECT _remember(registry_id, false, 0, 'here', true, true) FROM registry;
+SELECT not_before, limited_runs, progress, head_refused_at IS NOT NULL AS head, referrers_refused_at IS NOT NULL AS referrers FROM registry_state;
+SELECT c.requests_per_run, c.progress, c.head_refused, c.referrers_refused FROM registry g, _registry_config(g.registry_id) c;
+UPDATE registry_state SET head_refused_at = now() - interval '20 hours', referrers_refused_at = now() - interval '25 hours';
+SELECT head_refused, referrers_refused FROM registry g, _registry_config(g.registry_id);
+SELECT _remember(registry_id, false, 0, '', true, false) FROM registry;
+SELECT head_refused_at < now() - interval '19 hours' AS its_day_goes_on, referrers_refused_at, progress FROM registry_state;
 SELECT split_part(test.outcome('SELECT _begin_run(99, ''x'')'), ':', 1) AS no_registry, split_part(test.outcome('SELECT test.run(''good'')'), ':', 1) AS no_outcome;
 ROLLBACK;

@@ -110,7 +110,7 @@ SELECT call, test.outcome_as('test_curator', replace(call, '%', :'secret_rule'))
 FROM unnest(ARRAY['SELECT image_library.alter_rule(%)', 'SELECT image_library.drop_rule(%)', 'SELECT image_library.enable_rule(%)', 'SELECT image_library.disable_rule(%)', 'SELECT image_library.preview_rule_change(%)']) call;
 -- CALL sync asks for its registries as its caller (the agent's rights do the work).
 GRANT image_library_agent TO test_curator;
-SELECT who, test.outcome_as(who, 'SELECT string_agg(name, '' '' ORDER BY name) FROM image_library._sync_targets(NULL)') AS targets, test.outcome_as(who, 'SELECT name FROM image_library._sync_targets(''secret'')') AS by_name
+SELECT who, test.outcome_as(who, 'SELECT string_agg(name, '' '' ORDER BY name) FROM image_library._sync_targets(NULL, false)') AS targets, test.outcome_as(who, 'SELECT name FROM image_library._sync_targets(''secret'', false)') AS by_name
 FROM unnest('{test_curator}'::text[]) who;
 REVOKE image_library_agent FROM test_curator;
 -- Its team works with it as with any other.

@@ -20,7 +20,8 @@ enum class ErrorKind {
   kForbiddenAddress,  ///< loopback, private or link-local address without allow_private
   kUnauthorized,      ///< 401 or 403 after authentication, or credentials missing
   kNotFound,          ///< 404, or the registry's equivalent
-  kRateLimited,       ///< 429, or a budget that is spent
+  kRateLimited,       ///< 429 or its like
+  kBudget,            ///< this run may send no more requests
   kServer,            ///< 5xx
   kProtocol,          ///< any other answer that the OCI distribution spec does not allow
 };

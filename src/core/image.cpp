@@ -74,7 +74,8 @@ Referrer AttestationOf(const Descriptor& child, const std::string& image_digest)
 }  // namespace
 
 Image AssembleImage(std::string digest, const Manifest& manifest,
-                    const std::vector<FetchedPlatform>& platforms) {
+                    const std::vector<FetchedPlatform>& platforms,
+                    const std::vector<Descriptor>& nested_attestations) {
   Image image;
   image.digest = std::move(digest);
   image.media_type = manifest.media_type;
@@ -88,7 +89,7 @@ Image AssembleImage(std::string digest, const Manifest& manifest,
     if (!IsRunnable(platform)) continue;
     image.platforms.push_back(
         {platform, fetched.digest, fetched.manifest.config ? fetched.manifest.config->digest : "",
-         SizeOf(fetched.manifest), fetched.config ? fetched.config->created : ""});
+         SizeOf(fetched.manifest), fetched.config ? fetched.config->created : "", fetched.present});
   }
   image.layer_types.assign(layer_types.begin(), layer_types.end());
   if (const FetchedPlatform* const primary = Primary(platforms)) {
@@ -102,6 +103,7 @@ Image AssembleImage(std::string digest, const Manifest& manifest,
     if (primary->config) {
       image.labels = ScrubMap(primary->config->labels);
       image.created = primary->config->created;
+      image.created_text = primary->config->created_text;
     }
     annotations.insert(child.annotations.begin(), child.annotations.end());
     // Docker's official images are annotated where the index lists them.
@@ -110,11 +112,15 @@ Image AssembleImage(std::string digest, const Manifest& manifest,
         annotations.insert(listed.annotations.begin(), listed.annotations.end());
   }
   image.annotations = ScrubMap(annotations);
-  const std::string created =
-      NormalizeTimestamp(ValueOf(annotations, "org.opencontainers.image.created"));
+  const std::string text = ValueOf(annotations, "org.opencontainers.image.created");
+  const std::string created = NormalizeTimestamp(text);
   if (!created.empty()) image.created = created;
+  if (image.created_text.empty()) image.created_text = Scrub(text, 64);
+  if (!image.created.empty()) image.created_text.clear();
   for (const Descriptor& child : manifest.manifests)
     if (child.IsAttestation()) image.referrers.push_back(AttestationOf(child, image.digest));
+  for (const Descriptor& child : nested_attestations)
+    image.referrers.push_back(AttestationOf(child, image.digest));
   return image;
 }
 

@@ -19,6 +19,7 @@ struct PlatformImage {
   std::string config_digest;
   std::int64_t size_bytes = 0;  ///< config and layers, as compressed in the registry
   std::string created;          ///< NormalizeTimestamp form or empty
+  bool present = true;          ///< false: the index names it and the registry does not have it
 };
 
 /// An artifact attached to an image: signature, SBOM, attestation. A claim, not a verified fact.
@@ -29,6 +30,7 @@ struct Referrer {
   std::int64_t size_bytes = 0;
   StringMap annotations;
   std::string source;  ///< `index` (a child of the image), `api`, `fallback tag`, `cosign tag`
+  std::string tag;     ///< of the last two
 };
 
 /// Everything that is stored for one digest, fetched once.
@@ -40,9 +42,10 @@ struct Image {
   std::string config_digest;
   std::vector<std::string> layer_types;  ///< distinct layer media types, sorted
   std::int64_t size_bytes = 0;           ///< of the primary platform: linux/amd64, else the first
-  std::string created;    ///< annotation org.opencontainers.image.created, else the config's
-  StringMap annotations;  ///< the index's over its primary child's over its descriptor's
-  StringMap labels;       ///< of the primary platform's config
+  std::string created;       ///< annotation org.opencontainers.image.created, else the config's
+  std::string created_text;  ///< what is written where that is no time, else empty
+  StringMap annotations;     ///< the index's over its primary child's over its descriptor's
+  StringMap labels;          ///< of the primary platform's config
   std::vector<PlatformImage> platforms;
   std::vector<Referrer> referrers;  ///< attestations among the children
 };
@@ -53,12 +56,15 @@ struct FetchedPlatform {
   Manifest manifest;
   std::optional<ImageConfig> config;
   std::optional<Platform> platform;  ///< from the index's descriptor
+  bool present = true;
 };
 
-/// Puts an image together from its manifest and its platforms (one, itself, when it is no index).
+/// Puts an image together from its manifest, its platforms (one, itself, when it is no index) and
+/// the attestations in indexes that are nested in it.
 /// Text is scrubbed, maps are capped at 1,000 entries of 256-byte keys and 64 kB values.
 Image AssembleImage(std::string digest, const Manifest& manifest,
-                    const std::vector<FetchedPlatform>& platforms);
+                    const std::vector<FetchedPlatform>& platforms,
+                    const std::vector<Descriptor>& nested_attestations = {});
 
 }  // namespace image_library
 

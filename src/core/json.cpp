@@ -2,6 +2,9 @@
 
 #include <jansson.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
 #include <cstdlib>
 
 #include "core/error.h"
@@ -34,19 +37,52 @@ bool TooDeep(std::string_view text) noexcept {
   return false;
 }
 
+bool IsRepresentable(const std::string& number) {
+  if (number.find_first_of(".eE") != std::string::npos)
+    return !std::isinf(std::strtod(number.c_str(), nullptr));
+  errno = 0;
+  (void)std::strtoll(number.c_str(), nullptr, 10);
+  return errno != ERANGE;
+}
+
+// The document with every number that is no 64-bit integer and no double as null, since one absurd
+// size is not to hide the rest of it.
+std::string WithoutAbsurdNumbers(std::string_view text) {
+  constexpr std::string_view kNumber = "+-.0123456789eE";
+  std::string clean;
+  clean.reserve(text.size());
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (!in_string && (c == '-' || (c >= '0' && c <= '9'))) {
+      const std::size_t end = std::min(text.find_first_not_of(kNumber, i), text.size());
+      const std::string number(text.substr(i, end - i));
+      clean += IsRepresentable(number) ? number : "null";
+      i = end;
+      continue;
+    }
+    if (c == '"') in_string = !in_string;
+    clean += c;
+    ++i;
+    if (in_string && c == '\\' && i < text.size()) clean += text[i++];
+  }
+  return clean;
+}
+
 const char* StringOf(const json_t* value) { return json_string_value(value); }
 
 }  // namespace
 
-// Integers beyond 64 bits read as reals, so one absurd size does not hide a whole document.
 Json Json::Parse(std::string_view text) {
   if (TooDeep(text))
     throw Error(ErrorKind::kMalformed,
                 "JSON is nested deeper than " + std::to_string(kMaxDepth) + " levels");
   json_error_t error;
   json_t* node = json_loadb(text.data(), text.size(), JSON_DECODE_ANY, &error);
-  if (node == nullptr && json_error_code(&error) == json_error_numeric_overflow)
-    node = json_loadb(text.data(), text.size(), JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error);
+  if (node == nullptr && json_error_code(&error) == json_error_numeric_overflow) {
+    const std::string clean = WithoutAbsurdNumbers(text);
+    node = json_loadb(clean.data(), clean.size(), JSON_DECODE_ANY, &error);
+  }
   if (node == nullptr)
     throw Error(ErrorKind::kMalformed, "invalid JSON",
                 "Line " + std::to_string(error.line) + ": " + Scrub(error.text, 200) + ".");
@@ -67,7 +103,7 @@ std::optional<std::string> Json::String() const {
 
 std::optional<std::int64_t> Json::Integer() const {
   if (json_is_integer(node_)) return json_integer_value(node_);
-  // Whole numbers of a document that was read as reals; 2^53 is where a double stops counting.
+  // Whole numbers written as 1.0 or 1e3; 2^53 is where a double stops counting.
   if (json_is_real(node_)) {
     const double value = json_real_value(node_);
     constexpr double kExact = 9007199254740992.0;

@@ -23,7 +23,8 @@ using StringMap = std::map<std::string, std::string>;
 /// arrays, null for anything).
 class Json {
  public:
-  /// Throws Error kMalformed: not JSON, invalid UTF-8, `\u0000`, or deeper than 64 levels.
+  /// Throws Error kMalformed: not JSON, invalid UTF-8, `\u0000`, or deeper than 64 levels. A number
+  /// beyond 64 bits (or a double's range) reads as null.
   static Json Parse(std::string_view text);
 
   bool IsObject() const noexcept;
@@ -35,9 +36,9 @@ class Json {
   std::optional<std::int64_t> Integer() const;
   std::optional<bool> Boolean() const;
   std::string StringOr(std::string_view fallback) const;
-  std::vector<Json> Elements() const;   ///< of an array; empty otherwise
+  std::vector<Json> Elements() const;        ///< of an array; empty otherwise
   std::vector<std::string> Strings() const;  ///< the string elements of an array
-  StringMap Map() const;                ///< the string members of an object
+  StringMap Map() const;                     ///< the string members of an object
   void ForEachMember(const std::function<void(std::string_view, const Json&)>& visit) const;
 
  private:

@@ -78,7 +78,38 @@ std::string MediaTypeOf(const Json& root, std::string_view content_type, bool is
   return std::string(is_index ? media_type::kOciIndex : media_type::kOciManifest);
 }
 
+// Empty for what is no schema 1. A header that names another format is contradicted by its body.
+std::string Schema1TypeOf(const Json& root, std::string_view content_type) {
+  const std::string type = MediaType(content_type);
+  if (IsSchema1Type(type)) return type;
+  if (root["schemaVersion"].Integer() != 1 && !root.Has("fsLayers")) return {};
+  if (root.Has("layers") || root.Has("manifests")) Malformed("manifest has two formats at once");
+  if (SaysManifest(type))
+    Malformed("manifest of the withdrawn Docker schema 1 was sent as \"" + type + "\"");
+  return std::string(root.Has("signatures") ? media_type::kSignedSchema1 : media_type::kSchema1);
+}
+
 }  // namespace
+
+bool IsSchema1Type(std::string_view type) {
+  return type == media_type::kSchema1 || type == media_type::kSignedSchema1;
+}
+
+std::string Schema1Payload(std::string_view body) {
+  const std::vector<Json> signatures = Json::Parse(body)["signatures"].Elements();
+  if (signatures.empty()) return std::string(body);
+  std::string header, tail;
+  if (DecodeBase64Url(signatures.front()["protected"].StringOr(""), &header)) {
+    const Json json = Json::Parse(header);
+    const std::int64_t length = json["formatLength"].Integer().value_or(-1);
+    if (length >= 0 && static_cast<std::size_t>(length) <= body.size() &&
+        DecodeBase64Url(json["formatTail"].StringOr(""), &tail))
+      return std::string(body.substr(0, static_cast<std::size_t>(length))) + tail;
+  }
+  Malformed("signatures of a Docker schema 1 manifest cannot be read");
+}
+
+bool Manifest::IsSchema1() const { return IsSchema1Type(media_type); }
 
 std::string Platform::ToString() const {
   std::string text = os + "/" + architecture;
@@ -94,9 +125,11 @@ bool Descriptor::IsAttestation() const {
 Manifest ParseManifest(std::string_view body, std::string_view content_type) {
   const Json root = Json::Parse(body);
   if (!root.IsObject()) Malformed("manifest is not a JSON object");
-  if (root["schemaVersion"].Integer() == 1 || root.Has("fsLayers"))
-    throw Error(ErrorKind::kMalformed, "manifest has the withdrawn Docker schema 1", {},
-                "Push the image again with a current tool.");
+  if (const std::string type = Schema1TypeOf(root, content_type); !type.empty()) {
+    Manifest manifest;
+    manifest.media_type = type;
+    return manifest;
+  }
   const bool has_manifests = root["manifests"].IsArray();
   // The artifact manifest of OCI 1.1's release candidates has blobs in the place of layers.
   const char* const layers = root["layers"].IsArray() ? "layers" : "blobs";
@@ -126,7 +159,8 @@ ImageConfig ParseImageConfig(std::string_view body) {
   if (!root.IsObject()) Malformed("image config is not a JSON object");
   ImageConfig config;
   config.platform = ReadPlatform(root).value_or(Platform());
-  config.created = NormalizeTimestamp(root["created"].StringOr(""));
+  config.created_text = Scrub(root["created"].StringOr(""), 64);
+  config.created = NormalizeTimestamp(config.created_text);
   config.labels = root["config"]["Labels"].Map();
   return config;
 }

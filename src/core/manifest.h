@@ -22,6 +22,10 @@ inline constexpr std::string_view kDockerList =
 inline constexpr std::string_view kDockerManifest =
     "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
+/// Docker's withdrawn first format, plain and signed.
+inline constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
+inline constexpr std::string_view kSignedSchema1 =
+    "application/vnd.docker.distribution.manifest.v1+prettyjws";
 /// What every manifest request accepts; registries convert or answer 404 to a shorter list.
 inline constexpr std::string_view kAccept =
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
@@ -39,8 +43,8 @@ struct Platform {
 
 struct Descriptor {
   std::string media_type;
-  std::string digest;      ///< valid (IsDigest) or the descriptor is not returned
-  std::int64_t size = 0;   ///< bytes, never negative
+  std::string digest;     ///< valid (IsDigest) or the descriptor is not returned
+  std::int64_t size = 0;  ///< bytes, never negative
   std::string artifact_type;
   std::optional<Platform> platform;
   StringMap annotations;
@@ -60,9 +64,19 @@ struct Manifest {
   std::vector<Descriptor> manifests;  ///< of an index
   std::optional<Descriptor> subject;
   StringMap annotations;
+
+  /// Docker's withdrawn first format: nothing but its type is read.
+  bool IsSchema1() const;
 };
 
-/// Throws Error kMalformed: no JSON object, schema 1, `manifests` beside `layers`
+/// True for the media types of Docker's withdrawn first format.
+bool IsSchema1Type(std::string_view media_type);
+
+/// What the digest of a schema 1 manifest is of: the body without the signatures in it, as their
+/// protected header tells (distribution/distribution docs, manifest-v2-1). Throws Error kMalformed.
+std::string Schema1Payload(std::string_view body);
+
+/// Throws Error kMalformed: no JSON object, `manifests` beside `layers`
 /// (CVE-2021-41190), mediaType that contradicts content_type, or a shape that is neither manifest
 /// nor index. Throws kTooLarge for more than 10,000 descriptors. A descriptor without a valid
 /// digest or size is left out and the rest is kept.
@@ -71,7 +85,8 @@ Manifest ParseManifest(std::string_view body, std::string_view content_type);
 /// The parts of an image config that the library keeps.
 struct ImageConfig {
   Platform platform;
-  std::string created;  ///< NormalizeTimestamp form, empty when absent or no time
+  std::string created;       ///< NormalizeTimestamp form, empty when absent or no time
+  std::string created_text;  ///< as it is written
   StringMap labels;
 };
 

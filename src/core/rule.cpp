@@ -84,6 +84,10 @@ std::vector<const Rule*> RulesFor(const std::vector<Rule>& rules, std::string_vi
   return found;
 }
 
+// `sha256` and `sha512`, and the digits of a digest that fit into a referrers tag.
+constexpr std::size_t kAlgorithm = 6;
+constexpr std::size_t kTagDigits = 64;
+
 const Rule* FirstTaking(const std::vector<const Rule*>& rules, std::string_view tag) {
   const auto found =
       std::find_if(rules.begin(), rules.end(), [&](const Rule* r) { return TakesTag(*r, tag); });
@@ -268,16 +272,22 @@ std::vector<std::string> RuleSet::LiteralRepositories() const {
 }
 
 bool IsReferrerTag(std::string_view tag, std::string* subject, std::string* suffix) {
-  constexpr std::string_view kPrefix = "sha256-";
-  constexpr std::size_t kHexDigits = 64;
-  if (!tag.starts_with(kPrefix) || tag.size() < kPrefix.size() + kHexDigits) return false;
-  const std::string_view hex = tag.substr(kPrefix.size(), kHexDigits);
+  const bool known = tag.starts_with("sha256-") || tag.starts_with("sha512-");
+  if (!known || tag.size() < kAlgorithm + 1 + kTagDigits) return false;
+  const std::string_view hex = tag.substr(kAlgorithm + 1, kTagDigits);
   if (hex.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
-  const std::string_view rest = tag.substr(kPrefix.size() + kHexDigits);
+  const std::string_view rest = tag.substr(kAlgorithm + 1 + kTagDigits);
   if (!rest.empty() && rest != ".sig" && rest != ".att" && rest != ".sbom") return false;
-  if (subject != nullptr) *subject = "sha256:" + std::string(hex);
+  if (subject != nullptr)
+    *subject = std::string(tag.substr(0, kAlgorithm)) + ":" + std::string(hex);
   if (suffix != nullptr) *suffix = rest.empty() ? rest : rest.substr(1);
   return true;
+}
+
+std::string FallbackTag(std::string_view digest) {
+  std::string tag(digest.substr(0, kAlgorithm + 1 + kTagDigits));
+  tag[kAlgorithm] = '-';
+  return tag;
 }
 
 }  // namespace image_library

@@ -18,7 +18,7 @@ struct Rule {
   Pattern repositories;
   std::vector<Pattern> tags;
   std::vector<Pattern> exclude_tags;
-  bool include = true;  ///< action: include or exclude
+  bool include = true;                 ///< action: include or exclude
   std::vector<std::string> platforms;  ///< `linux/amd64`, `linux/arm/v7`; empty: all
   bool immutable_tags = false;
   std::optional<int> newest;  ///< keep the n newest tags by version order
@@ -71,9 +71,13 @@ class RuleSet {
 };
 
 /// True for the OCI referrers fallback tag `sha256-<64 hex>` and cosign's `sha256-<64 hex>.sig`,
-/// `.att` and `.sbom`; subject receives the digest, suffix what follows (empty, `sig`, ...).
+/// `.att` and `.sbom`; subject receives the digest, suffix what follows (empty, `sig`, ...). A
+/// sha512 digest is cut to 64 digits in the tag, and so is the subject then.
 bool IsReferrerTag(std::string_view tag, std::string* subject = nullptr,
                    std::string* suffix = nullptr);
+
+/// The referrers fallback tag of a digest (distribution-spec 1.1, "Referrers Tag Schema").
+std::string FallbackTag(std::string_view digest);
 
 }  // namespace image_library
 

@@ -176,4 +176,11 @@ bool DecodeBase64(std::string_view text, std::string* out) {
   return true;
 }
 
+bool DecodeBase64Url(std::string_view text, std::string* out) {
+  std::string standard(text);
+  std::replace(standard.begin(), standard.end(), '-', '+');
+  std::replace(standard.begin(), standard.end(), '_', '/');
+  return DecodeBase64(standard, out);
+}
+
 }  // namespace image_library

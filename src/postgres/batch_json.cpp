@@ -15,6 +15,7 @@ std::string PlatformJson(const PlatformImage& platform) {
   json.Text("config_digest", platform.config_digest);
   json.Integer("size_bytes", platform.size_bytes);
   json.TextOrNull("created_at", platform.created);
+  json.Boolean("present", platform.present);
   return json.Finish();
 }
 
@@ -26,6 +27,7 @@ std::string ReferrerJson(const Referrer& referrer) {
   json.Integer("size_bytes", referrer.size_bytes);
   json.Raw("annotations", ToJson(referrer.annotations));
   json.Text("source", referrer.source);
+  json.TextOrNull("tag", referrer.tag);
   return json.Finish();
 }
 
@@ -39,6 +41,7 @@ std::string ImageJson(const Image& image) {
   json.Raw("layer_types", ToJsonArray(image.layer_types));
   json.Integer("size_bytes", image.size_bytes);
   json.TextOrNull("created_at", image.created);
+  json.Text("created_text", image.created_text);
   json.Raw("annotations", ToJson(image.annotations));
   json.Raw("labels", ToJson(image.labels));
   json.Raw("platforms", ToJsonArray(image.platforms, PlatformJson));
@@ -51,6 +54,13 @@ std::string TagJson(const sync::FoundTag& tag) {
   json.Text("name", tag.name);
   json.Text("digest", tag.digest);
   json.Integer("rule_id", tag.rule_id);
+  return json.Finish();
+}
+
+std::string AnswerJson(const sync::ReferrerAnswer& answer) {
+  JsonObject json;
+  json.TextOrNull("digest", answer.subject);
+  json.TextOrNull("tag", answer.tag);
   return json.Finish();
 }
 
@@ -70,6 +80,10 @@ std::string BatchJson(const sync::Batch& batch) {
   json.Raw("tags", ToJsonArray(batch.tags, TagJson));
   json.Raw("missing", ToJsonArray(batch.missing));
   json.Raw("referrers", ToJsonArray(batch.referrers, ReferrerJson));
+  json.Raw("referrer_answers", ToJsonArray(batch.referrer_answers, AnswerJson));
+  json.Raw("referrers_checked", ToJsonArray(batch.referrers_checked));
+  json.Raw("refused_removals",
+           batch.refused_removals ? ToJsonArray(*batch.refused_removals) : "null");
   json.Raw("listing", batch.listing ? ToJsonArray(*batch.listing) : "null");
   json.Text("fingerprint", batch.listing_fingerprint);
   json.Raw("checked", ToJsonArray(batch.checked));

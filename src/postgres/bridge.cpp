@@ -26,6 +26,7 @@ int SqlState(ErrorKind kind) noexcept {
     case ErrorKind::kNotFound:
       return ERRCODE_UNDEFINED_OBJECT;
     case ErrorKind::kRateLimited:
+    case ErrorKind::kBudget:
       return ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
     case ErrorKind::kServer:
     case ErrorKind::kProtocol:

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/json_writer.h"
 #include "postgres/settings.h"
@@ -14,6 +16,11 @@ namespace {
 constexpr std::size_t kMaxCredentialFile = 256u << 10;
 
 std::string Text(const std::optional<std::string>& value) { return value.value_or(std::string()); }
+
+std::vector<std::string> Sorted(std::vector<std::string> texts) {
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
 
 // A file of the folder itself: names with a slash and symbolic links are refused.
 std::string ReadCredentialFile(const std::string& name) {
@@ -68,18 +75,21 @@ std::vector<registry::Credential> ReadCredentials(Database& database,
 sync::KnownRepository SqlCatalog::LoadRepository(const std::string& repository) {
   sync::KnownRepository known;
   database_.Transaction([&] {
-    for (const Row& row :
-         database_.Execute("SELECT fingerprint, problem_tags FROM image_library._known_repository"
-                           "($1::pg_catalog.int4, $2)",
-                           {registry_id_, repository})) {
+    for (const Row& row : database_.Execute(
+             "SELECT fingerprint, problems, referrer_tags, removals_refused, accepted "
+             "FROM image_library._known_repository($1::pg_catalog.int4, $2)",
+             {registry_id_, repository})) {
       known.listing_fingerprint = Text(row[0]);
-      known.problem_tags = Json::Parse(Text(row[1])).Strings();
+      known.problems = Json::Parse(Text(row[1])).Map();
+      known.referrer_tags = Sorted(Json::Parse(Text(row[2])).Strings());
+      known.removals_refused = Text(row[3]) == "t";
+      known.accepted = Sorted(Json::Parse(Text(row[4])).Strings());
     }
-    for (const Row& row :
-         database_.Execute("SELECT name, digest, missing FROM image_library._known_tags"
-                           "($1::pg_catalog.int4, $2)",
-                           {registry_id_, repository}))
-      known.tags.push_back({Text(row[0]), Text(row[1]), Text(row[2]) == "t"});
+    for (const Row& row : database_.Execute("SELECT name, digest, missing, rule_id, fresh FROM "
+                                            "image_library._known_tags($1::pg_catalog.int4, $2)",
+                                            {registry_id_, repository}))
+      known.tags.push_back({Text(row[0]), Text(row[1]), Text(row[2]) == "t",
+                            std::stoll(Text(row[3])), Text(row[4]) == "t"});
   });
   return known;
 }
@@ -108,13 +118,25 @@ std::vector<std::string> SqlCatalog::KnownRepositories() {
   return names;
 }
 
+std::vector<sync::DueReferrers> SqlCatalog::ReferrersDue(bool with_api) {
+  std::vector<sync::DueReferrers> due;
+  for (const Row& row :
+       database_.Query("SELECT repository, digest, tags, known FROM image_library._due_referrers"
+                       "($1::pg_catalog.int4, $2::pg_catalog.bool)",
+                       {registry_id_, with_api ? "true" : "false"}))
+    due.push_back({Text(row[0]), Text(row[1]), Json::Parse(Text(row[2])).Strings(),
+                   Json::Parse(Text(row[3])).Map()});
+  return due;
+}
+
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) {
   sync::RegistryConfig config;
   database.Transaction([&] {
     const std::string id = std::to_string(registry_id);
     const Rows rows = database.Execute(
         "SELECT name, scheme, host, prefix, max_connections, requests_per_second, ca_certificate, "
-        "allow_private, rules, client_certificate, client_key, proxy, realm_hosts FROM "
+        "allow_private, rules, client_certificate, client_key, proxy, realm_hosts, "
+        "requests_per_run, progress, head_refused, referrers_refused FROM "
         "image_library._registry_config($1::pg_catalog.int4)",
         {id});
     if (rows.empty()) throw Error(ErrorKind::kInvalidArgument, "registry was dropped");
@@ -133,6 +155,10 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     config.realm_hosts = Json::Parse(Text(row[12])).Strings();
     config.allowed_hosts = settings::AllowedHosts();
     config.credentials = ReadCredentials(database, id, config.url);
+    if (row[13]) config.requests_per_run = std::stoi(*row[13]);
+    config.progress = sync::Progress::FromText(Text(row[14]));
+    if (Text(row[15]) == "t") config.abilities.head = false;
+    if (Text(row[16]) == "t") config.abilities.referrers = false;
   });
   config.reload_credentials = [&database, registry_id, url = config.url] {
     std::vector<registry::Credential> credentials;

@@ -54,12 +54,32 @@ void WaitForTurn(Database& database, std::int32_t registry_id, const std::string
   }
 }
 
+// True while the registry wants to be left alone: an error when it was asked for by name.
+bool IsTooEarly(Database& database, std::int32_t registry_id, const std::string& name,
+                bool by_name) {
+  const std::string id = std::to_string(registry_id);
+  if (by_name) database.Query("SELECT image_library._check_not_before($1::pg_catalog.int4)", {id});
+  const std::optional<std::string> not_before =
+      database.Query("SELECT image_library._not_before($1::pg_catalog.int4)", {id}).front().front();
+  if (!not_before) return false;
+  Warn("registry \"" + name + "\" asked not to be asked before " + *not_before, {},
+       "The agent syncs it then.");
+  return true;
+}
+
+struct Wish {
+  bool by_name;
+  bool force;
+};
+
 // Syncs one registry in this session; its failure is an error only when it was asked for by name.
 void SyncInSession(Database& database, std::int32_t registry_id, const std::string& name,
-                   bool by_name) {
+                   Wish wish) {
+  const bool by_name = wish.by_name;
   const std::string failure = "could not sync registry \"" + name + "\"";
   std::optional<SyncLock> lock;
   WaitForTurn(database, registry_id, name, lock);
+  if (!wish.force && IsTooEarly(database, registry_id, name, by_name)) return;
   const auto report = [&](const std::string& line) { Notice(name + "/" + line); };
   const sync::RunResult result = RunSync(database, registry_id, "call", report);
   if (result.outcome == sync::Outcome::kFailed) {
@@ -71,7 +91,7 @@ void SyncInSession(Database& database, std::int32_t registry_id, const std::stri
   Notice("registry \"" + name + "\": " + Summary(result));
   if (result.outcome == sync::Outcome::kPartial)
     Warn("registry \"" + name + "\" was synced in part", result.error,
-         "See image_library.sync_problem.");
+         result.hint.empty() ? "See image_library.sync_problem." : result.hint);
 }
 
 std::int32_t RegistryId(Database& database, const std::string& name) {
@@ -91,7 +111,7 @@ PG_FUNCTION_INFO_V1(image_library_check_registry);
 PG_FUNCTION_INFO_V1(image_library_refresh_listing);
 PG_FUNCTION_INFO_V1(image_library_hide_statement);
 
-/// sync(registry text default null): all enabled registries, or one.
+/// sync(registry text default null, force boolean default false): all enabled registries, or one.
 Datum image_library_sync(PG_FUNCTION_ARGS) {
   const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
                       castNode(CallContext, fcinfo->context)->atomic;
@@ -103,10 +123,12 @@ Datum image_library_sync(PG_FUNCTION_ARGS) {
   Guard([&] {
     Database database(TransactionMode::kProcedure);
     const std::optional<std::string> name = NullableTextArgument(fcinfo, 0);
-    const Rows targets =
-        database.Query("SELECT registry_id, name FROM image_library._sync_targets($1)", {name});
+    const bool force = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+    const Rows targets = database.Query(
+        "SELECT registry_id, name FROM image_library._sync_targets($1, $2::pg_catalog.bool)",
+        {name, force ? "true" : "false"});
     for (const Row& target : targets)
-      SyncInSession(database, std::stoi(*target[0]), *target[1], name.has_value());
+      SyncInSession(database, std::stoi(*target[0]), *target[1], {name.has_value(), force});
     Call([] { Post(MyDatabaseId, GetCurrentTimestamp()); });
   });
   PG_RETURN_VOID();
@@ -191,6 +213,8 @@ Datum image_library_refresh_listing(PG_FUNCTION_ARGS) {
   Guard([&] {
     Database database(TransactionMode::kFunction);
     const std::int32_t registry_id = RegistryId(database, TextArgument(fcinfo, 0));
+    database.Query("SELECT image_library._check_not_before($1::pg_catalog.int4)",
+                   {std::to_string(registry_id)});
     const sync::RegistryConfig config = LoadRegistry(database, registry_id);
     LatchWaiter waiter(database);
     sync::Batch batch;

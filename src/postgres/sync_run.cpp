@@ -46,9 +46,22 @@ void Finish(Database& database, const std::string& run, const sync::RunResult& r
       result.hint.empty() ? result.error : result.error + " (" + result.hint + ")";
   database.Query(
       "SELECT image_library._finish_run($1::pg_catalog.int8, $2, $3, $4::pg_catalog.jsonb, "
-      "image_library._next_sync_at($1::pg_catalog.int8, $2, $5::pg_catalog.int8))",
+      "image_library._next_sync_at($1::pg_catalog.int8, $2))",
       {run, Name(result.outcome), error.empty() ? std::nullopt : std::optional<std::string>(error),
-       CountsJson(result.statistics), std::to_string(result.retry_after)});
+       CountsJson(result.statistics)});
+}
+
+// Before Finish, which reckons with it: nobody is to ask a registry that wants to be left alone.
+void Remember(Database& database, std::int32_t registry_id, const sync::RunResult& result) {
+  const auto refused = [](std::optional<bool> ability) {
+    return ability == false ? "true" : "false";
+  };
+  database.Query(
+      "SELECT image_library._remember($1::pg_catalog.int4, $2::pg_catalog.bool, "
+      "$3::pg_catalog.int8, $4, $5::pg_catalog.bool, $6::pg_catalog.bool)",
+      {std::to_string(registry_id), result.limited ? "true" : "false",
+       std::to_string(result.retry_after), result.progress.ToText(), refused(result.abilities.head),
+       refused(result.abilities.referrers)});
 }
 
 std::optional<std::string> NullIfEmpty(const std::string& text) {
@@ -128,6 +141,7 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
     sync::EngineOptions options;
     options.max_removal_percent = settings::max_removal_percent;
     result = sync::SyncRegistry(config, catalog, waiter, options);
+    Remember(database, registry_id, result);
   } catch (const Error& error) {
     result.outcome = sync::Outcome::kFailed;
     result.error = error.what();

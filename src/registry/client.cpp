@@ -20,10 +20,6 @@ constexpr int kTagPage = 100;
 constexpr int kCatalogPage = 1000;
 constexpr std::size_t kReferrers = 10000;
 
-constexpr std::string_view kSchema1[] = {
-    "application/vnd.docker.distribution.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws"};
-
 std::optional<std::string> AcceptTag(const std::string& name, const std::string&) {
   return IsTag(name) ? std::optional(name) : std::nullopt;
 }
@@ -84,14 +80,13 @@ class ReferrerReader : public PageReader {
   std::set<std::string> seen_;
 };
 
-// What a registry has proved to know; unknown until then.
-using Known = std::optional<bool>;
-
 }  // namespace
 
 struct Client::Impl {
   Impl(ClientOptions&& given, Transport& transport, RetryPolicy retry)
-      : options(std::move(given)), exchange(options, transport, retry) {}
+      : options(std::move(given)),
+        exchange(options, transport, retry),
+        abilities(options.abilities) {}
 
   std::string FullName(const std::string& repository) const;
   std::string Quoted(const std::string& repository) const;
@@ -103,8 +98,7 @@ struct Client::Impl {
 
   const ClientOptions options;
   Exchange exchange;
-  Known head_works;
-  Known has_referrers;
+  Abilities abilities;
 };
 
 std::string Client::Impl::FullName(const std::string& repository) const {
@@ -217,25 +211,25 @@ Task<TagHead> Client::Impl::HeadByGet(Question question) {
   if (response.status == 404) co_return TagHead();
   if (response.status != 200) ThrowStatus(response, subject);
   RequireObject(response, subject);
-  head_works = false;
+  abilities.head = false;
   co_return TagHead{true, Sha256Digest(response.body)};
 }
 
 Task<TagHead> Client::HeadTag(std::string repository, std::string tag) {
   Question question = impl_->AboutManifest(repository, tag);
-  if (impl_->head_works == false) co_return co_await impl_->HeadByGet(std::move(question));
+  if (impl_->abilities.head == false) co_return co_await impl_->HeadByGet(std::move(question));
   question.method = Method::kHead;
   const Subject subject = question.subject;
   Question copy = question;
   const Response response = co_await impl_->exchange.Ask(std::move(copy));
   switch (response.status) {
     case 200: {
-      impl_->head_works = true;
+      impl_->abilities.head = true;
       const std::string digest(response.Header("docker-content-digest"));
       co_return TagHead{true, IsDigest(digest) ? digest : ""};
     }
     case 404:
-      if (impl_->head_works == true) co_return TagHead();
+      if (impl_->abilities.head == true) co_return TagHead();
       [[fallthrough]];
     case 403:
     case 405:
@@ -255,28 +249,24 @@ Task<std::optional<FetchedManifest>> Client::GetManifest(std::string repository,
   if (response.status != 200) ThrowStatus(response, subject);
   FetchedManifest manifest;
   manifest.content_type = response.Header("content-type");
-  const std::string type = MediaType(manifest.content_type);
-  if (std::find(std::begin(kSchema1), std::end(kSchema1), type) != std::end(kSchema1)) {
-    throw Error(ErrorKind::kMalformed, "could not read " + subject.text + ": schema 1 manifest",
-                "Docker's image manifest version 2, schema 1 is obsolete and has no digest of its "
-                "own.",
-                "Push the image again with a tool of today.");
-  }
   RequireObject(response, subject);
   manifest.body = std::move(response.body);
   const std::string claimed(response.Header("docker-content-digest"));
+  // Of schema 1 the body holds signatures beside what the digest is of.
+  const std::string payload = IsSchema1Type(MediaType(manifest.content_type))
+                                  ? Schema1Payload(manifest.body)
+                                  : std::string();
+  const std::string& hashed = payload.empty() ? manifest.body : payload;
   if (IsDigest(reference)) {
-    if (!DigestMatches(reference, manifest.body)) {
+    if (!DigestMatches(reference, hashed)) {
       throw Error(ErrorKind::kDigestMismatch,
                   "could not read " + subject.text + ": the body has another digest",
-                  "Its digest is " + Sha256Digest(manifest.body) + ".");
+                  "Its digest is " + Sha256Digest(hashed) + ".");
     }
     manifest.digest = reference;
   } else {
-    manifest.digest = Sha256Digest(manifest.body);
-    if (IsDigest(claimed) && !DigestMatches(claimed, manifest.body)) {
-      manifest.claimed_digest = claimed;
-    }
+    manifest.digest = Sha256Digest(hashed);
+    if (IsDigest(claimed) && !DigestMatches(claimed, hashed)) manifest.claimed_digest = claimed;
   }
   co_return std::move(manifest);
 }
@@ -304,7 +294,7 @@ Task<std::optional<std::vector<Descriptor>>> Client::ListReferrers(std::string r
   if (!IsDigest(digest)) {
     throw Error(ErrorKind::kInvalidArgument, "\"" + Scrub(digest, 300) + "\" is not a digest");
   }
-  if (impl_->has_referrers == false) co_return std::nullopt;
+  if (impl_->abilities.referrers == false) co_return std::nullopt;
   Question question =
       impl_->About(repository, "referrers/" + digest, "referrers of \"" + digest + "\" of ");
   question.accept = media_type::kOciIndex;
@@ -315,12 +305,12 @@ Task<std::optional<std::vector<Descriptor>>> Client::ListReferrers(std::string r
     refusal = co_await ReadPages(impl_->exchange, std::move(question), 0, reader);
   } catch (const Error& error) {
     // 200 with a web page, from a registry that never showed it has the API.
-    if (error.kind() != ErrorKind::kProtocol || impl_->has_referrers) throw;
-    impl_->has_referrers = false;
+    if (error.kind() != ErrorKind::kProtocol || impl_->abilities.referrers) throw;
+    impl_->abilities.referrers = false;
     co_return std::nullopt;
   }
   if (!refusal) {
-    impl_->has_referrers = true;
+    impl_->abilities.referrers = true;
     co_return std::move(reader.descriptors);
   }
   const int status = refusal->status;
@@ -328,12 +318,14 @@ Task<std::optional<std::vector<Descriptor>>> Client::ListReferrers(std::string r
     ThrowStatus(*refusal, subject);
   }
   // A registry that has the API may still refuse a subject that it does not know.
-  if (impl_->has_referrers == true) co_return std::vector<Descriptor>();
-  impl_->has_referrers = false;
+  if (impl_->abilities.referrers == true) co_return std::vector<Descriptor>();
+  impl_->abilities.referrers = false;
   co_return std::nullopt;
 }
 
 std::int64_t Client::retries() const noexcept { return impl_->exchange.sender().retries(); }
+
+const Abilities& Client::abilities() const noexcept { return impl_->abilities; }
 
 std::string Client::authentication() const { return impl_->exchange.authenticator().scheme(); }
 

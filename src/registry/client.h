@@ -29,6 +29,12 @@ struct Credential {
 /// May throw; the credentials stay as they are then.
 using ReloadCredentials = std::function<std::vector<Credential>()>;
 
+/// What a registry has proved to have or to lack; unknown until then.
+struct Abilities {
+  std::optional<bool> head;       ///< HEAD of manifests
+  std::optional<bool> referrers;  ///< the referrers API
+};
+
 struct ClientOptions {
   RegistryUrl url;
   std::vector<Credential> credentials;
@@ -36,6 +42,7 @@ struct ClientOptions {
   std::vector<std::string> realm_hosts = {};
   /// Asked after a refusal, at most once a minute; may be empty.
   ReloadCredentials reload_credentials = {};
+  Abilities abilities = {};  ///< what is known already
 };
 
 /// Limits on what a registry may send (facts: peers' limits are 4 to 100 MiB for manifests).
@@ -56,7 +63,7 @@ struct Listing {
   std::size_t invalid = 0;         ///< entries that were no names (null, digests ...)
 };
 
-/// A manifest whose body hashes to digest.
+/// A manifest whose body hashes to digest (of Docker schema 1: what is signed of it).
 struct FetchedManifest {
   std::string digest;
   std::string content_type;
@@ -115,11 +122,12 @@ class Client {
   /// limit::kConfig whatever its size was said to be.
   Task<std::string> GetBlob(std::string repository, std::string digest);
 
-  /// Referrers API; nothing when the registry has none (remembered for the client's life).
+  /// Referrers API; nothing when the registry has none (then abilities().referrers is false).
   Task<std::optional<std::vector<Descriptor>>> ListReferrers(std::string repository,
                                                              std::string digest);
 
   std::int64_t retries() const noexcept;
+  const Abilities& abilities() const noexcept;
   /// How the registry authenticates: `none`, `basic`, `bearer`; empty before Ping.
   std::string authentication() const;
   /// Host of the server that gave its tokens; empty when there was none.

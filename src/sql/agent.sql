@@ -1,6 +1,6 @@
 -- What the agent's C++ asks of the library. Run as image_library_agent, and by nobody else.
 
-CREATE FUNCTION image_library._sync_targets(registry text)
+CREATE FUNCTION image_library._sync_targets(registry text, force boolean)
 RETURNS TABLE (registry_id integer, name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -8,6 +8,13 @@ DECLARE
   asked image_library.registry;
 BEGIN
   PERFORM image_library._require_read_committed();
+  IF force AND NOT image_library._sees_everything() THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'insufficient_privilege',
+      MESSAGE = 'permission denied: sync a registry that asked to be left alone',
+      DETAIL = 'Whoever is refused for too many requests is soon refused for longer.',
+      HINT = 'Ask a member of image_library_admin, or sync without force.';
+  END IF;
   IF registry IS NOT NULL THEN
     asked := image_library._registry(registry);
     IF NOT asked.enabled THEN
@@ -25,52 +32,108 @@ BEGIN
     ORDER BY g.name;
 END
 $$;
-COMMENT ON FUNCTION image_library._sync_targets(text) IS
+COMMENT ON FUNCTION image_library._sync_targets(text, boolean) IS
   'Internal: the enabled registries that the caller may see, or the one that is named; raises when it cannot be synced';
 
 CREATE FUNCTION image_library._registry_config(registry_id integer)
 RETURNS TABLE (name text, scheme text, host text, prefix text, max_connections integer,
                requests_per_second integer, ca_certificate text, allow_private boolean, rules jsonb,
-               client_certificate text, client_key text, proxy text, realm_hosts jsonb)
+               client_certificate text, client_key text, proxy text, realm_hosts jsonb,
+               requests_per_run integer, progress text, head_refused boolean, referrers_refused boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT g.name, g.scheme, g.host, g.prefix, g.max_connections, g.requests_per_second,
          g.ca_certificate, g.allow_private, image_library._rules_json(g.registry_id),
-         c.certificate, c.key, g.proxy, to_jsonb(g.realm_hosts)
+         c.certificate, c.key, g.proxy, to_jsonb(g.realm_hosts),
+         g.requests_per_run, coalesce(m.progress, ''),
+         coalesce(m.head_refused_at > now() - interval '1 day', false),
+         coalesce(m.referrers_refused_at > now() - interval '1 day', false)
   FROM image_library.registry g
   LEFT JOIN image_library.client_certificate c USING (registry_id)
+  LEFT JOIN image_library.registry_state m USING (registry_id)
   WHERE g.registry_id = _registry_config.registry_id
 $$;
 COMMENT ON FUNCTION image_library._registry_config(integer) IS
-  'Internal: a registry as a run needs it, with its enabled rules';
+  'Internal: a registry as a run needs it, with its enabled rules and what the last run left';
 
 CREATE FUNCTION image_library._known_repository(registry_id integer, repository text)
-RETURNS TABLE (fingerprint text, problem_tags jsonb)
+RETURNS TABLE (fingerprint text, problems jsonb, referrer_tags jsonb, removals_refused boolean, accepted jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT (SELECT l.fingerprint
-          FROM image_library.repository r JOIN image_library.listing l USING (repository_id)
-          WHERE r.registry_id = _known_repository.registry_id
-            AND r.name = _known_repository.repository),
-         (SELECT coalesce(jsonb_agg(p.tag), '[]')
+  SELECT l.fingerprint,
+         (SELECT coalesce(jsonb_object_agg(p.tag, p.problem), '{}')
           FROM image_library.problem p
-          WHERE p.registry_id = _known_repository.registry_id
-            AND p.repository = _known_repository.repository)
+          WHERE p.registry_id = _known_repository.registry_id AND p.repository = _known_repository.repository),
+         (SELECT coalesce(jsonb_agg(DISTINCT x.tag), '[]')
+          FROM image_library.image_referrer x WHERE x.repository_id = r.repository_id AND x.tag IS NOT NULL),
+         f.repository_id IS NOT NULL,
+         CASE WHEN f.accepted_at IS NULL THEN '[]' ELSE to_jsonb(f.tags) END
+  FROM (VALUES (1)) one
+  LEFT JOIN image_library.repository r
+    ON r.registry_id = _known_repository.registry_id AND r.name = _known_repository.repository
+  LEFT JOIN image_library.listing l USING (repository_id)
+  LEFT JOIN image_library.refused_removal f USING (repository_id)
 $$;
 COMMENT ON FUNCTION image_library._known_repository(integer, text) IS
-  'Internal: fingerprint of the last complete listing, and the tags with a problem on record (empty: the repository)';
+  'Internal: fingerprint of the last complete listing, what is wrong by tag (empty: the repository), tags of referrers, removals';
 
 CREATE FUNCTION image_library._known_tags(registry_id integer, repository text)
-RETURNS TABLE (name text, digest text, missing boolean)
+RETURNS TABLE (name text, digest text, missing boolean, rule_id bigint, fresh boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT t.name, t.digest, t.missing_since IS NOT NULL
+  SELECT t.name, t.digest, t.missing_since IS NOT NULL, coalesce(t.rule_id, 0),
+         coalesce(t.digest_changed_at >= (SELECT n.started_at FROM image_library.run n
+                                          WHERE n.registry_id = _known_tags.registry_id
+                                          ORDER BY n.run_id DESC LIMIT 1), false)
   FROM image_library.repository r JOIN image_library.tag t USING (repository_id)
   WHERE r.registry_id = _known_tags.registry_id AND r.name = _known_tags.repository
   ORDER BY t.name
 $$;
 COMMENT ON FUNCTION image_library._known_tags(integer, text) IS
-  'Internal: the tags of a repository that were read before, sorted by bytes';
+  'Internal: the tags of a repository that were read before, sorted by bytes; fresh: by the run that is under way';
+
+-- What is approved or runs is asked about every day, what is new and waits ever less often: signatures mostly come
+-- minutes after their image, and a policy may wait for them.
+CREATE FUNCTION image_library._due_referrers(registry_id integer, with_api boolean)
+RETURNS TABLE (repository text, digest text, tags jsonb, known jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT r.name, due.digest,
+         (SELECT coalesce(jsonb_agg(DISTINCT x.tag), '[]') FROM image_library.image_referrer x
+          WHERE x.repository_id = due.repository_id AND x.digest = due.digest AND x.tag IS NOT NULL),
+         (SELECT coalesce(jsonb_object_agg(x.referrer_digest, x.artifact_type), '{}') FROM image_library.image_referrer x
+          WHERE x.repository_id = due.repository_id AND x.digest = due.digest)
+  FROM (
+    SELECT wanted.repository_id, wanted.digest, coalesce(max(c.checked_at), max(wanted.since)) AS last_at
+    FROM (
+      SELECT t.repository_id, t.digest, t.digest_changed_at AS since, true AS matters
+      FROM image_library.repository p
+      JOIN image_library.approval a USING (repository_id)
+      JOIN image_library.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
+      WHERE p.registry_id = _due_referrers.registry_id AND a.state = 'approved'
+        AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
+      UNION ALL
+      SELECT t.repository_id, t.digest, t.digest_changed_at, false
+      FROM image_library.repository p
+      JOIN image_library.tag t USING (repository_id)
+      WHERE p.registry_id = _due_referrers.registry_id AND t.digest_changed_at > now() - interval '3 days'
+        AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
+    ) wanted
+    LEFT JOIN image_library.referrer_check c USING (repository_id, digest)
+    GROUP BY wanted.repository_id, wanted.digest
+    HAVING coalesce(max(c.checked_at), max(wanted.since))
+         + greatest(interval '10 minutes',
+                    least(coalesce(max(c.checked_at), max(wanted.since)) - max(wanted.since),
+                          CASE WHEN bool_or(wanted.matters) THEN interval '1 day' END)) <= now()
+  ) due
+  JOIN image_library.repository r USING (repository_id)
+  WHERE with_api OR EXISTS (SELECT FROM image_library.image_referrer x
+                            WHERE x.repository_id = due.repository_id AND x.digest = due.digest AND x.tag IS NOT NULL)
+  ORDER BY due.last_at, 1, 2
+  LIMIT 200
+$$;
+COMMENT ON FUNCTION image_library._due_referrers(integer, boolean) IS
+  'Internal: images whose referrers are to be asked for again, longest ago first; without an API those that have referrer tags';
 
 CREATE FUNCTION image_library._known_images(digests jsonb)
 RETURNS TABLE (digest text)
@@ -94,15 +157,72 @@ $$;
 COMMENT ON FUNCTION image_library._known_repositories(integer) IS
   'Internal: the repositories of a registry that were seen before';
 
-CREATE FUNCTION image_library._next_sync_at(run_id bigint, outcome text, retry_after bigint)
+-- Between 1 second and 1 hour, whatever a registry asks for; when it does not say, 30 seconds * 2^n in the n-th run in a
+-- row that its limit ends, give or take a quarter.
+CREATE FUNCTION image_library._remember(registry_id integer, limited boolean, retry_after bigint, progress text,
+  head_refused boolean, referrers_refused boolean)
+RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO image_library.registry_state AS m
+    (registry_id, not_before, limited_runs, progress, head_refused_at, referrers_refused_at)
+  SELECT _remember.registry_id,
+         CASE WHEN limited THEN clock_timestamp() + CASE
+           WHEN _remember.retry_after > 0 THEN make_interval(secs => least(greatest(_remember.retry_after, 1), 3600))
+           ELSE (0.75 + 0.5 * random()) * least(interval '30 seconds' * 2 ^ least(coalesce(old.limited_runs, 0), 16), interval '1 hour')
+         END END,
+         CASE WHEN limited THEN coalesce(old.limited_runs, 0) + 1 ELSE 0 END,
+         _remember.progress,
+         -- What was known to be refused was not tried again: its day began before.
+         CASE WHEN head_refused THEN CASE WHEN old.head_refused_at > now() - interval '1 day' THEN old.head_refused_at ELSE now() END END,
+         CASE WHEN referrers_refused THEN CASE WHEN old.referrers_refused_at > now() - interval '1 day' THEN old.referrers_refused_at ELSE now() END END
+  FROM (VALUES (1)) one
+  LEFT JOIN image_library.registry_state old ON old.registry_id = _remember.registry_id
+  ON CONFLICT ON CONSTRAINT registry_state_pkey DO UPDATE
+  SET not_before = excluded.not_before, limited_runs = excluded.limited_runs, progress = excluded.progress,
+      head_refused_at = excluded.head_refused_at, referrers_refused_at = excluded.referrers_refused_at
+  WHERE (m.not_before, m.limited_runs, m.progress, m.head_refused_at, m.referrers_refused_at)
+        IS DISTINCT FROM (excluded.not_before, excluded.limited_runs, excluded.progress, excluded.head_refused_at,
+                          excluded.referrers_refused_at)
+$$;
+COMMENT ON FUNCTION image_library._remember(integer, boolean, bigint, text, boolean, boolean) IS
+  'Internal: what a run that ends leaves for the next; retry_after in seconds, 0: the registry did not say';
+
+CREATE FUNCTION image_library._not_before(registry_id integer) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT m.not_before FROM image_library.registry_state m
+  WHERE m.registry_id = _not_before.registry_id AND m.not_before > clock_timestamp()
+$$;
+COMMENT ON FUNCTION image_library._not_before(integer) IS 'Internal: until when a registry asked to be left alone; null: it did not';
+
+CREATE FUNCTION image_library._check_not_before(registry_id integer) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  not_before timestamptz := image_library._not_before(registry_id);
+BEGIN
+  IF not_before IS NOT NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      MESSAGE = format('registry "%s" asked not to be asked before %s',
+        (SELECT g.name FROM image_library.registry g WHERE g.registry_id = _check_not_before.registry_id), not_before),
+      DETAIL = 'It limits how many requests it answers, and counts those that it refuses too.',
+      HINT = 'Wait: the agent goes on by itself. An admin may ask all the same: CALL image_library.sync(..., force => true).';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._check_not_before(integer) IS 'Internal: raises 55000 while a registry wants to be left alone';
+
+CREATE FUNCTION image_library._next_sync_at(run_id bigint, outcome text)
 RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   -- A success waits the interval; the n-th failure in a row 30 s * 2^n up to the interval. Both give
   -- or take a tenth, so that registries and servers do not march in step.
-  SELECT now() + greatest(
-    make_interval(secs => _next_sync_at.retry_after),
-    (0.9 + 0.2 * random()) * CASE
+  SELECT greatest(
+    image_library._not_before(g.registry_id),
+    now() + (0.9 + 0.2 * random()) * CASE
       WHEN _next_sync_at.outcome = 'failed' THEN least(g.sync_interval, interval '30 seconds' * 2 ^ least(f.failures, 16))
       ELSE g.sync_interval
     END)
@@ -117,5 +237,5 @@ AS $$
   ) f
   WHERE this.run_id = _next_sync_at.run_id
 $$;
-COMMENT ON FUNCTION image_library._next_sync_at(bigint, text, bigint) IS
-  'Internal: when a registry is due again after a run, with backoff, jitter and the Retry-After (seconds) it asked for';
+COMMENT ON FUNCTION image_library._next_sync_at(bigint, text) IS
+  'Internal: when a registry is due again after a run, with backoff and jitter, and not before it wants to be asked';

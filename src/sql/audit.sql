@@ -60,6 +60,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE object
     WHEN 'rule' THEN changed ->> 'rule_id'
+    WHEN 'removals' THEN (SELECT r.name FROM image_library.repository r WHERE r.repository_id = (changed ->> 'repository_id')::integer)
     WHEN 'credential' THEN concat_ws('/', (image_library._audited_registry(changed)).registry, nullif(changed ->> 'repository_prefix', ''))
     WHEN 'client certificate' THEN (image_library._audited_registry(changed)).registry
     WHEN 'annotation key' THEN concat_ws(' ', changed ->> 'purpose', changed ->> 'position')
@@ -127,6 +128,10 @@ BEGIN
   END LOOP;
 END
 $$;
+
+CREATE TRIGGER audit AFTER UPDATE OF accepted_at ON image_library.refused_removal
+  FOR EACH ROW WHEN (NEW.accepted_at IS NOT NULL) EXECUTE FUNCTION image_library._audit('removals');
+COMMENT ON TRIGGER audit ON image_library.refused_removal IS 'Tells in audit_entry who said that a removal is real';
 
 CREATE VIEW image_library.audit WITH (security_barrier) AS
   SELECT e.audit_id, e.at, e.actor, e.action, e.object, e.name, e.registry, e.old, e.new

@@ -81,10 +81,10 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_c
 COMMENT ON FUNCTION image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text) IS
   'Internal: what an image is, from its stored facts and the documented keys';
 
-CREATE PROCEDURE image_library.sync(registry text DEFAULT NULL)
+CREATE PROCEDURE image_library.sync(registry text DEFAULT NULL, force boolean DEFAULT false)
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_sync';
-COMMENT ON PROCEDURE image_library.sync(text) IS
-  'Syncs a registry, or all enabled ones, in this session; commits as it goes and tells its progress by NOTICE';
+COMMENT ON PROCEDURE image_library.sync(text, boolean) IS
+  'Syncs a registry, or all enabled ones, in this session; commits as it goes and tells its progress by NOTICE. force (admins): also one that asked to be left alone for a while';
 
 CREATE FUNCTION image_library.start_worker() RETURNS integer
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_start_worker';

@@ -13,7 +13,7 @@ GRANT SELECT ON
   image_library.hm_tags, image_library.annotation_keys, image_library.sync_run, image_library.sync_problem,
   image_library.sync_status, image_library.postgres_images, image_library.postgres_latest, image_library.model_library,
   image_library.classification_conflicts, image_library.library_stats, image_library.events, image_library.usage,
-  image_library.drift, image_library.policies, image_library.audit
+  image_library.drift, image_library.policies, image_library.audit, image_library.refused_removals
 TO image_library_reader;
 GRANT EXECUTE ON FUNCTION
   image_library.version_key(text),
@@ -67,13 +67,14 @@ GRANT EXECUTE ON ROUTINE
   image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer),
   image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer),
   image_library.enable_rule(bigint), image_library.disable_rule(bigint), image_library.drop_rule(bigint),
-  image_library.sync(text), image_library.request_sync(text), image_library.check_registry(text)
+  image_library.sync(text, boolean), image_library.request_sync(text), image_library.check_registry(text),
+  image_library.accept_removals(text, text)
 TO image_library_curator;
 
 -- Admins: registries, credentials, the agent, classification.
 GRANT EXECUTE ON FUNCTION
-  image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]),
-  image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]),
+  image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[], integer),
+  image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[], integer),
   image_library.drop_registry(text, boolean),
   image_library.enable_registry(text), image_library.disable_registry(text),
   image_library.set_credential(text, text, text, text),
@@ -94,7 +95,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
   image_library.repository, image_library.listing, image_library.image, image_library.image_platform,
   image_library.image_referrer, image_library.image_extension, image_library.model_profile, image_library.tag,
   image_library.tag_period, image_library.entry, image_library.approval, image_library.run, image_library.problem,
-  image_library.other_conflict
+  image_library.registry_state, image_library.referrer_check, image_library.refused_removal, image_library.other_conflict
 TO image_library_agent;
 GRANT SELECT, INSERT, UPDATE ON image_library.registry_note TO image_library_agent;
 GRANT SELECT, INSERT ON image_library.decision, image_library.event TO image_library_agent;
@@ -102,13 +103,15 @@ GRANT DELETE ON image_library.event TO image_library_agent;
 GRANT SELECT ON image_library.policy, image_library.images TO image_library_agent;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
 GRANT EXECUTE ON FUNCTION
-  image_library._sync_targets(text), image_library._registry(text), image_library._without_secrets(text), image_library._registry_config(integer),
+  image_library._sync_targets(text, boolean), image_library._sees_everything(), image_library._registry(text), image_library._without_secrets(text), image_library._registry_config(integer),
   image_library._credentials(integer), image_library._rules_json(integer),
   image_library._known_repository(integer, text), image_library._known_tags(integer, text),
   image_library._known_images(jsonb), image_library._known_repositories(integer),
   image_library._begin_run(integer, text), image_library._finish_run(bigint, text, text, jsonb, timestamptz),
   image_library._note_registry(integer, text, text),
-  image_library._next_sync_at(bigint, text, bigint), image_library._due_registries(),
+  image_library._next_sync_at(bigint, text), image_library._not_before(integer), image_library._check_not_before(integer),
+  image_library._remember(integer, boolean, bigint, text, boolean, boolean), image_library._due_referrers(integer, boolean),
+  image_library._write_referrers(integer, jsonb), image_library._write_removals(integer, text[]), image_library._due_registries(),
   image_library._syncing_pid(integer), image_library._due_at(timestamptz, timestamptz, timestamptz), image_library._hidden_registries(),
   image_library._repository_id(integer, text), image_library._keeps_snapshot(), image_library._require_read_committed(),
   image_library._lock_repository(integer, integer, boolean), image_library._write_batch(integer, text, jsonb),

@@ -45,14 +45,14 @@ DECLARE
 BEGIN
   WITH new_images AS (
     INSERT INTO image_library.image AS i (digest, media_type, artifact_type, config_type, config_digest, layer_types,
-                                     platforms, size_bytes, created_at, annotations, labels)
+                                     platforms, size_bytes, created_at, created_text, annotations, labels)
     SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest,
            ARRAY(SELECT jsonb_array_elements_text(n.layer_types)),
            ARRAY(SELECT DISTINCT p ->> 'platform' COLLATE "C" FROM jsonb_array_elements(n.platforms) p ORDER BY 1),
-           n.size_bytes, n.created_at, n.annotations, n.labels
+           n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels
     FROM jsonb_to_recordset(batch -> 'images') AS n (
       digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types jsonb,
-      platforms jsonb, size_bytes bigint, created_at timestamptz, annotations jsonb, labels jsonb)
+      platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb)
     -- In one order, so that two syncs of the same images do not deadlock.
     ORDER BY n.digest COLLATE "C"
     ON CONFLICT DO NOTHING
@@ -61,29 +61,75 @@ BEGIN
   SELECT count(*) INTO added FROM new_images;
 
   INSERT INTO image_library.image_platform (digest, manifest_digest, platform, os, architecture, variant, config_digest,
-                                       size_bytes, created_at)
+                                       size_bytes, created_at, present)
   SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
-         p.size_bytes, p.created_at
+         p.size_bytes, p.created_at, coalesce(p.present, true)
   FROM jsonb_to_recordset(batch -> 'images') AS n (digest text, platforms jsonb)
   CROSS JOIN jsonb_to_recordset(n.platforms) AS p (
     platform text, os text, architecture text, variant text, manifest_digest text, config_digest text,
-    size_bytes bigint, created_at timestamptz)
+    size_bytes bigint, created_at timestamptz, present boolean)
   ON CONFLICT DO NOTHING;
 
+  -- What an image's own index names is of every repository that has the image.
   INSERT INTO image_library.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
   SELECT r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source
-  FROM (SELECT batch -> 'referrers' AS referrers
-        UNION ALL
-        SELECT i -> 'referrers' FROM jsonb_array_elements(batch -> 'images') i) found
-  CROSS JOIN jsonb_to_recordset(found.referrers) AS r (
+  FROM jsonb_array_elements(batch -> 'images') i
+  CROSS JOIN jsonb_to_recordset(i -> 'referrers') AS r (
     digest text, referrer_digest text, artifact_type text, size_bytes bigint, annotations jsonb, source text)
-  WHERE NOT EXISTS (SELECT FROM image_library.image_referrer known
-                    WHERE known.digest = r.digest AND known.referrer_digest = r.referrer_digest)
   ON CONFLICT DO NOTHING;
   RETURN added;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_images(jsonb) IS 'Internal: stores the images and referrers of a batch that are new';
+COMMENT ON FUNCTION image_library._write_images(jsonb) IS 'Internal: stores the images of a batch that are new, with what their indexes name';
+
+CREATE FUNCTION image_library._write_referrers(repository_id integer, batch jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- A complete answer ends what it does not name; a tag that is no longer listed answers for whatever it carried.
+  DELETE FROM image_library.image_referrer x
+  USING jsonb_to_recordset(batch -> 'referrer_answers') AS a (digest text, tag text)
+  WHERE x.repository_id = _write_referrers.repository_id AND x.tag IS NOT DISTINCT FROM a.tag
+    AND (x.digest = a.digest OR a.digest IS NULL)
+    AND NOT EXISTS (SELECT FROM jsonb_to_recordset(batch -> 'referrers') AS r (digest text, referrer_digest text, tag text)
+                    WHERE r.digest = x.digest AND r.referrer_digest = x.referrer_digest AND r.tag IS NOT DISTINCT FROM x.tag);
+  INSERT INTO image_library.image_referrer AS x
+    (repository_id, digest, referrer_digest, artifact_type, size_bytes, annotations, source, tag)
+  SELECT DISTINCT ON (r.digest, r.referrer_digest, r.tag)
+         _write_referrers.repository_id, r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source, r.tag
+  FROM jsonb_to_recordset(batch -> 'referrers') AS r (
+    digest text, referrer_digest text, artifact_type text, size_bytes bigint, annotations jsonb, source text, tag text)
+  ORDER BY r.digest, r.referrer_digest, r.tag
+  ON CONFLICT ON CONSTRAINT image_referrer_digest_referrer_digest_repository_id_tag_key DO UPDATE
+  SET artifact_type = excluded.artifact_type, size_bytes = excluded.size_bytes, annotations = excluded.annotations
+  WHERE (x.artifact_type, x.size_bytes, x.annotations)
+        IS DISTINCT FROM (excluded.artifact_type, excluded.size_bytes, excluded.annotations);
+  INSERT INTO image_library.referrer_check AS c (repository_id, digest, checked_at)
+  SELECT _write_referrers.repository_id, checked.digest, clock_timestamp()
+  FROM jsonb_array_elements_text(batch -> 'referrers_checked') AS checked (digest)
+  ON CONFLICT ON CONSTRAINT referrer_check_pkey DO UPDATE SET checked_at = excluded.checked_at;
+END
+$$;
+COMMENT ON FUNCTION image_library._write_referrers(integer, jsonb) IS
+  'Internal: what refers to images of a repository, as a batch found it; what a complete answer lacks goes';
+
+CREATE FUNCTION image_library._write_removals(repository_id integer, refused text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF cardinality(refused) = 0 THEN
+    DELETE FROM image_library.refused_removal f WHERE f.repository_id = _write_removals.repository_id;
+    RETURN;
+  END IF;
+  INSERT INTO image_library.refused_removal AS f (repository_id, tags)
+  VALUES (_write_removals.repository_id, refused)
+  ON CONFLICT ON CONSTRAINT refused_removal_pkey DO UPDATE
+  SET tags = excluded.tags, refused_at = excluded.refused_at, accepted_at = NULL, accepted_by = NULL
+  WHERE f.tags <> excluded.tags OR f.accepted_at IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION image_library._write_removals(integer, text[]) IS
+  'Internal: the tags whose removal was refused, for a person to say that it is real; none: a listing was believed';
 
 CREATE TYPE image_library._found_tag AS (name text, digest text, rule_id bigint);
 COMMENT ON TYPE image_library._found_tag IS 'Internal: a tag of a batch and the digest that the registry has for it';
@@ -193,13 +239,18 @@ DECLARE
 BEGIN
   PERFORM image_library._write_problems(registry_id, repository, batch);
   -- Trouble with a repository that was never read makes no repository.
-  IF jsonb_array_length(batch -> 'tags') + jsonb_array_length(batch -> 'missing') = 0
-     AND batch ->> 'listing' IS NULL AND jsonb_array_length(batch -> 'referrers') = 0 THEN
+  IF NOT EXISTS (SELECT FROM unnest('{tags,missing,referrers,referrer_answers,referrers_checked}'::text[]) part
+                 WHERE jsonb_array_length(batch -> part) > 0)
+     AND batch ->> 'listing' IS NULL AND batch ->> 'refused_removals' IS NULL THEN
     RETURN '{}';
   END IF;
   id := image_library._repository_id(registry_id, repository);
   PERFORM image_library._lock_repository(registry_id, id, for_batch => true);
   images_added := image_library._write_images(batch);
+  PERFORM image_library._write_referrers(id, batch);
+  IF batch ->> 'refused_removals' IS NOT NULL THEN
+    PERFORM image_library._write_removals(id, ARRAY(SELECT jsonb_array_elements_text(batch -> 'refused_removals')));
+  END IF;
   SELECT * INTO counts FROM image_library._write_tags(id, batch);
   IF batch ->> 'listing' IS NOT NULL THEN
     INSERT INTO image_library.listing AS l (repository_id, tags, fingerprint)

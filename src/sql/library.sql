@@ -31,11 +31,13 @@ CREATE TABLE image_library.image (
   platforms text[] NOT NULL,
   size_bytes bigint NOT NULL,
   created_at timestamptz,
+  created_text text NOT NULL DEFAULT '',
   annotations jsonb NOT NULL,
   labels jsonb NOT NULL,
   first_seen_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE image_library.image IS 'Facts of a digest, read once: manifest and config never change';
+COMMENT ON COLUMN image_library.image.created_text IS 'What the publisher wrote where that is no time; else empty';
 COMMENT ON COLUMN image_library.image.size_bytes IS
   'Compressed bytes of config and layers on the primary platform (linux/amd64, else the first)';
 
@@ -49,22 +51,38 @@ CREATE TABLE image_library.image_platform (
   config_digest text COLLATE "C" NOT NULL,
   size_bytes bigint NOT NULL,
   created_at timestamptz,
+  present boolean NOT NULL DEFAULT true,
   PRIMARY KEY (digest, manifest_digest)
 );
 COMMENT ON TABLE image_library.image_platform IS 'The platforms of an image: children of its index, or itself';
+COMMENT ON COLUMN image_library.image_platform.present IS 'False: the index names it, and the registry did not have it';
 
 CREATE TABLE image_library.image_referrer (
+  repository_id integer REFERENCES image_library.repository ON DELETE CASCADE,
   digest text COLLATE "C" NOT NULL,
   referrer_digest text COLLATE "C" NOT NULL,
   artifact_type text NOT NULL,
   size_bytes bigint NOT NULL,
   annotations jsonb NOT NULL,
   source text NOT NULL,
+  tag text COLLATE "C",
   first_seen_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (digest, referrer_digest)
+  UNIQUE NULLS NOT DISTINCT (digest, referrer_digest, repository_id, tag)
 );
+CREATE INDEX image_referrer_tag ON image_library.image_referrer (repository_id, tag);
 COMMENT ON TABLE image_library.image_referrer IS
   'Signatures, SBOMs and attestations attached to a digest: claims of whoever may push, not verified';
+COMMENT ON COLUMN image_library.image_referrer.repository_id IS 'Where it was found; null: in the image''s own index';
+COMMENT ON COLUMN image_library.image_referrer.tag IS 'The fallback or cosign tag that carries it; null: the API or the index told';
+
+CREATE TABLE image_library.referrer_check (
+  repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
+  digest text COLLATE "C" NOT NULL,
+  checked_at timestamptz NOT NULL,
+  PRIMARY KEY (repository_id, digest)
+);
+COMMENT ON TABLE image_library.referrer_check IS
+  'When the referrers of an image were last asked for again; no row: when its tag got it';
 
 CREATE TABLE image_library.tag (
   repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
@@ -93,3 +111,14 @@ CREATE TABLE image_library.tag_period (
 );
 CREATE UNIQUE INDEX tag_period_current ON image_library.tag_period (repository_id, tag) WHERE until IS NULL;
 COMMENT ON TABLE image_library.tag_period IS 'Which digest a tag pointed at, and when: one open period a tag that is there';
+
+CREATE TABLE image_library.refused_removal (
+  repository_id integer PRIMARY KEY REFERENCES image_library.repository ON DELETE CASCADE,
+  tags text[] COLLATE "C" NOT NULL,
+  refused_at timestamptz NOT NULL DEFAULT now(),
+  accepted_at timestamptz,
+  accepted_by name
+);
+COMMENT ON TABLE image_library.refused_removal IS
+  'Tags that the last listing of a repository lacked, more than are believed; gone once a listing is believed';
+COMMENT ON COLUMN image_library.refused_removal.accepted_at IS 'Since then the next listing may remove these tags';

@@ -19,6 +19,9 @@ BEGIN
          OR EXISTS (SELECT FROM image_library.registry g WHERE g.registry_id = decision.registry_id)'
       WHEN 'registry_id' = ANY (relation.columns) THEN
         'registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])'
+      -- Of what an image's own index names no repository is told.
+      WHEN relation.name = 'image_library.image_referrer'::regclass THEN
+        'image_library._digest_visible(digest) AND (repository_id IS NULL OR image_library._repository_visible(repository_id))'
       WHEN 'repository_id' = ANY (relation.columns) THEN
         'image_library._repository_visible(repository_id)'
       ELSE 'image_library._digest_visible(digest)' END;

@@ -9,6 +9,7 @@ CREATE TABLE image_library.registry (
   sync_interval interval NOT NULL CHECK (sync_interval >= interval '10 seconds'),
   max_connections integer NOT NULL CHECK (max_connections BETWEEN 1 AND 64),
   requests_per_second integer CHECK (requests_per_second > 0),
+  requests_per_run integer CHECK (requests_per_run > 0),
   ca_certificate text,
   allow_private boolean NOT NULL,
   enabled boolean NOT NULL DEFAULT true,
@@ -32,6 +33,23 @@ COMMENT ON COLUMN image_library.registry.allow_private IS 'Loopback and private 
 COMMENT ON COLUMN image_library.registry.proxy IS 'HTTP proxy for this registry; the environment''s is never used';
 COMMENT ON COLUMN image_library.registry.realm_hosts IS
   'Token servers that get its credentials, besides those of its own host and organization';
+COMMENT ON COLUMN image_library.registry.requests_per_run IS 'A run stops after so many requests, and the next one goes on there; null: no limit';
+
+-- Apart from the registry, since it changes with every run: nobody's change of options waits for it, and no audit tells it.
+CREATE TABLE image_library.registry_state (
+  registry_id integer PRIMARY KEY REFERENCES image_library.registry ON DELETE CASCADE,
+  not_before timestamptz,
+  limited_runs integer NOT NULL DEFAULT 0,
+  progress text NOT NULL DEFAULT '',
+  head_refused_at timestamptz,
+  referrers_refused_at timestamptz
+);
+COMMENT ON TABLE image_library.registry_state IS 'What the agent keeps in mind of a registry from one run to the next';
+COMMENT ON COLUMN image_library.registry_state.not_before IS 'The registry asked not to be asked before; null: it did not';
+COMMENT ON COLUMN image_library.registry_state.limited_runs IS 'Runs in a row that the registry''s own limit ended';
+COMMENT ON COLUMN image_library.registry_state.progress IS 'Where a run that a limit ended goes on; empty: at the beginning';
+COMMENT ON COLUMN image_library.registry_state.head_refused_at IS 'When HEAD was found not to work: not tried again for a day';
+COMMENT ON COLUMN image_library.registry_state.referrers_refused_at IS 'When the referrers API was found absent: not tried again for a day';
 
 -- Not marked for pg_dump, and granted to nobody.
 CREATE TABLE image_library.credential (
@@ -85,7 +103,7 @@ COMMENT ON FUNCTION image_library._registry(text) IS 'Internal: the registry of 
 
 -- Checks what the table's constraints would refuse less politely.
 CREATE FUNCTION image_library._check_registry_options(sync_interval interval, max_connections integer,
-  requests_per_second integer, ca_certificate text)
+  requests_per_second integer, ca_certificate text, requests_per_run integer)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -108,6 +126,12 @@ BEGIN
       MESSAGE = format('requests_per_second is out of range: %s', requests_per_second),
       HINT = 'It must be at least 1; null means no limit.';
   END IF;
+  IF requests_per_run < 1 THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('requests_per_run is out of range: %s', requests_per_run),
+      HINT = 'It must be at least 1; null means no limit.';
+  END IF;
   IF ca_certificate NOT LIKE '%-----BEGIN CERTIFICATE-----%-----END CERTIFICATE-----%' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
@@ -116,7 +140,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_registry_options(interval, integer, integer, text) IS
+COMMENT ON FUNCTION image_library._check_registry_options(interval, integer, integer, text, integer) IS
   'Internal: raises 22023 when an option of a registry is out of range';
 
 CREATE FUNCTION image_library._check_realm_hosts(realm_hosts text[]) RETURNS text[]
@@ -141,7 +165,8 @@ COMMENT ON FUNCTION image_library._check_realm_hosts(text[]) IS 'Internal: the h
 CREATE FUNCTION image_library.add_registry(name text, url text, sync_interval interval DEFAULT '15 min',
   max_connections integer DEFAULT 16, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
   allow_private boolean DEFAULT false, owner regrole DEFAULT NULL, private boolean DEFAULT false,
-  proxy text DEFAULT NULL, realm_hosts text[] DEFAULT '{}')
+  proxy text DEFAULT NULL, realm_hosts text[] DEFAULT '{}',
+  requests_per_run integer DEFAULT NULL)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -157,17 +182,18 @@ BEGIN
       HINT = 'Use up to 63 lower-case letters, digits, dots, dashes and underscores.';
   END IF;
   SELECT * INTO parsed FROM image_library._parse_registry_url(coalesce(url, ''));
-  PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate);
+  PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate,
+                                                requests_per_run);
   proxy := image_library._parse_proxy_url(nullif(proxy, ''));
   PERFORM image_library._require_allowed_host(parsed.scheme, parsed.host, coalesce(proxy, ''));
   INSERT INTO image_library.registry (name, scheme, host, prefix, sync_interval, max_connections,
                                       requests_per_second, ca_certificate, allow_private, owner, private,
-                                      proxy, realm_hosts)
+                                      proxy, realm_hosts, requests_per_run)
   VALUES (add_registry.name, parsed.scheme, parsed.host, parsed.prefix, add_registry.sync_interval,
           add_registry.max_connections, add_registry.requests_per_second, add_registry.ca_certificate,
           coalesce(add_registry.allow_private, false), nullif(image_library._checked_owner(add_registry.owner), '-'::regrole),
           coalesce(add_registry.private, false),
-          add_registry.proxy, image_library._check_realm_hosts(add_registry.realm_hosts))
+          add_registry.proxy, image_library._check_realm_hosts(add_registry.realm_hosts), add_registry.requests_per_run)
   ON CONFLICT ON CONSTRAINT registry_name_key DO NOTHING
   RETURNING registry_id INTO new_id;
   IF new_id IS NULL THEN
@@ -180,13 +206,14 @@ BEGIN
   RETURN new_id;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]) IS
+COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[], integer) IS
   'Connects a registry; a path in the URL is a prefix of its repositories, a private one is seen by its owner''s members only. Returns its number';
 
 CREATE FUNCTION image_library.alter_registry(name text, url text DEFAULT NULL, sync_interval interval DEFAULT NULL,
   max_connections integer DEFAULT NULL, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
   allow_private boolean DEFAULT NULL, owner regrole DEFAULT NULL, private boolean DEFAULT NULL,
-  proxy text DEFAULT NULL, realm_hosts text[] DEFAULT NULL)
+  proxy text DEFAULT NULL, realm_hosts text[] DEFAULT NULL,
+  requests_per_run integer DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -203,8 +230,10 @@ BEGIN
   max_connections := coalesce(max_connections, old.max_connections);
   -- 0 and '' say that there shall be none.
   requests_per_second := nullif(coalesce(requests_per_second, old.requests_per_second), 0);
+  requests_per_run := nullif(coalesce(requests_per_run, old.requests_per_run), 0);
   ca_certificate := nullif(coalesce(ca_certificate, old.ca_certificate), '');
-  PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate);
+  PERFORM image_library._check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate,
+                                                requests_per_run);
   proxy := image_library._parse_proxy_url(nullif(coalesce(proxy, old.proxy), ''));
   PERFORM image_library._require_allowed_host(parsed.scheme, parsed.host, coalesce(proxy, ''));
   UPDATE image_library.registry g
@@ -212,6 +241,7 @@ BEGIN
       sync_interval = alter_registry.sync_interval,
       max_connections = alter_registry.max_connections,
       requests_per_second = alter_registry.requests_per_second,
+      requests_per_run = alter_registry.requests_per_run,
       ca_certificate = alter_registry.ca_certificate,
       allow_private = coalesce(alter_registry.allow_private, old.allow_private),
       owner = nullif(coalesce(image_library._checked_owner(alter_registry.owner), old.owner), '-'::regrole),
@@ -223,8 +253,8 @@ BEGIN
   PERFORM image_library._wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[]) IS
-  'Changes what is given of a registry; requests_per_second => 0, ca_certificate => '''', proxy => '''', realm_hosts => ''{}'' and owner => ''-'' take the value away';
+COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[], integer) IS
+  'Changes what is given of a registry; requests_per_second => 0, requests_per_run => 0, ca_certificate => '''', proxy => '''', realm_hosts => ''{}'' and owner => ''-'' take the value away';
 
 CREATE FUNCTION image_library.enable_registry(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -104,7 +104,8 @@ COMMENT ON FUNCTION image_library._due_at(timestamptz, timestamptz, timestamptz)
 CREATE FUNCTION image_library._due_registries() RETURNS TABLE (registry_id integer, name text, due_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT g.registry_id, g.name, image_library._due_at(g.sync_requested_at, last.started_at, last.next_at)
+  SELECT g.registry_id, g.name,
+         greatest(image_library._due_at(g.sync_requested_at, last.started_at, last.next_at), image_library._not_before(g.registry_id))
   FROM image_library.registry g
   LEFT JOIN LATERAL (SELECT r.started_at, r.next_at FROM image_library.run r
                      WHERE r.registry_id = g.registry_id ORDER BY r.run_id DESC LIMIT 1) last ON true
@@ -129,6 +130,11 @@ BEGIN
       HINT = 'Enable it with image_library.enable_registry.';
   END IF;
   UPDATE image_library.registry g SET sync_requested_at = clock_timestamp() WHERE g.registry_id = asked.registry_id;
+  IF image_library._not_before(asked.registry_id) IS NOT NULL THEN
+    RAISE NOTICE USING
+      MESSAGE = format('registry "%s" asked not to be asked before %s', registry, image_library._not_before(asked.registry_id)),
+      HINT = 'The agent syncs it then.';
+  END IF;
   IF (SELECT s.launcher_pid FROM image_library.agent_status() s) IS NULL THEN
     RAISE NOTICE USING
       MESSAGE = 'the agent is not running',
@@ -138,3 +144,30 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.request_sync(text) IS 'Asks the agent to sync a registry now, once this transaction commits';
+
+CREATE FUNCTION image_library.accept_removals(registry text, repository text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  of_registry image_library.registry := image_library._registry(registry);
+  waiting bigint;
+BEGIN
+  PERFORM image_library._require_owner(format('accept removals in registry "%s"', registry), of_registry.owner);
+  UPDATE image_library.refused_removal f SET accepted_at = now(), accepted_by = session_user
+  FROM image_library.repository r
+  WHERE r.repository_id = f.repository_id AND r.registry_id = of_registry.registry_id
+    AND r.name = accept_removals.repository
+  RETURNING cardinality(f.tags) INTO waiting;
+  IF waiting IS NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      MESSAGE = format('no removal waits in repository "%s" of registry "%s"', repository, registry),
+      HINT = 'See image_library.refused_removals.';
+  END IF;
+  UPDATE image_library.registry g SET sync_requested_at = clock_timestamp() WHERE g.registry_id = of_registry.registry_id;
+  PERFORM image_library._wake_agent();
+  RETURN waiting;
+END
+$$;
+COMMENT ON FUNCTION image_library.accept_removals(text, text) IS
+  'Says that the tags which the last listing of a repository lacked are gone: the next sync marks those of them missing that the registry does not have, and no others. Returns how many';

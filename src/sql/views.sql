@@ -8,7 +8,7 @@ CREATE VIEW image_library.registries WITH (security_barrier) AS
                WHERE c.registry_id = g.registry_id ORDER BY 1) AS credential_prefixes,
          g.owner, g.created_at, g.created_by, g.private, g.proxy, g.realm_hosts,
          EXISTS (SELECT FROM image_library.client_certificate c WHERE c.registry_id = g.registry_id) AS client_certificate,
-         n.token_server, n.warning
+         n.token_server, n.warning, g.requests_per_run
   FROM image_library.registry g
   LEFT JOIN image_library.registry_note n USING (registry_id)
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
@@ -51,7 +51,7 @@ CREATE VIEW image_library._visible_tags WITH (security_barrier) AS
   SELECT t.repository_id, g.name AS registry, g.host, concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS place,
          r.name AS repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
          e.kind, e.version, e.title, e.description, e.system_tags,
-         i.platforms, i.size_bytes, i.created_at, i.annotations, i.labels,
+         i.platforms, i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text,
          a.state, a.deprecated_from, a.valid_until, a.quarantined_at
   FROM image_library.tag t
   JOIN image_library.repository r USING (repository_id)
@@ -78,7 +78,8 @@ CREATE VIEW image_library.images AS
                   t.labels ->> 'org.opencontainers.image.title') AS title,
          coalesce(t.description, t.annotations ->> 'org.opencontainers.image.description',
                   t.labels ->> 'org.opencontainers.image.description') AS description,
-         t.annotations, t.labels, t.deprecated_from, t.valid_until, t.quarantined_at
+         t.annotations, t.labels, t.deprecated_from, t.valid_until, t.quarantined_at, t.media_type,
+         nullif(t.created_text, '') AS created_text
   FROM image_library._visible_tags t;
 COMMENT ON VIEW image_library.images IS 'The library: a row a tag that the rules admit';
 
@@ -165,7 +166,8 @@ $$;
 COMMENT ON FUNCTION image_library._repository_visible(integer) IS 'Internal: whether the acting role may see a repository';
 
 CREATE VIEW image_library.image_platforms WITH (security_barrier) AS
-  SELECT p.digest, p.platform, p.os, p.architecture, p.variant, p.manifest_digest, p.config_digest, p.size_bytes, p.created_at
+  SELECT p.digest, p.platform, p.os, p.architecture, p.variant, p.manifest_digest, p.config_digest, p.size_bytes, p.created_at,
+         p.present
   FROM image_library.image_platform p
   WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(p.digest);
 COMMENT ON VIEW image_library.image_platforms IS 'Platforms by image digest';
@@ -184,9 +186,12 @@ CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
 COMMENT ON VIEW image_library.model_profiles IS 'Ways to run a model, by image digest; GPUs needed are tp times pp';
 
 CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
-  SELECT x.digest, x.referrer_digest, x.artifact_type, x.size_bytes, x.annotations, x.source, x.first_seen_at
+  SELECT DISTINCT ON (x.digest, x.referrer_digest)
+         x.digest, x.referrer_digest, x.artifact_type, x.size_bytes, x.annotations, x.source, x.first_seen_at
   FROM image_library.image_referrer x
-  WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
+  WHERE (SELECT image_library._hidden_registries()) = '{}'
+     OR image_library._digest_visible(x.digest) AND (x.repository_id IS NULL OR image_library._repository_visible(x.repository_id))
+  ORDER BY x.digest, x.referrer_digest, x.first_seen_at, x.source;
 COMMENT ON VIEW image_library.image_referrers IS
   'Signatures, SBOMs and attestations by image digest: listed, not verified';
 
@@ -221,6 +226,15 @@ CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.sync_problem IS 'What could not be read and why, until it can; no tag: the whole repository';
 
+CREATE VIEW image_library.refused_removals WITH (security_barrier) AS
+  SELECT g.name AS registry, r.name AS repository, f.tags, f.refused_at, f.accepted_at, f.accepted_by
+  FROM image_library.refused_removal f
+  JOIN image_library.repository r USING (repository_id)
+  JOIN image_library.registry g USING (registry_id)
+  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+COMMENT ON VIEW image_library.refused_removals IS
+  'Tags that a listing suddenly lacked, more than image_library.max_removal_percent: nothing was removed. accept_removals says that it is real';
+
 CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   SELECT g.name AS registry,
          CASE WHEN NOT g.enabled THEN 'disabled'
@@ -232,7 +246,8 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
          (SELECT max(r.finished_at) FROM image_library.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'complete') AS last_success_at,
          CASE WHEN g.enabled THEN greatest(
-           image_library._due_at(g.sync_requested_at, last.started_at, last.next_at), g.created_at) END AS next_sync_at,
+           image_library._due_at(g.sync_requested_at, last.started_at, last.next_at),
+           m.not_before, g.created_at) END AS next_sync_at,
          (SELECT count(DISTINCT t.repository_id) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS repositories,
          (SELECT count(*) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
@@ -244,8 +259,10 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
                                      WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
          ) AS consecutive_failures,
          (SELECT count(*) FROM image_library.problem p WHERE p.registry_id = g.registry_id)
-         + (SELECT count(*) FROM image_library._unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems
+         + (SELECT count(*) FROM image_library._unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
+         CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before
   FROM image_library.registry g
+  LEFT JOIN image_library.registry_state m USING (registry_id)
   LEFT JOIN LATERAL (SELECT r.* FROM image_library.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
   LEFT JOIN LATERAL (SELECT image_library._syncing_pid(g.registry_id) AS pid) running ON true

@@ -3,6 +3,7 @@
 #define IMAGE_LIBRARY_SYNC_CATALOG_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "core/rule.h"
 #include "core/url.h"
 #include "registry/client.h"
+#include "sync/progress.h"
 
 namespace image_library::sync {
 
@@ -22,7 +24,8 @@ struct RegistryConfig {
   RegistryUrl url;
   int max_connections = 16;
   std::optional<int> requests_per_second;
-  std::string ca_certificate;  ///< PEM; empty: the system's store
+  std::optional<int> requests_per_run;  ///< all of them; the next run goes on where one stopped
+  std::string ca_certificate;           ///< PEM; empty: the system's store
   bool allow_private = false;
   std::string client_certificate, client_key;  ///< PEM; empty: none
   std::string proxy;                           ///< empty: none
@@ -31,6 +34,8 @@ struct RegistryConfig {
   std::vector<registry::Credential> credentials;
   registry::ReloadCredentials reload_credentials;  ///< see registry::ClientOptions
   RuleSet rules;
+  Progress progress;              ///< of the last run
+  registry::Abilities abilities;  ///< as runs of the last day found them
 };
 
 /// A tag as the library knows it before the run.
@@ -38,14 +43,35 @@ struct KnownTag {
   std::string name;
   std::string digest;
   bool missing = false;
+  std::int64_t rule_id = 0;  ///< the deciding rule; 0: hidden
+  bool fresh = false;        ///< read by this run
 };
 
 /// A repository as the library knows it before the run.
 struct KnownRepository {
   std::string listing_fingerprint;  ///< of the last complete listing; empty: never listed
   std::vector<KnownTag> tags;       ///< sorted by name
-  /// Tags with a problem on record; the empty name stands for the repository itself.
-  std::vector<std::string> problem_tags;
+  /// What is on record by tag; the empty name stands for the repository itself.
+  std::map<std::string, std::string> problems;
+  /// Tags that only carry referrers, as far as they were read; sorted.
+  std::vector<std::string> referrer_tags;
+  bool removals_refused = false;      ///< the last listing lacked too many tags ...
+  std::vector<std::string> accepted;  ///< ... and a person says that these are gone; sorted
+};
+
+/// An image whose referrers it is time to ask for again.
+struct DueReferrers {
+  std::string repository;
+  std::string digest;
+  std::vector<std::string> tags;             ///< referrer tags of it that were read before
+  std::map<std::string, std::string> known;  ///< artifact types by digest of the referrer
+};
+
+/// A complete answer to what refers to a subject: rows of the same origin that are not among the
+/// batch's referrers are gone.
+struct ReferrerAnswer {
+  std::string subject;
+  std::string tag;  ///< the tag that was read, or is no longer listed; empty: the referrers API
 };
 
 /// A tag and the digest that the registry has for it now.
@@ -70,6 +96,10 @@ struct Batch {
   std::vector<FoundTag> tags;        ///< new, moved or returned tags only
   std::vector<std::string> missing;  ///< tags that a complete listing lacks and HEAD says 404
   std::vector<Referrer> referrers;
+  std::vector<ReferrerAnswer> referrer_answers;
+  std::vector<std::string> referrers_checked;  ///< subjects that were asked about again
+  /// Tags that a listing lacks beyond belief, to be shown to a person; empty: none any more.
+  std::optional<std::vector<std::string>> refused_removals;
   /// The tags of a complete listing, when it differs from the last one.
   std::optional<std::vector<std::string>> listing;
   std::string listing_fingerprint;
@@ -78,7 +108,8 @@ struct Batch {
   std::vector<Problem> problems;
 
   bool Empty() const {
-    return images.empty() && tags.empty() && missing.empty() && referrers.empty() && !listing &&
+    return images.empty() && tags.empty() && missing.empty() && referrers.empty() &&
+           referrer_answers.empty() && referrers_checked.empty() && !refused_removals && !listing &&
            checked.empty() && problems.empty();
   }
 };
@@ -104,6 +135,9 @@ class Catalog {
   virtual void Write(const Batch& batch) = 0;
   /// Names of the repositories that the library holds tags of.
   virtual std::vector<std::string> KnownRepositories() = 0;
+  /// Images in use, approved or new whose referrers were not asked for in a while, longest first.
+  /// with_api: else only those that have referrer tags.
+  virtual std::vector<DueReferrers> ReferrersDue(bool with_api) = 0;
   /// One line of progress for a person (NOTICE in the foreground, activity in the worker).
   virtual void Progress(const std::string& line) = 0;
 };

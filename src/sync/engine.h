@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "registry/client.h"
 #include "registry/task.h"
 #include "sync/catalog.h"
+#include "sync/image_reader.h"
+#include "sync/limits.h"
+#include "sync/repository_run.h"
 
 namespace image_library::sync {
 
@@ -33,60 +37,88 @@ struct RunResult {
   std::string error;  ///< why it failed or stopped early; empty otherwise
   std::string hint;
   RunStatistics statistics;
-  std::int64_t retry_after = 0;  ///< seconds the registry asked to be left alone
-  std::string token_server;      ///< host that gave the tokens; empty: none did
-  std::string warning;           ///< the registry's last Warning header
+  bool limited = false;          ///< the registry's own limit was met
+  std::int64_t retry_after = 0;  ///< seconds it then asked to be left alone; 0: it did not say
+  Progress progress;             ///< where the next run goes on
+  registry::Abilities abilities;
+  std::string token_server;  ///< host that gave the tokens; empty: none did
+  std::string warning;       ///< the registry's last Warning header
 };
 
 /// One run over one registry. Trouble with a tag is recorded and the rest of its repository goes
 /// on; trouble with a repository is recorded and the other repositories go on; a registry that
 /// cannot be reached at all fails the run. Nothing is removed unless a complete listing lacks it
 /// and its manifest answers 404.
+///
+/// With a budget of requests, or after a run that the registry's limit ended, the order of work is
+/// that of Progress; otherwise each repository is read to its end while it is at hand.
 class Engine {
  public:
-  /// All arguments must outlive the engine.
+  /// All arguments must outlive the engine; the client sends through the transport.
   Engine(const RegistryConfig& config, Catalog& catalog, registry::Client& client,
-         EngineOptions options = {});
+         const LimitedTransport& limits, EngineOptions options = {});
 
   /// Never throws image_library::Error; what the Catalog throws passes through.
   registry::Task<void> Run();
 
-  /// Valid when Run has ended. Requests, bytes and retries are the caller's to fill in.
+  /// Valid when Run has ended. Bytes and retries are the caller's to fill in.
   const RunResult& result() const noexcept { return result_; }
 
  private:
-  struct RepositoryRun;
-
+  // engine.cpp: repositories and tags
   registry::Task<std::vector<std::string>> FindRepositories();
+  registry::Task<void> SyncEverything(std::vector<std::string> repositories);
   registry::Task<void> SyncRepository(std::string name);
   registry::Task<void> ReadRepository(RepositoryRun& run);
+  registry::Task<void> List(RepositoryRun& run);
+  registry::Task<void> SyncTags(RepositoryRun& run, const std::vector<TagDecision>& tags);
   registry::Task<void> SyncTag(RepositoryRun& run, std::string tag, const Rule* rule);
   registry::Task<void> ReadTag(RepositoryRun& run, std::string tag, const Rule* rule);
-  registry::Task<void> ReadImage(RepositoryRun& run, FoundTag tag, const Rule* rule,
+  registry::Task<bool> ReadImage(RepositoryRun& run, FoundTag tag, const Rule* rule,
                                  std::optional<registry::FetchedManifest> manifest);
-  registry::Task<Image> FetchImage(std::string repository, registry::FetchedManifest manifest,
-                                   const Rule* rule);
-  registry::Task<void> FetchPlatforms(std::string repository, const Manifest& index,
-                                      const Rule* rule, int depth,
-                                      std::vector<FetchedPlatform>& platforms);
-  registry::Task<void> FetchConfig(std::string repository, FetchedPlatform& platform);
-  registry::Task<void> FindMissing(RepositoryRun& run);
-  registry::Task<void> ReadReferrerTags(RepositoryRun& run);
-  registry::Task<void> ReadReferrerTag(RepositoryRun& run, std::string tag);
-  registry::Task<void> ReadReferrers(RepositoryRun& run, std::string digest);
-
-  void ForgetProblems(RepositoryRun& run) const;
   void Flush(RepositoryRun& run);
+
+  // rounds.cpp: the order of work of a run that a limit may end
+  registry::Task<void> SyncInRounds(std::vector<std::string> repositories);
+  registry::Task<bool> ListRound(const std::vector<std::string>& repositories, std::size_t& at,
+                                 std::int64_t requests);
+  registry::Task<void> LookRound(const std::vector<std::string>& repositories);
+  registry::Task<void> LookAtRepository(std::string name);
+
+  // removals.cpp: what is no longer there
+  registry::Task<void> FindMissing(RepositoryRun& run);
+  void ForgetProblems(RepositoryRun& run) const;
+
+  // referrers.cpp: what hangs on images
+  registry::Task<void> ReadReferrerTags(RepositoryRun& run);
+  registry::Task<void> ReadReferrerTag(Batch& batch, std::string subject, std::string tag);
+  registry::Task<void> ReadNewReferrers(RepositoryRun& run, std::string subject);
+  registry::Task<bool> ReadReferrerApi(Batch& batch, std::string subject,
+                                       std::map<std::string, std::string> known);
+  registry::Task<std::optional<Referrer>> ToReferrer(std::string repository, std::string subject,
+                                                     Descriptor descriptor);
+  registry::Task<void> RefreshReferrers();
+  registry::Task<void> RefreshReferrersOf(DueReferrers due);
+
+  // problems.cpp: what is said of what went wrong
   void Record(RepositoryRun& run, const std::string& tag, const Error& error);
+  void Warn(RepositoryRun& run, const std::string& tag, const char* problem, std::string detail);
   void NoteFailure(const Error& error);
   void NoteSuccess() noexcept { failures_in_a_row_ = 0; }
+  void Stop(const Error& error);
+  bool TookTooMuch(std::int64_t sent_before) const;
 
   const RegistryConfig& config_;
   Catalog& catalog_;
   registry::Client& client_;
+  const LimitedTransport& limits_;
   EngineOptions options_;
+  ImageReader reader_;
   RunResult result_;
+  Progress progress_;
+  bool in_rounds_ = false;
   bool stopped_ = false;
+  bool resume_here_ = false;  // stopped in the repository at hand, which the next run begins with
   std::size_t repositories_read_ = 0;
   std::optional<Error> first_refusal_;  // of a repository that could not be listed
   int failures_in_a_row_ = 0;

@@ -124,10 +124,11 @@ class SeedRun {
     registry::HttpOptions http = TransportOptions(config);
     http.total_timeout_ms = http.connect_timeout_ms = 250;
     registry::CurlTransport transport(http);
-    registry::Client client({config.url, config.credentials}, transport, {3, 1, 20});
+    LimitedTransport limits(transport, config.requests_per_run);
+    registry::Client client({config.url, config.credentials}, limits, {3, 1, 20});
     EngineOptions options;
     if (last) options.max_removal_percent = 100;
-    Engine engine(config, catalog_, client, options);
+    Engine engine(config, catalog_, client, limits, options);
     catalog_.removed.clear();
     alarm(kHangSeconds);
     try {

@@ -287,11 +287,30 @@ TEST_F(ClientTest, ManifestByDigestIsVerified) {
 }
 
 TEST_F(ClientTest, WhatIsNoManifest) {
-  ServeAlways(
-      Answer(200, "{}",
-             {{"content-type", "application/vnd.docker.distribution.manifest.v1+prettyjws; a=b"}}));
-  EXPECT_EQ(ErrorOf(client_->GetManifest("app", "1")).kind(), ErrorKind::kMalformed);
   ServeAlways(Answer(200, "<html>Log in</html>", {{"content-type", "text/html"}}));
+  EXPECT_EQ(ErrorOf(client_->GetManifest("app", "1")).kind(), ErrorKind::kMalformed);
+}
+
+// The body holds signatures beside what the digest is of.
+TEST_F(ClientTest, Schema1IsVerifiedWithoutItsSignatures) {
+  const std::string payload = "{\n   \"schemaVersion\": 1,\n   \"fsLayers\": []\n}";
+  const std::string digest = Sha256Digest(payload);
+  // {"formatLength":42,"formatTail":"Cn0"}
+  const std::string body =
+      payload.substr(0, 42) +
+      R"(,"signatures":[{"protected":"eyJmb3JtYXRMZW5ndGgiOjQyLCJmb3JtYXRUYWlsIjoiQ24wIn0"}]})";
+  const std::string type = "application/vnd.docker.distribution.manifest.v1+prettyjws; a=b";
+  ServeAlways(Answer(200, body, {{"content-type", type}, {"docker-content-digest", digest}}));
+  for (const std::string& reference : {std::string("1"), digest}) {
+    const auto manifest = Await(client_->GetManifest("app", reference));
+    ASSERT_TRUE(manifest) << reference;
+    EXPECT_EQ(manifest->digest, digest);
+    EXPECT_EQ(manifest->claimed_digest, "");
+  }
+  EXPECT_EQ(ErrorOf(client_->GetManifest("app", Sha256Digest("x"))).kind(),
+            ErrorKind::kDigestMismatch);
+  ServeAlways(Answer(200, R"({"schemaVersion":1,"signatures":[{"protected":"e30"}]})",
+                     {{"content-type", type}}));
   EXPECT_EQ(ErrorOf(client_->GetManifest("app", "1")).kind(), ErrorKind::kMalformed);
 }
 

@@ -1,148 +1,14 @@
 // The sync engine over a registry in memory and a catalog in memory: which requests it makes, and
 // what it writes.
-#include "sync/engine.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <map>
-#include <set>
-#include <string>
-#include <vector>
-
-#include "core/digest.h"
-#include "fake_transport.h"
-#include "memory_catalog.h"
+#include "engine_fixture.h"
 
 namespace image_library::sync {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
-
-using registry::Answer;
-using registry::FakeTransport;
-using registry::Method;
-using registry::Request;
-using registry::Response;
-
-// Repositories with tags that point at small images made from their names.
-class MemoryRegistry {
- public:
-  void Tag(const std::string& repository, const std::string& tag, const std::string& content) {
-    const std::string config =
-        R"({"os":"linux","architecture":"amd64","config":{"Labels":{"content":")" + content +
-        R"("}}})";
-    const std::string config_digest = Sha256Digest(config);
-    const std::string manifest =
-        R"({"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" +
-        config_digest + R"(","size":)" + std::to_string(config.size()) + R"(},"layers":[]})";
-    Raw(repository, tag, manifest);
-    blobs_[config_digest] = config;
-  }
-  void Raw(const std::string& repository, const std::string& tag, const std::string& manifest) {
-    const std::string digest = Sha256Digest(manifest);
-    manifests_[digest] = manifest;
-    tags_[repository][tag] = digest;
-  }
-  void Untag(const std::string& repository, const std::string& tag) {
-    tags_[repository].erase(tag);
-  }
-  // Hides a tag from the listing; HEAD finds it all the same.
-  void Hide(const std::string& tag) { hidden_.insert(tag); }
-  void Fail(const std::string& part_of_url, int status) { failures_[part_of_url] = status; }
-  void Heal() { failures_.clear(); }
-  std::string DigestOf(const std::string& repository, const std::string& tag) {
-    return tags_[repository][tag];
-  }
-
-  Response Handle(const Request& request) {
-    const std::string path = request.url.substr(std::string("https://r.example").size());
-    for (const auto& [part, status] : failures_)
-      if (path.find(part) != std::string::npos) return Answer(status);
-    if (path == "/v2/") return Answer(200, "{}");
-    if (path.rfind("/v2/_catalog", 0) == 0) return Catalog();
-    const std::size_t list = path.find("/tags/list");
-    if (list != std::string::npos) return List(path.substr(4, list - 4));
-    const std::size_t manifest = path.find("/manifests/");
-    if (manifest != std::string::npos)
-      return Manifest(path.substr(4, manifest - 4), path.substr(manifest + 11), request.method);
-    const std::size_t blob = path.find("/blobs/");
-    if (blob != std::string::npos) {
-      const auto found = blobs_.find(path.substr(blob + 7));
-      return found == blobs_.end() ? Answer(404) : Answer(200, found->second);
-    }
-    return Answer(404);
-  }
-
- private:
-  Response Catalog() const {
-    std::string names;
-    for (const auto& [name, tags] : tags_) names += (names.empty() ? "\"" : ",\"") + name + "\"";
-    return Answer(200, R"({"repositories":[)" + names + "]}");
-  }
-  Response List(const std::string& repository) const {
-    const auto found = tags_.find(repository);
-    if (found == tags_.end()) return Answer(404, R"({"errors":[{"code":"NAME_UNKNOWN"}]})");
-    std::string names;
-    for (const auto& [tag, digest] : found->second)
-      if (hidden_.count(tag) == 0) names += (names.empty() ? "\"" : ",\"") + tag + "\"";
-    return Answer(200, R"({"tags":[)" + names + "]}");
-  }
-  Response Manifest(const std::string& repository, const std::string& reference, Method method) {
-    std::string digest = reference;
-    const auto found = tags_.find(repository);
-    if (found != tags_.end() && found->second.count(reference) != 0)
-      digest = found->second.at(reference);
-    const auto manifest = manifests_.find(digest);
-    if (manifest == manifests_.end()) return Answer(404);
-    const bool index = manifest->second.find("\"manifests\":") != std::string::npos;
-    return Answer(200, method == Method::kHead ? "" : manifest->second,
-                  {{"content-type", index ? "application/vnd.oci.image.index.v1+json"
-                                          : "application/vnd.oci.image.manifest.v1+json"},
-                   {"docker-content-digest", digest}});
-  }
-
-  std::map<std::string, std::map<std::string, std::string>> tags_;
-  std::map<std::string, std::string> manifests_, blobs_;
-  std::map<std::string, int> failures_;
-  std::set<std::string> hidden_;
-};
-
-class EngineTest : public ::testing::Test {
- protected:
-  EngineTest() : transport_([this](const Request& request) { return registry_.Handle(request); }) {
-    config_.name = "r";
-    config_.url = ParseRegistryUrl("https://r.example");
-    Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]}])");
-  }
-  void Rules(const std::string& json) { config_.rules = RuleSet::FromJson(json); }
-  RunResult Sync(EngineOptions options = {}) {
-    registry::Client client({config_.url, {}}, transport_);
-    Engine engine(config_, catalog_, client, options);
-    registry::Await(engine.Run());
-    return engine.result();
-  }
-  // Requests but the ping and the probe for referrers.
-  std::vector<std::string> Requests() {
-    std::vector<std::string> requests;
-    for (std::string& line : transport_.TakeLog()) {
-      if (line == "GET https://r.example/v2/" || line.find("/referrers/") != std::string::npos)
-        continue;
-      const std::size_t host = line.find("https://r.example/v2/");
-      requests.push_back(line.erase(host, 21));
-    }
-    return requests;
-  }
-
-  MemoryRegistry registry_;
-  MemoryCatalog catalog_;
-  FakeTransport transport_;
-  RegistryConfig config_;
-};
 
 TEST_F(EngineTest, NewImageTakesTwoRequests) {
   registry_.Tag("team/app", "1.0", "a");

@@ -39,7 +39,7 @@ class FakeTransport : public Transport {
   std::vector<std::string> log;  ///< `GET url`, then the Authorization in brackets if any
   std::vector<Request> requests;
   std::vector<int> sleeps;
-  int drops = 0;  ///< calls of DropQueued
+  int drops = 0;         ///< calls of DropQueued
   bool holding = false;  ///< answers wait for held.ResumeOne or ResumeAll
   WaitQueue held;
 

@@ -130,6 +130,19 @@ TEST(ManifestTest, MediaTypeComesFromBodyThenHeaderThenShape) {
   }
 }
 
+TEST(ManifestTest, OfSchema1OnlyTheTypeIsRead) {
+  const std::string plain = R"({"schemaVersion": 1, "fsLayers": [], "history": []})";
+  const std::string signed_body =
+      R"({"schemaVersion": 1, "fsLayers": [], "signatures": [{"header": {}}]})";
+  EXPECT_EQ(ParseManifest(plain, "").media_type, media_type::kSchema1);
+  EXPECT_EQ(ParseManifest(signed_body, "application/json").media_type, media_type::kSignedSchema1);
+  const Manifest manifest = ParseManifest(plain, std::string(media_type::kSignedSchema1) + "; a=b");
+  EXPECT_TRUE(manifest.IsSchema1());
+  EXPECT_FALSE(manifest.is_index);
+  EXPECT_TRUE(manifest.layers.empty());
+  EXPECT_FALSE(ParseManifest(R"({"layers": []})", "").IsSchema1());
+}
+
 TEST(ManifestTest, RefusesWhatIsAmbiguousOrNoManifest) {
   const std::string oci_manifest(media_type::kOciManifest), oci_index(media_type::kOciIndex);
   const std::string docker(media_type::kDockerManifest);
@@ -150,8 +163,8 @@ TEST(ManifestTest, RefusesWhatIsAmbiguousOrNoManifest) {
       {R"({"mediaType": ")" + oci_manifest + R"(", "manifests": []})", ""},
       {R"({"layers": []})", oci_index},
       {R"({"manifests": []})", docker},
-      // Schema 1.
-      {R"({"schemaVersion": 1, "fsLayers": [], "history": []})", ""},
+      // Schema 1, as something else.
+      {R"({"schemaVersion": 1, "fsLayers": [], "history": []})", oci_manifest},
       {R"({"schemaVersion": 1, "layers": []})", ""},
       {R"({"schemaVersion": 2, "layers": [], "fsLayers": []})", ""},
       // No manifest.

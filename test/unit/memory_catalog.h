@@ -21,7 +21,12 @@ class MemoryCatalog : public Catalog {
     known.listing_fingerprint = fingerprints[repository];
     for (const auto& [name, tag] : tags[repository]) known.tags.push_back(tag);
     for (const auto& [key, problem] : problems)
-      if (key.first == repository) known.problem_tags.push_back(key.second);
+      if (key.first == repository) known.problems[key.second] = problem;
+    for (const Referrer& referrer : referrers)
+      if (!referrer.tag.empty()) known.referrer_tags.push_back(referrer.tag);
+    std::sort(known.referrer_tags.begin(), known.referrer_tags.end());
+    known.removals_refused = refused.count(repository) != 0;
+    if (accepted) known.accepted = refused[repository];
     return known;
   }
   std::vector<std::string> KnownImages(const std::vector<std::string>& digests) override {
@@ -37,10 +42,21 @@ class MemoryCatalog : public Catalog {
     for (const FoundTag& tag : batch.tags) {
       if (images.count(tag.digest) == 0)
         throw std::logic_error("tag " + tag.name + " is written before its image");
-      tags[batch.repository][tag.name] = {tag.name, tag.digest, false};
+      tags[batch.repository][tag.name] = {tag.name, tag.digest, false, tag.rule_id, true};
     }
     for (const std::string& tag : batch.missing) tags[batch.repository][tag].missing = true;
+    for (const ReferrerAnswer& answer : batch.referrer_answers)
+      std::erase_if(referrers, [&](const Referrer& referrer) {
+        return referrer.tag == answer.tag &&
+               (answer.subject.empty() || referrer.subject == answer.subject);
+      });
     for (const Referrer& referrer : batch.referrers) referrers.push_back(referrer);
+    for (const std::string& digest : batch.referrers_checked) checked.push_back(digest);
+    if (batch.refused_removals) {
+      accepted = false;
+      refused[batch.repository] = *batch.refused_removals;
+      if (batch.refused_removals->empty()) refused.erase(batch.repository);
+    }
     if (batch.listing) fingerprints[batch.repository] = batch.listing_fingerprint;
     for (const std::string& tag : batch.checked) problems.erase({batch.repository, tag});
     for (const Problem& problem : batch.problems)
@@ -51,13 +67,23 @@ class MemoryCatalog : public Catalog {
     for (const auto& [name, known] : tags) names.push_back(name);
     return names;
   }
+  std::vector<DueReferrers> ReferrersDue(bool) override { return due; }
   void Progress(const std::string&) override {}
+  // What a later run sees: nothing is of this run any more.
+  void NextRun() {
+    for (auto& [repository, its_tags] : tags)
+      for (auto& [name, tag] : its_tags) tag.fresh = false;
+  }
 
   std::map<std::string, Image> images;
   std::map<std::string, std::map<std::string, KnownTag>> tags;
   std::map<std::string, std::string> fingerprints;
   std::map<std::pair<std::string, std::string>, std::string> problems;
   std::vector<Referrer> referrers;
+  std::vector<DueReferrers> due;
+  std::vector<std::string> checked;
+  std::map<std::string, std::vector<std::string>> refused;
+  bool accepted = false;
   int writes = 0;
   std::size_t largest_batch = 0;
 };

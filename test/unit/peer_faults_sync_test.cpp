@@ -47,8 +47,9 @@ class PeerFaultsSync : public testing::Test {
   }
 
   RunResult Sync() {
-    registry::Client client({config_.url, {}}, registry_.transport);
-    Engine engine(config_, catalog_, client);
+    LimitedTransport limits(registry_.transport, config_.requests_per_run);
+    registry::Client client({config_.url, {}}, limits);
+    Engine engine(config_, catalog_, client, limits);
     registry::Await(engine.Run());
     return engine.result();
   }

@@ -1,0 +1,53 @@
+// What sync_problem calls what went wrong.
+#ifndef IMAGE_LIBRARY_SYNC_PROBLEM_H_
+#define IMAGE_LIBRARY_SYNC_PROBLEM_H_
+
+#include <string>
+
+#include "core/error.h"
+
+namespace image_library::sync {
+
+namespace problem {
+inline constexpr char kDigestMismatch[] = "digest mismatch";
+inline constexpr char kOverBudget[] = "over budget";
+inline constexpr char kRemovalsRefused[] = "removals refused";
+inline constexpr char kImmutableMoved[] = "immutable tag moved";
+}  // namespace problem
+
+inline const char* ProblemName(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kMalformed:
+      return "malformed";
+    case ErrorKind::kDigestMismatch:
+      return problem::kDigestMismatch;
+    case ErrorKind::kTooLarge:
+      return "too large";
+    case ErrorKind::kUnauthorized:
+      return "denied";
+    case ErrorKind::kNotFound:
+      return "not found";
+    case ErrorKind::kRateLimited:
+      return "rate limited";
+    case ErrorKind::kBudget:
+      return problem::kOverBudget;
+    case ErrorKind::kUnreachable:
+      return "unreachable";
+    case ErrorKind::kServer:
+      return "server error";
+    case ErrorKind::kForbiddenAddress:
+      return "forbidden address";
+    case ErrorKind::kTls:
+      return "tls";
+    default:
+      return "unexpected answer";
+  }
+}
+
+inline std::string Describe(const Error& error) {
+  return error.detail().empty() ? error.what() : std::string(error.what()) + ": " + error.detail();
+}
+
+}  // namespace image_library::sync
+
+#endif

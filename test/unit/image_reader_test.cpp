@@ -1,0 +1,137 @@
+// Odd images: nested and sparse indexes, registries that lie about digests, tags that move.
+#include "engine_fixture.h"
+
+namespace image_library::sync {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+std::string Child(const std::string& digest, const std::string& more = {}) {
+  return R"({"digest":")" + digest + R"(","size":1)" + more + "}";
+}
+
+std::string Index(const std::string& children) {
+  return R"({"schemaVersion":2,"manifests":[)" + children + "]}";
+}
+
+class ImageReaderTest : public EngineTest {
+ protected:
+  ImageReaderTest() {
+    registry_.Tag("team/other", "1", "a");
+    image_ = registry_.DigestOf("team/other", "1");
+  }
+  std::string Store(const std::string& manifest) {
+    registry_.Store(Sha256Digest(manifest), manifest);
+    return Sha256Digest(manifest);
+  }
+  const Image& ImageOf(const std::string& tag) {
+    return catalog_.images.at(registry_.DigestOf("team/app", tag));
+  }
+
+  std::string image_;
+};
+
+TEST_F(ImageReaderTest, NestedIndexesAreReadWithTheirAttestations) {
+  const std::string attestation = Child(
+      Sha256Digest("attestation"),
+      R"(,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{"vnd.docker.reference.type":"attestation-manifest"})");
+  const std::string inner = Store(Index(Child(image_) + "," + attestation));
+  registry_.Raw("team/app", "1", Index(Child(inner) + "," + Child(inner)));
+  EXPECT_EQ(Sync().outcome, Outcome::kComplete);
+  ASSERT_THAT(ImageOf("1").platforms, SizeIs(1));
+  EXPECT_EQ(ImageOf("1").platforms[0].platform.ToString(), "linux/amd64");
+  ASSERT_THAT(ImageOf("1").referrers, SizeIs(1));
+  EXPECT_EQ(ImageOf("1").referrers[0].subject, ImageOf("1").digest);
+}
+
+TEST_F(ImageReaderTest, IndexesNestedTooDeepAreRefused) {
+  std::string digest = image_;
+  for (int depth = 0; depth < 3; ++depth) digest = Store(Index(Child(digest)));
+  registry_.Raw("team/app", "ok", Index(Child(digest)));
+  registry_.Raw("team/app", "deep", Index(Child(Store(Index(Child(digest))))));
+  Sync();
+  EXPECT_THAT(ImageOf("ok").platforms, SizeIs(1));
+  EXPECT_EQ(catalog_.problems.at({"team/app", "deep"}), "too large");
+}
+
+TEST_F(ImageReaderTest, AChildThatIsNotThereIsARowOfItsOwn) {
+  registry_.Raw(
+      "team/app", "1",
+      Index(Child(image_, R"(,"platform":{"os":"linux","architecture":"amd64"})") + "," +
+            Child(Sha256Digest("lost"), R"(,"platform":{"os":"linux","architecture":"arm64"})")));
+  EXPECT_EQ(Sync().outcome, Outcome::kComplete);
+  ASSERT_THAT(ImageOf("1").platforms, SizeIs(2));
+  EXPECT_TRUE(ImageOf("1").platforms[0].present);
+  EXPECT_FALSE(ImageOf("1").platforms[1].present);
+}
+
+TEST_F(ImageReaderTest, Schema1IsKeptByItsDigest) {
+  registry_.Serve(
+      "manifests/1",
+      Answer(200, R"({"schemaVersion":1,"fsLayers":[]})",
+             {{"content-type", "application/vnd.docker.distribution.manifest.v1+prettyjws"},
+              {"docker-content-digest", Sha256Digest(R"({"schemaVersion":1,"fsLayers":[]})")}}));
+  registry_.Tag("team/app", "1", "a");
+  EXPECT_EQ(Sync().outcome, Outcome::kComplete);
+  const Image& image = catalog_.images.at(Sha256Digest(R"({"schemaVersion":1,"fsLayers":[]})"));
+  EXPECT_THAT(image.media_type, HasSubstr("manifest.v1+prettyjws"));
+  EXPECT_THAT(image.platforms, IsEmpty());
+}
+
+// M4: the body is the truth, the header a claim.
+TEST_F(ImageReaderTest, AWrongDigestHeaderIsAWarning) {
+  const std::string manifest = R"({"schemaVersion":2,"layers":[]})";
+  registry_.Raw("team/app", "1", manifest);
+  const Response lie = Answer(200, manifest,
+                              {{"content-type", "application/vnd.oci.image.manifest.v1+json"},
+                               {"docker-content-digest", Sha256Digest("lie")}});
+  registry_.Serve("manifests/1", lie);
+  EXPECT_EQ(Sync().outcome, Outcome::kComplete);
+  EXPECT_EQ(catalog_.tags["team/app"]["1"].digest, Sha256Digest(manifest));
+  EXPECT_EQ(catalog_.problems.at({"team/app", "1"}), "digest mismatch");
+  catalog_.writes = 0;
+  EXPECT_EQ(Sync().statistics.not_modified, 1);
+  EXPECT_EQ(catalog_.writes, 0);
+  EXPECT_EQ(catalog_.problems.at({"team/app", "1"}), "digest mismatch");
+  registry_.Heal();
+  Sync();
+  EXPECT_THAT(catalog_.problems, IsEmpty());
+}
+
+// S1: HEAD said one digest, and when its manifest is asked for the tag is elsewhere.
+TEST_F(ImageReaderTest, ATagThatMovesWhileItIsLookedAt) {
+  registry_.Tag("team/app", "1", "a");
+  Sync();
+  registry_.Tag("team/app", "1", "b");
+  const std::string moved = registry_.DigestOf("team/app", "1");
+  registry_.Fail("manifests/" + moved, 404);
+  EXPECT_EQ(Sync().outcome, Outcome::kComplete);
+  EXPECT_EQ(catalog_.tags["team/app"]["1"].digest, moved);
+}
+
+TEST_F(ImageReaderTest, AnImmutableTagThatCameBackElsewhereIsTold) {
+  Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"],"immutable_tags":true}])");
+  for (const char* tag : {"1", "2", "3"}) registry_.Tag("team/app", tag, tag);
+  Sync();
+  registry_.Untag("team/app", "1");
+  Sync();
+  registry_.Tag("team/app", "1", "something else");
+  EXPECT_EQ(Sync().outcome, Outcome::kComplete);
+  EXPECT_EQ(catalog_.problems.at({"team/app", "1"}), "immutable tag moved");
+  Sync();
+  EXPECT_EQ(catalog_.problems.at({"team/app", "1"}), "immutable tag moved");
+}
+
+TEST_F(ImageReaderTest, HeadThatDoesNotWorkIsRemembered) {
+  registry_.Tag("team/app", "1", "a");
+  Sync();
+  transport_.TakeLog();
+  config_.abilities.head = false;
+  EXPECT_EQ(Sync().statistics.not_modified, 1);
+  for (const std::string& line : transport_.TakeLog()) EXPECT_NE(line.rfind("HEAD", 0), 0u) << line;
+}
+
+}  // namespace
+}  // namespace image_library::sync
