@@ -336,15 +336,18 @@ void CurlHandle::Throw(CURLcode result) const {
                       "registry has signed it.");
   }
   if (IsConnectionFailure(result)) {
-    // With TLS 1.3 the refusal of a client without certificate may get lost behind the reset.
-    const bool cut = result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR;
-    const bool unknown_client = cut && !shows_certificate_ && request_->url.starts_with("https:");
-    throw Error(ErrorKind::kUnreachable, "no answer from " + host, text + ".",
-                std::string("Check the registry's address, and that it is reachable from this "
-                            "server.") +
-                    (unknown_client ? " If it knows its clients by certificates, set one with "
-                                      "image_library.set_client_certificate."
-                                    : ""));
+    // With TLS 1.3 the refusal of a client's certificate may get lost behind the reset, which
+    // libcurl tells by one of many codes.
+    const bool cut = request_->url.starts_with("https:") && result != CURLE_OPERATION_TIMEDOUT &&
+                     result != CURLE_COULDNT_CONNECT && result != CURLE_COULDNT_RESOLVE_HOST &&
+                     result != CURLE_COULDNT_RESOLVE_PROXY && result != CURLE_PARTIAL_FILE;
+    std::string hint = "Check the registry's address, and that it is reachable from this server.";
+    if (cut) {
+      hint += " If it knows its clients by certificates, ";
+      hint += shows_certificate_ ? "it may not know ours: see image_library.set_client_certificate."
+                                 : "set one with image_library.set_client_certificate.";
+    }
+    throw Error(ErrorKind::kUnreachable, "no answer from " + host, text + ".", std::move(hint));
   }
   throw Error(ErrorKind::kProtocol, "no HTTP answer from " + host, text + ".",
               "Check the registry's URL.");
