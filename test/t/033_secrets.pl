@@ -62,7 +62,7 @@ sub try
 	# psql repeats the statement of a syntax error; that is between a user and his terminal.
 	return $err // '';
 }
-sub sync { return try(q{CALL image_library.sync('secretive')}) }
+sub sync { return try(q{CALL image_library.sync('secretive', force => true)}) }
 
 # --- setting them, rightly and wrongly
 $node->value("SELECT image_library.add_registry('secretive', '$url', allow_private => true, ca_certificate => \$\$$authority\$\$);

@@ -212,6 +212,8 @@ for my $name (@names)
 		$node->value("SELECT extract(epoch FROM next_sync_at - now()) FROM image_library.sync_status WHERE registry = '$name'"),
 		'>', 1000, "$name: until the time that it asks for");
 	is(library($name), truth($prefix), "$name: and nothing is lost");
+	like($node->error("CALL image_library.sync('$name')"), qr/^ERROR:  55000/, "$name: before it, no sync begins");
+	$registry->asked_exactly([], "$name: nor is it asked anything");
 }
 
 $node->stop;
