@@ -297,7 +297,7 @@ void Engine::Flush(RepositoryRun& run) {
 RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry::Waiter& waiter,
                        EngineOptions options) {
   registry::CurlTransport transport(TransportOptions(config));
-  LimitedTransport limits(transport, config.requests_per_run);
+  LimitedTransport limits(transport, config.requests_per_run, config.url.Origin());
   registry::ClientOptions client_options = ClientOptionsOf(config);
   client_options.abilities = config.abilities;
   registry::Client client(std::move(client_options), limits);

@@ -32,8 +32,10 @@ Task<Response> LimitedTransport::Send(Request request) {
                 "the budget of " + std::to_string(*budget_) + " requests per run is used up", {},
                 "The next run goes on from here.");
   ++sent_;
+  const bool own = request.url.starts_with(origin_);
   Response response = co_await inner_.Send(std::move(request));
-  Learn(response);
+  LearnRetryAfter(response);
+  if (own) LearnRate(response);
   co_return std::move(response);
 }
 
@@ -46,7 +48,7 @@ Task<void> LimitedTransport::WaitForTurn() {
   if (wait.count() > 0) co_await inner_.Sleep(static_cast<int>(wait.count()));
 }
 
-void LimitedTransport::Learn(const Response& response) {
+void LimitedTransport::LearnRetryAfter(const Response& response) {
   const auto after = ParseRetryAfter(response.Header("retry-after"), std::time(nullptr));
   if (response.status == 429 || (response.status == 503 && after)) {
     limited_ = true;
@@ -55,6 +57,9 @@ void LimitedTransport::Learn(const Response& response) {
       not_before_ = Clock::now() + std::chrono::seconds(retry_after_);
     }
   }
+}
+
+void LimitedTransport::LearnRate(const Response& response) {
   const auto remaining = ParseRateLimit(response.Header("ratelimit-remaining"));
   const auto limit = ParseRateLimit(response.Header("ratelimit-limit"));
   if (remaining && limit && remaining->requests <= limit->requests / kReserve)

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "registry/http.h"
 
@@ -19,9 +20,10 @@ namespace image_library::sync {
 /// A refused request throws Error kBudget, which no retry helps.
 class LimitedTransport : public registry::Transport {
  public:
-  /// The inner transport must outlive it. budget: requests; nothing: no limit.
-  LimitedTransport(registry::Transport& inner, std::optional<int> budget)
-      : inner_(inner), budget_(budget) {}
+  /// The inner transport must outlive it. budget: requests; nothing: no limit. origin: whose rate
+  /// headers count; what redirects lead to may tell of limits of its own.
+  LimitedTransport(registry::Transport& inner, std::optional<int> budget, const std::string& origin)
+      : inner_(inner), budget_(budget), origin_(origin + "/") {}
 
   registry::Task<registry::Response> Send(registry::Request request) override;
   registry::Task<void> Sleep(int milliseconds) override { return inner_.Sleep(milliseconds); }
@@ -39,10 +41,12 @@ class LimitedTransport : public registry::Transport {
   using Clock = std::chrono::steady_clock;
 
   registry::Task<void> WaitForTurn();
-  void Learn(const registry::Response& response);
+  void LearnRetryAfter(const registry::Response& response);
+  void LearnRate(const registry::Response& response);
 
   registry::Transport& inner_;
   const std::optional<int> budget_;
+  const std::string origin_;
   std::int64_t sent_ = 0;
   bool limited_ = false;
   bool nearly_used_up_ = false;

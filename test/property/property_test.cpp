@@ -124,7 +124,7 @@ class SeedRun {
     registry::HttpOptions http = TransportOptions(config);
     http.total_timeout_ms = http.connect_timeout_ms = 250;
     registry::CurlTransport transport(http);
-    LimitedTransport limits(transport, config.requests_per_run);
+    LimitedTransport limits(transport, config.requests_per_run, config.url.Origin());
     registry::Client client({config.url, config.credentials}, limits, {3, 1, 20});
     EngineOptions options;
     if (last) options.max_removal_percent = 100;

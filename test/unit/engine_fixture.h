@@ -129,7 +129,7 @@ class EngineTest : public ::testing::Test {
   void Rules(const std::string& json) { config_.rules = RuleSet::FromJson(json); }
   RunResult Sync(EngineOptions options = {}) {
     catalog_.NextRun();
-    LimitedTransport limits(transport_, config_.requests_per_run);
+    LimitedTransport limits(transport_, config_.requests_per_run, config_.url.Origin());
     registry::ClientOptions client_options = ClientOptionsOf(config_);
     client_options.abilities = config_.abilities;
     registry::Client client(std::move(client_options), limits);

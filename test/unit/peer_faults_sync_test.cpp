@@ -47,7 +47,7 @@ class PeerFaultsSync : public testing::Test {
   }
 
   RunResult Sync() {
-    LimitedTransport limits(registry_.transport, config_.requests_per_run);
+    LimitedTransport limits(registry_.transport, config_.requests_per_run, config_.url.Origin());
     registry::Client client({config_.url, {}}, limits);
     Engine engine(config_, catalog_, client, limits);
     registry::Await(engine.Run());
