@@ -18,6 +18,7 @@ class Limits:
         self._requests = switches["requests"]
         self._rate = switches["rate"]
         self._latency = switches["latency"]
+        self.connections = switches["connections"]
         self._seen = 0
         self._refused = 0
         self._pulls = 0

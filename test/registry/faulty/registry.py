@@ -119,6 +119,10 @@ class Registry:
         self._stamp = (stamp.st_mtime_ns, stamp.st_ino)
         self.behaviour = Behaviour(profile.read(self._path), self._origins)
 
+    def allowed_connections(self):
+        """How many connections a listener serves side by side; None: any number."""
+        return self.behaviour and self.behaviour.limits.connections
+
     def answer(self, request):
         """The answer to a request, which is on record when this returns."""
         with self._lock:

@@ -13,6 +13,10 @@ class Handler(socketserver.BaseRequestHandler):
     def handle(self):
         server = self.server
         connection = Connection(self.request, server.name, self.client_address[0], server.tls)
+        allowed = server.registry.allowed_connections()
+        with server.counting:
+            server.connections += 1
+            connection.open = allowed is None or server.connections <= allowed
         try:
             while connection.open:
                 request = connection.read()
@@ -22,6 +26,8 @@ class Handler(socketserver.BaseRequestHandler):
         except (OSError, ValueError):
             pass  # clients that hang up are what this is for
         finally:
+            with server.counting:
+                server.connections -= 1
             connection.close()
 
 
@@ -37,6 +43,8 @@ class Listener(socketserver.ThreadingTCPServer):
         self.name = name
         self.tls = context is not None
         self.registry = None
+        self.connections = 0
+        self.counting = threading.Lock()
         if context is not None:
             self.socket = context.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False)
