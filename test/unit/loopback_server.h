@@ -23,9 +23,8 @@ class LoopbackServer {
     if (child_ == 0) {
       dup2(input[0], 0);
       dup2(output[1], 1);
-      const std::string file = __FILE__;
-      const std::string script = file.substr(0, file.size() - 1) + "py";
-      execlp("python3", "python3", script.c_str(), mode, nullptr);
+      execlp("python3", "python3", IMAGE_LIBRARY_TEST_FOLDER "/unit/loopback_server.py", mode,
+             nullptr);
       _exit(127);
     }
     close(input[0]);
