@@ -186,6 +186,28 @@ $$;
 COMMENT ON FUNCTION image_library._decided_just_now(integer, text, text, text, timestamptz) IS
   'Internal: whether the last decision on an image is this one, by the session user in this statement';
 
+CREATE FUNCTION image_library._decision_on(image record, action text, old_state text, new_state text, reason text)
+RETURNS image_library.decision
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  decision image_library.decision;
+BEGIN
+  decision.registry_id := image.registry_id;
+  decision.registry := image.registry;
+  decision.repository := image.repository;
+  decision.tag := image.tag;
+  decision.digest := image.digest;
+  decision.action := action;
+  decision.old_state := old_state;
+  decision.new_state := new_state;
+  decision.reason := reason;
+  RETURN decision;
+END
+$$;
+COMMENT ON FUNCTION image_library._decision_on(record, text, text, text, text) IS
+  'Internal: a decision on an image, which _tell_decision has still to tell';
+
 CREATE FUNCTION image_library._tell_decision(decision image_library.decision) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -293,15 +315,7 @@ BEGIN
   IF new_state = 'approved' THEN
     PERFORM image_library._check_policies(reference, image.registry, image.repository, image.digest);
   END IF;
-  decision.registry_id := image.registry_id;
-  decision.registry := image.registry;
-  decision.repository := image.repository;
-  decision.tag := image.tag;
-  decision.digest := image.digest;
-  decision.old_state := current.state;
-  decision.new_state := new_state;
-  decision.reason := reason;
-  decision.action := verb;
+  decision := image_library._decision_on(image, verb, current.state, new_state, reason);
   IF new_state = 'approved' THEN
     SELECT * INTO votes
     FROM image_library._count_votes(reference, image.repository_id, image.digest, _decide.valid_until);

@@ -88,18 +88,10 @@ BEGIN
       AND asked.required > a.approvals AND asked.required > before.required
     ORDER BY t.digest, t.name
   LOOP
-    decision := NULL;
-    decision.registry_id := image.registry_id;
-    decision.registry := image.registry;
-    decision.repository := image.repository;
-    decision.tag := image.tag;
-    decision.digest := image.digest;
-    decision.old_state := 'approved';
-    decision.new_state := 'pending';
-    decision.action := 'reset';
+    decision := image_library._decision_on(image, 'reset', 'approved', 'pending',
+      format('under this tag rule %s requires the approval of %s people, and it has that of %s',
+             image.rule_id, image.required, image.approvals));
     decision.rule_id := image.rule_id;
-    decision.reason := format('under this tag rule %s requires the approval of %s people, and it has that of %s',
-                              image.rule_id, image.required, image.approvals);
     UPDATE image_library.approval a
     SET state = 'pending', decision_id = image_library._tell_decision(decision), decided_at = now(), valid_until = NULL,
         reset_at = now()
@@ -152,15 +144,7 @@ BEGIN
     RETURN image.pinned_reference;
   END IF;
   PERFORM image_library._check_mark(reference, action, current);
-  decision.registry_id := image.registry_id;
-  decision.registry := image.registry;
-  decision.repository := image.repository;
-  decision.tag := image.tag;
-  decision.digest := image.digest;
-  decision.old_state := current.state;
-  decision.new_state := current.state;
-  decision.action := action;
-  decision.reason := reason;
+  decision := image_library._decision_on(image, action, current.state, current.state, reason);
   decision.deprecated_from := effective;
   decision.decision_id := image_library._tell_decision(decision);
   CASE action

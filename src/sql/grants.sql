@@ -130,6 +130,7 @@ GRANT EXECUTE ON FUNCTION
   image_library._undecided_images(integer, text[]), image_library._policy_verdict(text, text, text),
   image_library._policy_outcomes(text, text, text, text[]), image_library._policy_function(text),
   image_library._call_policy(oid, image_library.images), image_library._tell_decision(image_library.decision),
+  image_library._decision_on(record, text, text, text, text),
   image_library._refresh_entry_approval(integer, text[]), image_library._usable_until(image_library.approval),
   image_library._approve_by_rule(integer, text[]), image_library._reset_by_stricter_rule(integer, text[]), image_library._required_approvals(integer, text, text[]), image_library._decide_repository(integer, jsonb, bigint),
   image_library._decide_registry(integer, bigint), image_library._decide_tags(jsonb, text, text[]),

@@ -77,21 +77,13 @@ BEGIN
       EXIT;
     END IF;
     CONTINUE WHEN verdict.refused OR coalesce(image.rule_id::text, verdict.approving_policy) IS NULL;
-    decision := NULL;
-    decision.registry_id := image.registry_id;
-    decision.registry := image.registry;
-    decision.repository := image.repository;
-    decision.tag := image.tag;
-    decision.digest := image.digest;
-    decision.old_state := 'pending';
-    decision.new_state := 'approved';
-    decision.action := 'approve';
+    decision := image_library._decision_on(image, 'approve', 'pending', 'approved',
+      CASE WHEN image.rule_id IS NULL THEN format('policy "%s" approves', verdict.approving_policy)
+           ELSE format('rule %s approves on arrival', image.rule_id) END);
     decision.rule_id := image.rule_id;
     IF image.rule_id IS NULL THEN
       decision.policy := verdict.approving_policy;
     END IF;
-    decision.reason := CASE WHEN image.rule_id IS NULL THEN format('policy "%s" approves', verdict.approving_policy)
-                            ELSE format('rule %s approves on arrival', image.rule_id) END;
     INSERT INTO image_library.approval (repository_id, digest, state, decision_id)
     VALUES (_approve_by_policy.repository_id, image.digest, 'approved', image_library._tell_decision(decision));
     approved_digests := approved_digests || image.digest;
