@@ -49,4 +49,35 @@ SELECT test.due('1 hour', NULL, false) AS with_a_tag;
 SELECT repository, test.shown(digest) AS digest, tags, test.shown(known::text) AS known FROM _due_referrers(:registry, false);
 SELECT _write_batch(:registry, 'app', test.batch(jsonb_build_object('referrers_checked', jsonb_build_array(test.digest('a')))));
 SELECT count(*) AS due FROM _due_referrers(:registry, false);
+
+-- An index that named what was not there: asked about with or without an API, and taken over when it has come.
+CREATE FUNCTION test.part(name text, architecture text, present boolean) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT jsonb_build_object('platform', 'linux/' || architecture, 'os', 'linux', 'architecture', architecture, 'variant', '', 'manifest_digest', test.digest(name || architecture),
+    'config_digest', CASE WHEN present THEN test.digest(name || ' config') ELSE '' END, 'size_bytes', CASE WHEN present THEN 1000 ELSE 0 END, 'created_at', NULL, 'present', present) $$;
+CREATE FUNCTION test.facts(amd64 boolean, labels jsonb) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT jsonb_build_object('labels', labels, 'size_bytes', CASE WHEN amd64 THEN 1000 ELSE 0 END,
+    'platforms', jsonb_build_array(test.part('late', 'amd64', amd64), test.part('late', 'arm64', true), test.part('late', 'riscv64', false))) $$;
+SELECT test.sync('local', r, jsonb_build_object('17.2', jsonb_build_object('image', 'late') || test.facts(false, '{}'))) FROM unnest('{team/db,team/copy}'::text[]) r;
+CREATE VIEW test.incomplete AS
+  SELECT d.repository, d.rule_id = (SELECT rule_id FROM image_library.rule) AS rule, jsonb_array_length(d.absent) AS absent, jsonb_array_length(d.present) AS present,
+         d.absent ->> 0 = test.digest('lateamd64') AS amd64_first
+  FROM image_library._due_referrers((SELECT registry_id FROM image_library.registry), false) d WHERE d.digest = test.digest('late') ORDER BY 1;
+TABLE test.incomplete;
+UPDATE tag SET digest_changed_at = now() - interval '1 hour';
+TABLE test.incomplete;
+CREATE VIEW test.late AS
+  SELECT e.repository, e.flavor, e.major_version, e.size_bytes, (SELECT string_agg(p.platform || ' ' || p.present, ', ' ORDER BY 1) FROM image_library.image_platform p WHERE p.digest = e.digest) AS platforms
+  FROM image_library.entry e WHERE e.digest = test.digest('late') ORDER BY 1;
+TABLE test.late;
+CREATE FUNCTION test.completed(facts jsonb) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT image_library._write_batch((SELECT registry_id FROM image_library.registry), 'team/db', test.batch(jsonb_build_object(
+    'completed', jsonb_build_array(test.image('late', facts)), 'referrers_checked', jsonb_build_array(test.digest('late'))))) $$;
+SELECT test.completed(test.facts(true, '{"org.enterprisedb.pg.flavor": "EDB Postgres Advanced", "org.enterprisedb.pg.major_version": "17"}'));
+TABLE test.late;
+-- What is checked waits for its time, in its repository; what is whole is not asked about for that.
+TABLE test.incomplete;
+SELECT test.completed(test.facts(true, '{"org.enterprisedb.pg.flavor": "EDB Postgres Advanced", "org.enterprisedb.pg.major_version": "17"}')
+  || jsonb_build_object('platforms', jsonb_build_array(test.part('late', 'amd64', true))));
+TABLE test.late;
+TABLE test.incomplete;
 ROLLBACK;

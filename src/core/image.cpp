@@ -85,8 +85,10 @@ Image AssembleImage(std::string digest, const Manifest& manifest,
   for (const FetchedPlatform& fetched : platforms) {
     for (const Descriptor& layer : fetched.manifest.layers)
       if (!layer.media_type.empty()) layer_types.insert(layer.media_type);
-    const Platform platform = PlatformOf(fetched);
-    if (!IsRunnable(platform)) continue;
+    Platform platform = PlatformOf(fetched);
+    if (fetched.present && !IsRunnable(platform)) continue;
+    // Who knows what runs there: an index may name indexes.
+    if (platform.os.empty()) platform.os = platform.architecture = "unknown";
     image.platforms.push_back(
         {platform, fetched.digest, fetched.manifest.config ? fetched.manifest.config->digest : "",
          SizeOf(fetched.manifest), fetched.config ? fetched.config->created : "", fetched.present});

@@ -77,6 +77,7 @@ std::string ProblemJson(const sync::Problem& problem) {
 std::string BatchJson(const sync::Batch& batch) {
   JsonObject json;
   json.Raw("images", ToJsonArray(batch.images, ImageJson));
+  json.Raw("completed", ToJsonArray(batch.completed, ImageJson));
   json.Raw("tags", ToJsonArray(batch.tags, TagJson));
   json.Raw("missing", ToJsonArray(batch.missing));
   json.Raw("referrers", ToJsonArray(batch.referrers, ReferrerJson));

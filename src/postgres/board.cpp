@@ -85,6 +85,11 @@ void PostAtCommit() {
   post_at_commit = true;
 }
 
+pid_t RunningLauncher() {
+  const pid_t launcher = GetBoard()->launcher;
+  return launcher != 0 && BackendPidGetProc(launcher) != nullptr ? launcher : 0;
+}
+
 void WakeLauncher() {
   Board* const board = GetBoard();
   const pid_t launcher = board->launcher;

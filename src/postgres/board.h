@@ -42,6 +42,9 @@ void PostNext(Oid database, TimestampTz due);
 /// Posts the current database when the running transaction commits; nothing when it aborts.
 void PostAtCommit();
 
+/// The pid of the launcher that has its post on the board; 0: none runs.
+pid_t RunningLauncher();
+
 /// Sets the latch of the launcher, if one runs.
 void WakeLauncher();
 

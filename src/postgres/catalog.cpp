@@ -121,11 +121,12 @@ std::vector<std::string> SqlCatalog::KnownRepositories() {
 std::vector<sync::DueReferrers> SqlCatalog::ReferrersDue(bool with_api) {
   std::vector<sync::DueReferrers> due;
   for (const Row& row :
-       database_.Query("SELECT repository, digest, tags, known FROM image_library._due_referrers"
-                       "($1::pg_catalog.int4, $2::pg_catalog.bool)",
+       database_.Query("SELECT repository, digest, tags, known, rule_id, absent, present FROM "
+                       "image_library._due_referrers($1::pg_catalog.int4, $2::pg_catalog.bool)",
                        {registry_id_, with_api ? "true" : "false"}))
     due.push_back({Text(row[0]), Text(row[1]), Json::Parse(Text(row[2])).Strings(),
-                   Json::Parse(Text(row[3])).Map()});
+                   Json::Parse(Text(row[3])).Map(), std::stoll(Text(row[4])),
+                   Json::Parse(Text(row[5])).Strings(), Json::Parse(Text(row[6])).Strings()});
   return due;
 }
 

@@ -100,6 +100,22 @@ std::int32_t RegistryId(Database& database, const std::string& name) {
                         .front());
 }
 
+// The launcher, once it has its post: the one that was started, or one that came before it. 0 when
+// it ended without. No signal tells of the post, so it is looked for.
+pid_t WaitForLauncher(BackgroundWorkerHandle* handle) {
+  constexpr long kLookEveryMs = 10;
+  for (;;) {
+    pid_t started = 0;
+    const BgwHandleStatus status = GetBackgroundWorkerPid(handle, &started);
+    const pid_t launcher = RunningLauncher();
+    if (launcher != 0 || status == BGWH_STOPPED) return launcher;
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLookEveryMs,
+                    PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+  }
+}
+
 }  // namespace
 
 extern "C" {
@@ -136,16 +152,15 @@ Datum image_library_sync(PG_FUNCTION_ARGS) {
 
 /// start_worker() -> pid of the launcher
 Datum image_library_start_worker(PG_FUNCTION_ARGS) {
-  Board* const board = GetBoard();
-  const pid_t running = board->launcher;
-  if (running != 0 && BackendPidGetProc(running) != nullptr) {
+  const pid_t running = RunningLauncher();
+  if (running != 0) {
     Post(MyDatabaseId, GetCurrentTimestamp());
     ereport(NOTICE, (errmsg("the agent is running already")));
     PG_RETURN_INT32(running);
   }
-  pid_t pid = 0;
   BackgroundWorkerHandle* const handle = StartLauncher();
-  if (handle == nullptr || WaitForBackgroundWorkerStartup(handle, &pid) != BGWH_STARTED)
+  const pid_t pid = handle == nullptr ? 0 : WaitForLauncher(handle);
+  if (pid == 0)
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                     errmsg("could not start the agent of image_library"),
                     errhint("Raise max_worker_processes, or look into the server's log.")));
@@ -168,8 +183,7 @@ Datum image_library_agent_status(PG_FUNCTION_ARGS) {
     int workers = 0;
     Call([&] {
       board = GetBoard();
-      if (board->launcher != 0 && BackendPidGetProc(board->launcher) != nullptr)
-        launcher = board->launcher;
+      launcher = RunningLauncher();
       LWLockAcquire(&board->lock, LW_SHARED);
       for (const Board::Slot& slot : board->slots) workers += slot.workers;
       LWLockRelease(&board->lock);

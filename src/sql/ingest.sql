@@ -37,37 +37,43 @@ $$;
 COMMENT ON FUNCTION image_library._lock_repository(integer, integer, boolean) IS
   'Internal: in a repository a batch and decisions come one after the other, with no change of rules among them';
 
+CREATE FUNCTION image_library._read_images(images jsonb) RETURNS SETOF image_library.image
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest,
+         ARRAY(SELECT jsonb_array_elements_text(n.layer_types)),
+         ARRAY(SELECT DISTINCT p ->> 'platform' COLLATE "C" FROM jsonb_array_elements(n.platforms) p ORDER BY 1),
+         n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels, now()
+  FROM jsonb_to_recordset(images) AS n (
+    digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types jsonb,
+    platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb)
+  -- In one order, so that two syncs of the same images do not deadlock.
+  ORDER BY n.digest COLLATE "C"
+$$;
+COMMENT ON FUNCTION image_library._read_images(jsonb) IS 'Internal: images of a batch as rows, by digest';
+
+CREATE FUNCTION image_library._read_platforms(images jsonb) RETURNS SETOF image_library.image_platform
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
+         p.size_bytes, p.created_at, coalesce(p.present, true)
+  FROM jsonb_to_recordset(images) AS n (digest text, platforms jsonb)
+  CROSS JOIN jsonb_to_recordset(n.platforms) AS p (
+    platform text, os text, architecture text, variant text, manifest_digest text, config_digest text,
+    size_bytes bigint, created_at timestamptz, present boolean)
+$$;
+COMMENT ON FUNCTION image_library._read_platforms(jsonb) IS 'Internal: the platforms of images of a batch as rows';
+
 CREATE FUNCTION image_library._write_images(batch jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   added bigint;
 BEGIN
-  WITH new_images AS (
-    INSERT INTO image_library.image AS i (digest, media_type, artifact_type, config_type, config_digest, layer_types,
-                                     platforms, size_bytes, created_at, created_text, annotations, labels)
-    SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest,
-           ARRAY(SELECT jsonb_array_elements_text(n.layer_types)),
-           ARRAY(SELECT DISTINCT p ->> 'platform' COLLATE "C" FROM jsonb_array_elements(n.platforms) p ORDER BY 1),
-           n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels
-    FROM jsonb_to_recordset(batch -> 'images') AS n (
-      digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types jsonb,
-      platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb)
-    -- In one order, so that two syncs of the same images do not deadlock.
-    ORDER BY n.digest COLLATE "C"
-    ON CONFLICT DO NOTHING
-    RETURNING i.digest
-  )
-  SELECT count(*) INTO added FROM new_images;
-
-  INSERT INTO image_library.image_platform (digest, manifest_digest, platform, os, architecture, variant, config_digest,
-                                       size_bytes, created_at, present)
-  SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
-         p.size_bytes, p.created_at, coalesce(p.present, true)
-  FROM jsonb_to_recordset(batch -> 'images') AS n (digest text, platforms jsonb)
-  CROSS JOIN jsonb_to_recordset(n.platforms) AS p (
-    platform text, os text, architecture text, variant text, manifest_digest text, config_digest text,
-    size_bytes bigint, created_at timestamptz, present boolean)
+  INSERT INTO image_library.image SELECT * FROM image_library._read_images(batch -> 'images')
+  ON CONFLICT DO NOTHING;
+  GET DIAGNOSTICS added = ROW_COUNT;
+  INSERT INTO image_library.image_platform SELECT * FROM image_library._read_platforms(batch -> 'images')
   ON CONFLICT DO NOTHING;
 
   -- What an image's own index names is of every repository that has the image.
@@ -81,6 +87,48 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library._write_images(jsonb) IS 'Internal: stores the images of a batch that are new, with what their indexes name';
+
+-- What had come when an image was read again; a platform that was there stays.
+CREATE FUNCTION image_library._complete_images(images jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  place record;
+BEGIN
+  -- All repositories that have them, and in the order of whoever locks several.
+  FOR place IN
+    SELECT DISTINCT r.registry_id, r.repository_id
+    FROM jsonb_array_elements(images) i
+    JOIN image_library.tag t ON t.digest = i ->> 'digest' JOIN image_library.repository r USING (repository_id)
+    ORDER BY 1, 2
+  LOOP
+    PERFORM image_library._lock_repository(place.registry_id, place.repository_id, for_batch => true);
+  END LOOP;
+  DELETE FROM image_library.image_platform p
+  USING jsonb_array_elements(images) i
+  WHERE p.digest = i ->> 'digest' AND NOT p.present;
+  INSERT INTO image_library.image_platform SELECT * FROM image_library._read_platforms(images)
+  ON CONFLICT DO NOTHING;
+  UPDATE image_library.image i
+  SET artifact_type = n.artifact_type, config_type = n.config_type, config_digest = n.config_digest,
+      layer_types = n.layer_types, size_bytes = n.size_bytes, created_at = n.created_at, created_text = n.created_text,
+      annotations = n.annotations, labels = n.labels,
+      platforms = ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM image_library.image_platform p
+                        WHERE p.digest = i.digest ORDER BY 1)
+  FROM image_library._read_images(images) n
+  WHERE i.digest = n.digest;
+  FOR place IN
+    SELECT t.repository_id, array_agg(t.name) AS tags
+    FROM jsonb_array_elements(images) i JOIN image_library.tag t ON t.digest = i ->> 'digest'
+    GROUP BY 1 ORDER BY 1
+  LOOP
+    PERFORM image_library._refresh_entries(place.repository_id, place.tags);
+    PERFORM image_library._approve_by_policy(place.repository_id, place.tags);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library._complete_images(jsonb) IS
+  'Internal: takes over what has come of images whose index named manifests that were not there, and classifies them anew';
 
 CREATE FUNCTION image_library._write_referrers(repository_id integer, batch jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -243,6 +291,9 @@ BEGIN
                  WHERE jsonb_array_length(batch -> part) > 0)
      AND batch ->> 'listing' IS NULL AND batch ->> 'refused_removals' IS NULL THEN
     RETURN '{}';
+  END IF;
+  IF jsonb_array_length(batch -> 'completed') > 0 THEN
+    PERFORM image_library._complete_images(batch -> 'completed');
   END IF;
   id := image_library._repository_id(registry_id, repository);
   PERFORM image_library._lock_repository(registry_id, id, for_batch => true);

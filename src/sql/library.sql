@@ -36,7 +36,7 @@ CREATE TABLE image_library.image (
   labels jsonb NOT NULL,
   first_seen_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE image_library.image IS 'Facts of a digest, read once: manifest and config never change';
+COMMENT ON TABLE image_library.image IS 'Facts of a digest, read once: manifest and config never change; until it is whole, if its index named what was not there';
 COMMENT ON COLUMN image_library.image.created_text IS 'What the publisher wrote where that is no time; else empty';
 COMMENT ON COLUMN image_library.image.size_bytes IS
   'Compressed bytes of config and layers on the primary platform (linux/amd64, else the first)';

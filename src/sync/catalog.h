@@ -59,12 +59,15 @@ struct KnownRepository {
   std::vector<std::string> accepted;  ///< ... and a person says that these are gone; sorted
 };
 
-/// An image whose referrers it is time to ask for again.
+/// An image whose referrers it is time to ask for again, and what its index names and lacked.
 struct DueReferrers {
   std::string repository;
   std::string digest;
   std::vector<std::string> tags;             ///< referrer tags of it that were read before
   std::map<std::string, std::string> known;  ///< artifact types by digest of the referrer
+  std::int64_t rule_id = 0;                  ///< which platforms are wanted
+  std::vector<std::string> absent = {};      ///< manifests that were not there; linux/amd64's first
+  std::vector<std::string> present = {};     ///< manifests that were, if any was not; sorted
 };
 
 /// A complete answer to what refers to a subject: rows of the same origin that are not among the
@@ -93,6 +96,7 @@ struct Problem {
 struct Batch {
   std::string repository;
   std::vector<Image> images;         ///< digests the library did not know
+  std::vector<Image> completed;      ///< those it knew, with manifests that were not there before
   std::vector<FoundTag> tags;        ///< new, moved or returned tags only
   std::vector<std::string> missing;  ///< tags that a complete listing lacks and HEAD says 404
   std::vector<Referrer> referrers;
@@ -108,9 +112,9 @@ struct Batch {
   std::vector<Problem> problems;
 
   bool Empty() const {
-    return images.empty() && tags.empty() && missing.empty() && referrers.empty() &&
-           referrer_answers.empty() && referrers_checked.empty() && !refused_removals && !listing &&
-           checked.empty() && problems.empty();
+    return images.empty() && completed.empty() && tags.empty() && missing.empty() &&
+           referrers.empty() && referrer_answers.empty() && referrers_checked.empty() &&
+           !refused_removals && !listing && checked.empty() && problems.empty();
   }
 };
 

@@ -100,6 +100,9 @@ class Engine {
   registry::Task<void> RefreshReferrers();
   registry::Task<void> RefreshReferrersOf(DueReferrers due);
 
+  // completion.cpp: what was not there when an image was read
+  registry::Task<void> CompleteImage(Batch& batch, const DueReferrers& due);
+
   // problems.cpp: what is said of what went wrong
   void Record(RepositoryRun& run, const std::string& tag, const Error& error);
   void Warn(RepositoryRun& run, const std::string& tag, const char* problem, std::string detail);

@@ -175,6 +175,7 @@ Task<void> Engine::RefreshReferrersOf(DueReferrers due) {
   try {
     (void)co_await ReadReferrerApi(batch, due.digest, due.known);
     for (const std::string& tag : due.tags) co_await ReadReferrerTag(batch, due.digest, tag);
+    if (!due.absent.empty()) co_await CompleteImage(batch, due);
   } catch (const Error& error) {
     // What was found before stays, and the next run asks again.
     if (error.kind() == ErrorKind::kBudget)

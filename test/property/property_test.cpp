@@ -43,9 +43,21 @@ class PollWaiter : public registry::Waiter {
   }
 };
 
-// Knows what one run marked missing.
+// Knows what one run marked missing, and what of an image was not there.
 class WatchedCatalog : public MemoryCatalog {
  public:
+  std::vector<DueReferrers> ReferrersDue(bool) override {
+    std::vector<DueReferrers> incomplete;
+    for (const auto& [repository, its_tags] : tags) {
+      for (const auto& [name, tag] : its_tags) {
+        DueReferrers due{repository, tag.digest, {}, {}, tag.rule_id};
+        for (const PlatformImage& platform : images[tag.digest].platforms)
+          (platform.present ? due.present : due.absent).push_back(platform.manifest_digest);
+        if (!due.absent.empty()) incomplete.push_back(std::move(due));
+      }
+    }
+    return incomplete;
+  }
   void Write(const Batch& batch) override {
     for (const std::string& tag : batch.missing) removed.emplace_back(batch.repository, tag);
     MemoryCatalog::Write(batch);
@@ -176,10 +188,12 @@ class SeedRun {
       }
       const auto& [manifests, labels] = found->second;
       if (manifests.empty()) continue;  // served in error
-      // A child that answers 404 is known by its descriptor only.
+      // A child that answers 404 is known by its descriptor only, until it is there.
       if (image.labels != labels && !image.labels.empty())
         Fail(kVerifiedContent, digest + " has other labels");
       for (const PlatformImage& platform : image.platforms) {
+        // An index in it that is not there yet: only what it is made of is in the list.
+        if (!platform.present && platform.platform.os == "unknown") continue;
         if (manifests.count(platform.manifest_digest) == 0)
           Fail(kVerifiedContent, digest + " is not made of " + platform.manifest_digest);
       }
@@ -200,6 +214,8 @@ class SeedRun {
         if (found[repository][tag] != digest)
           Fail(kEqualsTruth, repository + ":" + tag + " should be " + digest + ", is " +
                                  found[repository][tag] + Problem(repository, tag));
+        else if (catalog_.images[digest].labels != content_[digest].second)
+          Fail(kEqualsTruth, repository + ":" + tag + " is " + digest + " with other labels");
     for (const auto& [repository, tags] : found)
       for (const auto& [tag, digest] : tags)
         if (!digest.empty() && wanted[repository].count(tag) == 0)

@@ -67,6 +67,88 @@ TEST_F(ImageReaderTest, AChildThatIsNotThereIsARowOfItsOwn) {
   EXPECT_FALSE(ImageOf("1").platforms[1].present);
 }
 
+// As when a replica lags behind its registry: what came later is read when it is time to ask again.
+class LateChildTest : public ImageReaderTest {
+ protected:
+  // An index of three: amd64 is served, or not, by answers of its own; riscv64 never is.
+  LateChildTest() {
+    registry_.Tag("team/other", "2", "b");
+    const auto platform = [](const char* architecture) {
+      return std::string(R"(,"platform":{"os":"linux","architecture":")") + architecture + R"("})";
+    };
+    registry_.Raw("team/app", "1",
+                  Index(Child(image_, platform("amd64")) + "," +
+                        Child(registry_.DigestOf("team/other", "2"), platform("arm64")) + "," +
+                        Child(Sha256Digest("sparse"), platform("riscv64"))));
+    registry_.Fail("team/app/manifests/" + image_, 404);
+    Sync();
+    transport_.TakeLog();
+  }
+  // What the library would ask about.
+  void AskAgain() {
+    DueReferrers due{"team/app", ImageOf("1").digest, {}, {}, 1};
+    for (const PlatformImage& platform : ImageOf("1").platforms)
+      (platform.present ? due.present : due.absent).push_back(platform.manifest_digest);
+    catalog_.due = {due};
+    Sync();
+  }
+  std::vector<std::string> Manifests() {
+    std::vector<std::string> asked;
+    for (const std::string& line : Requests())
+      if (line.starts_with("GET") && line.find("/manifests/sha256:") != std::string::npos)
+        asked.push_back(line.substr(line.rfind('/') + 1));
+    return asked;
+  }
+};
+
+TEST_F(LateChildTest, IsReadWithTheWholeImageOnceItIsThere) {
+  EXPECT_EQ(ImageOf("1").labels.size(), 0u);
+  registry_.Heal();
+  AskAgain();
+  ASSERT_THAT(ImageOf("1").platforms, SizeIs(3));
+  EXPECT_TRUE(ImageOf("1").platforms[0].present);
+  EXPECT_FALSE(ImageOf("1").platforms[2].present);
+  EXPECT_EQ(ImageOf("1").labels.at("content"), "a");
+  EXPECT_THAT(catalog_.checked, SizeIs(1));
+}
+
+TEST_F(LateChildTest, OnlyWhatWasAbsentIsAskedUntilThen) {
+  AskAgain();
+  EXPECT_THAT(Manifests(), testing::ElementsAre(image_, Sha256Digest("sparse")));
+  EXPECT_EQ(ImageOf("1").labels.size(), 0u);
+  EXPECT_THAT(catalog_.checked, SizeIs(1));
+}
+
+TEST_F(LateChildTest, NothingIsLostThatWasThere) {
+  registry_.Heal();
+  registry_.Fail("team/app/manifests/" + registry_.DigestOf("team/other", "2"), 404);
+  AskAgain();
+  EXPECT_FALSE(ImageOf("1").platforms[0].present);
+  EXPECT_TRUE(ImageOf("1").platforms[1].present);
+}
+
+TEST_F(LateChildTest, IsNotReadForARuleThatIsGone) {
+  registry_.Heal();
+  Rules(R"([{"rule_id":2,"repositories":"team/app","tags":["*"]}])");
+  AskAgain();
+  EXPECT_THAT(Manifests(), IsEmpty());
+}
+
+// An index among the children that is not there may name any platform.
+TEST_F(ImageReaderTest, AnIndexThatComesLater) {
+  const std::string inner = Store(Index(Child(image_)));
+  registry_.Raw("team/app", "1", Index(Child(inner)));
+  registry_.Fail("team/app/manifests/" + inner, 404);
+  Sync();
+  ASSERT_THAT(ImageOf("1").platforms, SizeIs(1));
+  EXPECT_EQ(ImageOf("1").platforms[0].platform.ToString(), "unknown/unknown");
+  registry_.Heal();
+  catalog_.due = {{"team/app", ImageOf("1").digest, {}, {}, 1, {inner}}};
+  Sync();
+  ASSERT_THAT(ImageOf("1").platforms, SizeIs(1));
+  EXPECT_EQ(ImageOf("1").platforms[0].platform.ToString(), "linux/amd64");
+}
+
 TEST_F(ImageReaderTest, Schema1IsKeptByItsDigest) {
   registry_.Serve(
       "manifests/1",

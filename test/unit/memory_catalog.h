@@ -39,6 +39,7 @@ class MemoryCatalog : public Catalog {
     ++writes;
     largest_batch = std::max(largest_batch, batch.images.size());
     for (const Image& image : batch.images) images[image.digest] = image;
+    for (const Image& image : batch.completed) images[image.digest] = image;
     for (const FoundTag& tag : batch.tags) {
       if (images.count(tag.digest) == 0)
         throw std::logic_error("tag " + tag.name + " is written before its image");
