@@ -331,14 +331,10 @@ std::string Client::authentication() const { return impl_->exchange.authenticato
 
 std::string Client::token_server() const { return impl_->exchange.authenticator().token_server(); }
 
-std::int64_t Client::not_before() const noexcept { return impl_->exchange.sender().not_before(); }
-
 const RateLimit& Client::rate_limit() const noexcept { return impl_->exchange.rate_limit(); }
 
 const std::vector<std::string>& Client::warnings() const noexcept {
   return impl_->exchange.warnings();
 }
-
-std::int64_t Client::retry_after() const noexcept { return impl_->exchange.sender().retry_after(); }
 
 }  // namespace image_library::registry

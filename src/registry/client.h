@@ -132,11 +132,6 @@ class Client {
   std::string authentication() const;
   /// Host of the server that gave its tokens; empty when there was none.
   std::string token_server() const;
-  /// The longest Retry-After a 429 or 503 asked for, in seconds; 0 when there was none.
-  std::int64_t retry_after() const noexcept;
-  /// The latest moment (unix seconds) before which a Retry-After asked not to be asked again, by
-  /// the registry or its token server; 0 when there was none.
-  std::int64_t not_before() const noexcept;
   /// Docker Hub's rate headers in the registry's own answers.
   const RateLimit& rate_limit() const noexcept;
   /// Each text of its Warning headers, once; of the first few.

@@ -56,11 +56,8 @@ Task<std::optional<Response>> RetryingSender::Try(Request request, bool last) {
 // Milliseconds until the next attempt; nothing when it would be too long to wait for.
 std::optional<int> RetryingSender::Delay(const std::optional<Response>& response, int attempt) {
   if (response) {
-    const std::int64_t now = std::time(nullptr);
-    const auto seconds = ParseRetryAfter(response->Header("retry-after"), now);
+    const auto seconds = ParseRetryAfter(response->Header("retry-after"), std::time(nullptr));
     if (seconds) {
-      retry_after_ = std::max(retry_after_, *seconds);
-      not_before_ = std::max(not_before_, now + *seconds);
       if (*seconds * 1000 > policy_.longest_wait_ms) {
         CloseFor(*seconds);
         return std::nullopt;

@@ -23,10 +23,6 @@ class RetryingSender {
   Task<Response> Send(Request request);
 
   std::int64_t retries() const noexcept { return retries_; }
-  /// The longest Retry-After so far, in seconds.
-  std::int64_t retry_after() const noexcept { return retry_after_; }
-  /// When the latest of them is over, in unix seconds; 0 when there was none.
-  std::int64_t not_before() const noexcept { return not_before_; }
 
  private:
   Task<std::optional<Response>> Try(Request request, bool last);
@@ -36,8 +32,6 @@ class RetryingSender {
   Transport& transport_;
   const RetryPolicy policy_;
   std::int64_t retries_ = 0;
-  std::int64_t retry_after_ = 0;
-  std::int64_t not_before_ = 0;
   std::chrono::steady_clock::time_point closed_until_{};
   std::minstd_rand jitter_;
 };

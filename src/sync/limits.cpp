@@ -1,6 +1,5 @@
 #include "sync/limits.h"
 
-#include <algorithm>
 #include <ctime>
 #include <string>
 #include <utility>
@@ -16,7 +15,6 @@ using registry::Task;
 
 namespace {
 
-constexpr std::int64_t kLongestRetryAfter = 3600;  // seconds; some registries ask for years
 constexpr std::chrono::milliseconds kLongestWait(5000);
 constexpr std::int64_t kReserve = 10;  // a tenth of the registry's limit
 
@@ -53,7 +51,7 @@ void LimitedTransport::LearnRetryAfter(const Response& response) {
   if (response.status == 429 || (response.status == 503 && after)) {
     limited_ = true;
     if (after) {
-      retry_after_ = std::clamp<std::int64_t>(*after, 1, kLongestRetryAfter);
+      retry_after_ = *after;
       not_before_ = Clock::now() + std::chrono::seconds(retry_after_);
     }
   }

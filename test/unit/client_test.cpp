@@ -1,7 +1,6 @@
 // The client against a scripted registry: what it asks, in what order, and what it makes of it.
 #include "registry/client.h"
 
-#include <ctime>
 #include <map>
 #include <memory>
 #include <string>
@@ -456,7 +455,6 @@ TEST_F(ClientTest, RetryAfterIsObeyed) {
   };
   Await(client_->Ping());
   EXPECT_THAT(transport_.sleeps, ElementsAre(3000));
-  EXPECT_EQ(client_->retry_after(), 3);
 }
 
 TEST_F(ClientTest, ALongRetryAfterEndsTheAttemptsAtOnce) {
@@ -466,7 +464,6 @@ TEST_F(ClientTest, ALongRetryAfterEndsTheAttemptsAtOnce) {
     ServeAlways(Answer(status, "", {{"retry-after", "120"}}));
     EXPECT_EQ(ErrorOf(client_->Ping()).kind(), ErrorKind::kRateLimited);
     EXPECT_EQ(transport_.log.size(), 1u);
-    EXPECT_EQ(client_->retry_after(), 120);
     EXPECT_EQ(client_->retries(), 0);
   }
   EXPECT_THAT(transport_.sleeps, IsEmpty());
@@ -521,48 +518,6 @@ TEST_F(ClientTest, EachWarningIsKeptOnce) {
   EXPECT_EQ(client_->warnings().size(), 10u);
   EXPECT_EQ(client_->warnings().front(), "use another registry");
   EXPECT_EQ(client_->warnings()[1], "number 0");
-}
-
-TEST_F(ClientTest, RetryAfterIsClampedAndKeptAsAMoment) {
-  for (const auto& [value, seconds] :
-       std::vector<std::pair<std::string, std::int64_t>>{{"1000000000", 3600},
-                                                         {"0", 1},
-                                                         {"Wed, 21 Oct 2015 07:28:00 GMT", 1},
-                                                         {"Fri, 31 Dec 9999 23:59:59 GMT", 3600}}) {
-    SCOPED_TRACE(value);
-    Make();
-    ServeAlways(Answer(429, "", {{"retry-after", value}}));
-    const std::int64_t before = std::time(nullptr);
-    EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
-    EXPECT_EQ(client_->retry_after(), seconds);
-    EXPECT_GE(client_->not_before(), before + seconds);
-    EXPECT_LE(client_->not_before(), std::time(nullptr) + seconds);
-  }
-  Make();
-  ServeAlways(Answer(429, "", {{"retry-after", "soon"}}));
-  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
-  EXPECT_EQ(client_->not_before(), 0);
-}
-
-TEST_F(ClientTest, WhoAsksToBeLeftAloneIsAskedNothingMore) {
-  ServeAlways(Answer(429, "", {{"retry-after", "1800"}}));
-  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
-  const Error second = ErrorOf(client_->HeadTag("app", "1"));
-  EXPECT_EQ(second.kind(), ErrorKind::kRateLimited);
-  EXPECT_THAT(second.what(), HasSubstr("app"));
-  EXPECT_EQ(transport_.log.size(), 1u);
-}
-
-TEST_F(ClientTest, RetryAfterOfTheTokenServerCounts) {
-  handler_ = [](const Request& request) {
-    return request.url.find("/token") != std::string::npos
-               ? Answer(429, "", {{"retry-after", "120"}})
-               : Answer(401, "",
-                        {{"www-authenticate", "Bearer realm=\"https://registry.example/token\""}});
-  };
-  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
-  EXPECT_EQ(client_->retry_after(), 120);
-  EXPECT_GT(client_->not_before(), std::time(nullptr) + 100);
 }
 
 }  // namespace

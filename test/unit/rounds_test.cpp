@@ -158,16 +158,24 @@ TEST_F(RoundsTest, AfterARetryAfterNoRequestIsSent) {
   EXPECT_EQ(config_.progress, Progress());
 }
 
-TEST_F(RoundsTest, AbsurdRetryAfterIsAnHour) {
+TEST_F(RoundsTest, RetryAfterIsASecondToAnHour) {
   Fill(1, 1);
-  registry_.Fail("/tags/list", 429, {{"retry-after", "1000000000"}});
-  EXPECT_EQ(Sync().retry_after, 3600);
-  registry_.Fail("/tags/list", 503, {{"retry-after", "0"}});
-  EXPECT_EQ(Sync().retry_after, 1);
-  registry_.Fail("/tags/list", 429);
-  const RunResult result = Sync();
-  EXPECT_TRUE(result.limited);
-  EXPECT_EQ(result.retry_after, 0);
+  const struct {
+    int status;
+    const char* header;
+    std::int64_t seconds;
+  } cases[] = {{429, "1000000000", 3600},
+               {429, "Fri, 31 Dec 9999 23:59:59 GMT", 3600},
+               {503, "0", 1},
+               {429, "Wed, 21 Oct 2015 07:28:00 GMT", 1},
+               {429, "soon", 0},
+               {429, "", 0}};
+  for (const auto& c : cases) {
+    registry_.Fail("/tags/list", c.status, {{"retry-after", c.header}});
+    const RunResult result = Sync();
+    EXPECT_TRUE(result.limited) << c.header;
+    EXPECT_EQ(result.retry_after, c.seconds) << c.header;
+  }
 }
 
 TEST_F(RoundsTest, ATenthOfTheRegistrysLimitIsLeftToOthers) {
@@ -204,6 +212,20 @@ TEST(LimitedTransportTest, RateHeadersOfOthersAreNotTheRegistrys) {
   EXPECT_TRUE(limits.limited());
   EXPECT_EQ(registry::ErrorOf(limits.Send(request)).kind(), ErrorKind::kBudget);
   EXPECT_EQ(limits.sent(), 3);
+}
+
+TEST(LimitedTransportTest, RetryAfterOfTheTokenServerCounts) {
+  FakeTransport transport([](const Request& request) {
+    return request.url.find("/token") != std::string::npos
+               ? Answer(429, "", {{"retry-after", "120"}})
+               : Answer(401, "",
+                        {{"www-authenticate", R"(Bearer realm="https://r.example/token")"}});
+  });
+  LimitedTransport limits(transport, std::nullopt, "https://r.example");
+  registry::Client client({ParseRegistryUrl("https://r.example"), {}}, limits);
+  EXPECT_EQ(registry::ErrorOf(client.ListTags("app")).kind(), ErrorKind::kRateLimited);
+  EXPECT_TRUE(limits.limited());
+  EXPECT_EQ(limits.retry_after(), 120);
 }
 
 TEST(ProgressTest, IsReadAsItWasWritten) {
