@@ -8,7 +8,9 @@ SELECT registry, state, last_started_at, last_finished_at, last_success_at, next
 SELECT name FROM _due_registries();
 SELECT add_rule('local', '**', action => 'exclude') AS rule \gset
 SELECT name FROM _due_registries();
+SELECT state, next_sync_at FROM sync_status;
 SELECT alter_rule(:rule, action => 'include');
+SELECT state, next_sync_at <= now() AS due FROM sync_status;
 SELECT name, due_at FROM _due_registries();
 
 CREATE FUNCTION test.run(outcome text, error text DEFAULT NULL, next_in interval DEFAULT '1 hour') RETURNS void LANGUAGE plpgsql AS $$
@@ -30,6 +32,8 @@ SELECT count(*) AS due_now FROM _due_registries() WHERE due_at <= now();
 SELECT test.run('failed', 'connection refused', '1 minute'), test.run('failed', 'connection refused', '2 minutes');
 TABLE test.status;
 SELECT test.run('partial', '4 tags could not be read; see image_library.sync_problem');
+TABLE test.status;
+SELECT test.run('partial');
 TABLE test.status;
 SELECT test.run('complete');
 TABLE test.status;
@@ -92,5 +96,9 @@ UPDATE registry_state SET head_refused_at = now() - interval '20 hours', referre
 SELECT head_refused, referrers_refused FROM registry g, _registry_config(g.registry_id);
 SELECT _remember(registry_id, false, 0, '', true, false) FROM registry;
 SELECT head_refused_at < now() - interval '19 hours' AS its_day_goes_on, referrers_refused_at, progress FROM registry_state;
+-- Problems with what no rule asks for any more are over; those with what a run reads are its own to end.
+SELECT _write_problems(registry_id, problem_of, '{"problems": [{"tag": "1", "problem": "malformed", "detail": "x"}]}') FROM registry, unnest('{a,b}'::text[]) problem_of;
+SELECT _forget_other_problems(registry_id, '["b"]') FROM registry;
+SELECT repository, tag, problem FROM sync_problem;
 SELECT split_part(test.outcome('SELECT _begin_run(99, ''x'')'), ':', 1) AS no_registry, split_part(test.outcome('SELECT test.run(''good'')'), ':', 1) AS no_outcome;
 ROLLBACK;

@@ -118,6 +118,12 @@ std::vector<std::string> SqlCatalog::KnownRepositories() {
   return names;
 }
 
+void SqlCatalog::ForgetOtherProblems(const std::vector<std::string>& repositories) {
+  database_.Query(
+      "SELECT image_library._forget_other_problems($1::pg_catalog.int4, $2::pg_catalog.jsonb)",
+      {registry_id_, ToJsonArray(repositories)});
+}
+
 std::vector<sync::DueReferrers> SqlCatalog::ReferrersDue(bool with_api) {
   std::vector<sync::DueReferrers> due;
   for (const Row& row :

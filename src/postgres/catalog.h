@@ -24,6 +24,7 @@ class SqlCatalog : public sync::Catalog {
   std::vector<std::string> KnownImages(const std::vector<std::string>& digests) override;
   void Write(const sync::Batch& batch) override;
   std::vector<std::string> KnownRepositories() override;
+  void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
   std::vector<sync::DueReferrers> ReferrersDue(bool with_api) override;
   void Progress(const std::string& line) override { report_(line); }
 

@@ -155,6 +155,16 @@ $$;
 COMMENT ON FUNCTION image_library._known_images(jsonb) IS
   'Internal: those of some digests whose image is stored';
 
+CREATE FUNCTION image_library._forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  DELETE FROM image_library.problem p
+  WHERE p.registry_id = _forget_other_problems.registry_id
+    AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(repositories) AS read (name) WHERE read.name = p.repository)
+$$;
+COMMENT ON FUNCTION image_library._forget_other_problems(integer, jsonb) IS
+  'Internal: the end of problems with repositories that a run does not ask for any more';
+
 CREATE FUNCTION image_library._known_repositories(registry_id integer)
 RETURNS TABLE (name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -227,7 +237,7 @@ CREATE FUNCTION image_library._next_sync_at(run_id bigint, outcome text)
 RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- A success waits the interval; the n-th failure in a row 30 s * 2^n up to the interval. Both give
+  -- A success waits the interval; the first failure 30 s, each that follows twice as long, up to the interval. Both give
   -- or take a tenth, so that registries and servers do not march in step.
   SELECT greatest(
     image_library._not_before(g.registry_id),

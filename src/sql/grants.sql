@@ -106,7 +106,7 @@ GRANT EXECUTE ON FUNCTION
   image_library._sync_targets(text, boolean), image_library._sees_everything(), image_library._registry(text), image_library._without_secrets(text), image_library._registry_config(integer),
   image_library._credentials(integer), image_library._rules_json(integer),
   image_library._known_repository(integer, text), image_library._known_tags(integer, text),
-  image_library._known_images(jsonb), image_library._known_repositories(integer),
+  image_library._known_images(jsonb), image_library._known_repositories(integer), image_library._forget_other_problems(integer, jsonb),
   image_library._begin_run(integer, text), image_library._finish_run(bigint, text, text, jsonb, timestamptz),
   image_library._note_registry(integer, text, text),
   image_library._next_sync_at(bigint, text), image_library._not_before(integer), image_library._check_not_before(integer),

@@ -33,7 +33,7 @@ CREATE TABLE image_library.problem (
   last_seen_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (registry_id, repository, tag)
 );
-COMMENT ON TABLE image_library.problem IS 'What a sync skipped and why; a row goes when the tag reads well again';
+COMMENT ON TABLE image_library.problem IS 'What a sync skipped and why; a row goes when the tag reads well again, or when no rule asks for it any more';
 COMMENT ON COLUMN image_library.problem.tag IS 'Empty: the whole repository';
 
 CREATE FUNCTION image_library._begin_run(registry_id integer, cause text) RETURNS bigint

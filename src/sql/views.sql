@@ -239,20 +239,23 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   SELECT g.name AS registry,
          CASE WHEN NOT g.enabled THEN 'disabled'
               WHEN running.pid IS NOT NULL THEN 'running'
+              WHEN NOT includes.something THEN 'no rule'
               WHEN last.run_id IS NULL THEN 'never synced'
               WHEN last.outcome = 'failed' OR last.outcome IS NULL THEN 'failing'
               ELSE last.outcome END AS state,
          last.started_at AS last_started_at, last.finished_at AS last_finished_at,
          (SELECT max(r.finished_at) FROM image_library.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'complete') AS last_success_at,
-         CASE WHEN g.enabled THEN greatest(
+         CASE WHEN g.enabled AND includes.something AND running.pid IS NULL THEN greatest(
            image_library._due_at(g.sync_requested_at, last.started_at, last.next_at),
            m.not_before, g.created_at) END AS next_sync_at,
          (SELECT count(DISTINCT t.repository_id) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS repositories,
          (SELECT count(*) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
-         CASE WHEN last.outcome IS DISTINCT FROM 'complete' THEN last.error END AS last_error,
+         CASE WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
+           CASE last.outcome WHEN 'partial' THEN format('problems: %s, see image_library.sync_problem', last.problems) END)
+         END AS last_error,
          (SELECT count(*) FROM image_library.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
             AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library.run ok
@@ -266,5 +269,7 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN LATERAL (SELECT r.* FROM image_library.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
   LEFT JOIN LATERAL (SELECT image_library._syncing_pid(g.registry_id) AS pid) running ON true
+  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library.rule r WHERE r.registry_id = g.registry_id
+                                     AND r.enabled AND r.action = 'include') AS something) includes
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.sync_status IS 'A row a registry: how its last sync went and when the next is due';

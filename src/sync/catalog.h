@@ -139,6 +139,8 @@ class Catalog {
   virtual void Write(const Batch& batch) = 0;
   /// Names of the repositories that the library holds tags of.
   virtual std::vector<std::string> KnownRepositories() = 0;
+  /// Ends the problems with all repositories but these: no rule asks for those any more.
+  virtual void ForgetOtherProblems(const std::vector<std::string>& repositories) = 0;
   /// Images in use, approved or new whose referrers were not asked for in a while, longest first.
   /// with_api: else only those that have referrer tags.
   virtual std::vector<DueReferrers> ReferrersDue(bool with_api) = 0;

@@ -41,6 +41,7 @@ Task<void> Engine::Run() {
   try {
     co_await client_.Ping();
     std::vector<std::string> repositories = co_await FindRepositories();
+    catalog_.ForgetOtherProblems(repositories);
     if (in_rounds_)
       co_await SyncInRounds(std::move(repositories));
     else

@@ -95,6 +95,17 @@ TEST_F(EngineTest, ProblemOfADeletedTagIsOver) {
   EXPECT_THAT(catalog_.problems, IsEmpty());
 }
 
+TEST_F(EngineTest, ProblemOfARepositoryThatNoRuleNamesIsOver) {
+  Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]},
+            {"rule_id":2,"repositories":"team/ap","tags":["*"]}])");
+  registry_.Tag("team/app", "1.0", "a");
+  EXPECT_EQ(Sync().outcome, Outcome::kPartial);
+  EXPECT_EQ(catalog_.problems.count({"team/ap", ""}), 1u);
+  Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]}])");
+  EXPECT_EQ(Sync().outcome, Outcome::kComplete);
+  EXPECT_THAT(catalog_.problems, IsEmpty());
+}
+
 TEST_F(EngineTest, AbsentTagIsMissingOnlyWhenHeadAgrees) {
   for (const char* tag : {"1", "2", "3", "4"}) registry_.Tag("team/app", tag, tag);
   Sync();

@@ -68,6 +68,12 @@ class MemoryCatalog : public Catalog {
     for (const auto& [name, known] : tags) names.push_back(name);
     return names;
   }
+  void ForgetOtherProblems(const std::vector<std::string>& repositories) override {
+    std::erase_if(problems, [&](const auto& problem) {
+      return std::find(repositories.begin(), repositories.end(), problem.first.first) ==
+             repositories.end();
+    });
+  }
   std::vector<DueReferrers> ReferrersDue(bool) override { return due; }
   void Progress(const std::string&) override {}
   // What a later run sees: nothing is of this run any more.
