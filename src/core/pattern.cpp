@@ -219,8 +219,9 @@ void CheckLiteral(std::string_view text, PatternSubject subject) {
   const bool repository = subject == PatternSubject::kRepository;
   if (repository ? IsRepositoryName(text) : IsTag(text)) return;
   Refuse(text, subject, repository ? "It is not the name of a repository." : "It is not a tag.",
-         repository ? "Names are lower case, such as \"pgai-platform/postgresql\"; patterns are "
-                      "globs (\"nim/**\") or \"regex:...\"."
+         repository ? "Names are lower case, without host and tag, such as "
+                      "\"pgai-platform/postgresql\"; patterns are globs (\"nim/**\") or "
+                      "\"regex:...\"."
                     : "Tags are letters, digits, dots, dashes and underscores; patterns are globs "
                       "(\"17.*\"), \"regex:...\" or \"version:...\".");
 }

@@ -59,7 +59,8 @@ BEGIN
   IF candidates IS NULL THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
-      MESSAGE = format('image "%s" is not in the library', reference),
+      MESSAGE = format('image "%s"%s is not in the library', reference,
+        CASE WHEN NOT starts_with(reference, asked.host) THEN format(', which is of %s/%s,', asked.host, asked.repository) END),
       HINT = 'See image_library.images; image_library.explain_tag tells why a tag is out.';
   END IF;
   IF cardinality(candidates) > 1 THEN

@@ -109,7 +109,13 @@ BEGIN
       ERRCODE = 'no_data_found',
       MESSAGE = format('no approved image of %s %s%s%s%s', known_flavor, major, ' variant ' || variant, ' on ' || os,
                        ' with extensions ' || min_extensions::text),
-      DETAIL = coalesce(latest.pinned_reference || ' contradicts itself and is not picked.', ''),
+      DETAIL = coalesce(latest.pinned_reference || ' contradicts itself and is not picked.',
+                        (SELECT 'Approved are ' || string_agg(there.choice, ', ') || '.'
+                         FROM (SELECT DISTINCT concat_ws(' ', p.flavor, p.major_version, 'variant ' || nullif(p.variant, ''),
+                                                         'on ' || nullif(p.os, '')) COLLATE "C" AS choice
+                               FROM image_library.postgres_images p WHERE NOT p.contested AND p.major_version IS NOT NULL
+                               ORDER BY 1 LIMIT 20) there),
+                        'No Postgres image is approved.'),
       HINT = 'See image_library.postgres_images and image_library.' ||
              CASE WHEN latest.contested THEN 'classification_conflicts.' ELSE 'pending_images.' END;
   END IF;
