@@ -203,6 +203,12 @@ Task<std::optional<Listing>> Client::ListTags(std::string repository) {
   co_return std::nullopt;
 }
 
+// The digest of what a tag points at: the registry's own, of whatever algorithm, where the body
+// proves it.
+std::string DigestByTag(const std::string& claimed, const std::string& hashed) {
+  return IsDigest(claimed) && DigestMatches(claimed, hashed) ? claimed : Sha256Digest(hashed);
+}
+
 // For registries whose HEAD does not work.
 Task<TagHead> Client::Impl::HeadByGet(Question question) {
   const Subject subject = question.subject;
@@ -212,7 +218,8 @@ Task<TagHead> Client::Impl::HeadByGet(Question question) {
   if (response.status != 200) ThrowStatus(response, subject);
   RequireObject(response, subject);
   abilities.head = false;
-  co_return TagHead{true, Sha256Digest(response.body)};
+  const std::string claimed(response.Header("docker-content-digest"));
+  co_return TagHead{true, DigestByTag(claimed, response.body)};
 }
 
 Task<TagHead> Client::HeadTag(std::string repository, std::string tag) {
@@ -265,8 +272,8 @@ Task<std::optional<FetchedManifest>> Client::GetManifest(std::string repository,
     }
     manifest.digest = reference;
   } else {
-    manifest.digest = Sha256Digest(hashed);
-    if (IsDigest(claimed) && !DigestMatches(claimed, hashed)) manifest.claimed_digest = claimed;
+    manifest.digest = DigestByTag(claimed, hashed);
+    if (IsDigest(claimed) && claimed != manifest.digest) manifest.claimed_digest = claimed;
   }
   co_return std::move(manifest);
 }

@@ -115,7 +115,7 @@ class Client {
   Task<TagHead> HeadTag(std::string repository, std::string tag);
 
   /// By tag or digest; nothing when it is not there. By digest the body is verified
-  /// (kDigestMismatch); by tag the body's own sha256 is the digest.
+  /// (kDigestMismatch); by tag the digest is the server's if the body has it, else its sha256.
   Task<std::optional<FetchedManifest>> GetManifest(std::string repository, std::string reference);
 
   /// A config blob, verified; follows redirects without credentials across origins. kTooLarge over

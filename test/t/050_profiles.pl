@@ -134,6 +134,17 @@ for my $name (@names)
 	is_deeply([ grep { $_->{status} =~ /^(400|413)$/ && $_->{path} !~ m{/referrers/|^/token} } @$requests ],
 		[], "$name: nothing was too much to ask");
 
+	# --- referrers: read where a tag has them, and none where it turns out to be the image itself
+	my $fallback = $profile->{referrers}{fallback} // 'none';
+	if (($profile->{referrers}{api} // 404) ne '200' && $fallback =~ /^(subject|good)$/)
+	{
+		my $read = asked($requests, sub { $_[0]{path} =~ m{/manifests/sha256-[0-9a-f]{64}$} && $_[0]{status} eq '200' });
+		cmp_ok(scalar @$read, '>', 0, "$name: fallback tags are read");
+		my $found = $node->value("SELECT count(*) FROM image_library.image_referrers x JOIN image_library.images i USING (digest)
+			WHERE i.registry = '$name' AND x.source = 'fallback tag'");
+		cmp_ok($found, $fallback eq 'subject' ? '==' : '>', 0, "$name: fallback tags: $fallback");
+	}
+
 	# --- the second sync: lists and HEADs, and no body
 	my $written = q{SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables
 		WHERE schemaname = 'image_library' AND relname NOT IN ('run', 'registry', 'registry_state')};

@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include "core/digest.h"
 #include "core/error.h"
@@ -26,6 +27,19 @@ using testing::Le;
 using testing::Not;
 
 constexpr const char* kRoot = "https://registry.example/v2/";
+// As sha512sum tells it.
+std::string Sha512Of(const std::string& body) {
+  unsigned char hash[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(body.data(), body.size(), hash, &size, EVP_sha512(), nullptr);
+  std::string digest = "sha512:";
+  for (unsigned int i = 0; i < size; ++i) {
+    digest += "0123456789abcdef"[hash[i] >> 4];
+    digest += "0123456789abcdef"[hash[i] & 15];
+  }
+  return digest;
+}
+
 constexpr const char* kManifestBody = R"({"schemaVersion":2,"config":{},"layers":[]})";
 const std::string kManifestType = "application/vnd.oci.image.manifest.v1+json";
 
@@ -228,9 +242,22 @@ TEST_F(ClientTest, HeadTagByDigestHeader) {
   }
   EXPECT_FALSE(Await(client_->HeadTag("app", "4")).found);
   EXPECT_EQ(transport_.log.size(), 4u);  // 404 is believed where HEAD works
-  const std::string accept = HeaderOf(transport_.requests[0], "Accept");
-  EXPECT_THAT(accept, HasSubstr("application/vnd.oci.image.index.v1+json"));
-  EXPECT_THAT(accept, HasSubstr("application/vnd.docker.distribution.manifest.v2+json"));
+}
+
+// M1: whichever is left out may be answered by 404, or by another manifest.
+TEST_F(ClientTest, EveryManifestRequestAcceptsAllTypes) {
+  ServeAlways(Manifest(kManifestBody, Sha256Digest(kManifestBody)));
+  Await(client_->HeadTag("app", "1"));
+  Await(client_->GetManifest("app", "1"));
+  Await(client_->GetManifest("app", Sha256Digest(kManifestBody)));
+  ASSERT_EQ(transport_.requests.size(), 3u);
+  for (const Request& request : transport_.requests)
+    EXPECT_EQ(HeaderOf(request, "Accept"),
+              "application/vnd.oci.image.index.v1+json, "
+              "application/vnd.oci.image.manifest.v1+json, "
+              "application/vnd.docker.distribution.manifest.list.v2+json, "
+              "application/vnd.docker.distribution.manifest.v2+json, "
+              "application/vnd.oci.artifact.manifest.v1+json");
 }
 
 TEST_F(ClientTest, WhereHeadDoesNotWorkGetDoes) {
@@ -274,6 +301,29 @@ TEST_F(ClientTest, ManifestByTag) {
   EXPECT_EQ(Await(client_->GetManifest("app", "2"))->claimed_digest, wrong);
   EXPECT_EQ(Await(client_->GetManifest("app", "3"))->claimed_digest, "");
   EXPECT_FALSE(Await(client_->GetManifest("app", "4")));
+}
+
+// M5: the registry's digest is of another algorithm, and the tag does not seem to move for that.
+TEST_F(ClientTest, Sha512DigestsAreVerifiedAndKept) {
+  const std::string digest = Sha512Of(kManifestBody);
+  const std::string other = Sha512Of("other");
+  Serve({{"HEAD team/app/manifests/1", Manifest("", digest)},
+         {"GET team/app/manifests/1", Manifest(kManifestBody, digest)},
+         {"GET team/app/manifests/2", Manifest(kManifestBody, other)},
+         {"GET team/app/manifests/" + digest, Manifest(kManifestBody, digest)},
+         {"GET team/app/manifests/" + other, Manifest(kManifestBody, other)}});
+  EXPECT_EQ(Await(client_->HeadTag("app", "1")).digest, digest);
+  EXPECT_EQ(Await(client_->GetManifest("app", "1"))->digest, digest);
+  EXPECT_EQ(Await(client_->GetManifest("app", "1"))->claimed_digest, "");
+  EXPECT_EQ(Await(client_->GetManifest("app", "2"))->digest, Sha256Digest(kManifestBody));
+  EXPECT_EQ(Await(client_->GetManifest("app", "2"))->claimed_digest, other);
+  EXPECT_EQ(Await(client_->GetManifest("app", digest))->digest, digest);
+  EXPECT_EQ(ErrorOf(client_->GetManifest("app", other)).kind(), ErrorKind::kDigestMismatch);
+  Make();
+  handler_ = [&](const Request& request) {
+    return request.method == Method::kHead ? Answer(405) : Manifest(kManifestBody, digest);
+  };
+  EXPECT_EQ(Await(client_->HeadTag("app", "1")).digest, digest);
 }
 
 TEST_F(ClientTest, ManifestByDigestIsVerified) {

@@ -59,6 +59,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
                 self.wfile.flush()
                 time.sleep(0.05)
+        elif name == "v2":  # an object of exactly so many bytes, whatever is asked of so named a repository
+            self.answer(b"{" + b" " * (int(argument.partition("/")[0]) - 2) + b"}")
         elif name == "bytes":
             self.answer(b"x" * int(argument))
         elif name == "error-bytes":

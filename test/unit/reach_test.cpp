@@ -1,6 +1,7 @@
 // What the transport may reach, by which way, and what it shows of us: hosts, addresses, proxies,
 // certificates, limits.
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 
 #include "loopback_client.h"
 #include "loopback_server.h"
+#include "registry/client.h"
 
 namespace image_library::registry {
 namespace {
@@ -43,6 +45,33 @@ TEST_F(ReachTest, OnlyAllowedHosts) {
   EXPECT_EQ(refused.error->what(), "host \"127.0.0.1:" + server_->port() + "\" is not allowed");
   EXPECT_THAT(refused.error->hint(), HasSubstr("image_library.allowed_hosts"));
   EXPECT_EQ(KindOf(SendWith(options, "http://localhost:1/")), ErrorKind::kForbiddenAddress);
+}
+
+// M16: to the byte, over a socket.
+TEST_F(ReachTest, ManifestsAndListsHaveALimit) {
+  const auto ask = [](std::size_t bytes, bool list) {
+    CurlTransport transport(Local());
+    PollWaiter waiter;
+    Client client({ParseRegistryUrl(Url("")), {}}, transport);
+    std::optional<ErrorKind> trouble;
+    const auto run = [&]() -> Task<void> {
+      const std::string repository = std::to_string(bytes);
+      try {
+        if (list)
+          (void)co_await client.ListReferrers(repository, "sha256:" + std::string(64, 'a'));
+        else
+          (void)co_await client.GetManifest(repository, "1");
+      } catch (const Error& error) {
+        trouble = error.kind();
+      }
+    };
+    transport.Run(run(), waiter);
+    return trouble;
+  };
+  EXPECT_EQ(ask(limit::kManifest, false), std::nullopt);
+  EXPECT_EQ(ask(limit::kManifest + 1, false), ErrorKind::kTooLarge);
+  EXPECT_NE(ask(limit::kList, true), ErrorKind::kTooLarge);
+  EXPECT_EQ(ask(limit::kList + 1, true), ErrorKind::kTooLarge);
 }
 
 TEST_F(ReachTest, ByProxyOnlyToAllowedHosts) {
