@@ -254,7 +254,8 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
          (SELECT count(*) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
          CASE WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
-           CASE last.outcome WHEN 'partial' THEN format('problems: %s, see image_library.sync_problem', last.problems) END)
+           CASE WHEN last.outcome = 'partial' THEN format('problems: %s, see image_library.sync_problem', last.problems)
+                WHEN last.outcome IS NULL AND last.run_id IS NOT NULL AND running.pid IS NULL THEN 'interrupted' END)
          END AS last_error,
          (SELECT count(*) FROM image_library.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
