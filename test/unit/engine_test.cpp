@@ -5,6 +5,7 @@
 namespace image_library::sync {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -30,11 +31,15 @@ TEST_F(EngineTest, UnchangedTagTakesOneHeadAndNoWrite) {
   registry_.Tag("team/app", "1.0", "a");
   Sync();
   Requests();
+  transport_.requests.clear();
   catalog_.writes = 0;
   const RunResult result = Sync();
   EXPECT_EQ(result.statistics.not_modified, 1);
-  EXPECT_EQ(Requests().back(), "HEAD team/app/manifests/1.0");
+  EXPECT_THAT(Requests(),
+              ElementsAre("GET team/app/tags/list?n=100", "HEAD team/app/manifests/1.0"));
   EXPECT_EQ(catalog_.writes, 0);
+  for (const Request& request : transport_.requests)
+    EXPECT_EQ(registry::HeaderOf(request, "If-None-Match"), "") << request.url;
 }
 
 TEST_F(EngineTest, ImmutableTagTakesNoRequest) {
@@ -147,9 +152,16 @@ TEST_F(EngineTest, UnreachableRegistryFailsTheRun) {
   EXPECT_EQ(catalog_.writes, 0);
 }
 
-TEST_F(EngineTest, DeniedRegistryFailsTheRun) {
-  registry_.Fail("/tags/list", 403);
-  EXPECT_EQ(Sync().outcome, Outcome::kFailed);
+TEST_F(EngineTest, DeniedRegistryFailsTheRunAndRemovesNothing) {
+  registry_.Tag("team/app", "1.0", "a");
+  Sync();
+  for (const int status : {401, 403}) {
+    registry_.Fail("/team/", status);
+    const RunResult result = Sync();
+    EXPECT_EQ(result.outcome, Outcome::kFailed) << status;
+    EXPECT_THAT(result.error, HasSubstr("denied or absent"));
+    EXPECT_FALSE(catalog_.tags["team/app"]["1.0"].missing) << status;
+  }
 }
 
 TEST_F(EngineTest, OneDeniedRepositoryDoesNotStopTheOthers) {
