@@ -242,7 +242,8 @@ DECLARE
       'Approve what its registry has now; see image_library.pending_images.']
     WHEN missing_since IS NOT NULL THEN ARRAY['it is missing from its registry',
       format('It is missing since %s.', missing_since), 'Approve what its registry has now; see image_library.pending_images.']
-    WHEN rule_id IS NULL THEN ARRAY['no rule admits it', NULL, 'See image_library.explain_tag.']
+    WHEN rule_id IS NULL THEN ARRAY['no rule admits it',
+      'No enabled include rule takes the tag, or an exclude rule does.', 'See image_library.explain_tag.']
     WHEN current.quarantined_at IS NOT NULL THEN ARRAY['it is in quarantine',
       image_library._decided_so(current.quarantine_id), 'Use image_library.release first.']
     WHEN current.deprecated_from <= now() THEN ARRAY[format('it is deprecated since %s', current.deprecated_from),
@@ -252,7 +253,7 @@ BEGIN
   IF told IS NOT NULL THEN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": %s', reference, told[1]), DETAIL = coalesce(told[2], ''), HINT = told[3];
+      MESSAGE = format('cannot approve image "%s": %s', reference, told[1]), DETAIL = told[2], HINT = told[3];
   END IF;
 END
 $$;

@@ -121,7 +121,7 @@ BEGIN
       DETAIL = CASE action
         WHEN 'deprecate' THEN coalesce(image_library._decided_so(current.decision_id), 'Nobody has decided on it yet.')
         WHEN 'quarantine' THEN image_library._decided_so(current.quarantine_id)
-        ELSE '' END,
+        ELSE 'There is nothing to end.' END,
       HINT = CASE action WHEN 'deprecate' THEN 'Only an approved image can be deprecated.' ELSE 'Nothing needs to be done.' END;
   END IF;
 END
