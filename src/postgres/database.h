@@ -4,6 +4,7 @@
 
 #include "postgres/pg.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <stdexcept>

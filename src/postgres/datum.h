@@ -4,6 +4,7 @@
 
 #include "postgres/pg.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
