@@ -18,9 +18,13 @@ namespace {
 // ends.
 constexpr int kMostCancels = 5;
 
-// How often it was cancelled.
+// How often the outermost policy was cancelled.
 constinit volatile sig_atomic_t timed_out = 0;
 constinit volatile sig_atomic_t cancelled_before = 0;
+
+// The owner of the innermost policy that runs; InvalidOid: none does. A policy may ask for the
+// policies of another image.
+constinit Oid running_owner = InvalidOid;
 
 // Runs in the signal handler: PostgreSQL cancels what runs at its next check for interrupts.
 void OnTimeout() {
@@ -66,11 +70,20 @@ const char* Verdict(Oid function, Datum image) {
   return DatumGetBool(result) ? nullptr : "it returned false";
 }
 
-// A cancel by the user, and what says that the transaction as a whole must be tried again, are not
-// the policy's failure.
-bool IsOfCaller(int sqlstate) {
-  if (sqlstate == ERRCODE_QUERY_CANCELED) return !timed_out || cancelled_before;
-  return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TRANSACTION_ROLLBACK;
+// A cancel by the user or by statement_timeout. The same SQLSTATE raised by the policy itself is
+// its failure, like any other.
+bool IsCancelOfCaller(const ErrorData* error) {
+  return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname != nullptr &&
+         std::strcmp(error->funcname, "ProcessInterrupts") == 0 && (!timed_out || cancelled_before);
+}
+
+// One limit for a policy and all that it calls: a nested policy has what is left of it.
+void StartClock() {
+  timed_out = 0;
+  cancelled_before = 0;
+  const int limit = image_library::postgres::settings::policy_timeout;
+  enable_timeout_every(PolicyTimeout(), TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit),
+                       limit);
 }
 
 void StopClock() {
@@ -83,6 +96,8 @@ void StopClock() {
 // rolled back takes away what the function may have written, and gives back the caller's rights.
 const char* CallPolicy(Oid function, HeapTupleHeader image) {
   const Oid owner = OwnerOfPolicy(function, HeapTupleHeaderGetTypeId(image));
+  const Oid outer_owner = running_owner;
+  const bool outermost = !OidIsValid(outer_owner);
   MemoryContext const memory = CurrentMemoryContext;
   ResourceOwner const resources = CurrentResourceOwner;
   const char* volatile why = nullptr;
@@ -90,33 +105,33 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
   Oid caller;
   int context;
   GetUserIdAndSecContext(&caller, &context);
-  timed_out = 0;
-  cancelled_before = 0;
   BeginInternalSubTransaction(nullptr);
   MemoryContextSwitchTo(memory);
   PG_TRY();
   {
+    running_owner = owner;
     SetUserIdAndSecContext(owner,
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    const int limit = image_library::postgres::settings::policy_timeout;
-    enable_timeout_every(PolicyTimeout(), TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit),
-                         limit);
+    if (outermost) StartClock();
     why = Verdict(function, HeapTupleHeaderGetDatum(image));
-    StopClock();
+    if (outermost) StopClock();
   }
   PG_CATCH();
   {
-    StopClock();
+    if (outermost) StopClock();
     MemoryContextSwitchTo(memory);
     error = CopyErrorData();
     FlushErrorState();
   }
   PG_END_TRY();
+  running_owner = outer_owner;
   RollbackAndReleaseCurrentSubTransaction();
   MemoryContextSwitchTo(memory);
   CurrentResourceOwner = resources;
   SetUserIdAndSecContext(caller, context);
-  if (error != nullptr && IsOfCaller(error->sqlerrcode)) ReThrowError(error);
+  if (error != nullptr && IsCancelOfCaller(error)) ReThrowError(error);
+  // The time of the outer policy is over: it must not go on as if only the inner one had failed.
+  if (error != nullptr && !outermost && timed_out) ReThrowError(error);
   if (timed_out)
     return psprintf("it took longer than %d ms", image_library::postgres::settings::policy_timeout);
   return error != nullptr ? error->message : why;
@@ -126,6 +141,7 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
 
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_call_policy);
+PG_FUNCTION_INFO_V1(image_library_policy_owner);
 
 /// _call_policy(function oid, image image_library.images) -> null when the policy is met, else why
 /// not
@@ -139,5 +155,17 @@ Datum image_library_call_policy(PG_FUNCTION_ARGS) {
   });
   if (why_not == nullptr) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(why_not);
+}
+
+/// _policy_owner() -> the owner of the policy that runs now; null when none does
+Datum image_library_policy_owner(PG_FUNCTION_ARGS) {
+  if (!OidIsValid(running_owner)) PG_RETURN_NULL();
+  Datum name = 0;
+  image_library::postgres::Guard([&] {
+    image_library::postgres::Call([&] {
+      name = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(running_owner, false)));
+    });
+  });
+  PG_RETURN_DATUM(name);
 }
 }

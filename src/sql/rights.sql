@@ -1,10 +1,15 @@
 -- Who acts, and what that takes.
 
+CREATE FUNCTION image_library._policy_owner() RETURNS name
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_policy_owner';
+COMMENT ON FUNCTION image_library._policy_owner() IS 'Internal: the owner of the policy function that runs now; null: none does';
+
 CREATE FUNCTION image_library._acting_role() RETURNS name
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- Inside SECURITY DEFINER current_user is the owner: the caller is whom SET ROLE chose, else who logged in.
-  SELECT coalesce(nullif(current_setting('role', true), 'none'), session_user)::name
+  -- Inside SECURITY DEFINER current_user is the owner: the caller is the role that SET ROLE chose, else the one that logged in.
+  -- A policy gives its verdict for everybody, so it sees what its owner may see, whoever approves.
+  SELECT coalesce(image_library._policy_owner(), nullif(current_setting('role', true), 'none'), session_user)::name
 $$;
 COMMENT ON FUNCTION image_library._acting_role() IS 'Internal: the role on whose behalf a function of ours runs';
 

@@ -167,33 +167,20 @@ $$;
 COMMENT ON FUNCTION image_library._require_unchanged(text) IS
   'Internal: raises 40001 when an image is not any more what a transaction that keeps its first snapshot sees';
 
-CREATE FUNCTION image_library.require_approved() RETURNS trigger
+CREATE FUNCTION image_library._require_usable(image text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-  image text;
 BEGIN
-  IF TG_LEVEL <> 'ROW' OR TG_OP NOT IN ('INSERT', 'UPDATE') OR TG_NARGS <> 1 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'trigger_protocol_violated',
-      MESSAGE = 'image_library.require_approved is for row triggers on INSERT or UPDATE and takes one column',
-      HINT = 'CREATE TRIGGER ... FOR EACH ROW EXECUTE FUNCTION image_library.require_approved(''image_column'').';
+  IF image_library._keeps_snapshot() THEN
+    PERFORM image_library._require_unchanged(image);
   END IF;
-  IF NOT to_jsonb(NEW) ? TG_ARGV[0] THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_column',
-      MESSAGE = format('table %s has no column "%s" for image_library.require_approved', TG_RELID::regclass, TG_ARGV[0]);
-  END IF;
-  image := to_jsonb(NEW) ->> TG_ARGV[0];
-  -- No image is the table's own matter: NOT NULL says so.
-  IF image IS NOT NULL THEN
-    IF image_library._keeps_snapshot() THEN
-      PERFORM image_library._require_unchanged(image);
-    END IF;
-    PERFORM image_library.resolve(image);
-  END IF;
-  RETURN NEW;
+  PERFORM image_library.resolve(image);
 END
 $$;
+COMMENT ON FUNCTION image_library._require_usable(text) IS
+  'Internal: raises what resolve raises, and 40001 in a transaction that keeps an older snapshot of the image; require_approved calls it';
+
+CREATE FUNCTION image_library.require_approved() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_require_approved';
 COMMENT ON FUNCTION image_library.require_approved() IS
   'Trigger for your own tables: the named column takes only images that resolve; also as a deferred constraint trigger';

@@ -1,0 +1,21 @@
+-- Every object belongs to a role that is no superuser: what a function with its owner's rights could be made to do ends at the
+-- library. Last of all files, since only what is there can be given away.
+
+DO $$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN
+    SELECT 'ALTER SCHEMA image_library OWNER TO image_library_owner'
+    UNION ALL
+    SELECT format('ALTER %s %s OWNER TO image_library_owner', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END,
+                  c.oid::regclass)
+    FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v', 'c')
+    UNION ALL
+    SELECT format('ALTER ROUTINE %s OWNER TO image_library_owner', p.oid::regprocedure)
+    FROM pg_proc p WHERE p.pronamespace = 'image_library'::regnamespace
+  LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$$;
