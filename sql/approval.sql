@@ -47,7 +47,7 @@ SELECT test.shown(reset(:'image'));
 SELECT test.shown(approve(:'image' || '@' || test.digest('a'), 'by tag and digest'));
 SELECT test.shown(reject('localhost:5000/postgresql@' || test.digest('b'), 'by digest'));
 SELECT registry, repository, tag, digest = test.digest('a') AS of_a, old_state, new_state, actor = session_user AS by_me,
-       decided_at = now() AS now, reason, rule_id, policy FROM decisions ORDER BY decision_id;
+       decided_at BETWEEN now() AND clock_timestamp() AS now, reason, rule_id, policy FROM decisions ORDER BY decision_id;
 -- Nobody changes them, the superuser neither.
 SELECT statement, test.outcome(statement) FROM unnest(ARRAY['UPDATE decision SET reason = ''x''', 'DELETE FROM decision', 'TRUNCATE decision',
   'UPDATE decisions SET reason = ''x''', 'DELETE FROM decisions']) statement;

@@ -114,8 +114,8 @@ SELECT tag, approval FROM images ORDER BY tag;
 SELECT tag, new_state, policy, rule_id, reason FROM decisions ORDER BY decision_id;
 SELECT tag FROM postgres_images ORDER BY tag;
 SELECT event, tag, detail ->> 'reason' AS reason FROM events WHERE tag = '18.1' ORDER BY event_id;
-SELECT add_rule('local', 'auto/**', approval => 'auto', priority => 1) AS auto_rule \gset
-SELECT test.outcome_as('image_library_agent', $$SELECT test.sync('local', 'auto/postgresql', '{"17.4": {"image": "f"}, "17.5": {"image": "g", "annotations": {"org.opencontainers.image.source": "x"}}}')$$);
+SELECT add_registry('auto', 'http://localhost:5001', allow_private => true), add_rule('auto', 'auto/**', approval => 'auto') AS auto_rule \gset
+SELECT test.outcome_as('image_library_agent', $$SELECT test.sync('auto', 'auto/postgresql', '{"17.4": {"image": "f"}, "17.5": {"image": "g", "annotations": {"org.opencontainers.image.source": "x"}}}')$$);
 SELECT d.tag, d.new_state, d.policy, d.rule_id = :auto_rule AS by_rule, d.reason = format('rule %s approves on arrival', :auto_rule) AS says_so FROM decisions d WHERE repository = 'auto/postgresql';
 -- What waits is asked again when somebody says so; what somebody decided on is not.
 SELECT test.shown(reject('localhost:5000/postgresql:18.2', 'not this one'));
@@ -128,9 +128,9 @@ SELECT repository, approval FROM images WHERE repository = 'careful/postgresql';
 -- A slow policy holds a batch up once.
 SELECT add_policy('sleeps', 'test.sleeps(images)');
 SET LOCAL image_library.policy_timeout = '50ms';
-SELECT test.sync('local', 'auto/many', (SELECT jsonb_object_agg('18.' || n, jsonb_build_object('image', 'many ' || n)) FROM generate_series(1, 100) n)) ->> 'tags_added' AS added;
+SELECT test.sync('auto', 'auto/many', (SELECT jsonb_object_agg('18.' || n, jsonb_build_object('image', 'many ' || n)) FROM generate_series(1, 100) n)) ->> 'tags_added' AS added;
 SELECT count(*) FILTER (WHERE approval = 'approved') AS approved, count(*) FROM images WHERE repository = 'auto/many';
-SELECT drop_policy('sleeps'), apply_policies('local');
+SELECT drop_policy('sleeps'), apply_policies('auto');
 
 -- The shipped ones.
 SELECT test.sync('local', 'epas', '{"17.4-tde": {"image": "i", "annotations": {"org.enterprisedb.pg.flavor": "epas", "org.enterprisedb.pg.major_version": "17", "org.enterprisedb.pg.features": "tde"},

@@ -6,7 +6,7 @@ CREATE TABLE image_library.approval (
   state text NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'revoked')),
   approvals integer NOT NULL DEFAULT 1,
   decision_id bigint,
-  decided_at timestamptz NOT NULL DEFAULT now(),
+  decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   valid_until timestamptz,
   reset_at timestamptz,
   deprecated_from timestamptz,
@@ -19,7 +19,7 @@ CREATE TABLE image_library.approval (
 );
 CREATE INDEX approval_digest ON image_library.approval (digest);
 COMMENT ON TABLE image_library.approval IS 'The state of a digest in a repository; no row means pending since it arrived';
-COMMENT ON COLUMN image_library.approval.approvals IS 'How many people stand behind an approval; a rule or a policy counts as one';
+COMMENT ON COLUMN image_library.approval.approvals IS 'How many people stand behind an approval; a policy counts as one, a rule that approves by itself as none';
 COMMENT ON COLUMN image_library.approval.decision_id IS 'The last decision on the state; null: none yet';
 COMMENT ON COLUMN image_library.approval.valid_until IS 'When an approval ends; null: it does not';
 COMMENT ON COLUMN image_library.approval.reset_at IS 'When it was put back to pending, until it is decided on again';
@@ -33,7 +33,7 @@ CREATE TABLE image_library.approval_vote (
   digest text COLLATE "C" NOT NULL,
   voter name COLLATE "C" NOT NULL DEFAULT session_user,
   voter_id oid NOT NULL DEFAULT to_regrole(quote_ident(session_user)),
-  voted_at timestamptz NOT NULL DEFAULT now(),
+  voted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   valid_until timestamptz,
   PRIMARY KEY (repository_id, digest, voter),
   FOREIGN KEY (repository_id, digest) REFERENCES image_library.approval ON DELETE CASCADE
@@ -46,7 +46,7 @@ COMMENT ON COLUMN image_library.approval_vote.voter_id IS 'The role''s number: u
 CREATE FUNCTION image_library._counts(vote image_library.approval_vote) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT coalesce(vote.valid_until > now(), true)
+  SELECT coalesce(vote.valid_until > clock_timestamp(), true)
          AND pg_has_role(coalesce(to_regrole(quote_ident(vote.voter))::oid, vote.voter_id), 'image_library_curator', 'MEMBER')
 $$;
 COMMENT ON FUNCTION image_library._counts(image_library.approval_vote) IS
@@ -62,7 +62,7 @@ CREATE TABLE image_library.decision (
   old_state text NOT NULL,
   new_state text NOT NULL,
   actor name NOT NULL DEFAULT session_user,
-  decided_at timestamptz NOT NULL DEFAULT now(),
+  decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   reason text,
   rule_id bigint,
   policy text,

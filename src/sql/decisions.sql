@@ -215,7 +215,7 @@ AS $$
 BEGIN
   decision.decision_id := nextval('image_library.decision_decision_id_seq');
   decision.actor := session_user;
-  decision.decided_at := now();
+  decision.decided_at := clock_timestamp();
   decision.statement_at := statement_timestamp();
   INSERT INTO image_library.decision SELECT decision.*;
   PERFORM image_library._emit('image ' || CASE decision.action
@@ -246,7 +246,7 @@ DECLARE
       'No enabled include rule takes the tag, or an exclude rule does.', 'See image_library.explain_tag.']
     WHEN current.quarantined_at IS NOT NULL THEN ARRAY['it is in quarantine',
       image_library._decided_so(current.quarantine_id), 'Use image_library.release first.']
-    WHEN current.deprecated_from <= now() THEN ARRAY[format('it is deprecated since %s', current.deprecated_from),
+    WHEN current.deprecated_from <= clock_timestamp() THEN ARRAY[format('it is deprecated since %s', current.deprecated_from),
       image_library._decided_so(current.deprecation_id), 'Use image_library.undeprecate first.']
   END;
 BEGIN
@@ -262,7 +262,7 @@ COMMENT ON FUNCTION image_library._check_approvable(text, text, bigint, timestam
 
 CREATE FUNCTION image_library._is_expired(approval image_library.approval) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT approval.state = 'approved' AND coalesce(approval.valid_until <= now(), false) $$;
+AS $$ SELECT approval.state = 'approved' AND coalesce(approval.valid_until <= clock_timestamp(), false) $$;
 COMMENT ON FUNCTION image_library._is_expired(image_library.approval) IS 'Internal: whether an approval has ended by itself';
 
 CREATE FUNCTION image_library._check_transition(reference text, verb text, new_state text, current image_library.approval)
@@ -333,9 +333,9 @@ BEGIN
   END IF;
   decision.decision_id := image_library._tell_decision(decision);
   UPDATE image_library.approval a
-  SET state = _decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = now(),
+  SET state = _decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = clock_timestamp(),
       valid_until = decision.valid_until,
-      reset_at = CASE WHEN _decide.new_state = 'pending' THEN now() END
+      reset_at = CASE WHEN _decide.new_state = 'pending' THEN clock_timestamp() END
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   DELETE FROM image_library.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
   PERFORM image_library._refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
@@ -352,31 +352,30 @@ CREATE FUNCTION image_library._approve_by_rule(repository_id integer, tags text[
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
+  -- A digest may wait because of another of its tags, which was taken by a rule that is gone now.
+  undecided text[] := ARRAY(
+    SELECT DISTINCT t.digest
+    FROM unnest(tags) AS asked (name)
+    JOIN image_library.tag t ON t.repository_id = _approve_by_rule.repository_id AND t.name = asked.name
+    WHERE NOT EXISTS (SELECT FROM image_library.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest));
   approved_digests text[];
 BEGIN
   -- Policies look at the read model, which comes later: see _approve_by_policy.
-  IF image_library._has_approval_policies() THEN
+  IF cardinality(undecided) = 0 OR image_library._has_approval_policies() THEN
     RETURN;
   END IF;
   WITH arrived AS (
-    SELECT DISTINCT ON (t.digest) g.registry_id, g.name AS registry, r.name AS repository, t.name AS tag, t.digest, u.rule_id
-    FROM unnest(tags) AS asked (name)
-    JOIN image_library.tag t ON t.repository_id = _approve_by_rule.repository_id AND t.name = asked.name
+    SELECT DISTINCT ON (t.digest) g.registry_id, g.name AS registry, r.name AS repository, t.name AS tag, t.digest, t.rule_id
+    FROM image_library._required_approvals(_approve_by_rule.repository_id, undecided) asked
+    JOIN image_library.tag t ON t.repository_id = _approve_by_rule.repository_id AND t.digest = asked.digest
     JOIN image_library.repository r USING (repository_id)
     JOIN image_library.registry g USING (registry_id)
-    JOIN image_library.rule u ON u.rule_id = t.rule_id
-    WHERE u.approval = 'auto' AND t.missing_since IS NULL
-      AND NOT EXISTS (SELECT FROM image_library.approval a
-                      WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
-      -- Another rule that takes it may ask for several people.
-      AND (NOT EXISTS (SELECT FROM image_library.rule s
-                       WHERE s.registry_id = g.registry_id AND s.enabled AND s.required_approvals > 1)
-           OR (image_library._required_approvals(t.repository_id, t.digest)).required = 1)
+    WHERE asked.required = 0 AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ORDER BY t.digest, t.name
   ), approved AS (
     -- Whoever decides at the same time was first: the row is there, and nothing is written.
-    INSERT INTO image_library.approval AS a (repository_id, digest, state, decision_id)
-    SELECT _approve_by_rule.repository_id, n.digest, 'approved', nextval('image_library.decision_decision_id_seq')
+    INSERT INTO image_library.approval AS a (repository_id, digest, state, approvals, decision_id)
+    SELECT _approve_by_rule.repository_id, n.digest, 'approved', 0, nextval('image_library.decision_decision_id_seq')
     FROM arrived n ORDER BY n.digest
     ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING
     RETURNING a.digest, a.decision_id
@@ -401,14 +400,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library._approve_by_rule(integer, text[]) IS
-  'Internal: approves what nobody has decided on where the deciding rule says approval => auto';
+  'Internal: approves what nobody has decided on where every rule that takes a tag of it says approval => auto';
 
 CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF valid_until <= now() THEN
+  IF valid_until <= clock_timestamp() THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('valid_until is not in the future: %s', valid_until),

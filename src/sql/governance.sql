@@ -1,27 +1,32 @@
 -- What a decision may ask for besides one curator: several people; and what may stop an approved image: deprecation, quarantine.
 
 -- The strictest rule that takes any tag of the image counts, whichever decides, also of a tag that is hidden or missing now and
--- may come back: neither a rule beside it nor one that excludes is a way around it.
-CREATE FUNCTION image_library._required_approvals(repository_id integer, digest text, without_tags text[] DEFAULT '{}',
-  OUT required integer, OUT rule_id bigint)
+-- may come back: neither a rule beside it nor one that excludes is a way around it. So a rule approves by itself only where every
+-- rule that takes the image does, those of other teams too.
+CREATE FUNCTION image_library._required_approvals(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
+RETURNS TABLE (digest text, required integer, rule_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT coalesce(u.required_approvals, 1), u.rule_id
-  FROM (SELECT r.name, r.registry_id,
-               ARRAY(SELECT t.name FROM image_library.tag t
-                     WHERE t.repository_id = r.repository_id AND t.digest = _required_approvals.digest
-                       AND t.name <> ALL (without_tags)) AS tags
-        FROM image_library.repository r
-        WHERE r.repository_id = _required_approvals.repository_id
-          AND r.registry_id <> ALL (image_library._hidden_registries())) image
-  LEFT JOIN image_library.rule u
-    ON u.registry_id = image.registry_id AND u.enabled AND u.action = 'include' AND u.required_approvals > 1
-   AND EXISTS (SELECT FROM image_library._decide_tags(jsonb_build_array(to_jsonb(u)), image.name, image.tags))
-  ORDER BY u.required_approvals DESC, u.rule_id
-  LIMIT 1
+  WITH tagged AS (
+    SELECT t.digest, t.name
+    FROM image_library.tag t
+    WHERE t.repository_id = _required_approvals.repository_id AND t.digest = ANY (digests) AND t.name <> ALL (without_tags)
+  ), taken AS (
+    SELECT u.rule_id, d.tag, CASE u.approval WHEN 'auto' THEN 0 ELSE u.required_approvals END AS required
+    FROM image_library.repository r
+    JOIN image_library.rule u ON u.registry_id = r.registry_id AND u.enabled AND u.action = 'include'
+    -- Which of its tags are among the newest is no matter here.
+    CROSS JOIN LATERAL image_library._decide_tags(jsonb_build_array(to_jsonb(u) - 'newest'), r.name, ARRAY(SELECT n.name FROM tagged n)) d
+    WHERE r.repository_id = _required_approvals.repository_id AND r.registry_id <> ALL (image_library._hidden_registries())
+  )
+  SELECT DISTINCT ON (asked.digest) asked.digest, coalesce(k.required, 1), k.rule_id
+  FROM unnest(digests) AS asked (digest)
+  LEFT JOIN tagged n ON n.digest = asked.digest
+  LEFT JOIN taken k ON k.tag = n.name
+  ORDER BY asked.digest, k.required DESC NULLS LAST, k.rule_id
 $$;
-COMMENT ON FUNCTION image_library._required_approvals(integer, text, text[]) IS
-  'Internal: how many people must approve an image, and the rule that says so (null: one is enough)';
+COMMENT ON FUNCTION image_library._required_approvals(integer, text[], text[]) IS
+  'Internal: how many people must approve some images of a repository (0: every rule that takes one of their tags approves by itself), and the rule that says so (null: none takes them)';
 
 CREATE FUNCTION image_library._count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
   OUT given integer, OUT required integer, OUT rule_id bigint, OUT ends_at timestamptz)
@@ -32,7 +37,12 @@ DECLARE
   voters name[];
 BEGIN
   SELECT q.required, q.rule_id INTO required, rule_id
-  FROM image_library._required_approvals(_count_votes.repository_id, _count_votes.digest) q;
+  FROM image_library._required_approvals(_count_votes.repository_id, ARRAY[_count_votes.digest]) q;
+  -- One person is enough for the rest, and no rule is named that asked for nobody else.
+  IF required <= 1 THEN
+    required := 1;
+    rule_id := NULL;
+  END IF;
   DELETE FROM image_library.approval_vote v
   WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest AND NOT image_library._counts(v);
   -- The approval counts as long as all of them meant it to.
@@ -64,14 +74,22 @@ $$;
 COMMENT ON FUNCTION image_library._count_votes(text, integer, text, timestamptz) IS
   'Internal: counts the session user among those who approve an image; keeps the vote while they are not enough. Raises 55000 for a second vote';
 
--- Whoever may push can give a digest that one person approved a tag that needs several: it waits for them.
+-- Whoever may push can give a digest that a rule or one person approved a tag that needs more people: it waits for them.
 CREATE FUNCTION image_library._reset_by_stricter_rule(repository_id integer, new_tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
+  approved text[] := ARRAY(
+    SELECT DISTINCT t.digest
+    FROM image_library.tag t
+    JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
+    WHERE t.repository_id = _reset_by_stricter_rule.repository_id AND t.name = ANY (new_tags));
   image record;
   decision image_library.decision;
 BEGIN
+  IF cardinality(approved) = 0 THEN
+    RETURN;
+  END IF;
   FOR image IN
     SELECT DISTINCT ON (t.digest) g.registry_id, g.name AS registry, r.name AS repository, t.name AS tag, t.digest,
            asked.required, asked.rule_id, a.approvals
@@ -79,22 +97,22 @@ BEGIN
     JOIN image_library.registry g USING (registry_id)
     JOIN image_library.tag t ON t.repository_id = r.repository_id AND t.name = ANY (new_tags)
     JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
-    CROSS JOIN LATERAL image_library._required_approvals(t.repository_id, t.digest) asked
-    CROSS JOIN LATERAL image_library._required_approvals(t.repository_id, t.digest, new_tags) before
+    JOIN image_library._required_approvals(_reset_by_stricter_rule.repository_id, approved) asked ON asked.digest = t.digest
+    JOIN image_library._required_approvals(_reset_by_stricter_rule.repository_id, approved, new_tags) before ON before.digest = t.digest
     WHERE r.repository_id = _reset_by_stricter_rule.repository_id
-      AND EXISTS (SELECT FROM image_library.rule u
-                  WHERE u.registry_id = g.registry_id AND u.enabled AND u.required_approvals > 1)
-      -- Where the rule asked as much of it before, the approval is older than the rule, and stays.
-      AND asked.required > a.approvals AND asked.required > before.required
+      -- Where the rules asked as much of it before, the approval is older than the rule, and stays.
+      AND asked.required > a.approvals AND (asked.required > before.required OR before.rule_id IS NULL)
     ORDER BY t.digest, t.name
   LOOP
     decision := image_library._decision_on(image, 'reset', 'approved', 'pending',
-      format('under this tag rule %s requires the approval of %s people, and it has that of %s',
-             image.rule_id, image.required, image.approvals));
+      CASE WHEN image.approvals = 0
+           THEN format('under this tag rule %s requires the approval of a person, and it was approved by a rule', image.rule_id)
+           ELSE format('under this tag rule %s requires the approval of %s people, and it has that of %s',
+                       image.rule_id, image.required, image.approvals) END);
     decision.rule_id := image.rule_id;
     UPDATE image_library.approval a
-    SET state = 'pending', decision_id = image_library._tell_decision(decision), decided_at = now(), valid_until = NULL,
-        reset_at = now()
+    SET state = 'pending', decision_id = image_library._tell_decision(decision), decided_at = clock_timestamp(), valid_until = NULL,
+        reset_at = clock_timestamp()
     WHERE a.repository_id = _reset_by_stricter_rule.repository_id AND a.digest = image.digest;
     PERFORM image_library._refresh_entry_approval(_reset_by_stricter_rule.repository_id, ARRAY[image.digest]);
   END LOOP;
@@ -155,7 +173,7 @@ BEGIN
       current.deprecated_from := NULL;
       current.deprecation_id := NULL;
     WHEN 'quarantine' THEN
-      current.quarantined_at := now();
+      current.quarantined_at := clock_timestamp();
       current.quarantine_id := decision.decision_id;
     WHEN 'release' THEN
       current.quarantined_at := NULL;

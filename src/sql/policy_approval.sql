@@ -10,19 +10,21 @@ CREATE FUNCTION image_library._undecided_images(repository_id integer, tags text
 RETURNS TABLE (registry_id integer, registry text, repository text, tag text, digest text, rule_id bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT DISTINCT ON (t.digest) g.registry_id, g.name, r.name, t.name, t.digest,
-         CASE WHEN u.approval = 'auto' THEN u.rule_id END
-  FROM unnest(tags) AS asked (name)
-  JOIN image_library.tag t ON t.repository_id = _undecided_images.repository_id AND t.name = asked.name
+  WITH undecided AS (
+    SELECT DISTINCT t.digest
+    FROM unnest(tags) AS asked (name)
+    JOIN image_library.tag t ON t.repository_id = _undecided_images.repository_id AND t.name = asked.name
+    WHERE NOT EXISTS (SELECT FROM image_library.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
+  )
+  SELECT DISTINCT ON (t.digest) g.registry_id, g.name, r.name, t.name, t.digest, CASE WHEN asked.required = 0 THEN t.rule_id END
+  FROM image_library._required_approvals(_undecided_images.repository_id, ARRAY(SELECT u.digest FROM undecided u)) asked
+  JOIN image_library.tag t ON t.repository_id = _undecided_images.repository_id AND t.digest = asked.digest
   JOIN image_library.repository r USING (repository_id)
   JOIN image_library.registry g USING (registry_id)
-  JOIN image_library.rule u ON u.rule_id = t.rule_id
-  WHERE t.missing_since IS NULL
-    AND (u.approval = 'auto' OR EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
-    AND NOT EXISTS (SELECT FROM image_library.approval a
-                    WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
-    AND (image_library._required_approvals(t.repository_id, t.digest)).required = 1
-  ORDER BY t.digest, u.approval <> 'auto', t.name
+  WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
+    AND (asked.required = 0
+         OR asked.required = 1 AND EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
+  ORDER BY t.digest, t.name
 $$;
 COMMENT ON FUNCTION image_library._undecided_images(integer, text[]) IS
   'Internal: images of some tags that nobody has decided on and that one approval is enough for, with the rule that gives it';
@@ -84,8 +86,9 @@ BEGIN
     IF image.rule_id IS NULL THEN
       decision.policy := verdict.approving_policy;
     END IF;
-    INSERT INTO image_library.approval (repository_id, digest, state, decision_id)
-    VALUES (_approve_by_policy.repository_id, image.digest, 'approved', image_library._tell_decision(decision));
+    INSERT INTO image_library.approval (repository_id, digest, state, approvals, decision_id)
+    VALUES (_approve_by_policy.repository_id, image.digest, 'approved', CASE WHEN image.rule_id IS NULL THEN 1 ELSE 0 END,
+            image_library._tell_decision(decision));
     approved_digests := approved_digests || image.digest;
   END LOOP;
   PERFORM image_library._refresh_entry_approval(repository_id, approved_digests);

@@ -27,7 +27,7 @@ BEGIN
   ELSIF image_library._is_expired(current) THEN
     why := format('its approval expired at %s', current.valid_until);
     hint := 'A curator may approve it again.';
-  ELSIF current.deprecated_from <= now() THEN
+  ELSIF current.deprecated_from <= clock_timestamp() THEN
     why := format('it is deprecated since %s', current.deprecated_from);
     hint := 'Use a newer image; a curator may end that with image_library.undeprecate.';
     decision_id := current.deprecation_id;

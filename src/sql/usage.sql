@@ -102,11 +102,11 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     WHERE coalesce(a.state, 'pending') <> 'approved'
     UNION ALL
     SELECT 'not usable', CASE WHEN a.quarantined_at IS NOT NULL THEN 'the image is in quarantine'
-                              WHEN a.deprecated_from <= now() THEN 'the image is deprecated'
+                              WHEN a.deprecated_from <= clock_timestamp() THEN 'the image is deprecated'
                               ELSE 'the approval has expired' END
-    WHERE a.state = 'approved' AND image_library._usable_until(a) <= now()
+    WHERE a.state = 'approved' AND image_library._usable_until(a) <= clock_timestamp()
     UNION ALL
-    SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > now()
+    SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > clock_timestamp()
     UNION ALL
     SELECT 'missing', 'the registry has the tag no more' WHERE t.missing_since IS NOT NULL
     UNION ALL
@@ -121,7 +121,7 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
      WHERE newer.kind = 'postgres' AND newer.repository_id = u.repository_id AND newer.digest <> u.digest
        AND newer.flavor = runs.flavor AND newer.major_version = runs.major_version
        AND newer.variant IS NOT DISTINCT FROM runs.variant AND newer.os IS NOT DISTINCT FROM runs.os
-       AND newer.approval = 'approved' AND newer.missing_since IS NULL AND newer.usable_until > now()
+       AND newer.approval = 'approved' AND newer.missing_since IS NULL AND newer.usable_until > clock_timestamp()
        AND NOT newer.contested
        AND (image_library.version_key(newer.version) > image_library.version_key(runs.version)
             OR newer.version = runs.version AND newer.build_at > runs.build_at)

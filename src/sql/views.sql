@@ -88,7 +88,7 @@ CREATE VIEW image_library._usable_entries WITH (security_barrier) AS
   SELECT e.*, g.name AS registry, concat_ws('/', g.host, nullif(g.prefix, ''), e.repository) AS place
   FROM image_library.entry e
   JOIN image_library.registry g USING (registry_id)
-  WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > now()
+  WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp())
     AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library._usable_entries IS 'Internal: approved, present and usable entries of registries that the acting role may see';
 
@@ -106,7 +106,7 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          coalesce(cardinality(v.voters), 0) AS votes,
          -- Few registries have rules that ask for more than one.
          CASE WHEN g.registry_id IN (SELECT u.registry_id FROM image_library.rule u WHERE u.enabled AND u.required_approvals > 1)
-              THEN (image_library._required_approvals(t.repository_id, t.digest)).required ELSE 1 END AS votes_needed,
+              THEN (SELECT greatest(q.required, 1) FROM image_library._required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
          coalesce(v.voters, '{}') AS voters
   FROM image_library.tag t
   JOIN image_library.repository r USING (repository_id)
@@ -123,8 +123,8 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
              FROM image_library.approval_vote x
              WHERE image_library._counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
-    AND (coalesce(a.state, 'pending') = 'pending' OR a.state = 'approved' AND a.valid_until <= now())
-    AND a.quarantined_at IS NULL AND coalesce(a.deprecated_from > now(), true)
+    AND (coalesce(a.state, 'pending') = 'pending' OR a.state = 'approved' AND a.valid_until <= (SELECT clock_timestamp()))
+    AND a.quarantined_at IS NULL AND coalesce(a.deprecated_from > (SELECT clock_timestamp()), true)
     AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, expired or reset';
 
