@@ -20,6 +20,34 @@ FROM pg_roles r WHERE rolname LIKE 'image\_library\_%' ORDER BY 1;
 -- Functions that are not C pin their search_path; so does everything that runs with its owner's rights.
 SELECT signature AS search_path_not_pinned FROM test.routine r JOIN pg_language l ON l.oid = r.prolang
 WHERE (l.lanname IN ('plpgsql', 'sql') OR r.prosecdef) AND NOT coalesce(r.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' ORDER BY 1;
+-- A function with its owner's rights takes and gives values of PostgreSQL's own types, and rows of them that are the library's:
+-- with any other type comes code of a user (casts, operators, input and output functions, domains, defaults).
+CREATE FUNCTION test.is_plain(asked oid) RETURNS boolean LANGUAGE sql AS $$
+  SELECT CASE WHEN t.typtype = 'b' AND t.typelem <> 0 AND t.typcategory = 'A' THEN test.is_plain(t.typelem)
+              WHEN t.typtype = 'c' THEN t.typnamespace = 'image_library'::regnamespace
+                AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped AND NOT test.is_plain(a.atttypid))
+              ELSE t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace END
+  FROM pg_type t WHERE t.oid = asked
+$$;
+SELECT r.signature AS definer, format_type(x.type, NULL) AS takes_or_gives FROM test.routine r,
+  LATERAL (SELECT unnest(coalesce(r.proallargtypes, r.proargtypes::oid[])) UNION
+           -- What it returns, where that is not told column by column.
+           SELECT r.prorettype WHERE r.prorettype <> 'void'::regtype AND NOT (r.prorettype = 'record'::regtype AND r.proallargtypes IS NOT NULL)) AS x (type)
+WHERE r.prosecdef AND NOT test.is_plain(x.type) ORDER BY 1, 2;
+-- The check finds what it is for.
+CREATE TYPE test.mood AS ENUM ('good');
+CREATE TYPE test.pair AS (mood test.mood);
+CREATE DOMAIN test.positive AS integer CHECK (VALUE > 0);
+SELECT type, test.is_plain(type) FROM unnest('{text,text[],jsonb,regrole,image_library.images,test.mood,test.mood[],test.pair,test.positive,record,anyelement,trigger}'::regtype[]) type;
+-- Nor does it run statements that it puts together, or look at the row of a trigger.
+SELECT signature AS definer_with_dynamic_sql FROM test.routine WHERE prosecdef AND prosrc ~* '\mexecute\M' ORDER BY 1;
+-- No object belongs to a superuser: what a definer could be made to do ends at the library.
+SELECT DISTINCT o.what, o.owner::regrole, (SELECT rolsuper FROM pg_roles WHERE oid = o.owner) AS superuser
+FROM (SELECT 'relations', relowner FROM pg_class WHERE relnamespace = 'image_library'::regnamespace UNION ALL
+      SELECT 'routines', proowner FROM pg_proc WHERE pronamespace = 'image_library'::regnamespace UNION ALL
+      SELECT 'types', typowner FROM pg_type WHERE typnamespace = 'image_library'::regnamespace UNION ALL
+      SELECT 'schema', nspowner FROM pg_namespace WHERE nspname = 'image_library') AS o (what, owner) ORDER BY 1;
+
 -- CREATE EXTENSION does not look into function bodies: here each is made again with the look.
 SET LOCAL check_function_bodies = on;
 CREATE FUNCTION test.made_again(routine oid) RETURNS text LANGUAGE plpgsql AS $$

@@ -17,7 +17,7 @@ SELECT test.answer('app', jsonb_build_array(test.referrer('s'), test.referrer('t
 SELECT test.answer('app', jsonb_build_array(test.referrer('sig', 'sha256-a.sig', 'signature')), 'sha256-a.sig');
 TABLE test.known;
 -- One row a referrer, wherever it was found.
-SELECT artifact_type, source FROM image_referrers ORDER BY 1;
+SELECT repository, artifact_type, source FROM image_referrers ORDER BY 1, 2;
 -- What an answer lacks goes, in its own repository and from its own source only.
 SELECT test.answer('app', jsonb_build_array(test.referrer('t', NULL, 'application/changed')));
 TABLE test.known;

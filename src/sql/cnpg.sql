@@ -39,12 +39,13 @@ CREATE FUNCTION image_library._catalog_extensions(major integer, os text, platfo
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH extension_image AS (
-    SELECT x.name, t.name AS tag, i.platforms, c.j ->> 'major_version' AS major, c.j ->> 'os' AS os,
+    SELECT x.name, t.name AS tag, l.platforms, c.j ->> 'major_version' AS major, c.j ->> 'os' AS os,
            concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name, '@', t.digest) AS pinned_reference
     FROM image_library.approval a
     JOIN image_library.image_extension x ON x.digest = a.digest
     JOIN image_library.image i ON i.digest = a.digest
     JOIN image_library.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
+    JOIN image_library._tag_platforms l ON l.repository_id = t.repository_id AND l.tag = t.name
     JOIN image_library.repository r ON r.repository_id = a.repository_id
     JOIN image_library.registry g ON g.registry_id = r.registry_id
     CROSS JOIN LATERAL (SELECT image_library._classify(

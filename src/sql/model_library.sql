@@ -3,7 +3,7 @@
 CREATE VIEW image_library.model_library AS
   SELECT e.registry, e.repository, e.tag, e.digest,
          concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
-         e.kind, e.approval, e.version, (SELECT i.platforms FROM image_library.image i WHERE i.digest = e.digest) AS platforms,
+         e.kind, e.approval, e.version, (SELECT p.platforms FROM image_library._tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag) AS platforms,
          e.size_bytes, e.created_at,
          (SELECT t.first_seen_at FROM image_library.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
          (SELECT t.digest_changed_at FROM image_library.tag t
@@ -49,7 +49,8 @@ BEGIN
     'source', image_library._published(i.annotations, i.labels, 'source'),
     'revision', image_library._published(i.annotations, i.labels, 'revision'),
     'base', image_library._published(i.annotations, i.labels, 'base.name'),
-    'created_at', e.created_at, 'size_bytes', e.size_bytes, 'platforms', nullif(i.platforms, '{}'),
+    'created_at', e.created_at, 'size_bytes', e.size_bytes, 'platforms', (SELECT nullif(p.platforms, '{}') FROM image_library._tag_platforms p
+                                                                                 WHERE p.repository_id = e.repository_id AND p.tag = e.tag),
     'gpu_count', e.gpu_count,
     'profiles', (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(p)) - 'digest' ORDER BY p.gpu_count, p.name COLLATE "C")
                  FROM image_library.model_profiles p WHERE p.digest = e.digest),

@@ -24,11 +24,13 @@ COMMENT ON FUNCTION image_library.has_platforms(image_library.images, text[]) IS
 CREATE FUNCTION image_library.has_referrer(image image_library.images, artifact_types text[]) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+  -- What another repository lists is no word of this one: whoever may push there could attach anything.
   SELECT EXISTS (SELECT FROM image_library.image_referrers x
-                 WHERE x.digest = image.digest AND x.artifact_type LIKE ANY (artifact_types))
+                 WHERE x.digest = image.digest AND x.artifact_type LIKE ANY (artifact_types)
+                   AND (x.repository IS NULL OR (x.registry, x.repository) = (image.registry, image.repository)))
 $$;
 COMMENT ON FUNCTION image_library.has_referrer(image_library.images, text[]) IS
-  'For policies: whether something of one of these types (LIKE patterns) is attached to the image; it is present, not verified';
+  'For policies: whether something of one of these types (LIKE patterns) is attached to the image in its repository; it is present, not verified';
 
 -- A simplesigning layer is what cosign's older tags (sha256-....sig) carry.
 CREATE FUNCTION image_library.is_signed(image image_library.images) RETURNS boolean

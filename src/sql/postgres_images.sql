@@ -23,7 +23,7 @@ COMMENT ON FUNCTION image_library._flavor(text) IS
 CREATE VIEW image_library.postgres_images AS
   SELECT e.registry, e.repository, e.tag, e.digest,
          concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
-         e.kind, e.approval, e.version, (SELECT i.platforms FROM image_library.image i WHERE i.digest = e.digest) AS platforms,
+         e.kind, e.approval, e.version, (SELECT p.platforms FROM image_library._tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag) AS platforms,
          e.size_bytes, e.created_at,
          (SELECT t.first_seen_at FROM image_library.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
          (SELECT t.digest_changed_at FROM image_library.tag t

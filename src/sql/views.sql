@@ -45,13 +45,23 @@ CREATE VIEW image_library.repositories WITH (security_barrier) AS
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.repositories IS 'Repositories that were seen, with the number of tags listed and in the library';
 
+-- All platforms of an image are read, whichever rule brought it: another rule, of another registry too, may want others.
+CREATE VIEW image_library._tag_platforms AS
+  SELECT t.repository_id, t.name AS tag,
+         CASE WHEN u.platforms IS NULL THEN i.platforms
+              ELSE ARRAY(SELECT p FROM unnest(i.platforms) p WHERE p = ANY (u.platforms) ORDER BY p COLLATE "C") END AS platforms
+  FROM image_library.tag t
+  JOIN image_library.image i ON i.digest = t.digest
+  LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id;
+COMMENT ON VIEW image_library._tag_platforms IS 'Internal: the platforms of an image that the rule which decides on its tag wants';
+
 -- The barrier is beneath: a page of it is cut before what is dear is asked for each row, which a barrier around all of it
 -- would forbid. All that is asked hangs on a row that may be seen.
 CREATE VIEW image_library._visible_tags WITH (security_barrier) AS
   SELECT t.repository_id, g.name AS registry, g.host, concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS place,
          r.name AS repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
          e.kind, e.version, e.title, e.description, e.system_tags,
-         i.platforms, i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text,
+         i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text,
          a.state, a.deprecated_from, a.valid_until, a.quarantined_at
   FROM image_library.tag t
   JOIN image_library.repository r USING (repository_id)
@@ -70,7 +80,8 @@ CREATE VIEW image_library.images AS
          coalesce(t.state, 'pending') AS approval,
          coalesce(t.version, t.annotations ->> 'org.opencontainers.image.version',
                   t.labels ->> 'org.opencontainers.image.version') AS version,
-         t.platforms, t.size_bytes, t.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
+         (SELECT p.platforms FROM image_library._tag_platforms p WHERE p.repository_id = t.repository_id AND p.tag = t.tag) AS platforms,
+         t.size_bytes, t.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
          ARRAY(SELECT h.name FROM image_library._image_hm_tags h
                WHERE h.repository_id = t.repository_id AND h.tag = t.tag
                UNION SELECT unnest(coalesce(t.system_tags, image_library._system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
@@ -186,14 +197,17 @@ CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
 COMMENT ON VIEW image_library.model_profiles IS 'Ways to run a model, by image digest; GPUs needed are tp times pp';
 
 CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
-  SELECT DISTINCT ON (x.digest, x.referrer_digest)
-         x.digest, x.referrer_digest, x.artifact_type, x.size_bytes, x.annotations, x.source, x.first_seen_at
+  SELECT DISTINCT ON (x.digest, x.referrer_digest, x.repository_id)
+         x.digest, x.referrer_digest, x.artifact_type, x.size_bytes, x.annotations, x.source, x.first_seen_at,
+         g.name AS registry, r.name AS repository
   FROM image_library.image_referrer x
+  LEFT JOIN image_library.repository r USING (repository_id)
+  LEFT JOIN image_library.registry g USING (registry_id)
   WHERE (SELECT image_library._hidden_registries()) = '{}'
      OR image_library._digest_visible(x.digest) AND (x.repository_id IS NULL OR image_library._repository_visible(x.repository_id))
-  ORDER BY x.digest, x.referrer_digest, x.first_seen_at, x.source;
+  ORDER BY x.digest, x.referrer_digest, x.repository_id, x.first_seen_at, x.source;
 COMMENT ON VIEW image_library.image_referrers IS
-  'Signatures, SBOMs and attestations by image digest: listed, not verified';
+  'Signatures, SBOMs and attestations by image digest and the repository that lists them: listed, not verified';
 
 CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
   SELECT h.name, h.color,
