@@ -6,9 +6,11 @@
 
 extern "C" {
 #include "commands/trigger.h"
-#include "parser/parse_func.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 }
 
 namespace {
@@ -58,13 +60,14 @@ int ColumnNumber(const TriggerData* call) {
   return number;
 }
 
-// The function has the rights of its owner, and whoever writes a guarded table needs no right to
-// it.
+// Looked up past the rights of whoever writes the table: that takes none on the library.
 void RequireUsable(const char* image) {
   const Oid text = TEXTOID;
-  const Oid function = LookupFuncName(
-      list_make2(makeString(pstrdup("image_library")), makeString(pstrdup("_require_usable"))), 1,
-      &text, false);
+  const Oid schema = get_namespace_oid("image_library", false);
+  const Oid function =
+      GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("_require_usable"),
+                      PointerGetDatum(buildoidvector(&text, 1)), ObjectIdGetDatum(schema));
+  if (!OidIsValid(function)) elog(ERROR, "function image_library._require_usable does not exist");
   (void)OidFunctionCall1(function, CStringGetTextDatum(image));
 }
 

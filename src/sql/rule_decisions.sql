@@ -66,6 +66,10 @@ BEGIN
   LOOP
     PERFORM image_library._lock_repository(registry_id, id, for_batch => true);
     PERFORM image_library._decide_repository(id, rules_now, altered_rule_id);
+    -- What waited for a rule that is gone, or approves by itself now, does so under the tags of other rules too.
+    PERFORM image_library._approve_by_rule(id, ARRAY(
+      SELECT t.name FROM image_library.tag t
+      WHERE t.repository_id = id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL));
   END LOOP;
 END
 $$;

@@ -21,7 +21,7 @@ AS $$
   SELECT c.rule_id
   FROM image_library.repository r
   CROSS JOIN LATERAL image_library._decide_tags(
-    (SELECT coalesce(jsonb_agg(to_jsonb(u) - 'newest' ORDER BY u.priority, u.rule_id), '[]')
+    (SELECT coalesce(jsonb_agg(to_jsonb(u) - '{enabled,newest}'::text[] ORDER BY u.priority, u.rule_id), '[]')
      FROM image_library.rule u WHERE u.registry_id = r.registry_id AND u.action = 'include'),
     r.name, ARRAY(SELECT d.tag FROM decided d WHERE d.rule_id IS NULL)) c
   WHERE r.repository_id = _rules_of_image.repository_id
