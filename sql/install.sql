@@ -32,6 +32,25 @@ DROP VIEW image_library.images;
 SELECT count(*) FROM image_library.registries;
 DROP DATABASE image_library_second;
 
+-- No schema of the database's owner is needed, and none that he drops takes it along.
+CREATE ROLE test_owner;
+CREATE DATABASE image_library_owned OWNER test_owner ENCODING 'UTF8' TEMPLATE template0;
+\c image_library_owned
+SET client_min_messages = warning;
+CREATE EXTENSION image_library;
+SELECT extnamespace::regnamespace AS schema FROM pg_extension WHERE extname = 'image_library';
+SELECT image_library.add_registry('kept', 'https://registry.example.com');
+SET ROLE test_owner;
+DROP SCHEMA public CASCADE;
+RESET ROLE;
+SELECT name FROM image_library.registries;
+DROP EXTENSION image_library;
+CREATE EXTENSION image_library;
+SELECT count(*) FROM image_library.registries;
+\c :first_database
+DROP DATABASE image_library_owned;
+DROP ROLE test_owner;
+
 -- Another encoding is refused, and leaves nothing.
 CREATE DATABASE image_library_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0;
 \c image_library_ascii
