@@ -24,6 +24,27 @@ SELECT tag, consumer, location, drift, test.shown(detail) AS detail FROM drift O
 SELECT release_use('localhost:5000/postgresql:17.4', 'orders', 'eu-1'), release_use('localhost:5000/postgresql:17.4', 'orders');
 SELECT count(*) FROM drift WHERE consumer = 'orders';
 
+-- A use ends by who recorded it, a member of that role, or an admin.
+CREATE ROLE test_app IN ROLE image_library_reader;
+CREATE ROLE test_other IN ROLE image_library_reader;
+CREATE ROLE test_colleague IN ROLE image_library_curator, test_app;
+CREATE ROLE test_admin IN ROLE image_library_admin;
+CREATE FUNCTION test.as(who text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  result text;
+BEGIN
+  EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', who);
+  result := test.outcome(statement);
+  RESET SESSION AUTHORIZATION;
+  RETURN result;
+END
+$$;
+SELECT who, place, test.shown(test.as(who, format('SELECT image_library.record_use(''localhost:5000/postgresql:17.5'', ''shop'', %L)', place)))
+FROM (VALUES ('test_app', 'eu-1'), ('test_app', 'eu-2'), ('test_app', 'eu-3'), ('test_other', 'us-1')) u (who, place);
+SELECT who, test.as(who, 'SELECT image_library.release_use(''localhost:5000/postgresql:17.5'', ''shop'', ''eu-1'')') FROM unnest('{test_other,test_colleague}'::text[]) who;
+SELECT who, test.as(who, 'SELECT image_library.release_use(''localhost:5000/postgresql:17.5'', ''shop'')') FROM unnest('{test_app,test_app,test_admin,test_app}'::text[]) who;
+SELECT location, recorded_by, released_at IS NULL AS runs FROM usage WHERE consumer = 'shop' ORDER BY location;
+
 -- The guard: only what resolves gets in.
 CREATE TABLE public.cluster (name text, image text);
 CREATE TRIGGER approved BEFORE INSERT OR UPDATE OF image ON public.cluster FOR EACH ROW EXECUTE FUNCTION require_approved('image');

@@ -155,10 +155,13 @@ AS $$
 BEGIN
   PERFORM image_library._require_admin('purge history');
   SELECT p.events, p.runs INTO events, runs FROM image_library._purge_history(2147483647) p;
+  PERFORM image_library._audit_purge('history', jsonb_build_object(
+    'event_retention', image_library._retention('image_library.event_retention'), 'events', events,
+    'run_retention', image_library._retention('image_library.run_retention'), 'runs', runs));
 END
 $$;
 COMMENT ON FUNCTION image_library.purge_history() IS
-  'Removes events and runs older than image_library.event_retention and run_retention now, as the agent does when a run begins';
+  'Removes events and runs older than image_library.event_retention and run_retention now, as the agent does when a run begins; the audit keeps who did';
 
 CREATE FUNCTION image_library.purge_events(older_than interval DEFAULT '90 days') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -174,7 +177,8 @@ BEGIN
   END IF;
   DELETE FROM image_library.event e WHERE e.at < now() - older_than;
   GET DIAGNOSTICS purged = ROW_COUNT;
+  PERFORM image_library._audit_purge('events', jsonb_build_object('older_than', older_than, 'events', purged));
   RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION image_library.purge_events(interval) IS 'Removes events older than that; returns how many';
+COMMENT ON FUNCTION image_library.purge_events(interval) IS 'Removes events older than that; returns how many, and the audit keeps who did';

@@ -44,7 +44,7 @@ GRANT EXECUTE ON FUNCTION
   -- Called by the views, and told by them.
   image_library._hidden_registries(),
   image_library._sees_everything(),
-  image_library._digest_visible(text), image_library._repository_visible(integer),
+  image_library._digest_visible(text), image_library._repository_visible(integer), image_library._known_registries(),
   image_library._required_approvals(integer, text[], text[]), image_library._usable_until(image_library.approval),
   image_library._counts(image_library.approval_vote),
   image_library._system_tags(text, text[]),

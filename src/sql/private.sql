@@ -1,6 +1,14 @@
 -- Private registries. The views and functions leave out what the acting role may not see; row level security says the same
 -- of the tables, so that a grant on one of them opens nothing. The owner of the tables passes, and the agent sees all.
 
+CREATE FUNCTION image_library._known_registries() RETURNS integer[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT ARRAY(SELECT g.registry_id FROM image_library.registry g
+               WHERE g.registry_id <> ALL (image_library._hidden_registries()) ORDER BY 1)
+$$;
+COMMENT ON FUNCTION image_library._known_registries() IS 'Internal: the registries that are there and that the acting role may see';
+
 DO $$
 DECLARE
   relation record;
@@ -14,9 +22,10 @@ BEGIN
     GROUP BY c.oid ORDER BY c.oid
   LOOP
     condition := CASE
-      WHEN relation.name = 'image_library.decision'::regclass THEN
-        '(SELECT image_library._sees_everything())
-         OR EXISTS (SELECT FROM image_library.registry g WHERE g.registry_id = decision.registry_id)'
+      -- What is told of a registry outlives it. Nobody knows then whether it was private: who sees everything sees it.
+      WHEN relation.name = ANY ('{image_library.decision,image_library.event,image_library.audit_entry}'::regclass[]) THEN
+        'registry_id IS NULL OR (SELECT image_library._sees_everything())
+         OR registry_id = ANY ((SELECT image_library._known_registries())::integer[])'
       WHEN 'registry_id' = ANY (relation.columns) THEN
         'registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])'
       -- Of what an image's own index names no repository is told.

@@ -44,17 +44,36 @@ AS $$
 DECLARE
   image record := image_library._find_image(reference);
   released bigint;
+  recorders text;
 BEGIN
   UPDATE image_library.image_use u SET released_at = now()
   WHERE u.repository_id = image.repository_id AND u.digest = image.digest AND u.released_at IS NULL
     AND u.consumer = release_use.consumer
-    AND (release_use.location IS NULL OR u.location = release_use.location);
+    AND (release_use.location IS NULL OR u.location = release_use.location)
+    AND (image_library._has_role('image_library_admin')
+         OR EXISTS (SELECT FROM pg_roles r
+                    WHERE r.rolname = u.recorded_by
+                      AND (pg_has_role(session_user, r.oid, 'MEMBER') OR pg_has_role(image_library._acting_role(), r.oid, 'MEMBER'))));
   GET DIAGNOSTICS released = ROW_COUNT;
+  IF released = 0 THEN
+    SELECT string_agg(DISTINCT format('"%s"', u.recorded_by), ', ') INTO recorders
+    FROM image_library.image_use u
+    WHERE u.repository_id = image.repository_id AND u.digest = image.digest AND u.released_at IS NULL
+      AND u.consumer = release_use.consumer
+      AND (release_use.location IS NULL OR u.location = release_use.location);
+    IF recorders IS NOT NULL THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'insufficient_privilege',
+        MESSAGE = format('permission denied: release the use of image "%s" by "%s"', image_library._without_secrets(reference), consumer),
+        DETAIL = format('It was recorded by %s.', recorders),
+        HINT = 'Who recorded a use, a member of that role, or a member of image_library_admin may release it.';
+    END IF;
+  END IF;
   RETURN released;
 END
 $$;
 COMMENT ON FUNCTION image_library.release_use(text, text, text) IS
-  'Notes that a consumer runs an image no more, at a location or at all of them; returns how many uses ended';
+  'Notes that a consumer runs an image no more, at a location or at all of them; returns how many of the caller''s uses ended, any of them for admins';
 
 CREATE VIEW image_library.usage WITH (security_barrier) AS
   SELECT g.name AS registry, r.name AS repository, u.tag, u.digest,
