@@ -26,6 +26,7 @@ SELECT action, object, name = :'rule' AS numbered, registry, old, new - '{rule_i
 -- Credentials: that one was set, changed or dropped, and where; nothing of it.
 SELECT set_credential('local', 'robot-0815', 'Secret-4711'), set_credential('local', 'robot-0815', 'Secret-4712'), set_credential('local', 'other-0815', 'Secret-4713', 'team');
 SELECT drop_credential('local', 'team');
+SELECT set_credential_file('local', '4714.json', 'team'), set_credential_variable('local', 'robot-0815', 'IMAGE_LIBRARY_4715', 'team');
 SELECT action, object, name, registry, old, new FROM test.news();
 SELECT count(*) AS told_secrets FROM audit_entry e WHERE e::text ~ '0815|471';
 

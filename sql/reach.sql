@@ -48,6 +48,8 @@ RESET ROLE;
 RESET image_library.allowed_hosts;
 SELECT test.outcome('SELECT add_registry(''behind'', ''https://ghcr.io'', proxy => ''http://proxy.example.com:3128'')');
 SET image_library.allowed_hosts = 'ghcr.io';
+SELECT test.outcome('SELECT add_registry(''behind'', ''https://ghcr.io'', proxy => ''http://proxy.example.com:3128'')');
+SET image_library.allowed_hosts = 'ghcr.io, proxy.example.com:3128, [2001:db8::1], proxy';
 SELECT proxy, test.outcome(format('SELECT alter_registry(''behind'', proxy => %L)', proxy)), (SELECT g.proxy FROM registries g WHERE name = 'behind') AS before
 FROM (SELECT add_registry('behind', 'https://ghcr.io', proxy => 'HTTP://Proxy.Example.com:3128/')) a,
      unnest(ARRAY['proxy:3128', 'https://[2001:DB8::1]:3128', 'http://proxy.example.com', 'socks5://proxy:1080', 'http://user:sesame@proxy:3128', 'http://proxy:3128/x', 'http://proxy:0', 'x y:1', NULL, '']) proxy;

@@ -61,13 +61,20 @@ FROM unnest('{enable_registry,disable_registry,drop_registry,request_sync}'::tex
 SELECT test.outcome('SELECT * FROM _sync_targets(''nowhere'', false)');
 
 -- Credentials: an admin sets them, and sees only that there are some.
+CREATE FUNCTION test.credentials(registry text) RETURNS TABLE (repository_prefix text, username text, password text, file text, variable text)
+LANGUAGE sql AS $$
+  SELECT c.* FROM image_library.registry g,
+    image_library._credentials(g.registry_id, g.scheme, g.host, coalesce(g.proxy, ''), coalesce(g.ca_certificate, ''), to_jsonb(g.realm_hosts)) c
+  WHERE g.name = credentials.registry $$;
 SELECT set_credential('edb', 'user', 'open sesame');
 SELECT set_credential('edb', 'team', 'open team', 'team/app');
 SELECT set_credential('edb', 'user', 'open again');
 SELECT name, credential_prefixes FROM registries WHERE credential_prefixes <> '{}';
-SELECT repository_prefix, username, password, file FROM _credentials((SELECT registry_id FROM registry WHERE name = 'edb'));
+SELECT * FROM test.credentials('edb');
 SELECT set_credential_file('edb', 'config.json');
-SELECT repository_prefix, username, password, file FROM _credentials((SELECT registry_id FROM registry WHERE name = 'edb'));
+SELECT * FROM test.credentials('edb');
+SELECT set_credential_variable('edb', 'user', 'IMAGE_LIBRARY_EDB'), set_credential_variable('edb', 'team', 'IMAGE_LIBRARY_TEAM', 'team/app');
+SELECT * FROM test.credentials('edb');
 SELECT drop_credential('edb', 'team/app');
 SELECT name, credential_prefixes FROM registries WHERE credential_prefixes <> '{}';
 SELECT statement, test.outcome('SELECT ' || statement) FROM unnest(ARRAY[
@@ -76,14 +83,65 @@ SELECT statement, test.outcome('SELECT ' || statement) FROM unnest(ARRAY[
   'set_credential(''edb'', ''u'', ''secret'', NULL)', 'set_credential_file(''edb'', ''/etc/passwd'')',
   'set_credential_file(''edb'', ''../config.json'')', 'set_credential_file(''edb'', ''.hidden'')',
   'set_credential_file(''edb'', NULL)', 'set_credential_file(''nowhere'', ''config.json'')',
+  'set_credential_variable(''edb'', ''u'', ''PGPASSWORD'')', 'set_credential_variable(''edb'', ''u'', ''IMAGE_LIBRARY_'')',
+  'set_credential_variable(''edb'', ''u'', ''IMAGE_LIBRARY_a'')', 'set_credential_variable(''edb'', ''u'', E''IMAGE_LIBRARY_A\n'')',
+  'set_credential_variable(''edb'', ''u'', NULL)', 'set_credential_variable(''edb'', '''', ''IMAGE_LIBRARY_A'')',
+  'set_credential_variable(''nowhere'', ''u'', ''IMAGE_LIBRARY_A'')', 'set_credential_variable(''edb'', ''u'', ''IMAGE_LIBRARY_A'', ''Bad Prefix'')',
   'drop_credential(''edb'', ''team/app'')', 'drop_credential(''nowhere'')']) statement;
 -- No error tells the secret, not even of a password that is too long.
 SELECT test.outcome(format('SELECT set_credential(''edb'', ''u'', %L)', repeat('secret', 5000))) NOT LIKE '%secret%';
 
 SELECT role_name, readable, test.outcome_as(role_name, 'SELECT count(*) FROM ' || readable)
 FROM unnest('{image_library_reader,image_library_curator,image_library_admin}'::text[]) role_name,
-     unnest('{image_library.credential,image_library._credentials(1)}'::text[]) readable
+     unnest(ARRAY['image_library.credential', 'image_library._credentials(1, '''', '''', '''', '''', ''[]'')']) readable
 ORDER BY 1, 2;
+
+-- Another way to a registry is none that its credentials were set for: they go, in the same transaction, and that is told.
+CREATE FUNCTION test.keeps(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  was integer;
+BEGIN
+  PERFORM image_library.set_credential('bound', 'u', 'secret'), image_library.set_credential_file('bound', 'config.json', 'filed'),
+    image_library.set_credential_variable('bound', 'u', 'IMAGE_LIBRARY_BOUND', 'named');
+  INSERT INTO image_library.client_certificate (registry_id, certificate, key)
+  SELECT registry_id, 'certificate', 'key' FROM image_library.registry WHERE name = 'bound' ON CONFLICT DO NOTHING;
+  was := (SELECT max(audit_id) FROM image_library.audit);
+  EXECUTE format('SELECT image_library.alter_registry(''bound'', %s)', change);
+  RETURN (SELECT format('%s credentials, %s certificates, audited: %s', (SELECT count(*) FROM test.credentials('bound')),
+                        (SELECT count(*) FROM image_library.client_certificate JOIN image_library.registry USING (registry_id) WHERE name = 'bound'),
+                        (SELECT string_agg(concat_ws(' ', a.action, a.object, a.old ->> 'kind'), ', ' ORDER BY a.object, a.old ->> 'kind') FROM image_library.audit a WHERE a.audit_id > was)));
+END
+$$;
+SELECT E'-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----' AS ca, E'-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----' AS other_ca \gset
+SELECT add_registry('bound', 'https://registry.example.com/team', proxy => 'http://proxy.example.com:3128') FROM set_config('image_library.allowed_hosts', '*.example.com', true);
+SELECT change, test.keeps(change) FROM unnest(ARRAY[
+  -- kept: the same again, another path, what takes something away, and what has nothing to do with the way
+  'url => ''HTTPS://Registry.Example.com:443/team''', 'url => ''https://registry.example.com/other''', 'max_connections => 2', 'allow_private => true',
+  'owner => ''image_library_curator'', private => true', 'proxy => ''http://proxy.example.com:3128/''',
+  'proxy => ''''', 'ca_certificate => ''''', 'realm_hosts => ''{}''',
+  -- gone
+  'url => ''https://evil.example.com/team''', 'url => ''https://evil.example.com:8443/team''', 'url => ''http://evil.example.com:8443/team''',
+  'proxy => ''http://evil.example.com:3128''', 'proxy => ''http://evil.example.com:3129''', 'proxy => ''https://evil.example.com:3129''',
+  format('ca_certificate => %L', :'ca'), format('ca_certificate => %L', :'ca'), format('ca_certificate => %L', :'other_ca'),
+  'realm_hosts => ''{a.example.com,b.example.com}''', 'realm_hosts => ''{b.example.com}''', 'realm_hosts => ''{a.example.com,b.example.com}''', 'realm_hosts => ''{*}''']) change;
+SELECT alter_registry('bound', url => 'https://next.example.com'), alter_registry('bound', url => 'https://last.example.com');
+-- A change that is refused takes nothing; one that is rolled back neither.
+SELECT set_credential('bound', 'u', 'secret');
+SELECT test.outcome('SELECT alter_registry(''bound'', url => ''https://elsewhere.test'')');
+SAVEPOINT bound;
+SELECT alter_registry('bound', url => 'https://other.example.com');
+ROLLBACK TO bound;
+SELECT count(*) FROM test.credentials('bound');
+-- A run that knows the registry as it was gets none that were set since.
+SELECT changed, count(c.repository_prefix) AS credentials
+FROM image_library.registry g, (VALUES ('nothing', '{}'::jsonb), ('scheme', '{"scheme": "http"}'), ('host', '{"host": "evil.example.com"}'), ('proxy', '{"proxy": ""}'),
+    ('CA certificate', '{"ca": ""}'), ('realm_hosts', '{"realm_hosts": ["*", "x"]}')) v (changed, instead)
+  LEFT JOIN LATERAL (SELECT jsonb_build_object('id', h.registry_id, 'scheme', h.scheme, 'host', h.host, 'proxy', h.proxy, 'ca', h.ca_certificate, 'realm_hosts', h.realm_hosts) || instead AS run
+                     FROM image_library.registry h WHERE h.name = 'bound') r ON true
+  LEFT JOIN LATERAL _credentials((run ->> 'id')::integer, run ->> 'scheme', run ->> 'host', run ->> 'proxy', run ->> 'ca', run -> 'realm_hosts') c ON true
+WHERE g.name = 'bound' GROUP BY 1 ORDER BY 1;
+SELECT drop_registry('bound');
+RESET image_library.allowed_hosts;
 
 -- Dropping: refused while people have decided on its images; with cascade the decisions stay.
 SELECT add_rule('edb', 'postgresql');

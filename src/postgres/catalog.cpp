@@ -6,9 +6,11 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/host_list.h"
 #include "core/json_writer.h"
 #include "postgres/settings.h"
 #include "registry/docker_config.h"
+#include "registry/location.h"
 
 namespace image_library::postgres {
 namespace {
@@ -49,20 +51,53 @@ std::string ReadCredentialFile(const std::string& name) {
   return text;
 }
 
-// Those set by SQL, and those of the files that SQL names. Inside a transaction.
+// The value of an environment variable of the server; where its twin with _HOSTS does not name the
+// host it is not for it, or whoever may add a registry could have it sent to one of his own.
+std::string ReadCredentialVariable(const std::string& name, const sync::RegistryConfig& config) {
+  const std::string hosts_name = name + "_HOSTS";
+  const auto refuse = [&](const std::string& why, std::string hint) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "credential of registry \"" + config.name +
+                    "\" cannot be read: environment variable " + why,
+                {}, std::move(hint));
+  };
+  const char* const password =
+      name.rfind("IMAGE_LIBRARY_", 0) == 0 ? getenv(name.c_str()) : nullptr;
+  if (password == nullptr || *password == '\0')
+    refuse("\"" + name + "\" is not set",
+           "Set it in the environment of the PostgreSQL server and restart the server.");
+  const char* const hosts = getenv(hosts_name.c_str());
+  const std::vector<std::string> allowed = SplitHostPatterns(hosts == nullptr ? "" : hosts);
+  const auto location = registry::ParseLocation(config.url.Origin());
+  // Docker Hub is docker.io in references, and its API is elsewhere.
+  if (!(location && MatchesHost(allowed, location->host, location->port)) &&
+      !MatchesHost(allowed, config.url.host, ""))
+    refuse("\"" + hosts_name + "\" does not name host \"" + config.url.host + "\"",
+           "It lists the hosts that \"" + name +
+               "\" may be sent to; set it in the environment of the "
+               "PostgreSQL server and restart the server.");
+  return password;
+}
+
+// Those set by SQL, and those of the files and variables that SQL names. Inside a transaction.
 std::vector<registry::Credential> ReadCredentials(Database& database,
-                                                  const std::string& registry_id,
-                                                  const RegistryUrl& url) {
+                                                  const sync::RegistryConfig& config) {
   std::vector<registry::Credential> credentials;
-  for (const Row& row : database.Execute("SELECT repository_prefix, username, password, file FROM "
-                                         "image_library._credentials($1::pg_catalog.int4)",
-                                         {registry_id})) {
+  for (const Row& row : database.Execute(
+           "SELECT repository_prefix, username, password, file, variable FROM "
+           "image_library._credentials($1::pg_catalog.int4, $2, $3, $4, $5, $6::pg_catalog.jsonb)",
+           {std::to_string(config.id), config.url.scheme, config.url.host, config.proxy,
+            config.ca_certificate, ToJsonArray(config.realm_hosts)})) {
+    if (row[4]) {
+      credentials.push_back({Text(row[0]), Text(row[1]), ReadCredentialVariable(*row[4], config)});
+      continue;
+    }
     if (!row[3]) {
       credentials.push_back({Text(row[0]), Text(row[1]), Text(row[2])});
       continue;
     }
-    for (registry::Credential& read :
-         registry::ReadDockerConfig(ReadCredentialFile(*row[3]), url.host, url.prefix)) {
+    for (registry::Credential& read : registry::ReadDockerConfig(
+             ReadCredentialFile(*row[3]), config.url.host, config.url.prefix)) {
       if (read.repository_prefix.empty()) read.repository_prefix = Text(row[0]);
       credentials.push_back(std::move(read));
     }
@@ -161,16 +196,25 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     config.proxy = Text(row[11]);
     config.realm_hosts = Json::Parse(Text(row[12])).Strings();
     config.allowed_hosts = settings::AllowedHosts();
-    config.credentials = ReadCredentials(database, id, config.url);
+    // Who owns the proxy is in the middle: a superuser names it, as well as the registry.
+    if (!config.proxy.empty())
+      registry::RequireAllowedHost(config.allowed_hosts, true, config.proxy);
+    config.credentials = ReadCredentials(database, config);
     if (row[13]) config.requests_per_run = std::stoi(*row[13]);
     config.progress = sync::Progress::FromText(Text(row[14]));
     if (Text(row[15]) == "t") config.abilities.head = false;
     if (Text(row[16]) == "t") config.abilities.referrers = false;
   });
-  config.reload_credentials = [&database, registry_id, url = config.url] {
+  sync::RegistryConfig reached;
+  reached.id = registry_id;
+  reached.name = config.name;
+  reached.url = config.url;
+  reached.proxy = config.proxy;
+  reached.ca_certificate = config.ca_certificate;
+  reached.realm_hosts = config.realm_hosts;
+  config.reload_credentials = [&database, reached = std::move(reached)] {
     std::vector<registry::Credential> credentials;
-    database.Transaction(
-        [&] { credentials = ReadCredentials(database, std::to_string(registry_id), url); });
+    database.Transaction([&] { credentials = ReadCredentials(database, reached); });
     return credentials;
   };
   return config;

@@ -35,8 +35,10 @@ class SqlCatalog : public sync::Catalog {
 };
 
 /// The registry with its rules and credentials; credential files are read here, and again when the
-/// registry refuses what they hold: the database must outlive the configuration. Throws Error
-/// kInvalidArgument when the registry is gone or a credential file cannot be read.
+/// registry refuses what they hold (none are, once the registry is reached in another way): the
+/// database must outlive the configuration. Throws Error kInvalidArgument when the registry is gone
+/// or a credential file or variable cannot be read, kForbiddenAddress when its proxy is not
+/// allowed.
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id);
 
 /// The argument of image_library._write_batch.

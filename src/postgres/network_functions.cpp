@@ -31,12 +31,15 @@ Datum image_library_is_host_pattern(PG_FUNCTION_ARGS) {
   PG_RETURN_BOOL(result);
 }
 
-/// _require_allowed_host(scheme text, host text, proxy text): of a registry's parsed URL
+/// _require_allowed_host(scheme text, host text, proxy text): of a registry's parsed URL, and its
+/// proxy
 Datum image_library_require_allowed_host(PG_FUNCTION_ARGS) {
   Guard([&] {
     const RegistryUrl url{TextArgument(fcinfo, 0), TextArgument(fcinfo, 1), {}};
-    registry::RequireAllowedHost(settings::AllowedHosts(), !TextArgument(fcinfo, 2).empty(),
-                                 url.Origin());
+    const std::string proxy = TextArgument(fcinfo, 2);
+    registry::RequireAllowedHost(settings::AllowedHosts(), !proxy.empty(), url.Origin());
+    // Who owns the proxy is in the middle of every request.
+    if (!proxy.empty()) registry::RequireAllowedHost(settings::AllowedHosts(), true, proxy);
   });
   PG_RETURN_VOID();
 }

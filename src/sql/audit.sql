@@ -32,13 +32,14 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE object
     WHEN 'credential' THEN jsonb_build_object('repository_prefix', changed -> 'repository_prefix',
-      'kind', CASE WHEN changed ->> 'file' IS NULL THEN 'password' ELSE 'file' END, 'set_at', changed -> 'set_at')
+      'kind', CASE WHEN changed ->> 'file' IS NOT NULL THEN 'file'
+                   WHEN changed ->> 'variable' IS NOT NULL THEN 'variable' ELSE 'password' END, 'set_at', changed -> 'set_at')
     WHEN 'client certificate' THEN jsonb_build_object('set_at', changed -> 'set_at')
     -- The agent's notes are no change by a person.
     ELSE changed - '{sync_requested_at,rules_changed_at}'::text[] END
 $$;
 COMMENT ON FUNCTION image_library._audited(text, jsonb) IS
-  'Internal: what the audit keeps of a row; of a credential neither name, secret nor file, of a client certificate only when';
+  'Internal: what the audit keeps of a row; of a credential neither name, secret, file nor variable, of a client certificate only when';
 
 CREATE FUNCTION image_library._audited_registry(changed jsonb, OUT registry_id integer, OUT registry text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

@@ -29,10 +29,10 @@ BEGIN
       MESSAGE = 'a credential needs a username and a password of at most 16384 characters';
   END IF;
   INSERT INTO image_library.credential AS c (registry_id, repository_prefix, username, password)
-  VALUES ((image_library._registry(set_credential.registry)).registry_id, set_credential.repository_prefix,
+  VALUES (image_library._lock_registry(set_credential.registry), set_credential.repository_prefix,
           set_credential.username, set_credential.password)
   ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
-  SET username = excluded.username, password = excluded.password, file = NULL,
+  SET username = excluded.username, password = excluded.password, file = NULL, variable = NULL,
       set_at = excluded.set_at, set_by = excluded.set_by;
 END
 $$;
@@ -53,15 +53,46 @@ BEGIN
       HINT = 'Name a docker config.json in the folder of image_library.credentials_dir, without a path.';
   END IF;
   INSERT INTO image_library.credential AS c (registry_id, repository_prefix, file)
-  VALUES ((image_library._registry(set_credential_file.registry)).registry_id,
+  VALUES (image_library._lock_registry(set_credential_file.registry),
           set_credential_file.repository_prefix, set_credential_file.file)
   ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
-  SET username = NULL, password = NULL, file = excluded.file,
+  SET username = NULL, password = NULL, file = excluded.file, variable = NULL,
       set_at = excluded.set_at, set_by = excluded.set_by;
 END
 $$;
 COMMENT ON FUNCTION image_library.set_credential_file(text, text, text) IS
   'Takes the credentials of a registry from a docker config.json in image_library.credentials_dir';
+
+CREATE FUNCTION image_library.set_credential_variable(registry text, username text, variable text,
+  repository_prefix text DEFAULT '')
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library._require_admin(format('set a credential of registry "%s"', registry));
+  PERFORM image_library._check_repository_prefix(repository_prefix);
+  IF coalesce(username, '') = '' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = 'a credential needs a username';
+  END IF;
+  -- What else the server's environment holds is not for SQL to send somewhere.
+  IF variable IS NULL OR variable !~ '^IMAGE_LIBRARY_[A-Z0-9_]{1,200}$' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid name of an environment variable for a credential: "%s"', image_library._without_secrets(variable)),
+      HINT = 'Its name begins with IMAGE_LIBRARY_ and has upper-case letters, digits and underscores.';
+  END IF;
+  INSERT INTO image_library.credential AS c (registry_id, repository_prefix, username, variable)
+  VALUES (image_library._lock_registry(set_credential_variable.registry),
+          set_credential_variable.repository_prefix, set_credential_variable.username, set_credential_variable.variable)
+  ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
+  SET username = excluded.username, password = NULL, file = NULL, variable = excluded.variable,
+      set_at = excluded.set_at, set_by = excluded.set_by;
+END
+$$;
+COMMENT ON FUNCTION image_library.set_credential_variable(text, text, text, text) IS
+  'Takes the password for a registry, or for the repositories under a prefix, from an environment variable of the server, IMAGE_LIBRARY_...; the variable of that name with _HOSTS says which hosts may get it';
 
 CREATE FUNCTION image_library.drop_credential(registry text, repository_prefix text DEFAULT '') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -88,7 +119,7 @@ BEGIN
   PERFORM image_library._require_admin(format('set the client certificate of registry "%s"', registry));
   PERFORM image_library._check_client_certificate(coalesce(certificate, ''), coalesce(key, ''));
   INSERT INTO image_library.client_certificate AS c (registry_id, certificate, key)
-  VALUES ((image_library._registry(set_client_certificate.registry)).registry_id,
+  VALUES (image_library._lock_registry(set_client_certificate.registry),
           set_client_certificate.certificate, set_client_certificate.key)
   ON CONFLICT ON CONSTRAINT client_certificate_pkey DO UPDATE
   SET certificate = excluded.certificate, key = excluded.key, set_at = excluded.set_at, set_by = excluded.set_by;
@@ -113,13 +144,21 @@ END
 $$;
 COMMENT ON FUNCTION image_library.drop_client_certificate(text) IS 'Forgets a registry''s client certificate';
 
-CREATE FUNCTION image_library._credentials(registry_id integer)
-RETURNS TABLE (repository_prefix text, username text, password text, file text)
+-- One statement sees the registry and its credentials as of one moment: a run that began before the registry was moved
+-- gets none that were set since.
+CREATE FUNCTION image_library._credentials(registry_id integer, scheme text, host text, proxy text, ca_certificate text,
+  realm_hosts jsonb)
+RETURNS TABLE (repository_prefix text, username text, password text, file text, variable text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT c.repository_prefix, c.username, c.password, c.file
+  SELECT c.repository_prefix, c.username, c.password, c.file, c.variable
   FROM image_library.credential c
-  WHERE c.registry_id = _credentials.registry_id
+  JOIN image_library.registry g USING (registry_id)
+  WHERE g.registry_id = _credentials.registry_id
+    AND g.scheme = _credentials.scheme AND g.host = _credentials.host
+    AND coalesce(g.proxy, '') = _credentials.proxy AND coalesce(g.ca_certificate, '') = _credentials.ca_certificate
+    AND to_jsonb(g.realm_hosts) = _credentials.realm_hosts
   ORDER BY c.repository_prefix
 $$;
-COMMENT ON FUNCTION image_library._credentials(integer) IS 'Internal: for the agent alone';
+COMMENT ON FUNCTION image_library._credentials(integer, text, text, text, text, jsonb) IS
+  'Internal: for the agent alone; none when the registry is reached in another way than the run knows';

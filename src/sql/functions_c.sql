@@ -46,7 +46,7 @@ COMMENT ON FUNCTION image_library._without_secrets(text) IS
 CREATE FUNCTION image_library._require_allowed_host(scheme text, host text, proxy text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_require_allowed_host';
 COMMENT ON FUNCTION image_library._require_allowed_host(text, text, text) IS
-  'Internal: raises 42501 when image_library.allowed_hosts does not let a registry be at a host';
+  'Internal: raises 42501 when image_library.allowed_hosts does not let a registry, or its proxy, be at a host';
 
 CREATE FUNCTION image_library._check_client_certificate(certificate text, key text) RETURNS void
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_client_certificate';

@@ -79,6 +79,7 @@ GRANT EXECUTE ON FUNCTION
   image_library.enable_registry(text), image_library.disable_registry(text),
   image_library.set_credential(text, text, text, text),
   image_library.set_credential_file(text, text, text),
+  image_library.set_credential_variable(text, text, text, text),
   image_library.drop_credential(text, text),
   image_library.set_client_certificate(text, text, text), image_library.drop_client_certificate(text),
   image_library.start_worker(), image_library.purge_events(interval), image_library.purge_history(),
@@ -104,7 +105,7 @@ GRANT SELECT ON image_library.policy, image_library.images TO image_library_agen
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
 GRANT EXECUTE ON FUNCTION
   image_library._sync_targets(text, boolean), image_library._sees_everything(), image_library._registry(text), image_library._without_secrets(text), image_library._registry_config(integer),
-  image_library._credentials(integer), image_library._rules_json(integer),
+  image_library._credentials(integer, text, text, text, text, jsonb), image_library._rules_json(integer),
   image_library._known_repository(integer, text), image_library._known_tags(integer, text),
   image_library._known_images(jsonb), image_library._known_repositories(integer), image_library._forget_other_problems(integer, jsonb),
   image_library._begin_run(integer, text), image_library._finish_run(bigint, text, text, jsonb, timestamptz),

@@ -58,14 +58,16 @@ CREATE TABLE image_library.credential (
   username text,
   password text,
   file text,
+  variable text,
   set_at timestamptz NOT NULL DEFAULT now(),
   set_by name NOT NULL DEFAULT session_user,
   PRIMARY KEY (registry_id, repository_prefix),
-  CHECK ((file IS NULL) = (username IS NOT NULL AND password IS NOT NULL))
+  CHECK (num_nonnulls(password, file, variable) = 1 AND (file IS NULL) = (username IS NOT NULL))
 );
-COMMENT ON TABLE image_library.credential IS 'Secrets, or the files that hold them: no role may read this table, pg_dump leaves its rows out';
+COMMENT ON TABLE image_library.credential IS 'Secrets, or the files and environment variables that hold them: no role may read this table, pg_dump leaves its rows out';
 COMMENT ON COLUMN image_library.credential.repository_prefix IS 'The repositories it is for; the longest match wins, empty is all';
 COMMENT ON COLUMN image_library.credential.file IS 'A docker config.json in image_library.credentials_dir';
+COMMENT ON COLUMN image_library.credential.variable IS 'An environment variable of the server that holds the password';
 
 -- Not marked for pg_dump, and granted to nobody.
 CREATE TABLE image_library.client_certificate (
@@ -100,6 +102,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library._registry(text) IS 'Internal: the registry of a name; raises 42704';
+
+-- Whoever sets a secret sets it for the registry as it is: alter_registry waits, or is waited for.
+CREATE FUNCTION image_library._lock_registry(registry text) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  id integer := (image_library._registry(registry)).registry_id;
+BEGIN
+  PERFORM FROM image_library.registry g WHERE g.registry_id = id FOR SHARE;
+  RETURN id;
+END
+$$;
+COMMENT ON FUNCTION image_library._lock_registry(text) IS 'Internal: the number of a registry, which nobody alters until this transaction ends';
 
 -- Checks what the table's constraints would refuse less politely.
 CREATE FUNCTION image_library._check_registry_options(sync_interval interval, max_connections integer,
@@ -209,6 +224,46 @@ $$;
 COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[], integer) IS
   'Connects a registry; a path in the URL is a prefix of its repositories, a private one is seen by its owner''s members only. Returns its number';
 
+-- An admin must not get another's password by sending it elsewhere: what was set for one way to a registry is not kept
+-- for another. A proxy or CA certificate that is taken away leaves no one new in between.
+CREATE FUNCTION image_library._drop_secrets(was image_library.registry, is_now image_library.registry) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  other_way text[] := array_remove(ARRAY[
+    CASE WHEN was.scheme <> is_now.scheme OR was.host <> is_now.host THEN 'scheme, host or port' END,
+    CASE WHEN is_now.proxy IS NOT NULL AND is_now.proxy IS DISTINCT FROM was.proxy THEN 'proxy' END,
+    CASE WHEN is_now.ca_certificate IS NOT NULL AND is_now.ca_certificate IS DISTINCT FROM was.ca_certificate
+         THEN 'CA certificate' END], NULL);
+  -- Token servers get passwords, and never the client certificate.
+  more_hosts boolean := NOT is_now.realm_hosts <@ was.realm_hosts;
+  credentials bigint := 0;
+  certificates bigint := 0;
+BEGIN
+  IF cardinality(other_way) > 0 OR more_hosts THEN
+    DELETE FROM image_library.credential c WHERE c.registry_id = was.registry_id;
+    GET DIAGNOSTICS credentials = ROW_COUNT;
+  END IF;
+  IF cardinality(other_way) > 0 THEN
+    DELETE FROM image_library.client_certificate c WHERE c.registry_id = was.registry_id;
+    GET DIAGNOSTICS certificates = ROW_COUNT;
+  END IF;
+  IF credentials + certificates > 0 THEN
+    RAISE NOTICE USING
+      MESSAGE = format('%s of registry "%s" removed',
+                       concat_ws(' and ', CASE WHEN credentials > 0 THEN 'credentials' END,
+                                 CASE WHEN certificates > 0 THEN 'client certificate' END), is_now.name),
+      DETAIL = format('Secrets are kept only for the way to a registry that they were set for; changed: %s.',
+                      array_to_string(other_way || CASE WHEN more_hosts THEN ARRAY['realm_hosts'] END, ', ')),
+      HINT = 'Set again what it needs, with ' || concat_ws(' and ',
+        CASE WHEN credentials > 0 THEN 'image_library.set_credential, set_credential_file or set_credential_variable' END,
+        CASE WHEN certificates > 0 THEN 'image_library.set_client_certificate' END) || '.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library._drop_secrets(image_library.registry, image_library.registry) IS
+  'Internal: removes the credentials and client certificate of a registry that is now reached in a way they were not set for';
+
 CREATE FUNCTION image_library.alter_registry(name text, url text DEFAULT NULL, sync_interval interval DEFAULT NULL,
   max_connections integer DEFAULT NULL, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
   allow_private boolean DEFAULT NULL, owner regrole DEFAULT NULL, private boolean DEFAULT NULL,
@@ -219,10 +274,13 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   old image_library.registry;
+  altered image_library.registry;
   parsed record;
 BEGIN
   PERFORM image_library._require_admin(format('alter registry "%s"', name));
   old := image_library._registry(name);
+  -- Two changes at once must each see what the other one did.
+  SELECT g.* INTO STRICT old FROM image_library.registry g WHERE g.registry_id = old.registry_id FOR NO KEY UPDATE;
   SELECT * INTO parsed
   FROM image_library._parse_registry_url(
     coalesce(url, old.scheme || '://' || old.host || '/' || old.prefix));
@@ -249,12 +307,14 @@ BEGIN
       proxy = alter_registry.proxy,
       realm_hosts = image_library._check_realm_hosts(coalesce(alter_registry.realm_hosts, old.realm_hosts)),
       sync_requested_at = clock_timestamp()
-  WHERE g.registry_id = old.registry_id;
+  WHERE g.registry_id = old.registry_id
+  RETURNING g.* INTO altered;
+  PERFORM image_library._drop_secrets(old, altered);
   PERFORM image_library._wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[], integer) IS
-  'Changes what is given of a registry; requests_per_second => 0, requests_per_run => 0, ca_certificate => '''', proxy => '''', realm_hosts => ''{}'' and owner => ''-'' take the value away';
+  'Changes what is given of a registry; requests_per_second => 0, requests_per_run => 0, ca_certificate => '''', proxy => '''', realm_hosts => ''{}'' and owner => ''-'' take the value away. Another scheme, host, port, proxy or CA certificate, or a new host in realm_hosts, removes its credentials';
 
 CREATE FUNCTION image_library.enable_registry(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
 # Clouds' passwords live for hours: one that is renewed while a sync runs is taken up by the same sync, from the
-# table and from a credential file.
+# table and from a credential file. One that is set for another host is not; one of an environment variable goes only
+# where that says.
 use strict;
 use warnings;
 use FindBin;
@@ -19,6 +20,9 @@ my %profile = (
 	auth => { scheme => 'basic', users => { AWS => 'password-1' } });
 my $registry = FaultRegistry->new(\%profile);
 my $folder = PostgreSQL::Test::Utils::tempdir();
+$ENV{IMAGE_LIBRARY_CLOUD} = 'password-5';
+$ENV{IMAGE_LIBRARY_CLOUD_HOSTS} = 'nowhere.example.com, ' . $registry->host;
+$ENV{IMAGE_LIBRARY_BARE} = 'password-6';
 my $node = ImageLibrary::node('main', "image_library.enabled = off\nimage_library.credentials_dir = '$folder'");
 $node->value(sprintf q{
 	SELECT image_library.add_registry('cloud', '%s', allow_private => true, max_connections => 1);
@@ -91,6 +95,40 @@ like(outcome(), qr/^(partial|failed)\|[1-9]/, 'without a new password the sync i
 is($node->value(q{SELECT string_agg(DISTINCT problem, ' ') FROM image_library.sync_problem}), 'denied', 'what it could not read is told as denied');
 is($node->value('SELECT count(*) FROM image_library.images WHERE missing_since IS NULL'), '12', 'and nothing is removed');
 
+# --- an environment variable of the server: read at use, sent only where its _HOSTS says
+expect_password('password-5');
+$node->value(q{SELECT image_library.set_credential_variable('cloud', 'AWS', 'IMAGE_LIBRARY_CLOUD')});
+$node->value(q{CALL image_library.sync('cloud')});
+is(outcome(), 'complete|0', 'a password of an environment variable does');
+unlike($node->value(q{SELECT string_agg(c::text, '') FROM image_library.credential c}), qr/password-5/, 'and is stored nowhere');
+my $other = FaultRegistry->new({ repositories => { 'team/app' => { '1.0' => {} } }, auth => { scheme => 'basic', users => {} } });
+for (
+	[ 'IMAGE_LIBRARY_ABSENT', qr/credential of registry "elsewhere" cannot be read: environment variable "IMAGE_LIBRARY_ABSENT" is not set.*HINT:.*restart/s ],
+	[ 'IMAGE_LIBRARY_BARE', qr/"IMAGE_LIBRARY_BARE_HOSTS" does not name host/ ],
+	[ 'IMAGE_LIBRARY_CLOUD', qr/"IMAGE_LIBRARY_CLOUD_HOSTS" does not name host "127\.0\.0\.1:\d+"/ ])
+{
+	my ($variable, $error) = @$_;
+	$node->value(sprintf q{SELECT image_library.drop_registry('elsewhere')}) if $node->value(q{SELECT count(*) FROM image_library.registries WHERE name = 'elsewhere'});
+	$node->value(sprintf q{
+		SELECT image_library.add_registry('elsewhere', '%s', allow_private => true);
+		SELECT image_library.add_rule('elsewhere', 'team/app');
+		SELECT image_library.set_credential_variable('elsewhere', 'AWS', '%s')}, $other->url, $variable);
+	like($node->error(q{CALL image_library.sync('elsewhere')}), $error, "$variable is refused where it is not for the host");
+}
+is(scalar @{ $other->requests }, 0, 'and no request is sent without it');
+
+# --- a sync runs while the registry is moved, and a password is set for where it is now
+expect_password('password-5');
+$said = sync_while(sub {
+	$node->value(sprintf q{
+		SELECT image_library.alter_registry('cloud', url => '%s');
+		SELECT image_library.set_credential('cloud', 'AWS', 'password-7')}, $other->url);
+	expect_password('password-7');
+});
+is(passwords(), 'password-1 password-2 password-3 password-5', 'the old host gets no password that was set for the new one');
+like(outcome(), qr/^(partial|failed)\|/, 'the sync of the old host is not complete');
+
 $node->stop;
+$other->stop;
 $registry->stop;
 done_testing();
