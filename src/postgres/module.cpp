@@ -3,6 +3,7 @@
 #include "postgres/board.h"
 #include "postgres/settings.h"
 #include "postgres/statement_guard.h"
+#include "postgres/statement_hooks.h"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -11,6 +12,7 @@ PGDLLEXPORT void _PG_init(void);
 void _PG_init(void) {
   using namespace image_library::postgres;  // NOLINT
   settings::Define();
+  WatchStatements();
   HideSecretsInLog();
   // pg_upgrade's servers must stay quiet.
   if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;

@@ -4,10 +4,11 @@
 
 namespace image_library::postgres {
 
-/// Installs a hook that drops the text of statements which call set_credential or
-/// set_client_certificate from log_statement,
-/// log_min_duration_statement and the STATEMENT line of errors. It can do so for a session's first
-/// statement only when the library is preloaded.
+/// Installs a hook that takes out of every line of the log the texts, bind parameters and contexts
+/// of statements that set a secret, and the values that errors of theirs quote. It decides by what
+/// the hooks of WatchStatements found; where no tree was seen (log_statement, syntax errors, texts
+/// of others in details) by MayHoldSecret. For a session's first statement it can do so only when
+/// the library is preloaded.
 void HideSecretsInLog();
 
 }  // namespace image_library::postgres

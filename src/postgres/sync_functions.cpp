@@ -125,7 +125,6 @@ PG_FUNCTION_INFO_V1(image_library_wake_agent);
 PG_FUNCTION_INFO_V1(image_library_agent_status);
 PG_FUNCTION_INFO_V1(image_library_check_registry);
 PG_FUNCTION_INFO_V1(image_library_refresh_listing);
-PG_FUNCTION_INFO_V1(image_library_hide_statement);
 
 /// sync(registry text default null, force boolean default false): all enabled registries, or one.
 Datum image_library_sync(PG_FUNCTION_ARGS) {
@@ -239,12 +238,5 @@ Datum image_library_refresh_listing(PG_FUNCTION_ARGS) {
     count = static_cast<std::int32_t>(batch.listing->size());
   });
   PG_RETURN_INT32(count);
-}
-
-/// _hide_statement(): the text of the running statement may hold a secret.
-Datum image_library_hide_statement(PG_FUNCTION_ARGS) {
-  debug_query_string = "<hidden by image_library>";
-  pgstat_report_activity(STATE_RUNNING, debug_query_string);
-  PG_RETURN_VOID();
 }
 }

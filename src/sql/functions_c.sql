@@ -116,4 +116,4 @@ COMMENT ON FUNCTION image_library._refresh_listing(text, text) IS
 CREATE FUNCTION image_library._hide_statement() RETURNS void
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_hide_statement';
 COMMENT ON FUNCTION image_library._hide_statement() IS
-  'Internal: takes the text of the running statement out of pg_stat_activity and of error reports';
+  'Internal: takes the text of the running statement out of pg_stat_activity, pg_stat_statements and the log';
