@@ -96,6 +96,11 @@ FROM unnest('{image_library_reader,image_library_curator,image_library_admin}'::
      unnest(ARRAY['image_library.credential', 'image_library._credentials(1, '''', '''', '''', '''', ''[]'')']) readable
 ORDER BY 1, 2;
 
+-- Nor does who may read every table.
+CREATE ROLE test_reads_all IN ROLE image_library_admin, pg_read_all_data;
+SELECT count(*) > 0 AS some, test.outcome_as('test_reads_all', 'SELECT count(*) FROM image_library.credential') AS seen,
+  test.outcome_as('test_reads_all', 'SELECT count(*) > 0 FROM image_library.registry') AS registries FROM credential;
+
 -- Another way to a registry is none that its credentials were set for: they go, in the same transaction, and that is told.
 CREATE FUNCTION test.keeps(change text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -35,8 +35,11 @@ BEGIN
         'image_library._repository_visible(repository_id)'
       ELSE 'image_library._digest_visible(digest)' END;
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation.name);
-    EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (%s)', relation.name, condition);
-    EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name, 'Rows of registries that the acting role may see');
+    -- Secrets are for nobody, not even for a member of pg_read_all_data.
+    IF relation.name <> ALL ('{image_library.credential,image_library.client_certificate}'::regclass[]) THEN
+      EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (%s)', relation.name, condition);
+      EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name, 'Rows of registries that the acting role may see');
+    END IF;
     EXECUTE format('CREATE POLICY agent ON %s TO image_library_agent USING (true) WITH CHECK (true)', relation.name);
     EXECUTE format('COMMENT ON POLICY agent ON %s IS %L', relation.name, 'The agent syncs private registries too');
   END LOOP;
