@@ -207,8 +207,8 @@ class Group {
     while (running_ >= limit_) co_await Changed{*this};
     if (error_) co_return;
     Reap();
-    ++running_;
     tasks_.push_back(Run(std::move(task)));
+    ++running_;  // after what may fail for want of memory: Join would wait for nobody
     tasks_.back().Start();
   }
 
