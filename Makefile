@@ -29,7 +29,7 @@ PG_CXXFLAGS = -std=c++20 -fvisibility-inlines-hidden -fno-gnu-unique -ffunction-
 	-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-maybe-uninitialized -Werror $(EXTRA_CXXFLAGS)
 SHLIB_LINK = -Wl,--version-script=src/postgres/exports.map -Wl,--exclude-libs,ALL \
-	-Wl,--gc-sections -lcurl -ljansson -lre2 -lcrypto -lstdc++ $(EXTRA_LDFLAGS)
+	-Wl,--gc-sections -lcurl -lsimdjson -lre2 -lcrypto -lstdc++ $(EXTRA_LDFLAGS)
 
 EXTRA_CLEAN = build results output_iso tmp_check tmp_check_iso log
 

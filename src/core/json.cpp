@@ -1,40 +1,93 @@
 #include "core/json.h"
 
-#include <jansson.h>
+// Failures are values, as in the rest of it: MEMALLOC is no exception of simdjson's.
+#define SIMDJSON_EXCEPTIONS 0
+#include <simdjson.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <new>
 
 #include "core/error.h"
-#include "core/text.h"
 
 namespace image_library {
+
+namespace dom = simdjson::dom;
+
+static_assert(simdjson::SIMDJSON_PADDING <= JsonText::kPadding);
+
+struct Json::Document {
+  dom::document tree;
+};
+
 namespace {
 
-// Manifests are four levels deep; jansson would follow 2,048.
+// Manifests are four levels deep.
 constexpr int kMaxDepth = 64;
 
-bool TooDeep(std::string_view text) noexcept {
+[[noreturn]] void Malformed(std::string detail) {
+  throw Error(ErrorKind::kMalformed, "invalid JSON", std::move(detail));
+}
+
+// The four digits at the start of text; -1 when they are none.
+int HexQuad(std::string_view text) noexcept {
+  if (text.size() < 4) return -1;
+  int value = 0;
+  for (const char c : text.substr(0, 4)) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+// Bytes of the escape that begins with the backslash at the start of text. What simdjson refuses
+// by itself may pass; what it or PostgreSQL would stumble over later does not.
+std::size_t CheckEscape(std::string_view text) {
+  if (text.size() < 2 || text[1] != 'u') return 2;
+  const int code = HexQuad(text.substr(2));
+  if (code == 0) Malformed("\\u0000 is not allowed in a string.");
+  if (code < 0xD800 || code > 0xDFFF) return 2;
+  const int low = text.substr(6).starts_with("\\u") ? HexQuad(text.substr(8)) : -1;
+  if (code > 0xDBFF || low < 0xDC00 || low > 0xDFFF)
+    Malformed("A Unicode surrogate stands alone in a string.");
+  return 12;
+}
+
+// What simdjson does not limit, before it takes memory for it.
+void CheckShape(std::string_view text, std::size_t most_values) {
   int depth = 0;
+  std::size_t values = 1;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
       if (c == '\\')
-        ++i;
+        i += CheckEscape(text.substr(i)) - 1;
       else if (c == '"')
         in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) return true;
+      ++values;
+      if (++depth > kMaxDepth)
+        throw Error(ErrorKind::kMalformed,
+                    "JSON is nested deeper than " + std::to_string(kMaxDepth) + " levels");
     } else if (c == '}' || c == ']') {
       --depth;
+    } else if (c == ',') {
+      ++values;
     }
+    if (values > most_values)
+      throw Error(ErrorKind::kTooLarge,
+                  "JSON has more than " + std::to_string(most_values) + " values");
   }
-  return false;
 }
 
 bool IsRepresentable(const std::string& number) {
@@ -69,55 +122,94 @@ std::string WithoutAbsurdNumbers(std::string_view text) {
   return clean;
 }
 
-const char* StringOf(const json_t* value) { return json_string_value(value); }
+// The error of the parser; the tree is valid without one.
+simdjson::error_code ParseInto(JsonText text, dom::document* tree, dom::element* root) {
+  dom::parser parser;
+  // Its own limit is on arrays and objects that are open at once.
+  if (parser.allocate(std::max<std::size_t>(text.text().size(), 1), kMaxDepth + 2) !=
+      simdjson::SUCCESS)
+    throw std::bad_alloc();
+  const simdjson::error_code error =
+      parser.parse_into_document(*tree, text.text().data(), text.text().size(), !text.padded())
+          .get(*root);
+  if (error == simdjson::MEMALLOC) throw std::bad_alloc();
+  return error;
+}
+
+template <typename Node>
+dom::element ElementOf(const Node& node) noexcept {
+  return std::bit_cast<dom::element>(node);
+}
+
+template <typename Node>
+Node NodeOf(const dom::element& element) noexcept {
+  return std::bit_cast<Node>(element);
+}
+
+// Nothing of an absent value: simdjson asserts on one.
+template <typename Value, typename Node>
+std::optional<Value> Get(const Node& node) noexcept {
+  Value value;
+  if (node.document == nullptr || ElementOf(node).template get<Value>().get(value))
+    return std::nullopt;
+  return value;
+}
 
 }  // namespace
 
-Json Json::Parse(std::string_view text) {
-  if (TooDeep(text))
-    throw Error(ErrorKind::kMalformed,
-                "JSON is nested deeper than " + std::to_string(kMaxDepth) + " levels");
-  json_error_t error;
-  json_t* node = json_loadb(text.data(), text.size(), JSON_DECODE_ANY, &error);
-  if (node == nullptr && json_error_code(&error) == json_error_numeric_overflow) {
-    const std::string clean = WithoutAbsurdNumbers(text);
-    node = json_loadb(clean.data(), clean.size(), JSON_DECODE_ANY, &error);
+Json Json::Parse(JsonText text, std::size_t most_values) {
+  CheckShape(text.text(), most_values);
+  auto document = std::make_shared<Document>();
+  dom::element root;
+  simdjson::error_code error = ParseInto(text, &document->tree, &root);
+  if (error != simdjson::SUCCESS) {
+    std::string clean = WithoutAbsurdNumbers(text.text());
+    clean.reserve(clean.size() + JsonText::kPadding);
+    if (clean != text.text()) error = ParseInto(clean, &document->tree, &root);
   }
-  if (node == nullptr)
-    throw Error(ErrorKind::kMalformed, "invalid JSON",
-                "Line " + std::to_string(error.line) + ": " + Scrub(error.text, 200) + ".");
-  return Json(std::shared_ptr<json_t>(node, json_decref), node);
+  if (error != simdjson::SUCCESS) Malformed(simdjson::error_message(error));
+  const Node node = NodeOf<Node>(root);
+  return Json(std::move(document), node);
 }
 
-bool Json::IsObject() const noexcept { return json_is_object(node_); }
-bool Json::IsArray() const noexcept { return json_is_array(node_); }
+bool Json::IsObject() const noexcept { return Get<dom::object>(node_).has_value(); }
+bool Json::IsArray() const noexcept { return Get<dom::array>(node_).has_value(); }
 
-Json Json::operator[](const char* key) const { return Json(root_, json_object_get(node_, key)); }
+// simdjson would find the first.
+Json::Node Json::Find(std::string_view key) const noexcept {
+  Node found;
+  if (const auto object = Get<dom::object>(node_)) {
+    for (const dom::key_value_pair member : *object)
+      if (member.key == key) found = NodeOf<Node>(member.value);
+  }
+  return found;
+}
 
-bool Json::Has(const char* key) const noexcept { return json_object_get(node_, key) != nullptr; }
+Json Json::operator[](const char* key) const { return Json(root_, Find(key)); }
+
+bool Json::Has(const char* key) const noexcept { return Find(key).document != nullptr; }
 
 std::optional<std::string> Json::String() const {
-  if (!json_is_string(node_)) return std::nullopt;
-  return std::string(StringOf(node_), json_string_length(node_));
+  const auto text = Get<std::string_view>(node_);
+  if (!text) return std::nullopt;
+  return std::string(*text);
 }
 
 std::optional<std::int64_t> Json::Integer() const {
-  if (json_is_integer(node_)) return json_integer_value(node_);
-  // Whole numbers written as 1.0 or 1e3; 2^53 is where a double stops counting.
-  if (json_is_real(node_)) {
-    const double value = json_real_value(node_);
+  if (const auto value = Get<std::int64_t>(node_)) return value;
+  // Whole numbers written as 1.0 or 1e3; 2^53 is where a double stops counting. A double is not
+  // asked for what is an integer beyond 63 bits.
+  if (Get<std::uint64_t>(node_)) return std::nullopt;
+  if (const auto value = Get<double>(node_)) {
     constexpr double kExact = 9007199254740992.0;
-    if (value >= -kExact && value <= kExact &&
-        value == static_cast<double>(static_cast<std::int64_t>(value)))
-      return static_cast<std::int64_t>(value);
+    if (*value >= -kExact && *value <= kExact &&
+        *value == static_cast<double>(static_cast<std::int64_t>(*value)))
+      return static_cast<std::int64_t>(*value);
   }
   return std::nullopt;
 }
 
-std::optional<bool> Json::Boolean() const {
-  if (!json_is_boolean(node_)) return std::nullopt;
-  return json_is_true(node_);
-}
+std::optional<bool> Json::Boolean() const { return Get<bool>(node_); }
 
 std::string Json::StringOr(std::string_view fallback) const {
   return String().value_or(std::string(fallback));
@@ -125,30 +217,59 @@ std::string Json::StringOr(std::string_view fallback) const {
 
 std::vector<Json> Json::Elements() const {
   std::vector<Json> elements;
-  elements.reserve(json_array_size(node_));
-  for (std::size_t i = 0; i < json_array_size(node_); ++i)
-    elements.push_back(Json(root_, json_array_get(node_, i)));
+  ForEachElement([&](const Json& element) { elements.push_back(element); });
   return elements;
 }
 
 std::vector<std::string> Json::Strings() const {
   std::vector<std::string> strings;
-  for (const Json& element : Elements())
+  ForEachElement([&](const Json& element) {
     if (auto text = element.String()) strings.push_back(std::move(*text));
+  });
   return strings;
 }
 
-StringMap Json::Map() const {
+StringMap Json::Map(std::size_t most_bytes, bool* cut) const {
   StringMap map;
-  ForEachMember([&](std::string_view key, const Json& value) {
-    if (auto text = value.String()) map.emplace(key, std::move(*text));
-  });
+  const auto object = Get<dom::object>(node_);
+  if (!object) return map;
+  std::size_t bytes = 0;
+  for (const dom::key_value_pair member : *object) {
+    const auto text = Get<std::string_view>(NodeOf<Node>(member.value));
+    auto known = map.find(std::string(member.key));
+    const std::size_t freed = known == map.end() ? 0 : known->first.size() + known->second.size();
+    if (!text) {  // the last of duplicates, and no text
+      if (known != map.end()) map.erase(known);
+      bytes -= freed;
+      continue;
+    }
+    const std::size_t size = member.key.size() + text->size();
+    if (bytes - freed + size > most_bytes) {
+      if (cut != nullptr) *cut = true;
+      break;
+    }
+    bytes += size - freed;
+    map.insert_or_assign(std::string(member.key), std::string(*text));
+  }
   return map;
 }
 
+void Json::ForEachElement(const std::function<void(const Json&)>& visit) const {
+  const auto array = Get<dom::array>(node_);
+  if (!array) return;
+  for (const dom::element element : *array) visit(Json(root_, NodeOf<Node>(element)));
+}
+
 void Json::ForEachMember(const std::function<void(std::string_view, const Json&)>& visit) const {
-  for (void* i = json_object_iter(node_); i != nullptr; i = json_object_iter_next(node_, i))
-    visit(json_object_iter_key(i), Json(root_, json_object_iter_value(i)));
+  const auto object = Get<dom::object>(node_);
+  if (!object) return;
+  std::map<std::string_view, Node> last;
+  for (const dom::key_value_pair member : *object)
+    last.insert_or_assign(member.key, NodeOf<Node>(member.value));
+  for (const dom::key_value_pair member : *object) {
+    const Node node = NodeOf<Node>(member.value);
+    if (last[member.key].index == node.index) visit(member.key, Json(root_, node));
+  }
 }
 
 std::string ToJsonString(std::string_view text) {

@@ -1,7 +1,8 @@
-// JSON reading over jansson, behind this header alone so that the parser can be replaced.
+// JSON reading over simdjson, behind this header alone so that the parser can be replaced.
 #ifndef IMAGE_LIBRARY_CORE_JSON_H_
 #define IMAGE_LIBRARY_CORE_JSON_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,21 +12,42 @@
 #include <string_view>
 #include <vector>
 
-struct json_t;
-
 namespace image_library {
 
 /// Annotations and labels: keys and values are valid UTF-8 without NUL.
 using StringMap = std::map<std::string, std::string>;
 
+/// Text to parse. A std::string with kPadding bytes of capacity to spare is read where it is,
+/// anything else is copied. The text must live until it is parsed, and no longer.
+class JsonText {
+ public:
+  static constexpr std::size_t kPadding = 64;
+
+  JsonText(std::string_view text) : text_(text) {}
+  JsonText(const char* text) : text_(text) {}
+  JsonText(const std::string& text)
+      : text_(text), padded_(text.capacity() - text.size() >= kPadding) {}
+
+  std::string_view text() const noexcept { return text_; }
+  bool padded() const noexcept { return padded_; }
+
+ private:
+  std::string_view text_;
+  bool padded_ = false;
+};
+
 /// A parsed document or a part of it; shares ownership of the tree. Getters are typed and never
-/// throw: a value of another type reads as absent (registries send strings as numbers, objects as
-/// arrays, null for anything).
+/// throw but for want of memory: a value of another type reads as absent (registries send strings
+/// as numbers, objects as arrays, null for anything). Of duplicate keys the last one counts.
 class Json {
  public:
-  /// Throws Error kMalformed: not JSON, invalid UTF-8, `\u0000`, or deeper than 64 levels. A number
-  /// beyond 64 bits (or a double's range) reads as null.
-  static Json Parse(std::string_view text);
+  /// Manifests have some thousands; a document of 4 MiB may hold a million, at 40 bytes each.
+  static constexpr std::size_t kMostValues = 250000;
+
+  /// Throws Error kMalformed: not JSON, invalid UTF-8, `\u0000`, or deeper than 64 levels; Error
+  /// kTooLarge: more than most_values values; std::bad_alloc. A number beyond 64 bits (or a
+  /// double's range) reads as null.
+  static Json Parse(JsonText text, std::size_t most_values = kMostValues);
 
   bool IsObject() const noexcept;
   bool IsArray() const noexcept;
@@ -38,13 +60,25 @@ class Json {
   std::string StringOr(std::string_view fallback) const;
   std::vector<Json> Elements() const;        ///< of an array; empty otherwise
   std::vector<std::string> Strings() const;  ///< the string elements of an array
-  StringMap Map() const;                     ///< the string members of an object
+  /// The string members of an object, in its order as long as keys and values take no more than
+  /// most_bytes; cut is set when one is left out.
+  StringMap Map(std::size_t most_bytes = SIZE_MAX, bool* cut = nullptr) const;
+  void ForEachElement(const std::function<void(const Json&)>& visit) const;
   void ForEachMember(const std::function<void(std::string_view, const Json&)>& visit) const;
 
  private:
-  explicit Json(std::shared_ptr<json_t> root, json_t* node) : root_(std::move(root)), node_(node) {}
-  std::shared_ptr<json_t> root_;
-  json_t* node_ = nullptr;
+  struct Document;
+  /// What simdjson knows a value by.
+  struct Node {
+    const void* document = nullptr;
+    std::size_t index = 0;
+  };
+
+  Json(std::shared_ptr<const Document> root, Node node) : root_(std::move(root)), node_(node) {}
+  Node Find(std::string_view key) const noexcept;
+
+  std::shared_ptr<const Document> root_;
+  Node node_;  ///< absent without a document
 };
 
 /// One JSON object, keys in order, compact: what `jsonb` takes.

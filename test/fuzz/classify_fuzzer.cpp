@@ -4,7 +4,7 @@
 //     test/fuzz/classify_fuzzer.cpp src/core/{classify,classify_keys,classify_model}.cpp \
 //     src/core/{classify_postgres,artifact_type,extension_list,model_profile,version}.cpp \
 //     src/core/{manifest,json,digest,text,rule,pattern,version_range,http_header}.cpp \
-//     src/core/{reference,url}.cpp -lcrypto -ljansson -lre2 -o classify_fuzzer
+//     src/core/{reference,url}.cpp -lcrypto -lsimdjson -lre2 -o classify_fuzzer
 //   ./classify_fuzzer -max_total_time=60 -max_len=2048
 //
 // The input is lines: repository, tag, artifact type, config type, layer type, and then values of

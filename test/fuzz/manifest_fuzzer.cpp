@@ -2,7 +2,7 @@
 // folder:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc \
 //     test/fuzz/manifest_fuzzer.cpp src/core/{manifest,image,json,digest,text,http_header}.cpp \
-//     -ljansson -lcrypto -o manifest_fuzzer
+//     -lsimdjson -lcrypto -o manifest_fuzzer
 //   ./manifest_fuzzer -max_total_time=60 -max_len=65536 -dict=test/fuzz/manifest.dict
 #include <cstdint>
 #include <cstdlib>
