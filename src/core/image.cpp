@@ -1,6 +1,7 @@
 #include "core/image.h"
 
-#include <set>
+#include <algorithm>
+#include <utility>
 
 #include "core/text.h"
 
@@ -10,12 +11,27 @@ namespace {
 constexpr std::size_t kMaxEntries = 1000;
 constexpr std::size_t kMaxKey = 256;
 constexpr std::size_t kMaxValue = 65536;
+constexpr std::size_t kMaxLayerTypes = 100;
+constexpr std::size_t kMaxAttestations = 1000;
 
-StringMap ScrubMap(const StringMap& map) {
+// The entries that fit into so many bytes, by key; cut is set when one is left out or shortened.
+StringMap ScrubMap(const StringMap& map, std::size_t most_bytes, bool* cut) {
   StringMap clean;
+  std::size_t bytes = 0;
   for (const auto& [key, value] : map) {
-    if (clean.size() >= kMaxEntries) break;
-    clean.emplace(Scrub(key, kMaxKey), Scrub(value, kMaxValue));
+    if (key.size() > kMaxKey || value.size() > kMaxValue) *cut = true;
+    // Scrubbed text is as long at least.
+    if (bytes + std::min(key.size(), kMaxKey) + std::min(value.size(), kMaxValue) > most_bytes) {
+      *cut = true;
+      break;
+    }
+    std::string clean_key = Scrub(key, kMaxKey), clean_value = Scrub(value, kMaxValue);
+    bytes += clean_key.size() + clean_value.size();
+    if (clean.size() >= kMaxEntries || bytes > most_bytes) {
+      *cut = true;
+      break;
+    }
+    clean.emplace(std::move(clean_key), std::move(clean_value));
   }
   return clean;
 }
@@ -42,88 +58,120 @@ bool IsRunnable(const Platform& platform) {
   return !platform.os.empty() && (platform.os != "unknown" || platform.architecture != "unknown");
 }
 
+}  // namespace
+
 // What stands for the image where one value is wanted: linux/amd64, else the first that runs, else
 // the first.
-const FetchedPlatform* Primary(const std::vector<FetchedPlatform>& platforms) {
-  const FetchedPlatform* first = platforms.empty() ? nullptr : &platforms.front();
-  bool runs = false;
-  for (const FetchedPlatform& fetched : platforms) {
-    const Platform platform = PlatformOf(fetched);
-    if (platform.os == "linux" && platform.architecture == "amd64") return &fetched;
-    if (runs || !IsRunnable(platform)) continue;
-    first = &fetched;
-    runs = true;
-  }
-  return first;
+int ImageParts::RankOf(const FetchedPlatform& fetched) const {
+  const Platform platform = PlatformOf(fetched);
+  if (platform.os == "linux" && platform.architecture == "amd64") return 2;
+  return IsRunnable(platform) ? 1 : 0;
 }
 
-Referrer AttestationOf(const Descriptor& child, const std::string& image_digest) {
+void ImageParts::Add(FetchedPlatform fetched) {
+  ++count_;
+  Manifest& manifest = fetched.manifest;
+  for (const Descriptor& layer : manifest.layers) {
+    if (layer.media_type.empty()) continue;
+    if (layer_types_.size() < kMaxLayerTypes)
+      layer_types_.insert(layer.media_type);
+    else if (layer_types_.count(layer.media_type) == 0)
+      cut_ = true;
+  }
+  const std::int64_t bytes = SizeOf(manifest);
+  Platform platform = PlatformOf(fetched);
+  if (!fetched.present || IsRunnable(platform)) {
+    // Who knows what runs there: an index may name indexes.
+    if (platform.os.empty()) platform.os = platform.architecture = "unknown";
+    images_.push_back({platform, fetched.digest, manifest.config ? manifest.config->digest : "",
+                       bytes, fetched.config ? fetched.config->created : "", fetched.present});
+  }
+  const int rank = RankOf(fetched);
+  if (rank <= rank_) return;
+  rank_ = rank;
+  primary_bytes_ = bytes;
+  manifest.layers.clear();
+  manifest.layers.shrink_to_fit();
+  manifest.manifests.clear();
+  manifest.manifests.shrink_to_fit();
+  manifest.subject.reset();
+  if (manifest.config) manifest.config->data.reset();
+  primary_ = std::move(fetched);
+}
+
+void ImageParts::AddAttestation(const Descriptor& child) {
+  if (attestations_.size() >= kMaxAttestations) {
+    cut_ = true;
+    return;
+  }
   Referrer referrer;
-  // The annotation names the platform that is attested; the image is what people ask about.
-  referrer.subject = image_digest;
   referrer.digest = child.digest;
   // buildkit's attestation manifests carry in-toto statements.
   referrer.artifact_type =
       child.artifact_type.empty() ? "application/vnd.in-toto+json" : child.artifact_type;
   referrer.size_bytes = child.size;
-  referrer.annotations = ScrubMap(child.annotations);
+  referrer.annotations =
+      ScrubMap(child.annotations, limit::kListedAnnotations - attestation_bytes_, &cut_);
+  cut_ = cut_ || child.annotations_cut;
+  for (const auto& [key, value] : referrer.annotations)
+    attestation_bytes_ += key.size() + value.size();
   referrer.source = "index";
-  return referrer;
+  attestations_.push_back(std::move(referrer));
 }
 
-}  // namespace
-
-Image AssembleImage(std::string digest, const Manifest& manifest,
-                    const std::vector<FetchedPlatform>& platforms,
-                    const std::vector<Descriptor>& nested_attestations) {
+Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
   Image image;
   image.digest = std::move(digest);
   image.media_type = manifest.media_type;
   image.artifact_type = manifest.artifact_type;
+  image.platforms = std::move(images_);
+  image.layer_types.assign(layer_types_.begin(), layer_types_.end());
+  image.cut = cut_ || manifest.annotations_cut;
   StringMap annotations = manifest.annotations;
-  std::set<std::string> layer_types;
-  for (const FetchedPlatform& fetched : platforms) {
-    for (const Descriptor& layer : fetched.manifest.layers)
-      if (!layer.media_type.empty()) layer_types.insert(layer.media_type);
-    Platform platform = PlatformOf(fetched);
-    if (fetched.present && !IsRunnable(platform)) continue;
-    // Who knows what runs there: an index may name indexes.
-    if (platform.os.empty()) platform.os = platform.architecture = "unknown";
-    image.platforms.push_back(
-        {platform, fetched.digest, fetched.manifest.config ? fetched.manifest.config->digest : "",
-         SizeOf(fetched.manifest), fetched.config ? fetched.config->created : "", fetched.present});
-  }
-  image.layer_types.assign(layer_types.begin(), layer_types.end());
-  if (const FetchedPlatform* const primary = Primary(platforms)) {
-    const Manifest& child = primary->manifest;
+  if (primary_) {
+    const Manifest& child = primary_->manifest;
     if (child.config) {
       image.config_type = child.config->media_type;
       image.config_digest = child.config->digest;
     }
     if (image.artifact_type.empty()) image.artifact_type = child.artifact_type;
-    image.size_bytes = SizeOf(child);
-    if (primary->config) {
-      image.labels = ScrubMap(primary->config->labels);
-      image.created = primary->config->created;
-      image.created_text = primary->config->created_text;
+    image.size_bytes = primary_bytes_;
+    if (primary_->config) {
+      image.labels = ScrubMap(primary_->config->labels, limit::kLabels, &image.cut);
+      image.cut = image.cut || primary_->config->labels_cut;
+      image.created = primary_->config->created;
+      image.created_text = primary_->config->created_text;
     }
+    image.cut = image.cut || child.annotations_cut;
     annotations.insert(child.annotations.begin(), child.annotations.end());
     // Docker's official images are annotated where the index lists them.
-    for (const Descriptor& listed : manifest.manifests)
-      if (listed.digest == primary->digest)
-        annotations.insert(listed.annotations.begin(), listed.annotations.end());
+    for (const Descriptor& listed : manifest.manifests) {
+      if (listed.digest != primary_->digest) continue;
+      image.cut = image.cut || listed.annotations_cut;
+      annotations.insert(listed.annotations.begin(), listed.annotations.end());
+    }
   }
-  image.annotations = ScrubMap(annotations);
+  image.annotations = ScrubMap(annotations, limit::kAnnotations, &image.cut);
   const std::string text = ValueOf(annotations, "org.opencontainers.image.created");
   const std::string created = NormalizeTimestamp(text);
   if (!created.empty()) image.created = created;
   if (image.created_text.empty()) image.created_text = Scrub(text, 64);
   if (!image.created.empty()) image.created_text.clear();
-  for (const Descriptor& child : manifest.manifests)
-    if (child.IsAttestation()) image.referrers.push_back(AttestationOf(child, image.digest));
-  for (const Descriptor& child : nested_attestations)
-    image.referrers.push_back(AttestationOf(child, image.digest));
+  image.referrers = std::move(attestations_);
+  // The annotation names the platform that is attested; the image is what people ask about.
+  for (Referrer& referrer : image.referrers) referrer.subject = image.digest;
   return image;
+}
+
+Image AssembleImage(std::string digest, const Manifest& manifest,
+                    const std::vector<FetchedPlatform>& platforms,
+                    const std::vector<Descriptor>& nested_attestations) {
+  ImageParts parts;
+  for (const FetchedPlatform& platform : platforms) parts.Add(platform);
+  for (const Descriptor& child : manifest.manifests)
+    if (child.IsAttestation()) parts.AddAttestation(child);
+  for (const Descriptor& child : nested_attestations) parts.AddAttestation(child);
+  return std::move(parts).Assemble(std::move(digest), manifest);
 }
 
 }  // namespace image_library

@@ -2,8 +2,10 @@
 #ifndef IMAGE_LIBRARY_CORE_IMAGE_H_
 #define IMAGE_LIBRARY_CORE_IMAGE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,14 +42,16 @@ struct Image {
   std::string artifact_type;
   std::string config_type;  ///< media type of the (first) config
   std::string config_digest;
-  std::vector<std::string> layer_types;  ///< distinct layer media types, sorted
+  std::vector<std::string> layer_types;  ///< distinct layer media types, sorted; at most 100
   std::int64_t size_bytes = 0;           ///< of the primary platform: linux/amd64, else the first
   std::string created;       ///< annotation org.opencontainers.image.created, else the config's
   std::string created_text;  ///< what is written where that is no time, else empty
   StringMap annotations;     ///< the index's over its primary child's over its descriptor's
   StringMap labels;          ///< of the primary platform's config
   std::vector<PlatformImage> platforms;
-  std::vector<Referrer> referrers;  ///< attestations among the children
+  std::vector<Referrer> referrers;  ///< attestations among the children, at most 1,000
+  /// Annotations, labels, layer types or attestations were over their limits and left out.
+  bool cut = false;
 };
 
 /// One platform's manifest with its config, where one was fetched.
@@ -59,9 +63,38 @@ struct FetchedPlatform {
   bool present = true;
 };
 
+/// The parts of one image while they are read. Of each platform a few hundred bytes are kept, all
+/// that it says only of the one that stands for the image: an index may name hundreds of 4 MiB.
+class ImageParts {
+ public:
+  void Add(FetchedPlatform platform);
+  /// An attestation of an index that is nested in the image.
+  void AddAttestation(const Descriptor& child);
+
+  /// Platforms added.
+  std::size_t platforms() const noexcept { return count_; }
+
+  /// Text is scrubbed. Maps are capped at 1,000 entries of 256-byte keys and 64 kB values, at
+  /// limit::kAnnotations and limit::kLabels bytes in all, and at limit::kListedAnnotations for the
+  /// attestations together.
+  Image Assemble(std::string digest, const Manifest& manifest) &&;
+
+ private:
+  int RankOf(const FetchedPlatform& platform) const;
+
+  std::size_t count_ = 0;
+  std::vector<PlatformImage> images_;
+  std::set<std::string> layer_types_;
+  std::vector<Referrer> attestations_;
+  std::size_t attestation_bytes_ = 0;
+  bool cut_ = false;
+  std::optional<FetchedPlatform> primary_;
+  int rank_ = -1;                   // of primary_
+  std::int64_t primary_bytes_ = 0;  // of its config and layers
+};
+
 /// Puts an image together from its manifest, its platforms (one, itself, when it is no index) and
 /// the attestations in indexes that are nested in it.
-/// Text is scrubbed, maps are capped at 1,000 entries of 256-byte keys and 64 kB values.
 Image AssembleImage(std::string digest, const Manifest& manifest,
                     const std::vector<FetchedPlatform>& platforms,
                     const std::vector<Descriptor>& nested_attestations = {});

@@ -1,5 +1,8 @@
 #include "core/manifest.h"
 
+#include <algorithm>
+#include <set>
+
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/http_header.h"
@@ -9,7 +12,7 @@ namespace image_library {
 namespace {
 
 constexpr std::size_t kMaxDescriptors = 10000;
-constexpr std::size_t kMaxInlineData = 1u << 20;
+constexpr std::size_t kMaxInlineData = 1u << 20;  // of a manifest
 
 [[noreturn]] void Malformed(const std::string& message) {
   throw Error(ErrorKind::kMalformed, message);
@@ -21,8 +24,20 @@ std::optional<Platform> ReadPlatform(const Json& json) {
                   Scrub(json["variant"].StringOr(""), 64)};
 }
 
+// What the descriptors of one manifest may still keep, in bytes.
+struct Allowance {
+  std::size_t annotations = limit::kListedAnnotations;
+  std::size_t data = kMaxInlineData;
+};
+
+std::size_t BytesOf(const StringMap& map) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : map) bytes += key.size() + value.size();
+  return bytes;
+}
+
 // Nothing for a descriptor that cannot be trusted: a bad digest or size.
-std::optional<Descriptor> ReadDescriptor(const Json& json) {
+std::optional<Descriptor> ReadDescriptor(const Json& json, Allowance* left) {
   if (!json.IsObject()) return std::nullopt;
   Descriptor descriptor;
   descriptor.digest = json["digest"].StringOr("");
@@ -33,24 +48,36 @@ std::optional<Descriptor> ReadDescriptor(const Json& json) {
   descriptor.media_type = Scrub(json["mediaType"].StringOr(""), 256);
   descriptor.artifact_type = Scrub(json["artifactType"].StringOr(""), 256);
   descriptor.platform = ReadPlatform(json["platform"]);
-  descriptor.annotations = json["annotations"].Map();
-  if (const auto data = json["data"].String(); data && data->size() <= 2 * kMaxInlineData) {
+  descriptor.annotations = json["annotations"].Map(
+      std::min(limit::kDescriptorAnnotations, left->annotations), &descriptor.annotations_cut);
+  left->annotations -= BytesOf(descriptor.annotations);
+  if (const auto data = json["data"].String(); data && data->size() <= 2 * left->data) {
     std::string bytes;
     if (DecodeBase64(*data, &bytes) && static_cast<std::int64_t>(bytes.size()) == *size &&
-        DigestMatches(descriptor.digest, bytes))
+        bytes.size() <= left->data && DigestMatches(descriptor.digest, bytes)) {
+      left->data -= bytes.size();
       descriptor.data = std::move(bytes);
+    }
   }
   return descriptor;
 }
 
-std::vector<Descriptor> ReadDescriptors(const Json& json) {
+// A digest that comes again has no annotations any more: what is repeated takes nothing away.
+std::vector<Descriptor> ReadDescriptors(const Json& json, Allowance* left) {
   std::vector<Descriptor> descriptors;
-  const std::vector<Json> elements = json.Elements();
-  if (elements.size() > kMaxDescriptors)
-    throw Error(ErrorKind::kTooLarge,
-                "manifest has more than " + std::to_string(kMaxDescriptors) + " descriptors");
-  for (const Json& element : elements)
-    if (auto descriptor = ReadDescriptor(element)) descriptors.push_back(std::move(*descriptor));
+  std::set<std::string> seen;
+  std::size_t count = 0;
+  json.ForEachElement([&](const Json& element) {
+    if (++count > kMaxDescriptors)
+      throw Error(ErrorKind::kTooLarge,
+                  "manifest has more than " + std::to_string(kMaxDescriptors) + " descriptors");
+    const bool repeated = seen.count(element["digest"].StringOr("")) != 0;
+    Allowance nothing{0, 0};
+    auto descriptor = ReadDescriptor(element, repeated ? &nothing : left);
+    if (!descriptor) return;
+    if (!repeated) seen.insert(descriptor->digest);
+    descriptors.push_back(std::move(*descriptor));
+  });
   return descriptors;
 }
 
@@ -62,31 +89,42 @@ bool IsManifestType(std::string_view type) {
   return type == media_type::kOciManifest || type == media_type::kDockerManifest;
 }
 
-bool SaysManifest(std::string_view type) { return IsIndexType(type) || IsManifestType(type); }
-
-// The body's word, else the header's, else what it looks like. The two must not contradict.
-std::string MediaTypeOf(const Json& root, std::string_view content_type, bool is_index) {
-  const std::string in_body = root["mediaType"].StringOr("");
-  const std::string in_header = MediaType(content_type);
-  if (!in_body.empty()) {
-    if (SaysManifest(in_header) && in_header != in_body)
-      Malformed("manifest calls itself \"" + Scrub(in_body, 200) + "\" and was sent as \"" +
-                Scrub(in_header, 200) + "\"");
-    return Scrub(in_body, 256);
-  }
-  if (SaysManifest(in_header)) return in_header;
-  return std::string(is_index ? media_type::kOciIndex : media_type::kOciManifest);
+bool IsSchema1(const Json& root) {
+  return root["schemaVersion"].Integer() == 1 || root.Has("fsLayers");
 }
 
-// Empty for what is no schema 1. A header that names another format is contradicted by its body.
-std::string Schema1TypeOf(const Json& root, std::string_view content_type) {
-  const std::string type = MediaType(content_type);
-  if (IsSchema1Type(type)) return type;
-  if (root["schemaVersion"].Integer() != 1 && !root.Has("fsLayers")) return {};
+// The body's word, else what it looks like: a header is the word of whoever sends the body, and
+// the facts of a digest are the same wherever it comes from. It must not contradict either.
+std::string MediaTypeOf(const Json& root, std::string_view content_type,
+                        std::string_view type_by_shape) {
+  const std::string in_header = MediaType(content_type);
+  const bool is_known =
+      IsIndexType(in_header) || IsManifestType(in_header) || IsSchema1Type(in_header);
+  const std::string in_body = root["mediaType"].StringOr("");
+  const std::string type(in_body.empty() ? type_by_shape : in_body);
+  const auto same_shape = [&](bool (*is)(std::string_view)) { return is(type) && is(in_header); };
+  const bool agrees = in_body.empty() ? same_shape(&IsIndexType) || same_shape(&IsManifestType) ||
+                                            same_shape(&IsSchema1Type)
+                                      : in_header == in_body;
+  if (is_known && !agrees)
+    Malformed("manifest " +
+              (in_body.empty() ? "of type \"" + type + "\""
+                               : "calls itself \"" + Scrub(in_body, 200) + "\"") +
+              (in_body.empty() ? " was sent as \"" : " and was sent as \"") +
+              Scrub(in_header, 200) + "\"");
+  return Scrub(type, 256);
+}
+
+// Nothing but the type is read of Docker's first format.
+Manifest ReadSchema1(const Json& root, std::string_view content_type) {
   if (root.Has("layers") || root.Has("manifests")) Malformed("manifest has two formats at once");
-  if (SaysManifest(type))
-    Malformed("manifest of the withdrawn Docker schema 1 was sent as \"" + type + "\"");
-  return std::string(root.Has("signatures") ? media_type::kSignedSchema1 : media_type::kSchema1);
+  Manifest manifest;
+  manifest.media_type =
+      MediaTypeOf(root, content_type,
+                  root.Has("signatures") ? media_type::kSignedSchema1 : media_type::kSchema1);
+  if (!manifest.IsSchema1())
+    Malformed("manifest of type \"" + manifest.media_type + "\" has the shape of another");
+  return manifest;
 }
 
 }  // namespace
@@ -95,16 +133,21 @@ bool IsSchema1Type(std::string_view type) {
   return type == media_type::kSchema1 || type == media_type::kSignedSchema1;
 }
 
-std::string Schema1Payload(std::string_view body) {
-  const std::vector<Json> signatures = Json::Parse(body)["signatures"].Elements();
-  if (signatures.empty()) return std::string(body);
+std::optional<std::string> Schema1Payload(const std::string& body) {
+  if (body.find("\"signatures\"") == std::string::npos) return std::nullopt;
   std::string header, tail;
-  if (DecodeBase64Url(signatures.front()["protected"].StringOr(""), &header)) {
+  {
+    const Json root = Json::Parse(body);
+    if (!IsSchema1(root) || !root.Has("signatures")) return std::nullopt;
+    const std::vector<Json> signatures = root["signatures"].Elements();
+    if (!signatures.empty()) DecodeBase64Url(signatures.front()["protected"].StringOr(""), &header);
+  }
+  if (!header.empty()) {
     const Json json = Json::Parse(header);
     const std::int64_t length = json["formatLength"].Integer().value_or(-1);
     if (length >= 0 && static_cast<std::size_t>(length) <= body.size() &&
         DecodeBase64Url(json["formatTail"].StringOr(""), &tail))
-      return std::string(body.substr(0, static_cast<std::size_t>(length))) + tail;
+      return body.substr(0, static_cast<std::size_t>(length)) + tail;
   }
   Malformed("signatures of a Docker schema 1 manifest cannot be read");
 }
@@ -122,31 +165,30 @@ bool Descriptor::IsAttestation() const {
   return platform && platform->os == "unknown" && platform->architecture == "unknown";
 }
 
-Manifest ParseManifest(std::string_view body, std::string_view content_type) {
+Manifest ParseManifest(JsonText body, std::string_view content_type) {
   const Json root = Json::Parse(body);
   if (!root.IsObject()) Malformed("manifest is not a JSON object");
-  if (const std::string type = Schema1TypeOf(root, content_type); !type.empty()) {
-    Manifest manifest;
-    manifest.media_type = type;
-    return manifest;
-  }
+  if (IsSchema1(root)) return ReadSchema1(root, content_type);
   const bool has_manifests = root["manifests"].IsArray();
   // The artifact manifest of OCI 1.1's release candidates has blobs in the place of layers.
   const char* const layers = root["layers"].IsArray() ? "layers" : "blobs";
   const bool has_layers = root[layers].IsArray() || root.Has("config");
   if (has_manifests && has_layers) Malformed("manifest is an image and an index at once");
+  if (!has_manifests && !has_layers) Malformed("manifest is neither an image nor an index");
   Manifest manifest;
   manifest.is_index = has_manifests;
-  manifest.media_type = MediaTypeOf(root, content_type, has_manifests);
-  if (!has_manifests && !has_layers) Malformed("manifest is neither an image nor an index");
-  if (has_manifests ? IsManifestType(manifest.media_type) : IsIndexType(manifest.media_type))
+  manifest.media_type = MediaTypeOf(
+      root, content_type, has_manifests ? media_type::kOciIndex : media_type::kOciManifest);
+  if (manifest.IsSchema1() ||
+      (has_manifests ? IsManifestType(manifest.media_type) : IsIndexType(manifest.media_type)))
     Malformed("manifest of type \"" + manifest.media_type + "\" has the shape of another");
   manifest.artifact_type = Scrub(root["artifactType"].StringOr(""), 256);
-  manifest.annotations = root["annotations"].Map();
-  manifest.subject = ReadDescriptor(root["subject"]);
-  manifest.config = ReadDescriptor(root["config"]);
-  manifest.layers = ReadDescriptors(root[layers]);
-  manifest.manifests = ReadDescriptors(root["manifests"]);
+  manifest.annotations = root["annotations"].Map(limit::kAnnotations, &manifest.annotations_cut);
+  Allowance own, listed;
+  manifest.subject = ReadDescriptor(root["subject"], &own);
+  manifest.config = ReadDescriptor(root["config"], &own);
+  manifest.layers = ReadDescriptors(root[layers], &listed);
+  manifest.manifests = ReadDescriptors(root["manifests"], &listed);
   return manifest;
 }
 
@@ -154,14 +196,14 @@ bool IsImageConfig(std::string_view type) {
   return type == media_type::kOciConfig || type == media_type::kDockerConfig;
 }
 
-ImageConfig ParseImageConfig(std::string_view body) {
+ImageConfig ParseImageConfig(JsonText body) {
   const Json root = Json::Parse(body);
   if (!root.IsObject()) Malformed("image config is not a JSON object");
   ImageConfig config;
   config.platform = ReadPlatform(root).value_or(Platform());
   config.created_text = Scrub(root["created"].StringOr(""), 64);
   config.created = NormalizeTimestamp(config.created_text);
-  config.labels = root["config"]["Labels"].Map();
+  config.labels = root["config"]["Labels"].Map(limit::kLabels, &config.labels_cut);
   return config;
 }
 

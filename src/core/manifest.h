@@ -2,6 +2,7 @@
 #ifndef IMAGE_LIBRARY_CORE_MANIFEST_H_
 #define IMAGE_LIBRARY_CORE_MANIFEST_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,23 +48,35 @@ struct Descriptor {
   std::int64_t size = 0;  ///< bytes, never negative
   std::string artifact_type;
   std::optional<Platform> platform;
-  StringMap annotations;
+  StringMap annotations;            ///< at most limit::kDescriptorAnnotations bytes
+  bool annotations_cut = false;     ///< some were left out
   std::optional<std::string> data;  ///< inline content, already verified against size and digest
 
   /// buildkit's provenance and SBOM children: annotation vnd.docker.reference.type.
   bool IsAttestation() const;
 };
 
+/// What is kept of one manifest or config, in bytes of keys and values: a manifest of 4 MiB may be
+/// nothing but annotations, and many are read at once. What is beyond is left out, in the order of
+/// the document.
+namespace limit {
+inline constexpr std::size_t kAnnotations = 512u << 10;
+inline constexpr std::size_t kLabels = 512u << 10;
+inline constexpr std::size_t kDescriptorAnnotations = 64u << 10;  ///< of one descriptor
+inline constexpr std::size_t kListedAnnotations = 512u << 10;     ///< of all that are listed
+}  // namespace limit
+
 /// A manifest or an index.
 struct Manifest {
-  std::string media_type;     ///< the body's mediaType, else the Content-Type, else by shape
+  std::string media_type;     ///< the body's mediaType, else by the body's shape
   std::string artifact_type;  ///< OCI 1.1 artifactType, may be empty
   bool is_index = false;
   std::optional<Descriptor> config;
   std::vector<Descriptor> layers;
   std::vector<Descriptor> manifests;  ///< of an index
   std::optional<Descriptor> subject;
-  StringMap annotations;
+  StringMap annotations;         ///< at most limit::kAnnotations bytes
+  bool annotations_cut = false;  ///< some were left out
 
   /// Docker's withdrawn first format: nothing but its type is read.
   bool IsSchema1() const;
@@ -72,29 +85,33 @@ struct Manifest {
 /// True for the media types of Docker's withdrawn first format.
 bool IsSchema1Type(std::string_view media_type);
 
-/// What the digest of a schema 1 manifest is of: the body without the signatures in it, as their
-/// protected header tells (distribution/distribution docs, manifest-v2-1). Throws Error kMalformed.
-std::string Schema1Payload(std::string_view body);
+/// What the digest of a manifest of Docker's schema 1 is of: the body without the signatures in it,
+/// as their protected header tells (distribution/distribution docs, manifest-v2-1). Nothing for any
+/// other body; the body decides, whatever it was sent as. Throws Error kMalformed when the
+/// signatures cannot be read.
+std::optional<std::string> Schema1Payload(const std::string& body);
 
-/// Throws Error kMalformed: no JSON object, `manifests` beside `layers`
-/// (CVE-2021-41190), mediaType that contradicts content_type, or a shape that is neither manifest
-/// nor index. Throws kTooLarge for more than 10,000 descriptors. A descriptor without a valid
-/// digest or size is left out and the rest is kept.
-Manifest ParseManifest(std::string_view body, std::string_view content_type);
+/// The same body gives the same manifest, whatever content_type it was sent with: that is only
+/// compared. Throws Error kMalformed: no JSON object, `manifests` beside `layers`
+/// (CVE-2021-41190), mediaType or shape that contradicts content_type, or a shape that is neither
+/// manifest nor index. Throws kTooLarge for more than 10,000 descriptors. A descriptor without a
+/// valid digest or size is left out and the rest is kept.
+Manifest ParseManifest(JsonText body, std::string_view content_type);
 
 /// The parts of an image config that the library keeps.
 struct ImageConfig {
   Platform platform;
   std::string created;       ///< NormalizeTimestamp form, empty when absent or no time
   std::string created_text;  ///< as it is written
-  StringMap labels;
+  StringMap labels;          ///< at most limit::kLabels bytes
+  bool labels_cut = false;   ///< some were left out
 };
 
 /// True for the config media types that ParseImageConfig reads and that are worth a request.
 bool IsImageConfig(std::string_view media_type);
 
 /// Throws Error kMalformed.
-ImageConfig ParseImageConfig(std::string_view body);
+ImageConfig ParseImageConfig(JsonText body);
 
 }  // namespace image_library
 

@@ -32,6 +32,38 @@ std::optional<std::string> AcceptRepository(const std::string& name, const std::
   return name.substr(prefix.size() + 1);
 }
 
+// What the body says of a digest: true when it hashes to it, by what Docker's schema 1 leaves in it
+// when the signatures are taken out, if need be. The body is then what the digest is of: nothing
+// that it does not cover may become a fact of it.
+bool Proves(std::string* body, const std::string& digest) {
+  if (DigestMatches(digest, *body)) return true;
+  std::optional<std::string> payload = Schema1Payload(*body);
+  if (!payload || !DigestMatches(digest, *payload)) return false;
+  *body = std::move(*payload);
+  return true;
+}
+
+// The same for a digest that was asked for: what cannot be read does not prove it.
+bool ProvesReference(std::string* body, const std::string& digest) {
+  try {
+    return Proves(body, digest);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// The digest of what a tag points at: the registry's own, of whatever algorithm, where the body
+// proves it. The body becomes what the digest is of.
+std::string DigestByTag(const std::string& claimed, std::string* body, const Subject& subject) {
+  try {
+    if (IsDigest(claimed) && Proves(body, claimed)) return claimed;
+    if (std::optional<std::string> payload = Schema1Payload(*body)) *body = std::move(*payload);
+  } catch (const Error& error) {
+    throw About(error, subject);
+  }
+  return Sha256Digest(*body);
+}
+
 // A web page with status 200 is no manifest.
 void RequireObject(const Response& response, const Subject& subject) {
   const std::size_t first = response.body.find_first_not_of(" \t\r\n");
@@ -203,23 +235,17 @@ Task<std::optional<Listing>> Client::ListTags(std::string repository) {
   co_return std::nullopt;
 }
 
-// The digest of what a tag points at: the registry's own, of whatever algorithm, where the body
-// proves it.
-std::string DigestByTag(const std::string& claimed, const std::string& hashed) {
-  return IsDigest(claimed) && DigestMatches(claimed, hashed) ? claimed : Sha256Digest(hashed);
-}
-
 // For registries whose HEAD does not work.
 Task<TagHead> Client::Impl::HeadByGet(Question question) {
   const Subject subject = question.subject;
   question.method = Method::kGet;
-  const Response response = co_await exchange.Ask(std::move(question));
+  Response response = co_await exchange.Ask(std::move(question));
   if (response.status == 404) co_return TagHead();
   if (response.status != 200) ThrowStatus(response, subject);
   RequireObject(response, subject);
   abilities.head = false;
   const std::string claimed(response.Header("docker-content-digest"));
-  co_return TagHead{true, DigestByTag(claimed, response.body)};
+  co_return TagHead{true, DigestByTag(claimed, &response.body, subject)};
 }
 
 Task<TagHead> Client::HeadTag(std::string repository, std::string tag) {
@@ -259,20 +285,15 @@ Task<std::optional<FetchedManifest>> Client::GetManifest(std::string repository,
   RequireObject(response, subject);
   manifest.body = std::move(response.body);
   const std::string claimed(response.Header("docker-content-digest"));
-  // Of schema 1 the body holds signatures beside what the digest is of.
-  const std::string payload = IsSchema1Type(MediaType(manifest.content_type))
-                                  ? Schema1Payload(manifest.body)
-                                  : std::string();
-  const std::string& hashed = payload.empty() ? manifest.body : payload;
   if (IsDigest(reference)) {
-    if (!DigestMatches(reference, hashed)) {
+    if (!ProvesReference(&manifest.body, reference)) {
       throw Error(ErrorKind::kDigestMismatch,
                   "could not read " + subject.text + ": the body has another digest",
-                  "Its digest is " + Sha256Digest(hashed) + ".");
+                  "Its digest is " + Sha256Digest(manifest.body) + ".");
     }
     manifest.digest = reference;
   } else {
-    manifest.digest = DigestByTag(claimed, hashed);
+    manifest.digest = DigestByTag(claimed, &manifest.body, subject);
     if (IsDigest(claimed) && claimed != manifest.digest) manifest.claimed_digest = claimed;
   }
   co_return std::move(manifest);

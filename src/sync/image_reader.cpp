@@ -30,8 +30,7 @@ bool Wanted(const std::optional<Platform>& platform, const Rule* rule) {
 struct ImageReader::Index {
   std::string repository;
   const Rule* rule;
-  std::vector<FetchedPlatform> platforms;
-  std::vector<Descriptor> nested_attestations;
+  ImageParts parts;
   std::set<std::string> visited;
 };
 
@@ -46,10 +45,14 @@ Task<Image> ImageReader::Read(std::string repository, FetchedManifest fetched, c
     }
     co_return AssembleImage(fetched.digest, manifest, platforms);
   }
-  Index index{std::move(repository), rule, {}, {}, {fetched.digest}};
+  std::string().swap(
+      fetched.body);  // its children may be as large, and all of them are read while it is kept
+  Index index{std::move(repository), rule, {}, {fetched.digest}};
+  for (const Descriptor& child : manifest.manifests)
+    if (child.IsAttestation()) index.parts.AddAttestation(child);
   Manifest copy = manifest;
   co_await ReadIndex(index, std::move(copy), 1);
-  co_return AssembleImage(fetched.digest, manifest, index.platforms, index.nested_attestations);
+  co_return std::move(index.parts).Assemble(fetched.digest, manifest);
 }
 
 Task<void> ImageReader::ReadIndex(Index& index, Manifest manifest, int depth) {
@@ -59,7 +62,7 @@ Task<void> ImageReader::ReadIndex(Index& index, Manifest manifest, int depth) {
       throw Error(ErrorKind::kTooLarge,
                   "index leads to more than " + std::to_string(kMaxChildren) + " manifests");
     if (child.IsAttestation()) {
-      if (depth > 1) index.nested_attestations.push_back(std::move(child));
+      if (depth > 1) index.parts.AddAttestation(child);
     } else if (Wanted(child.platform, index.rule)) {
       co_await ReadChild(index, std::move(child), depth);
     }
@@ -67,18 +70,19 @@ Task<void> ImageReader::ReadIndex(Index& index, Manifest manifest, int depth) {
 }
 
 Task<void> ImageReader::ReadChild(Index& index, Descriptor child, int depth) {
-  if (index.platforms.size() >= kMaxPlatforms)
+  if (index.parts.platforms() >= kMaxPlatforms)
     throw Error(ErrorKind::kTooLarge,
                 "index has more than " + std::to_string(kMaxPlatforms) + " platforms");
   FetchedPlatform platform;
   platform.digest = child.digest;
   platform.platform = child.platform;
-  const std::optional<FetchedManifest> fetched =
+  std::optional<FetchedManifest> fetched =
       co_await client_.GetManifest(index.repository, child.digest);
   // A sparse index: the platform is known by its descriptor only (image-spec, image-index.md).
   platform.present = fetched.has_value();
   if (fetched) {
     platform.manifest = ParseManifest(fetched->body, fetched->content_type);
+    fetched.reset();
     if (platform.manifest.is_index) {
       if (depth >= kMaxIndexDepth)
         throw Error(ErrorKind::kTooLarge,
@@ -88,7 +92,7 @@ Task<void> ImageReader::ReadChild(Index& index, Descriptor child, int depth) {
     }
     co_await ReadConfig(index.repository, platform);
   }
-  index.platforms.push_back(std::move(platform));
+  index.parts.Add(std::move(platform));
 }
 
 Task<void> ImageReader::ReadConfig(std::string repository, FetchedPlatform& platform) {

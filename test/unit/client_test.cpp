@@ -363,6 +363,35 @@ TEST_F(ClientTest, Schema1IsVerifiedWithoutItsSignatures) {
   EXPECT_EQ(ErrorOf(client_->GetManifest("app", "1")).kind(), ErrorKind::kMalformed);
 }
 
+// What is signed of schema 1 is whatever its header says: here an OCI manifest. Only that is read,
+// since only that hashes to the digest.
+TEST_F(ClientTest, FactsAreThoseOfWhatTheDigestIsOf) {
+  const std::string payload = R"({"schemaVersion":2,"layers":[]})";
+  const std::string digest = Sha256Digest(payload);
+  // {"formatLength":30,"formatTail":"fQ"}
+  const std::string body =
+      payload.substr(0, 30) +
+      R"(,"schemaVersion":1,"signatures":[{"protected":"eyJmb3JtYXRMZW5ndGgiOjMwLCJmb3JtYXRUYWlsIjoiZlEifQ"}]})";
+  for (const std::string type : {"application/vnd.docker.distribution.manifest.v1+prettyjws",
+                                 "application/vnd.oci.image.manifest.v1+json", "text/plain"}) {
+    ServeAlways(Answer(200, body, {{"content-type", type}, {"docker-content-digest", digest}}));
+    for (const std::string& reference : {std::string("1"), digest}) {
+      const auto manifest = Await(client_->GetManifest("app", reference));
+      EXPECT_EQ(manifest->digest, digest);
+      EXPECT_EQ(manifest->body, payload);
+    }
+  }
+  // An OCI manifest is none of schema 1 for being sent as one.
+  ServeAlways(Answer(200, kManifestBody,
+                     {{"content-type", "application/vnd.docker.distribution.manifest.v1+json"}}));
+  EXPECT_EQ(Await(client_->GetManifest("app", "1"))->digest, Sha256Digest(kManifestBody));
+  // Where HEAD does not work, the digest is that of what is signed as well.
+  handler_ = [&](const Request& request) {
+    return request.method == Method::kHead ? Answer(405) : Answer(200, body);
+  };
+  EXPECT_EQ(Await(client_->HeadTag("app", "1")).digest, digest);
+}
+
 TEST_F(ClientTest, NamesThatAreNoneAreNeverSent) {
   ServeAlways(Answer(200));
   for (const char* name : {"", "../x", "App", "a//b", "a?x", "a%2fb", "a\r\nb"}) {

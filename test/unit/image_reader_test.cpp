@@ -158,7 +158,7 @@ TEST_F(ImageReaderTest, Schema1IsKeptByItsDigest) {
   registry_.Tag("team/app", "1", "a");
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
   const Image& image = catalog_.images.at(Sha256Digest(R"({"schemaVersion":1,"fsLayers":[]})"));
-  EXPECT_THAT(image.media_type, HasSubstr("manifest.v1+prettyjws"));
+  EXPECT_THAT(image.media_type, HasSubstr("manifest.v1+json"));
   EXPECT_THAT(image.platforms, IsEmpty());
 }
 

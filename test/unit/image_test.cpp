@@ -240,6 +240,32 @@ TEST(ImageTest, ScrubsAndCapsText) {
   EXPECT_EQ(image.annotations.at("key\xef\xbf\xbd"), "value\xef\xbf\xbd");
   EXPECT_EQ(image.annotations.at(std::string(256, 'k')).size(), 65536u);
   EXPECT_EQ(image.labels.size(), 1000u);
+  EXPECT_TRUE(image.cut);
+  EXPECT_FALSE(AssembleImage(DigestOf('f'), Index(), {Fetched('1', kAmd64, 1)}).cut);
+}
+
+// A few of the largest annotations, and a great many layer types and attestations.
+TEST(ImageTest, WhatAnImageKeepsIsBounded) {
+  FetchedPlatform fetched = Fetched('1', kAmd64, 1);
+  for (char key = 'a'; key < 'k'; ++key)
+    fetched.manifest.annotations[std::string(1, key)] = std::string(65536, key);
+  const Image image = AssembleImage(fetched.digest, fetched.manifest, {fetched});
+  EXPECT_EQ(image.annotations.size(), 8u);  // seven of them, and its own
+  EXPECT_TRUE(image.cut);
+
+  FetchedPlatform layers = Fetched('1', kAmd64, 1);
+  for (int i = 0; i < 300; ++i) layers.manifest.layers.push_back(Part(std::to_string(i), 1));
+  EXPECT_EQ(AssembleImage(DigestOf('f'), Index(), {layers}).layer_types.size(), 100u);
+
+  ImageParts parts;
+  Descriptor attestation = Part(std::string(media_type::kOciManifest), 1);
+  attestation.annotations = {{"a", std::string(60000, 'x')}};
+  for (int i = 0; i < 3000; ++i) parts.AddAttestation(attestation);
+  const Image attested = std::move(parts).Assemble(DigestOf('f'), Index());
+  EXPECT_EQ(attested.referrers.size(), 1000u);
+  EXPECT_EQ(attested.referrers[7].annotations.size(), 1u);
+  EXPECT_EQ(attested.referrers[8].annotations.size(), 0u);
+  EXPECT_TRUE(attested.cut);
 }
 
 }  // namespace

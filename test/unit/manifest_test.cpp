@@ -99,7 +99,7 @@ TEST(ManifestTest, Attestations) {
   EXPECT_FALSE(is_attestation(""));
 }
 
-TEST(ManifestTest, MediaTypeComesFromBodyThenHeaderThenShape) {
+TEST(ManifestTest, MediaTypeComesFromBodyThenShape) {
   const std::string oci_manifest(media_type::kOciManifest), oci_index(media_type::kOciIndex);
   const std::string docker(media_type::kDockerManifest), docker_list(media_type::kDockerList);
   const std::string artifact = "application/vnd.oci.artifact.manifest.v1+json";
@@ -113,9 +113,9 @@ TEST(ManifestTest, MediaTypeComesFromBodyThenHeaderThenShape) {
       {docker, "", "layers", docker},
       {docker, "application/json", "layers", docker},
       {docker, "text/plain; charset=utf-8", "layers", docker},
-      {"", docker + "; charset=utf-8", "layers", docker},
+      {"", docker + "; charset=utf-8", "layers", oci_manifest},
       {"", "APPLICATION/VND.OCI.IMAGE.MANIFEST.V1+JSON", "layers", oci_manifest},
-      {"", docker_list, "manifests", docker_list},
+      {"", docker_list, "manifests", oci_index},
       {"", "", "layers", oci_manifest},
       {"", "application/json", "manifests", oci_index},
       {"", "text/html", "layers", oci_manifest},
@@ -163,6 +163,11 @@ TEST(ManifestTest, RefusesWhatIsAmbiguousOrNoManifest) {
       {R"({"mediaType": ")" + oci_manifest + R"(", "manifests": []})", ""},
       {R"({"layers": []})", oci_index},
       {R"({"manifests": []})", docker},
+      {R"({"layers": []})", std::string(media_type::kSignedSchema1)},
+      {R"({"mediaType": ")" + oci_manifest + R"(", "layers": []})",
+       std::string(media_type::kSchema1)},
+      {R"({"mediaType": ")" + std::string(media_type::kSchema1) + R"(", "layers": []})", ""},
+      {R"({"mediaType": ")" + oci_manifest + R"(", "schemaVersion": 1, "fsLayers": []})", ""},
       // Schema 1, as something else.
       {R"({"schemaVersion": 1, "fsLayers": [], "history": []})", oci_manifest},
       {R"({"schemaVersion": 1, "layers": []})", ""},
@@ -207,6 +212,53 @@ TEST(ManifestTest, LimitsDescriptors) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kTooLarge);
   }
+}
+
+/// `"annotations": {...}` of so many bytes of keys and values, in entries of 1,000.
+std::string Annotations(std::size_t bytes) {
+  std::string json = R"("annotations": {)";
+  for (std::size_t i = 0; i < bytes / 1000; ++i) {
+    const std::string key = std::to_string(1000000 + i);
+    json += (i == 0 ? "\"" : ",\"") + key + R"(": ")" + std::string(1000 - key.size(), 'v') + '"';
+  }
+  return json + "}";
+}
+
+std::size_t BytesOf(const StringMap& map) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : map) bytes += key.size() + value.size();
+  return bytes;
+}
+
+TEST(ManifestTest, AnnotationsOverTheirLimitAreCut) {
+  const auto annotated = [](char digit, std::size_t bytes) {
+    return R"({"size": 1, "digest": "sha256:)" + std::string(64, digit) + "\", " +
+           Annotations(bytes) + "}";
+  };
+  std::string list = annotated('0', 1000) + "," + annotated('1', 100000);
+  for (const char digit : std::string("23456789")) list += "," + annotated(digit, 64000);
+  const Manifest manifest =
+      ParseManifest(R"({"manifests": [)" + list + "], " + Annotations(600000) + "}", "");
+  EXPECT_EQ(BytesOf(manifest.annotations), 524000u);
+  EXPECT_TRUE(manifest.annotations_cut);
+  EXPECT_EQ(BytesOf(manifest.manifests[0].annotations), 1000u);
+  EXPECT_FALSE(manifest.manifests[0].annotations_cut);
+  EXPECT_EQ(BytesOf(manifest.manifests[1].annotations), 65000u);
+  EXPECT_TRUE(manifest.manifests[1].annotations_cut);
+  std::size_t listed = 0;
+  for (const Descriptor& child : manifest.manifests) listed += BytesOf(child.annotations);
+  EXPECT_EQ(listed, 524000u);
+  EXPECT_TRUE(manifest.manifests.back().annotations_cut);
+  // What is repeated takes nothing from the others.
+  list = annotated('0', 60000);
+  for (int i = 0; i < 20; ++i) list += "," + annotated('0', 60000);
+  const Manifest same =
+      ParseManifest(R"({"manifests": [)" + list + "," + annotated('1', 60000) + "]}", "");
+  EXPECT_EQ(BytesOf(same.manifests.back().annotations), 60000u);
+  EXPECT_EQ(
+      ParseImageConfig(R"({"config": {"Labels": {"a": ")" + std::string(600000, 'x') + R"("}}})")
+          .labels_cut,
+      true);
 }
 
 TEST(ManifestTest, LeavesOutBadDescriptorsOnly) {
