@@ -18,7 +18,10 @@ namespace {
 // Registries with a smaller limit lower it or refuse it; both are handled.
 constexpr int kTagPage = 100;
 constexpr int kCatalogPage = 1000;
-constexpr std::size_t kReferrers = 10000;
+// Of one subject: signatures and SBOMs of an image are a handful.
+constexpr std::size_t kReferrers = 1000;
+constexpr std::size_t kReferrerBytes = 1u << 20;
+constexpr std::size_t kReferrerPages = 20;
 
 std::optional<std::string> AcceptTag(const std::string& name, const std::string&) {
   return IsTag(name) ? std::optional(name) : std::nullopt;
@@ -72,6 +75,16 @@ void RequireObject(const Response& response, const Subject& subject) {
               "The registry answered with something that is no JSON object.");
 }
 
+// What a descriptor takes in memory, roughly.
+std::size_t SizeOf(const Descriptor& descriptor) {
+  constexpr std::size_t kEntry = 64;  // of a map
+  std::size_t bytes = sizeof descriptor + descriptor.media_type.size() + descriptor.digest.size() +
+                      descriptor.artifact_type.size();
+  for (const auto& [key, value] : descriptor.annotations)
+    bytes += kEntry + key.size() + value.size();
+  return bytes;
+}
+
 // Collects the descriptors of a referrers list.
 class ReferrerReader : public PageReader {
  public:
@@ -80,7 +93,10 @@ class ReferrerReader : public PageReader {
   void Reset() override {
     descriptors.clear();
     seen_.clear();
+    bytes_ = 0;
   }
+
+  std::size_t most_pages() const override { return kReferrerPages; }
 
   PageCount Read(const Response& page) override {
     if (MediaType(page.Header("content-type")) != media_type::kOciIndex) {
@@ -90,17 +106,18 @@ class ReferrerReader : public PageReader {
     try {
       index = ParseManifest(page.body, page.Header("content-type"));
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kTooLarge) throw About(error, subject_);
       throw Malformed(subject_, error.what());
     }
-    PageCount count{index.manifests.size(), 0};
+    PageCount count{index.manifests.size(), 0, {}};
     for (Descriptor& descriptor : index.manifests) {
       if (!seen_.insert(descriptor.digest).second) continue;
       ++count.fresh;
+      descriptor.data.reset();
+      bytes_ += SizeOf(descriptor);
+      if (seen_.size() > kReferrers) RefuseMore(std::to_string(kReferrers) + " entries");
+      if (bytes_ > kReferrerBytes) RefuseMore(std::to_string(kReferrerBytes) + " bytes");
       descriptors.push_back(std::move(descriptor));
-    }
-    if (descriptors.size() > kReferrers) {
-      throw Error(ErrorKind::kTooLarge, "could not read " + subject_.text + ": more than " +
-                                            std::to_string(kReferrers) + " entries");
     }
     return count;
   }
@@ -108,8 +125,15 @@ class ReferrerReader : public PageReader {
   std::vector<Descriptor> descriptors;
 
  private:
+  [[noreturn]] void RefuseMore(const std::string& most) const {
+    throw Error(ErrorKind::kTooLarge, "could not read " + subject_.text + ": more than " + most,
+                "An image has a handful of referrers; the registry lists many more.",
+                "Have those that nobody needs deleted in the registry.");
+  }
+
   const Subject subject_;
   std::set<std::string> seen_;
+  std::size_t bytes_ = 0;  // of descriptors
 };
 
 }  // namespace
@@ -326,6 +350,7 @@ Task<std::optional<std::vector<Descriptor>>> Client::ListReferrers(std::string r
   Question question =
       impl_->About(repository, "referrers/" + digest, "referrers of \"" + digest + "\" of ");
   question.accept = media_type::kOciIndex;
+  question.max_body = limit::kManifest;
   const Subject subject = question.subject;
   ReferrerReader reader(subject);
   std::optional<Response> refusal;

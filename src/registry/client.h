@@ -52,15 +52,24 @@ inline constexpr std::size_t kConfig = 1u << 20;
 inline constexpr std::size_t kList = 8u << 20;
 inline constexpr std::size_t kToken = 64u << 10;
 inline constexpr std::size_t kPages = 10000;
+inline constexpr std::size_t kPageEntries = 500000;
 inline constexpr std::size_t kTags = 1000000;
 inline constexpr std::size_t kRepositories = 100000;
 inline constexpr int kRedirects = 5;
 }  // namespace limit
 
+/// How a registry gives its lists.
+enum class Paging {
+  kWhole,  ///< at once, as far as one list shows
+  kLink,   ///< in pages, each with a Link to the next
+  kLast,   ///< in pages without a Link: the next one is asked for with `last`
+};
+
 /// A complete listing: every page was read. Anything else throws.
 struct Listing {
   std::vector<std::string> names;  ///< valid names only, sorted, each once
   std::size_t invalid = 0;         ///< entries that were no names (null, digests ...)
+  Paging paging = Paging::kWhole;
 };
 
 /// A manifest whose body hashes to digest (of Docker schema 1: what is signed of it).

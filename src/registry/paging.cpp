@@ -1,5 +1,6 @@
 #include "registry/paging.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
@@ -33,30 +34,47 @@ bool IsNull(const Json& value) {
          !value.Boolean();
 }
 
-enum class Walk { kComplete, kRefused, kBroken };
+enum class Walk {
+  kComplete,
+  kRefused,       // on the first page
+  kBroken,        // on a page that the registry had linked to
+  kGuessRefused,  // on a page that we asked for with `last`
+};
+
+// A cursor may be gone (its tag was deleted); a refusal or an overload is not about cursors.
+bool IsAboutCursor(int status) {
+  return status >= 400 && status < 500 && status != 401 && status != 403 && status != 429;
+}
 
 // One pass over the pages. `answer` is the one that ended it early.
-Task<Walk> WalkPages(Exchange& exchange, Question question, PageReader& reader, Response* answer) {
+Task<Walk> WalkPages(Exchange& exchange, Question question, int page_size, PageReader& reader,
+                     Response* answer) {
+  const std::string plain = question.url;
+  question.url = WithPageSize(plain, page_size);
+  reader.paging = Paging::kWhole;
   std::set<std::string> seen;
+  bool guessed = false;
   for (std::size_t page = 1;; ++page) {
-    if (page > limit::kPages) {
+    if (page > reader.most_pages()) {
       throw Error(ErrorKind::kTooLarge, "could not read " + question.subject.text + ": more than " +
-                                            std::to_string(limit::kPages) + " pages");
+                                            std::to_string(reader.most_pages()) + " pages");
     }
     seen.insert(question.url);
     Question copy = question;
     Response response = co_await exchange.Ask(std::move(copy));
     if (response.status != 200) {
-      // A cursor may be gone (its tag was deleted); a refusal or an overload is not about cursors.
-      const bool cursor = page > 1 && response.status >= 400 && response.status < 500 &&
-                          response.status != 401 && response.status != 403 &&
-                          response.status != 429;
+      const bool cursor = page > 1 && IsAboutCursor(response.status);
       if (page > 1 && !cursor) ThrowStatus(response, question.subject);
       *answer = std::move(response);
-      co_return cursor ? Walk::kBroken : Walk::kRefused;
+      co_return !cursor ? Walk::kRefused : guessed ? Walk::kGuessRefused : Walk::kBroken;
     }
     const PageCount count = reader.Read(response);
-    const std::optional<std::string> next = NextPage(response, question.url, question.subject);
+    if (guessed && count.fresh > 0) reader.paging = Paging::kLast;
+    std::optional<std::string> next = NextPage(response, question.url, question.subject);
+    if (next) reader.paging = Paging::kLink;
+    const bool full = page_size > 0 && count.entries == static_cast<std::size_t>(page_size);
+    guessed = !next && full && !count.last.empty() && reader.paging != Paging::kLink;
+    if (guessed) next = WithPageSize(plain, page_size) + "&last=" + PercentEncode(count.last);
     const bool repeats = count.entries > 0 && count.fresh == 0;
     if (!next || repeats || seen.contains(*next)) co_return Walk::kComplete;
     question.url = *next;
@@ -97,33 +115,59 @@ NameReader::NameReader(const char* key, Accept accept, std::string prefix, std::
 
 void NameReader::Reset() {
   names_.clear();
+  unmerged_.clear();
   invalid_ = 0;
+}
+
+// False for a name that is there.
+bool NameReader::Add(std::string&& name) {
+  constexpr std::size_t kMostUnmerged = 5000;
+  if (unmerged_.count(name) != 0) return false;
+  if (names_.empty() || names_.back() < name) {
+    names_.push_back(std::move(name));
+    return true;
+  }
+  if (std::binary_search(names_.begin(), names_.end(), name)) return false;
+  unmerged_.insert(std::move(name));
+  if (unmerged_.size() >= kMostUnmerged) Merge();
+  return true;
+}
+
+void NameReader::Merge() {
+  const auto sorted = static_cast<std::ptrdiff_t>(names_.size());
+  while (!unmerged_.empty())
+    names_.push_back(std::move(unmerged_.extract(unmerged_.begin()).value()));
+  std::inplace_merge(names_.begin(), names_.begin() + sorted, names_.end());
 }
 
 PageCount NameReader::Read(const Response& page) {
   std::optional<Json> json;
   try {
-    json = Json::Parse(page.body);
-  } catch (const Error&) {
+    json = Json::Parse(page.body, limit::kPageEntries);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kTooLarge) throw About(error, subject_);
     throw Malformed(subject_, "the answer is no JSON");
   }
   if (!json->IsObject() || !json->Has(key_)) throw Malformed(subject_, "the answer is no list");
   const Json list = (*json)[key_];
   if (!list.IsArray() && !IsNull(list)) throw Malformed(subject_, "the answer is no list");
   PageCount count;
-  for (const Json& element : list.Elements()) {
+  std::size_t invalid = 0;
+  list.ForEachElement([&](const Json& element) {
     ++count.entries;
-    const std::optional<std::string> text = element.String();
-    const std::optional<std::string> name = text ? accept_(*text, prefix_) : std::nullopt;
+    std::optional<std::string> text = element.String();
+    std::optional<std::string> name = text ? accept_(*text, prefix_) : std::nullopt;
+    count.last = text ? std::move(*text) : std::string();
     if (!name) {
-      ++invalid_;
+      ++invalid;
     } else if (name->empty()) {
       ++count.fresh;  // someone else's: no sign of a page that repeats
-    } else if (names_.insert(*name).second) {
+    } else if (Add(std::move(*name))) {
       ++count.fresh;
     }
-  }
-  if (names_.size() > most_) {
+  });
+  if (count.fresh > 0 || invalid_ == 0) invalid_ += invalid;  // a page that repeats counts once
+  if (names_.size() + unmerged_.size() > most_) {
     throw Error(ErrorKind::kTooLarge, "could not read " + subject_.text + ": more than " +
                                           std::to_string(most_) + " names");
   }
@@ -131,32 +175,32 @@ PageCount NameReader::Read(const Response& page) {
 }
 
 Listing NameReader::Take() {
+  Merge();
   Listing listing;
+  listing.names = std::exchange(names_, {});
   listing.invalid = invalid_;
-  listing.names.reserve(names_.size());
-  while (!names_.empty()) {
-    listing.names.push_back(std::move(names_.extract(names_.begin()).value()));
-  }
+  listing.paging = paging;
   return listing;
 }
 
 Task<std::optional<Response>> ReadPages(Exchange& exchange, Question question, int page_size,
                                         PageReader& reader) {
-  const std::string plain = question.url;
   Response answer;
-  for (int walk = 0; walk < 2; ++walk) {
+  int broken = 0;
+  while (broken < 2) {
     reader.Reset();
     Question first = question;
-    first.url = WithPageSize(plain, page_size);
-    Walk end = co_await WalkPages(exchange, std::move(first), reader, &answer);
-    // Some registries refuse a page size over their own limit instead of lowering it.
-    if (end == Walk::kRefused && page_size > 0 && (answer.status == 400 || answer.status == 413)) {
-      page_size = 0;
-      first = question;
-      end = co_await WalkPages(exchange, std::move(first), reader, &answer);
-    }
+    const Walk end = co_await WalkPages(exchange, std::move(first), page_size, reader, &answer);
     if (end == Walk::kComplete) co_return std::nullopt;
+    // Some registries refuse a page size over their own limit instead of lowering it.
+    const bool size_refused =
+        end == Walk::kRefused && (answer.status == 400 || answer.status == 413);
+    if (page_size > 0 && (size_refused || end == Walk::kGuessRefused)) {
+      page_size = 0;
+      continue;
+    }
     if (end == Walk::kRefused) co_return std::move(answer);
+    ++broken;
   }
   throw Malformed(question.subject,
                   "a page in the middle was refused with status " + std::to_string(answer.status));

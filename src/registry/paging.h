@@ -22,6 +22,7 @@ std::optional<std::string> NextPage(const Response& response, const std::string&
 struct PageCount {
   std::size_t entries = 0;
   std::size_t fresh = 0;  ///< entries that no page before had
+  std::string last;       ///< the last entry as sent; empty when it is no text
 };
 
 /// Takes the pages of one listing.
@@ -32,6 +33,10 @@ class PageReader {
   virtual void Reset() = 0;
   /// Throws Error when the page is not what it should be, or too much.
   virtual PageCount Read(const Response& page) = 0;
+  /// How many pages are read; more are kTooLarge.
+  virtual std::size_t most_pages() const { return limit::kPages; }
+
+  Paging paging = Paging::kWhole;  ///< set by ReadPages
 };
 
 /// Collects names: the strings of the array `key` for which `accept` gives a name.
@@ -48,18 +53,25 @@ class NameReader : public PageReader {
   Listing Take();
 
  private:
+  bool Add(std::string&& name);
+  void Merge();
+
   const char* const key_;
   const Accept accept_;
   const std::string prefix_;
   const std::size_t most_;
   const Subject subject_;
-  std::set<std::string> names_;
+  std::vector<std::string> names_;  // sorted: lists mostly are, and take no more memory than that
+  std::set<std::string> unmerged_;  // those that came out of order, a few thousand at most
   std::size_t invalid_ = 0;
 };
 
 /// Reads every page, `page_size` entries each where the registry lets us choose (0: not asked for).
-/// Returns the first page's answer when its status was not 200 (nothing was read then). A listing
-/// that breaks in the middle is begun again once; then throws Error, as for any other trouble.
+/// A Link leads to the next page (the specification says MAY). Where none was sent and a page has
+/// as many entries as were asked for, the next one is asked for with `last`, until a page has fewer
+/// or nothing new; a registry that refuses that is asked for the whole list. Returns the first
+/// page's answer when its status was not 200 (nothing was read then). A listing that breaks in the
+/// middle is begun again once; then throws Error, as for any other trouble.
 Task<std::optional<Response>> ReadPages(Exchange& exchange, Question question, int page_size,
                                         PageReader& reader);
 

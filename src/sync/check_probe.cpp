@@ -256,11 +256,11 @@ class Probe {
             (listing->invalid == 0
                  ? ""
                  : "; " + std::to_string(listing->invalid) + " entries are no tags and left out"));
-    Pages();
+    Pages(listing->paging);
     co_return listing->names.empty() ? std::string() : listing->names.back();
   }
 
-  void Pages() {
+  void Pages(registry::Paging paging) {
     std::size_t pages = 0;
     bool refused = false;
     for (const Recorder::Answered& answer : recorder_.answers()) {
@@ -268,8 +268,13 @@ class Probe {
       pages += answer.response.status == 200 ? 1 : 0;
       refused = refused || answer.response.status == 400 || answer.response.status == 413;
     }
-    std::string detail = pages > 1 ? "lists come in pages: " + std::to_string(pages) + " were read"
-                                   : "the list came whole";
+    const std::string read = ": " + std::to_string(pages) + " were read";
+    std::string detail =
+        paging == registry::Paging::kLink   ? "lists come in pages, each with a Link to the next"
+        : paging == registry::Paging::kLast ? "lists come in pages without a Link to the next, "
+                                              "which is asked for with last="
+                                            : "the list came whole";
+    if (paging != registry::Paging::kWhole) detail += read;
     if (refused) detail += "; a page size of our choice is refused";
     Add("pages", true, std::move(detail));
   }

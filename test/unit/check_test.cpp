@@ -115,6 +115,18 @@ TEST_F(CheckTest, ARegistryThatDoesEverything) {
   EXPECT_FALSE(Has("warning"));
 }
 
+TEST_F(CheckTest, PagesWithoutALink) {
+  std::string page;
+  for (int i = 0; i < 100; ++i) page += (i == 0 ? "\"" : ",\"") + std::to_string(100 + i) + '"';
+  answers_["GET team/app/tags/list?n=100"] = Answer(200, "{\"tags\":[" + page + "]}");
+  answers_["GET team/app/tags/list?n=100&last=199"] = Answer(200, R"({"tags":["2"]})");
+  Check();
+  EXPECT_EQ(Row("tags").detail, "101 tags in team/app");
+  EXPECT_EQ(Row("pages").detail,
+            "lists come in pages without a Link to the next, which is asked for with last=: 2 were "
+            "read");
+}
+
 TEST_F(CheckTest, ARegistryThatDoesTheLeast) {
   answers_.erase("GET _catalog?n=1000");
   answers_["GET team/app/tags/list?n=100"] = Answer(413);
@@ -128,7 +140,8 @@ TEST_F(CheckTest, ARegistryThatDoesTheLeast) {
   EXPECT_THAT(Row("catalogue").detail, HasSubstr("no rule needs it"));
   EXPECT_EQ(Row("tags").detail, "2 tags in team/app; 1 entries are no tags and left out");
   EXPECT_EQ(Row("pages").detail,
-            "lists come in pages: 2 were read; a page size of our choice is refused");
+            "lists come in pages, each with a Link to the next: 2 were read; a page size of our "
+            "choice is refused");
   EXPECT_THAT(Row("head").detail, HasSubstr("status 405"));
   EXPECT_THAT(Row("digest").detail, HasSubstr("hashed"));
   EXPECT_THAT(Row("referrers").detail, HasSubstr("fallback tags"));

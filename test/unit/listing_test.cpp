@@ -1,4 +1,6 @@
 // Lists of the client: tags, repositories, referrers, in all the ways registries page them.
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -129,6 +131,128 @@ TEST_F(ListingTest, EndlessPagesAreTooLarge) {
   EXPECT_EQ(transport_.log.size(), limit::kPages);
 }
 
+// The specification's MAY: n and last are honoured, and no Link is sent.
+struct WithoutLink {
+  std::vector<std::string> names;
+  std::size_t ours = 0;  // requests with last=
+  bool ignores_last = false;
+  int refuses_last = 0;  // status
+  const char* key = "tags";
+
+  Response operator()(const Request& request) {
+    const auto parameter = [&](const std::string& name) {
+      const std::size_t at = request.url.find(name + "=");
+      if (at == std::string::npos) return std::string();
+      const std::size_t begin = at + name.size() + 1;
+      return request.url.substr(begin, request.url.find('&', begin) - begin);
+    };
+    const std::string n = parameter("n");
+    std::string last = parameter("last");
+    if (!last.empty()) ++ours;
+    if (!last.empty() && refuses_last != 0) return Answer(refuses_last);
+    if (ignores_last) last.clear();
+    for (std::size_t at; (at = last.find("%2F")) != std::string::npos;) last.replace(at, 3, "/");
+    auto from = std::upper_bound(names.begin(), names.end(), last);
+    if (last.empty()) from = names.begin();
+    std::string list;
+    const std::size_t most = n.empty() ? names.size() : std::stoul(n);
+    for (std::size_t i = 0; i < most && from != names.end(); ++i, ++from)
+      list += (list.empty() ? "\"" : ",\"") + *from + "\"";
+    return Answer(200, "{\"" + std::string(key) + "\":[" + list + "]}");
+  }
+};
+
+std::vector<std::string> Numbered(const std::string& prefix, int count) {
+  std::vector<std::string> names;
+  for (int i = 0; i < count; ++i) names.push_back(prefix + std::to_string(100000 + i));
+  return names;
+}
+
+TEST_F(ListingTest, FullPagesWithoutLinkAreGoneOnFromTheirLastEntry) {
+  WithoutLink registry{Numbered("v", 5000)};
+  handler_ = std::ref(registry);
+  const Listing listing = *Await(client_->ListTags("app"));
+  EXPECT_EQ(listing.names, registry.names);
+  EXPECT_EQ(listing.paging, Paging::kLast);
+  EXPECT_EQ(transport_.log.size(), 51u);
+  EXPECT_EQ(transport_.log[1], "GET " + kTags + "?n=100&last=v100099");
+}
+
+TEST_F(ListingTest, ExactlyOnePageIsWhole) {
+  WithoutLink registry{Numbered("v", 100)};
+  handler_ = std::ref(registry);
+  EXPECT_EQ(Await(client_->ListTags("app"))->paging, Paging::kWhole);
+  EXPECT_EQ(registry.ours, 1u);
+  registry.ignores_last = true;
+  EXPECT_EQ(Tags(), registry.names);
+  EXPECT_EQ(registry.ours, 2u);
+  registry.names.pop_back();
+  EXPECT_EQ(Tags(), registry.names);
+  EXPECT_EQ(registry.ours, 2u) << "a page with fewer entries is the end";
+}
+
+TEST_F(ListingTest, AWholeListIsReadWhereLastIsRefused) {
+  for (const int status : {400, 404, 422}) {
+    Make();
+    WithoutLink registry{Numbered("v", 250)};
+    registry.refuses_last = status;
+    handler_ = std::ref(registry);
+    EXPECT_EQ(Tags(), registry.names);
+    EXPECT_EQ(transport_.log.back(), "GET " + kTags);
+  }
+  Make();
+  WithoutLink registry{Numbered("v", 250)};
+  registry.refuses_last = 403;
+  handler_ = std::ref(registry);
+  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kUnauthorized);
+}
+
+// Entries that are no names count as entries, and `last` is the name as it was sent.
+TEST_F(ListingTest, TheCatalogueIsGoneOnTheSameWay) {
+  WithoutLink registry{Numbered("team/a", 2500)};
+  registry.names[0] = "other/a1";
+  registry.names[999] = "team/a100999";
+  registry.key = "repositories";
+  handler_ = std::ref(registry);
+  const Listing listing = Await(client_->ListRepositories());
+  EXPECT_EQ(listing.names.size(), 2499u);
+  EXPECT_EQ(listing.names.back(), "a102499");
+  EXPECT_EQ(listing.paging, Paging::kLast);
+  EXPECT_THAT(transport_.log[1], HasSubstr("_catalog?n=1000&last=team%2Fa100999"));
+}
+
+TEST_F(ListingTest, ALinkIsBelievedToTheEnd) {
+  std::string full;
+  for (const std::string& name : Numbered("v", 100))
+    full += (full.empty() ? "\"" : ",\"") + name + "\"";
+  Page(kTags + "?n=100", R"({"tags":["a"]})", "<?page=2>; rel=next");
+  Page(kTags + "?page=2", "{\"tags\":[" + full + "]}");
+  const Listing listing = *Await(client_->ListTags("app"));
+  EXPECT_EQ(listing.names.size(), 101u);
+  EXPECT_EQ(listing.paging, Paging::kLink);
+  EXPECT_EQ(transport_.log.size(), 2u);
+}
+
+TEST_F(ListingTest, NamesOutOfOrderAreSortedAndKeptOnce) {
+  std::vector<std::string> names = Numbered("v", 20000);
+  std::string list;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string& name = names[(i * 7919) % names.size()];
+    list += "\"" + name + "\",\"" + name + "\",";
+  }
+  Page(kTags + "?n=100", "{\"tags\":[" + list + "null]}");
+  EXPECT_EQ(Tags(), names);
+}
+
+TEST_F(ListingTest, APageOfTooManyEntriesIsTooLarge) {
+  std::string list;
+  for (std::size_t i = 0; i <= limit::kPageEntries; ++i) list += "{},";
+  Page(kTags + "?n=100", "{\"tags\":[" + list + "1]}");
+  const Error error = ErrorOf(client_->ListTags("app"));
+  EXPECT_EQ(error.kind(), ErrorKind::kTooLarge);
+  EXPECT_THAT(error.what(), HasSubstr("team/app"));
+}
+
 TEST_F(ListingTest, ARefusedPageSizeIsLeftOut) {
   for (const int status : {400, 413}) {
     Make();
@@ -250,6 +374,48 @@ TEST_F(ReferrersTest, EveryPageOfThem) {
   EXPECT_EQ((*referrers)[1].digest, second);
   const std::string url = "GET https://registry.example:5000/v2/team/app/referrers/" + subject_;
   EXPECT_THAT(transport_.log, ElementsAre(url, url + "?page=2"));
+}
+
+TEST_F(ReferrersTest, TheyAreBoundedAndTheErrorNamesTheirSubject) {
+  const auto refused = [&] {
+    const Error error = ErrorOf(client_->ListReferrers("app", subject_));
+    EXPECT_EQ(error.kind(), ErrorKind::kTooLarge);
+    EXPECT_THAT(error.what(), HasSubstr(subject_));
+    return std::string(error.what());
+  };
+  int page = 0;
+  const auto next = [&page] { return "<?page=" + std::to_string(++page) + ">; rel=next"; };
+  // A few to a page, for ever.
+  handler_ = [&](const Request&) {
+    return Index(Entry(Sha256Digest(std::to_string(page))), next());
+  };
+  EXPECT_THAT(refused(), HasSubstr("20 pages"));
+  EXPECT_EQ(page, 20);
+  // Very many.
+  handler_ = [&](const Request&) {
+    std::string entries;
+    for (int i = 0; i < 300; ++i)
+      entries += (i == 0 ? "" : ",") + Entry(Sha256Digest(std::to_string(page * 1000 + i)));
+    return Index(entries, next());
+  };
+  EXPECT_THAT(refused(), HasSubstr("1000 entries"));
+  // Large ones.
+  const std::string large = R"(,"annotations":{"a":")" + std::string(60000, 'x') + R"("}})";
+  handler_ = [&](const Request&) {
+    std::string entry = Entry(Sha256Digest(std::to_string(page)));
+    entry.pop_back();
+    return Index(entry + large, next());
+  };
+  EXPECT_THAT(refused(), HasSubstr("1048576 bytes"));
+  // The same large one again and again.
+  handler_ = [&](const Request&) {
+    std::string entry = Entry(subject_);
+    entry.pop_back();
+    std::string entries = entry + large;
+    for (int i = 0; i < 30; ++i) entries += "," + entry + large;
+    return Index(entries, next());
+  };
+  EXPECT_EQ(Referrers()->size(), 1u);
 }
 
 TEST_F(ReferrersTest, ARegistryWithoutThemIsRemembered) {

@@ -49,7 +49,8 @@ TEST_F(ReachTest, OnlyAllowedHosts) {
 
 // M16: to the byte, over a socket.
 TEST_F(ReachTest, ManifestsAndListsHaveALimit) {
-  const auto ask = [](std::size_t bytes, bool list) {
+  enum class What { kManifest, kTags, kReferrers };
+  const auto ask = [](std::size_t bytes, What what) {
     CurlTransport transport(Local());
     PollWaiter waiter;
     Client client({ParseRegistryUrl(Url("")), {}}, transport);
@@ -57,8 +58,10 @@ TEST_F(ReachTest, ManifestsAndListsHaveALimit) {
     const auto run = [&]() -> Task<void> {
       const std::string repository = std::to_string(bytes);
       try {
-        if (list)
+        if (what == What::kReferrers)
           (void)co_await client.ListReferrers(repository, "sha256:" + std::string(64, 'a'));
+        else if (what == What::kTags)
+          (void)co_await client.ListTags(repository);
         else
           (void)co_await client.GetManifest(repository, "1");
       } catch (const Error& error) {
@@ -68,10 +71,12 @@ TEST_F(ReachTest, ManifestsAndListsHaveALimit) {
     transport.Run(run(), waiter);
     return trouble;
   };
-  EXPECT_EQ(ask(limit::kManifest, false), std::nullopt);
-  EXPECT_EQ(ask(limit::kManifest + 1, false), ErrorKind::kTooLarge);
-  EXPECT_NE(ask(limit::kList, true), ErrorKind::kTooLarge);
-  EXPECT_EQ(ask(limit::kList + 1, true), ErrorKind::kTooLarge);
+  EXPECT_EQ(ask(limit::kManifest, What::kManifest), std::nullopt);
+  EXPECT_EQ(ask(limit::kManifest + 1, What::kManifest), ErrorKind::kTooLarge);
+  EXPECT_NE(ask(limit::kManifest, What::kReferrers), ErrorKind::kTooLarge);
+  EXPECT_EQ(ask(limit::kManifest + 1, What::kReferrers), ErrorKind::kTooLarge);
+  EXPECT_NE(ask(limit::kList, What::kTags), ErrorKind::kTooLarge);
+  EXPECT_EQ(ask(limit::kList + 1, What::kTags), ErrorKind::kTooLarge);
 }
 
 TEST_F(ReachTest, ByProxyOnlyToAllowedHosts) {
