@@ -308,6 +308,7 @@ Task<std::optional<FetchedManifest>> Client::GetManifest(std::string repository,
   manifest.content_type = response.Header("content-type");
   RequireObject(response, subject);
   manifest.body = std::move(response.body);
+  manifest.held = std::move(response.held);
   const std::string claimed(response.Header("docker-content-digest"));
   if (IsDigest(reference)) {
     if (!ProvesReference(&manifest.body, reference)) {

@@ -79,6 +79,9 @@ struct FetchedManifest {
   std::string body;
   /// Set when the server's Docker-Content-Digest contradicts the body of a request by tag.
   std::string claimed_digest;
+  /// Counts the body in the run's budget for as long as the manifest lives: what is made of a body
+  /// takes about as much.
+  HeldBytes held = {};
 };
 
 /// What a HEAD by tag said.

@@ -21,6 +21,9 @@ constexpr std::size_t kMaxHeaders = 64u << 10;
 // Bodies of errors are only looked into: the rest is not worth the bytes.
 constexpr std::size_t kMaxErrorBody = 64u << 10;
 constexpr long kReceiveBuffer = 16384;
+// Answers of token servers and errors are never asked for twice: they are small, and may not be
+// the same again.
+constexpr std::size_t kAlwaysAdmitted = 64u << 10;
 
 bool HasControlCharacter(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
@@ -87,7 +90,9 @@ SignalBlock::SignalBlock() noexcept {
 
 SignalBlock::~SignalBlock() { pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
 
-CurlHandle::CurlHandle(const HttpOptions& options) : options_(options), easy_(curl_easy_init()) {
+CurlHandle::CurlHandle(const HttpOptions& options, BodyGate& gate,
+                       std::shared_ptr<std::size_t> held)
+    : options_(options), gate_(gate), held_(std::move(held)), easy_(curl_easy_init()) {
   if (easy_ == nullptr) throw std::bad_alloc();
   try {
     SetConnection();
@@ -204,6 +209,7 @@ void CurlHandle::SetHeaders(const std::vector<std::pair<std::string, std::string
 void CurlHandle::Prepare(const Request& request) {
   request_ = &request;
   response_ = Response();
+  response_.held = HeldBytes(held_);
   body_bytes_ = header_bytes_ = 0;
   stop_ = Stop::kNone;
   refused_address_.clear();
@@ -213,6 +219,30 @@ void CurlHandle::Prepare(const Request& request) {
   Set(CURLOPT_URL, request.url.c_str());
   SetMethod(request.method);
   SetHeaders(request.headers);
+}
+
+// Room for so many bytes more, and for what the parser wants behind them: it reads them where they
+// are. Doubled, but not beyond what can come.
+bool CurlHandle::MakeRoom(std::size_t size) {
+  constexpr std::size_t kBehind = 64;
+  std::string& body = response_.body;
+  const std::size_t needed = body.size() + size + kBehind;
+  if (needed <= body.capacity()) return true;
+  curl_off_t length = -1;
+  curl_easy_getinfo(easy_, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  std::size_t most = request_->max_body;
+  if (length >= 0) most = std::min(most, static_cast<std::size_t>(length));
+  const std::size_t room = std::max(needed, std::min(2 * body.capacity(), most + kBehind));
+  if (room > kAlwaysAdmitted && !gate_.Admits(easy_, room - body.capacity())) {
+    stop_ = Stop::kTurnedAway;
+    return false;
+  }
+  std::string larger;
+  larger.reserve(room);  // exactly: body.reserve() would double it
+  larger.append(body);
+  body.swap(larger);
+  response_.held.Set(body.capacity());
+  return true;
 }
 
 bool CurlHandle::TakeBody(const char* data, std::size_t size) {
@@ -227,6 +257,7 @@ bool CurlHandle::TakeBody(const char* data, std::size_t size) {
     stop_ = Stop::kBodyTooLarge;
     return false;
   }
+  if (!MakeRoom(size)) return false;
   response_.body.append(data, size);
   return true;
 }

@@ -3,6 +3,8 @@
 #define IMAGE_LIBRARY_REGISTRY_CURL_HANDLE_H_
 
 #include <csignal>
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,11 +28,22 @@ class SignalBlock {
   sigset_t old_;
 };
 
+/// Who may take memory for a body.
+class BodyGate {
+ public:
+  /// False: the transfer is to be dropped, and sent again later.
+  virtual bool Admits(CURL* easy, std::size_t bytes) noexcept = 0;
+
+ protected:
+  ~BodyGate() = default;
+};
+
 /// Every method but the getters calls libcurl: construct, prepare and destroy inside a SignalBlock.
 class CurlHandle {
  public:
-  /// The options must outlive the handle. Throws std::bad_alloc.
-  explicit CurlHandle(const HttpOptions& options);
+  /// Options and gate must outlive the handle; held sums up what bodies take. Throws
+  /// std::bad_alloc.
+  CurlHandle(const HttpOptions& options, BodyGate& gate, std::shared_ptr<std::size_t> held);
   ~CurlHandle();
   CurlHandle(const CurlHandle&) = delete;
   CurlHandle& operator=(const CurlHandle&) = delete;
@@ -42,12 +55,18 @@ class CurlHandle {
   /// The response of the ended transfer, or throws the Error that its result stands for.
   Response Finish(CURLcode result);
 
+  /// Gives back what the last transfer has left in memory.
+  void Drop() noexcept { response_ = Response(); }
+
+  /// The gate did not admit its body.
+  bool turned_away() const noexcept { return stop_ == Stop::kTurnedAway; }
+
   CURL* get() const noexcept { return easy_; }
   /// Bytes of body received by the transfer so far.
   std::size_t body_bytes() const noexcept { return body_bytes_; }
 
  private:
-  enum class Stop { kNone, kBodyTooLarge, kHeadersTooLarge, kErrorBodyCut, kNoMemory };
+  enum class Stop { kNone, kBodyTooLarge, kHeadersTooLarge, kErrorBodyCut, kTurnedAway, kNoMemory };
 
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self) noexcept;
@@ -63,10 +82,13 @@ class CurlHandle {
   void SetMethod(Method method);
   void SetHeaders(const std::vector<std::pair<std::string, std::string>>& headers);
   bool TakeBody(const char* data, std::size_t size);
+  bool MakeRoom(std::size_t size);
   bool TakeHeader(std::string_view line);
   [[noreturn]] void Throw(CURLcode result) const;
 
   const HttpOptions& options_;
+  BodyGate& gate_;
+  const std::shared_ptr<std::size_t> held_;
   CURL* easy_ = nullptr;
   curl_slist* header_list_ = nullptr;
   // What the handle is set to.

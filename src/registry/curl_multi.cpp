@@ -1,6 +1,7 @@
 #include "registry/curl_multi.h"
 
 #include <array>
+#include <new>
 
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -19,6 +20,11 @@ void SetUpLibcurl() {
     throw Error(ErrorKind::kUnreachable, "libcurl cannot be set up");
   }
   done = true;
+}
+
+// Transfers that libcurl has lost would be waited for, for ever.
+void Check(CURLMcode result) {
+  if (result == CURLM_OUT_OF_MEMORY) throw std::bad_alloc();
 }
 
 int SelectBits(std::uint32_t events) noexcept {
@@ -53,7 +59,9 @@ CurlMulti::~CurlMulti() {
 }
 
 void CurlMulti::Add(CURL* easy) {
-  if (curl_multi_add_handle(multi_, easy) != CURLM_OK) {
+  const CURLMcode result = curl_multi_add_handle(multi_, easy);
+  if (result == CURLM_OUT_OF_MEMORY) throw std::bad_alloc();
+  if (result != CURLM_OK) {
     throw Error(ErrorKind::kUnreachable, "libcurl cannot start a transfer");
   }
 }
@@ -90,7 +98,7 @@ void CurlMulti::DriveSockets() {
   int running = 0;
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    curl_multi_socket_action(multi_, event.data.fd, SelectBits(event.events), &running);
+    Check(curl_multi_socket_action(multi_, event.data.fd, SelectBits(event.events), &running));
   }
 }
 
@@ -98,7 +106,7 @@ void CurlMulti::DriveTimer() {
   if (!deadline_ || *deadline_ > Clock::now()) return;
   deadline_.reset();
   int running = 0;
-  curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
+  Check(curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running));
 }
 
 void CurlMulti::Drive(Finished* finished) {

@@ -23,6 +23,7 @@ Transfer::~Transfer() {
 
 void Transfer::await_suspend(std::coroutine_handle<> awaiting) noexcept {
   awaiting_ = awaiting;
+  number_ = ++loop_->transfers_;
   loop_->queued_.PushBack(*this);
 }
 
@@ -42,7 +43,9 @@ void Timer::await_suspend(std::coroutine_handle<> awaiting) {
 }
 
 EventLoop::EventLoop(HttpOptions&& options)
-    : options_(std::move(options)), multi_(options_.max_connections + 4) {
+    : options_(std::move(options)),
+      multi_(options_.max_connections + 4),
+      held_(std::make_shared<std::size_t>(0)) {
   if (options_.requests_per_second) bucket_.emplace(*options_.requests_per_second, Clock::now());
 }
 
@@ -62,8 +65,9 @@ EventLoop::~EventLoop() {
 
 std::unique_ptr<CurlHandle> EventLoop::TakeHandle() {
   if (idle_.empty()) {
-    idle_.reserve(active_.size() + 1);  // so that giving it back cannot fail
-    return std::make_unique<CurlHandle>(options_);
+    idle_.reserve(++handles_);  // so that giving it back cannot fail
+    BodyGate& gate = *this;
+    return std::make_unique<CurlHandle>(options_, gate, held_);
   }
   std::unique_ptr<CurlHandle> handle = std::move(idle_.back());
   idle_.pop_back();
@@ -78,11 +82,37 @@ void EventLoop::Cancel(Transfer& transfer) noexcept {
     multi_.Remove(easy);
   }
   traffic_.bytes += static_cast<std::int64_t>(transfer.handle_->body_bytes());
+  transfer.handle_->Drop();
   idle_.push_back(std::move(transfer.handle_));
 }
 
-bool EventLoop::HasFreeConnection() const noexcept {
-  return active_.size() < static_cast<std::size_t>(std::max(1, options_.max_connections));
+// What would be started now might be dropped soon.
+bool EventLoop::IsCrowded() const noexcept { return *held_ > options_.body_budget / 2; }
+
+bool EventLoop::MayStart() const noexcept {
+  if (active_.empty()) return true;
+  return active_.size() < static_cast<std::size_t>(options_.max_connections) && !IsCrowded();
+}
+
+// From inside libcurl.
+bool EventLoop::Admits(CURL* easy, std::size_t bytes) noexcept {
+  bool admitted = *held_ + bytes <= options_.body_budget;
+  if (!admitted) {
+    const auto found = active_.find(easy);
+    const std::uint64_t number = found == active_.end() ? UINT64_MAX : found->second->number_;
+    const auto newer = [number](const auto& other) { return other.second->number_ > number; };
+    admitted = std::none_of(active_.begin(), active_.end(), newer) &&
+               (queued_.Empty() || queued_.Back().number_ < number);
+  }
+  if (admitted) traffic_.most_held = std::max(traffic_.most_held, *held_ + bytes);
+  return admitted;
+}
+
+void EventLoop::SendAgain(Transfer& transfer) noexcept {
+  Cancel(transfer);
+  queued_.Insert(transfer, [](const Transfer& left, const Transfer& right) {
+    return left.number_ < right.number_;
+  });
 }
 
 void EventLoop::Start(Transfer& transfer) {
@@ -103,8 +133,10 @@ void EventLoop::StartQueued() {
   if (queued_.Empty()) return;
   {
     const SignalBlock block;
-    while (!queued_.Empty() && HasFreeConnection() && (!bucket_ || bucket_->Take(Clock::now()))) {
-      Start(queued_.PopFront());
+    while (!queued_.Empty() && MayStart() && (!bucket_ || bucket_->Take(Clock::now()))) {
+      // Depth first when memory is short: an image that is half read is read to its end before
+      // another one is begun.
+      Start(IsCrowded() ? queued_.PopBack() : queued_.PopFront());
     }
   }
   Drive();  // the requests leave before the loop sleeps
@@ -118,9 +150,13 @@ void EventLoop::Drive() {
   }
   for (const auto& [easy, result] : ended) {
     const auto found = active_.find(easy);
-    found->second->result_ = result;
-    finished_.PushBack(*found->second);
+    Transfer& transfer = *found->second;
     active_.erase(found);
+    transfer.result_ = result;
+    if (transfer.handle_->turned_away())
+      SendAgain(transfer);
+    else
+      finished_.PushBack(transfer);
   }
 }
 
@@ -153,7 +189,7 @@ std::optional<Clock::time_point> EventLoop::NextDeadline(Clock::time_point now) 
   };
   if (!finished_.Empty()) consider(now);
   if (!timers_.empty()) consider(timers_.begin()->first);
-  if (!queued_.Empty() && HasFreeConnection()) consider(bucket_ ? bucket_->NextAt(now) : now);
+  if (!queued_.Empty() && MayStart()) consider(bucket_ ? bucket_->NextAt(now) : now);
   return next;
 }
 

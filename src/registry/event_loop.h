@@ -3,6 +3,8 @@
 #define IMAGE_LIBRARY_REGISTRY_EVENT_LOOP_H_
 
 #include <coroutine>
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <map>
 #include <memory>
@@ -35,6 +37,7 @@ class Transfer : public ListNode {
 
   EventLoop* loop_;
   Request request_;
+  std::uint64_t number_ = 0;  ///< the older the smaller
   std::coroutine_handle<> awaiting_;
   std::unique_ptr<CurlHandle> handle_;
   CURLcode result_ = CURLE_OK;
@@ -65,7 +68,7 @@ class Timer {
 
 /// Construct and destroy inside a SignalBlock. Transfers and timers may outlive it: they are never
 /// resumed then.
-class EventLoop {
+class EventLoop final : private BodyGate {
  public:
   explicit EventLoop(HttpOptions&& options);
   ~EventLoop();
@@ -85,7 +88,10 @@ class EventLoop {
   friend class Transfer;
   friend class Timer;
 
-  bool HasFreeConnection() const noexcept;
+  bool Admits(CURL* easy, std::size_t bytes) noexcept override;
+  bool IsCrowded() const noexcept;
+  bool MayStart() const noexcept;
+  void SendAgain(Transfer& transfer) noexcept;
   void StartQueued();
   void Start(Transfer& transfer);
   void Drive();
@@ -99,6 +105,9 @@ class EventLoop {
   CurlMulti multi_;
   std::optional<TokenBucket> bucket_;
   Traffic traffic_;
+  std::shared_ptr<std::size_t> held_;  // bytes of bodies
+  std::uint64_t transfers_ = 0;
+  std::size_t handles_ = 0;
   std::vector<std::unique_ptr<CurlHandle>> idle_;
   IntrusiveList<Transfer> queued_;
   std::map<CURL*, Transfer*> active_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "registry/held_bytes.h"
 #include "registry/task.h"
 
 namespace image_library::registry {
@@ -30,6 +31,7 @@ struct Response {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
   std::string body;
+  HeldBytes held = {};  ///< of the body; who keeps the body without it does not count
 
   /// First value of a header, or empty.
   std::string_view Header(std::string_view name) const noexcept;
@@ -73,12 +75,17 @@ struct HttpOptions {
   int connect_timeout_ms = 10000;
   int idle_timeout_ms = 30000;  ///< a transfer without a byte for so long is given up
   int total_timeout_ms = 120000;
+  /// Bytes of bodies in memory, those of Responses that still live among them. When they are used
+  /// up, a body that is being received is dropped and asked for again later, except that of the
+  /// newest request: who holds a body mostly waits for one more, and gives both back then.
+  std::size_t body_budget = 8u << 20;
 };
 
 /// Traffic of one run.
 struct Traffic {
   std::int64_t requests = 0;
-  std::int64_t bytes = 0;  ///< of bodies
+  std::int64_t bytes = 0;     ///< of bodies
+  std::size_t most_held = 0;  ///< bytes of bodies in memory at once
 };
 
 /// The libcurl transport. It never blocks except in the Waiter, and blocks all signals around every

@@ -43,11 +43,34 @@ class IntrusiveList {
     head_.previous_ = &node;
   }
 
+  /// Puts the item before the first one that it comes before.
+  template <typename Before>
+  void Insert(T& item, Before before) noexcept {
+    ListNode& node = item;
+    node.Unlink();
+    ListNode* next = head_.next_;
+    while (next != &head_ && !before(item, static_cast<T&>(*next))) next = next->next_;
+    node.previous_ = next->previous_;
+    node.next_ = next;
+    next->previous_->next_ = &node;
+    next->previous_ = &node;
+  }
+
   /// Takes the first item out. Precondition: not Empty().
   T& PopFront() noexcept {
     ListNode& node = *head_.next_;
     node.Unlink();
     return static_cast<T&>(node);
+  }
+
+  /// The last item. Precondition: not Empty().
+  T& Back() noexcept { return static_cast<T&>(*head_.previous_); }
+
+  /// Takes the last item out. Precondition: not Empty().
+  T& PopBack() noexcept {
+    T& item = Back();
+    item.Unlink();
+    return item;
   }
 
   /// Takes every item of another list, in order.

@@ -211,6 +211,45 @@ TEST_F(HttpTest, BodyLimit) {
   EXPECT_EQ(KindOf(Send(request)), ErrorKind::kTooLarge);
 }
 
+// Each answer is kept until another one has come, as that of an index is while it is read.
+Task<void> SendAndKeep(CurlTransport& transport, Request request, std::size_t* bytes) {
+  Request again = request;
+  const Response first = co_await transport.Send(std::move(request));
+  const Response second = co_await transport.Send(std::move(again));
+  *bytes += first.body.size() + second.body.size();
+}
+
+Task<void> SendMany(CurlTransport& transport, std::string url, int count, std::size_t* bytes) {
+  Group group(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    Request request;
+    request.url = url;
+    Task<void> task = SendAndKeep(transport, std::move(request), bytes);
+    co_await group.Spawn(std::move(task));
+  }
+  co_await group.Join();
+}
+
+TEST_F(HttpTest, BodiesInMemoryHaveABudget) {
+  constexpr std::size_t kSize = 3000000;
+  HttpOptions options = Local();
+  options.body_budget = 4u << 20;
+  CurlTransport transport(options);
+  PollWaiter waiter;
+  std::size_t bytes = 0;
+  transport.Run(SendMany(transport, Url("bytes/" + std::to_string(kSize)), 20, &bytes), waiter);
+  EXPECT_EQ(bytes, 40 * kSize);
+  EXPECT_LE(transport.traffic().most_held, options.body_budget + 2 * kSize + 20 * (64u << 10));
+  EXPECT_GE(transport.traffic().most_held, kSize);
+  // Without that many bytes at once, each is asked for once.
+  options.body_budget = 100u << 20;
+  CurlTransport generous(options);
+  generous.Run(SendMany(generous, Url("bytes/" + std::to_string(kSize)), 20, &bytes), waiter);
+  EXPECT_EQ(bytes, 80 * kSize);
+  EXPECT_EQ(generous.traffic().requests, 40);
+  EXPECT_GT(generous.traffic().most_held, options.body_budget / 20);
+}
+
 TEST_F(HttpTest, HeaderLimit) {
   EXPECT_EQ(Get("headers/60").response.status, 200);
   const Outcome outcome = Get("headers/70");
