@@ -1,5 +1,7 @@
 #include "core/url.h"
 
+#include <utility>
+
 #include <arpa/inet.h>
 
 #include "core/error.h"
@@ -13,9 +15,10 @@ namespace {
 constexpr char kHint[] =
     "Write https://host[:port][/path], for example https://registry.example.org.";
 
-[[noreturn]] void Refuse(std::string_view text, const std::string& why) {
+[[noreturn]] void Refuse(std::string_view text, const std::string& why, std::string hint = kHint) {
   throw Error(ErrorKind::kInvalidArgument,
-              "invalid registry URL \"" + Scrub(WithoutSecrets(text), 500) + "\"", why, kHint);
+              "invalid registry URL \"" + Scrub(WithoutSecrets(text), 500) + "\"", why,
+              std::move(hint));
 }
 
 // Without leading zeros: one server must not be two registries.
@@ -66,6 +69,19 @@ std::string Canonical(const std::string& host) {
   return "[" + std::string(text) + host.substr(end);
 }
 
+// What a reference may have as its host (distribution/reference, grammar of `domain`): images of a
+// host beyond it could be approved, and pulled by nobody. Precondition: host is canonical.
+void RequireReadable(std::string_view text, const std::string& host) {
+  if (host.find('_') != std::string::npos)
+    Refuse(text, "Container runtimes take no host with an underscore in a reference.",
+           "Give the host a name of letters, digits, dashes and dots, and write that one.");
+  const std::size_t end = host.find(']');
+  if (end != std::string::npos && host.find('.') != std::string::npos)
+    Refuse(text, "Container runtimes take no IPv6 address with an IPv4 address in a reference.",
+           "Write " + host.substr(host.rfind(':', end) + 1, end - host.rfind(':', end) - 1) +
+               " instead.");
+}
+
 }  // namespace
 
 std::string RegistryUrl::ToString() const {
@@ -113,6 +129,7 @@ RegistryUrl ParseRegistryUrl(std::string_view text) {
   url.host = Lower(authority);
   if (!IsHost(url.host)) Refuse(all, "The host is no valid name or address.");
   url.host = Canonical(url.host);
+  RequireReadable(all, url.host);
   const std::string_view default_port = url.scheme == "https" ? ":443" : ":80";
   if (url.host.ends_with(default_port)) url.host.resize(url.host.size() - default_port.size());
   // In a reference, `lab/app` is a repository of Docker Hub and `lab:443/app` one of host lab.

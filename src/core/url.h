@@ -23,7 +23,8 @@ struct RegistryUrl {
 };
 
 /// `https` is assumed when no scheme is written. Throws Error kInvalidArgument with a hint on any
-/// other scheme, user information, query, fragment, zone id, or a path that is no repository name.
+/// other scheme, user information, query, fragment, zone id, a path that is no repository name, or
+/// a host that container runtimes cannot read in a reference (underscores, IPv4 within IPv6).
 RegistryUrl ParseRegistryUrl(std::string_view text);
 
 /// `scheme://host:port` of an HTTP proxy, `http` when no scheme is written. Throws Error

@@ -98,6 +98,8 @@ TEST(ReferenceTest, RefusesWithAHint) {
       "ghcr.io:x/a",
       "[::1/a",
       "[::1%eth0]:5000/a",
+      "my_registry:5000/a",
+      "[::ffff:10.0.0.1]:5000/a",
       "ghcr.io/a:-b",
       "ghcr.io/a:" + std::string(129, 'b'),
       "ghcr.io/" + std::string(256, 'a'),

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/reference.h"
 
 namespace image_library {
 namespace {
@@ -32,8 +33,6 @@ TEST(UrlTest, TakesApart) {
       {"http://[::1]:5503/x", "http://[::1]:5503/x", "[::1]:5503", "x", "http://[::1]:5503"},
       {"https://[2001:DB8::1]", "https://[2001:db8::1]", "[2001:db8::1]", "",
        "https://[2001:db8::1]"},
-      {"https://[::ffff:10.0.0.1]:443", "https://[::ffff:10.0.0.1]", "[::ffff:10.0.0.1]", "",
-       "https://[::ffff:10.0.0.1]"},
       // One server, one host, however it is written.
       {"http://[0:0:0:0:0:0:0:1]:5503", "http://[::1]:5503", "[::1]:5503", "", "http://[::1]:5503"},
       {"https://[2001:0db8:0000:0001::]:443/a", "https://[2001:db8:0:1::]/a", "[2001:db8:0:1::]",
@@ -55,8 +54,8 @@ TEST(UrlTest, TakesApart) {
        "https://registry-1.docker.io"},
       {"https://registry-1.docker.io/bitnami", "https://docker.io/bitnami", "docker.io", "bitnami",
        "https://registry-1.docker.io"},
-      {"https://my_lab-1.example", "https://my_lab-1.example", "my_lab-1.example", "",
-       "https://my_lab-1.example"},
+      {"https://my-lab-1.example", "https://my-lab-1.example", "my-lab-1.example", "",
+       "https://my-lab-1.example"},
   };
   for (const GoodCase& c : cases) {
     SCOPED_TRACE(c.text);
@@ -67,6 +66,34 @@ TEST(UrlTest, TakesApart) {
     EXPECT_EQ(url.Origin(), c.origin);
     EXPECT_EQ(ParseRegistryUrl(url.ToString()).ToString(), c.url);
   }
+}
+
+// distribution/reference: letters, digits, dashes and dots; of IPv6 hexadecimal digits and colons.
+TEST(UrlTest, HostsThatContainerRuntimesCannotReadAreRefused) {
+  const struct {
+    std::string text, hint;
+  } cases[] = {
+      {"https://my_registry", "letters, digits"},
+      {"https://my_registry.example.org:5000/a", "letters, digits"},
+      {"https://[::ffff:10.0.0.1]", "Write 10.0.0.1 instead."},
+      {"https://[::FFFF:a00:1]:5000", "Write 10.0.0.1 instead."},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.text);
+    try {
+      ParseRegistryUrl(c.text);
+      ADD_FAILURE() << "taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+      EXPECT_NE(error.detail().find("Container runtimes"), std::string::npos) << error.detail();
+      EXPECT_NE(error.hint().find(c.hint), std::string::npos) << error.hint();
+    }
+  }
+  // A host without dot and port is written with its port, as a reference needs it.
+  EXPECT_EQ(ParseRegistryUrl("https://registry").host, "registry:443");
+  EXPECT_EQ(ParseReference("registry/app").host, "docker.io");
+  EXPECT_EQ(ParseReference("registry:443/app").host, "registry:443");
+  EXPECT_EQ(ParseRegistryUrl("https://localhost").host, "localhost");
 }
 
 TEST(UrlTest, RefusesWithAHint) {
