@@ -97,11 +97,12 @@ struct RateLimit {
   std::int64_t window = 0;                ///< seconds; 0 when it does not say
 };
 
-/// What the client does again after a temporary failure.
+/// What the client does again after a temporary failure. A refusal that asks for fewer requests is
+/// the transport's to obey (sync::LimitedTransport), and kRateLimited here.
 struct RetryPolicy {
-  int attempts = 3;            ///< in all
-  int first_delay_ms = 500;    ///< doubled each time, with jitter
-  int longest_wait_ms = 5000;  ///< a Retry-After beyond this ends the attempts (kRateLimited)
+  int attempts = 3;          ///< in all
+  int first_delay_ms = 500;  ///< doubled each time, with jitter
+  int longest_delay_ms = 5000;
 };
 
 /// Repository names are relative to the URL's prefix. Every method throws Error and names the

@@ -43,9 +43,7 @@ Task<void> CurlTransport::Sleep(int milliseconds) {
   co_await timer;
 }
 
-void CurlTransport::DropQueued(const Error& error) {
-  impl_->loop.DropQueued(std::make_exception_ptr(error));
-}
+void CurlTransport::DropQueued(std::exception_ptr failure) { impl_->loop.DropQueued(failure); }
 
 void CurlTransport::Run(Task<void> task, Waiter& waiter) {
   task.Start();

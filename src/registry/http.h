@@ -2,7 +2,9 @@
 #ifndef IMAGE_LIBRARY_REGISTRY_HTTP_H_
 #define IMAGE_LIBRARY_REGISTRY_HTTP_H_
 
+#include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,8 +58,11 @@ class Transport {
   virtual Task<Response> Send(Request request) = 0;
   /// Resumes the caller after so many milliseconds.
   virtual Task<void> Sleep(int milliseconds) = 0;
-  /// Fails with this error what waits to be sent; what is under way goes on.
-  virtual void DropQueued(const Error& error) = 0;
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// The time that Sleep goes by.
+  virtual TimePoint Now() const { return std::chrono::steady_clock::now(); }
+  /// Fails with this what waits to be sent; what is under way goes on.
+  virtual void DropQueued(std::exception_ptr failure) = 0;
 };
 
 struct HttpOptions {
@@ -100,7 +105,7 @@ class CurlTransport : public Transport {
 
   Task<Response> Send(Request request) override;
   Task<void> Sleep(int milliseconds) override;
-  void DropQueued(const Error& error) override;
+  void DropQueued(std::exception_ptr failure) override;
 
   /// Runs a task and everything it starts to the end; returns its result or throws its exception.
   void Run(Task<void> task, Waiter& waiter);

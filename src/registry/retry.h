@@ -2,7 +2,6 @@
 #ifndef IMAGE_LIBRARY_REGISTRY_RETRY_H_
 #define IMAGE_LIBRARY_REGISTRY_RETRY_H_
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -17,22 +16,19 @@ class RetryingSender {
   /// The transport must outlive the sender.
   RetryingSender(Transport& transport, RetryPolicy policy);
 
-  /// The first answer that is not temporary, or the last one when the attempts are spent or the
-  /// registry asks to wait too long; after that, kRateLimited until the wait is over, without a
-  /// request. Throws the transport's last Error.
+  /// The first answer that is not temporary, or the last one when the attempts are spent. Throws
+  /// the transport's last Error.
   Task<Response> Send(Request request);
 
   std::int64_t retries() const noexcept { return retries_; }
 
  private:
   Task<std::optional<Response>> Try(Request request, bool last);
-  void CloseFor(std::int64_t seconds);
-  std::optional<int> Delay(const std::optional<Response>& response, int attempt);
+  int Delay(int attempt);
 
   Transport& transport_;
   const RetryPolicy policy_;
   std::int64_t retries_ = 0;
-  std::chrono::steady_clock::time_point closed_until_{};
   std::minstd_rand jitter_;
 };
 

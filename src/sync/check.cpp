@@ -7,6 +7,7 @@
 #include "registry/client.h"
 #include "registry/location.h"
 #include "sync/check_probe.h"
+#include "sync/limits.h"
 
 namespace image_library::sync {
 
@@ -63,7 +64,8 @@ std::vector<std::string> ListRepositoryTags(const RegistryConfig& config,
                                             registry::Waiter& waiter) {
   std::vector<std::string> names;
   CurlTransport transport(TransportOptions(config));
-  Client client(ClientOptionsOf(config), transport);
+  LimitedTransport limits(transport, std::nullopt, config.url.Origin());
+  Client client(ClientOptionsOf(config), limits);
   transport.Run(ListInto(repository, client, names), waiter);
   return names;
 }

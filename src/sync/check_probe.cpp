@@ -95,7 +95,8 @@ class Recorder : public registry::Transport {
     co_return std::move(response);
   }
   Task<void> Sleep(int milliseconds) override { return transport_.Sleep(milliseconds); }
-  void DropQueued(const Error& error) override { transport_.DropQueued(error); }
+  TimePoint Now() const override { return transport_.Now(); }
+  void DropQueued(std::exception_ptr failure) override { transport_.DropQueued(failure); }
 
   const std::vector<Answered>& answers() const noexcept { return answers_; }
 

@@ -306,7 +306,7 @@ RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry:
   transport.Run(engine.Run(), waiter);
   RunResult result = engine.result();
   result.statistics.bytes = transport.traffic().bytes;
-  result.statistics.retries = client.retries();
+  result.statistics.retries = client.retries() + limits.retries();
   result.token_server = client.token_server();
   if (!client.warnings().empty()) result.warning = client.warnings().back();
   return result;

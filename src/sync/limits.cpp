@@ -1,5 +1,6 @@
 #include "sync/limits.h"
 
+#include <algorithm>
 #include <ctime>
 #include <string>
 #include <utility>
@@ -12,49 +13,98 @@ namespace image_library::sync {
 using registry::Request;
 using registry::Response;
 using registry::Task;
+using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::chrono::milliseconds kLongestWait(5000);
 constexpr std::int64_t kReserve = 10;  // a tenth of the registry's limit
+constexpr milliseconds kSlice(1000);   // how soon those who wait notice that there is no point
+constexpr milliseconds kShortestGap(10);
+
+// What waited for a connection when the registry refused another request: it waits its turn.
+struct Recalled {};
 
 }  // namespace
 
 Task<Response> LimitedTransport::Send(Request request) {
-  co_await WaitForTurn();
-  if (nearly_used_up_)
-    throw Error(ErrorKind::kBudget, "the registry's rate limit is nearly used up", {},
-                "The rest is left to those who pull images; the next run goes on from here.");
-  if (budget_ && sent_ >= *budget_)
-    throw Error(ErrorKind::kBudget,
-                "the budget of " + std::to_string(*budget_) + " requests per run is used up", {},
-                "The next run goes on from here.");
-  ++sent_;
   const bool own = request.url.starts_with(origin_);
-  Response response = co_await inner_.Send(std::move(request));
-  LearnRetryAfter(response);
-  if (own) LearnRate(response);
-  co_return std::move(response);
+  for (;;) {
+    co_await WaitForTurn();
+    if (nearly_used_up_)
+      throw Error(ErrorKind::kBudget, "the registry's rate limit is nearly used up", {},
+                  "The rest is left to those who pull images; the next run goes on from here.");
+    if (budget_ && sent_ >= *budget_)
+      throw Error(ErrorKind::kBudget,
+                  "the budget of " + std::to_string(*budget_) + " requests per run is used up", {},
+                  "The next run goes on from here.");
+    ++sent_;
+    const std::uint64_t pauses_before = pauses_;
+    Request copy = request;
+    std::optional<Response> response;
+    try {
+      response = co_await inner_.Send(std::move(copy));
+    } catch (const Recalled&) {
+    }
+    if (!response) {
+      --sent_;
+      continue;
+    }
+    if (own) LearnRate(*response);
+    const auto after = ParseRetryAfter(response->Header("retry-after"), std::time(nullptr));
+    if (response->status != 429 && !(response->status == 503 && after)) {
+      Succeeded(pauses_before);
+      co_return std::move(*response);
+    }
+    if (!SlowDown(after, pauses_before)) co_return std::move(*response);
+    ++retries_;
+  }
 }
 
+// One after the other, when the registry wants it slowly.
 Task<void> LimitedTransport::WaitForTurn() {
-  if (!not_before_) co_return;
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*not_before_ - Clock::now());
-  if (wait > kLongestWait)
+  if (!closed_ && gap_.count() == 0 && Now() >= not_before_) co_return;
+  co_await turn_.Acquire();
+  for (;;) {
+    const TimePoint now = Now();
+    const auto wait = std::chrono::ceil<milliseconds>(std::max(not_before_, next_at_) - now);
+    if (closed_ || wait.count() <= 0) break;
+    co_await inner_.Sleep(static_cast<int>(std::min(wait, kSlice).count()));
+  }
+  next_at_ = Now() + gap_;
+  turn_.Release();
+  if (closed_)
     throw Error(ErrorKind::kBudget, "the registry asked to be left alone for a while", {},
                 "The next run goes on from here.");
-  if (wait.count() > 0) co_await inner_.Sleep(static_cast<int>(wait.count()));
 }
 
-void LimitedTransport::LearnRetryAfter(const Response& response) {
-  const auto after = ParseRetryAfter(response.Header("retry-after"), std::time(nullptr));
-  if (response.status == 429 || (response.status == 503 && after)) {
-    limited_ = true;
-    if (after) {
-      retry_after_ = *after;
-      not_before_ = Clock::now() + std::chrono::seconds(retry_after_);
-    }
+// False when the registry is to be left alone from now on.
+bool LimitedTransport::SlowDown(std::optional<std::int64_t> retry_after,
+                                std::uint64_t pauses_before) {
+  // Whatever waits for a connection would only be refused as well, and held against us.
+  inner_.DropQueued(std::make_exception_ptr(Recalled()));
+  if (pauses_before == pauses_) {
+    ++pauses_;
+    ++refusals_;
+    pause_ = std::max(pace_.first_pause, 2 * pause_);
+    gap_ = std::clamp(2 * gap_, pace_.first_gap, pace_.longest_gap);
   }
+  const milliseconds asked = std::chrono::seconds(retry_after.value_or(0));
+  if (closed_ || nearly_used_up_ || asked > pace_.longest_wait || refusals_ >= pace_.refusals) {
+    limited_ = closed_ = true;
+    retry_after_ = std::max(retry_after_, retry_after.value_or(0));
+    return false;
+  }
+  const milliseconds wait = retry_after ? asked : std::min(pause_, pace_.longest_wait);
+  not_before_ = std::max(not_before_, Now() + wait);
+  return true;
+}
+
+void LimitedTransport::Succeeded(std::uint64_t pauses_before) {
+  if (pauses_before != pauses_ || pauses_ == 0) return;
+  refusals_ = 0;
+  pause_ = milliseconds(0);
+  gap_ = gap_ * 9 / 10;
+  if (gap_ < kShortestGap) gap_ = milliseconds(0);
 }
 
 void LimitedTransport::LearnRate(const Response& response) {

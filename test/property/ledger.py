@@ -70,7 +70,7 @@ class Ledger:
         walk.update(names)
         queries.add(request.path.partition("?")[2])
         # Where a listing goes round, it has ended: no new name, or a page that was read before.
-        if len(walk) > before and self._leads_on(reply, queries):
+        if len(walk) > before and (self._leads_on(reply, queries) or self._is_full(request, reply)):
             return
         del self._walks[repository]
         self.listings.setdefault(repository, []).append(sorted(walk))
@@ -81,6 +81,12 @@ class Ledger:
         links = [value for name, value in reply.headers if name == "Link"]
         targets = re.findall(r"<[^>]*\?([^>]*)>", ",".join(links))
         return bool(links) and not any(query in queries for query in targets)
+
+    @staticmethod
+    def _is_full(request, reply):
+        """Whether a page without a link has as many entries as were asked for: there may be more."""
+        linked = any(name == "Link" for name, _ in reply.headers)
+        return not linked and request.query.get("n") == str(len(json.loads(reply.body)["tags"] or []))
 
     @staticmethod
     def _names(reply, first):

@@ -136,7 +136,9 @@ class SeedRun {
     registry::HttpOptions http = TransportOptions(config);
     http.total_timeout_ms = http.connect_timeout_ms = 250;
     registry::CurlTransport transport(http);
-    LimitedTransport limits(transport, config.requests_per_run, config.url.Origin());
+    using std::chrono::milliseconds;  // time is real here
+    const Pace pace{milliseconds(5), milliseconds(1), milliseconds(20), milliseconds(2000)};
+    LimitedTransport limits(transport, config.requests_per_run, config.url.Origin(), pace);
     registry::Client client({config.url, config.credentials}, limits, {3, 1, 20});
     EngineOptions options;
     if (last) options.max_removal_percent = 100;

@@ -489,7 +489,7 @@ TEST_F(ClientTest, ARedirectToAnotherRegistryIsANewAnonymousContext) {
 }
 
 TEST_F(ClientTest, TemporaryFailuresAreTriedAgainWithJitter) {
-  for (const int status : {408, 429, 500, 502, 503, 504, 522}) {
+  for (const int status : {408, 500, 502, 503, 504, 522}) {
     Make();
     transport_.TakeLog();
     transport_.sleeps.clear();
@@ -527,36 +527,16 @@ TEST_F(ClientTest, AFailureThatStaysIsToldAfterThreeAttempts) {
   EXPECT_EQ(transport_.log.size(), 1u);
 }
 
-TEST_F(ClientTest, RetryAfterIsObeyed) {
-  int left = 1;
-  handler_ = [&left](const Request&) {
-    return left-- > 0 ? Answer(429, "", {{"retry-after", "3"}}) : Answer(200);
-  };
-  Await(client_->Ping());
-  EXPECT_THAT(transport_.sleeps, ElementsAre(3000));
-}
-
-TEST_F(ClientTest, ALongRetryAfterEndsTheAttemptsAtOnce) {
+// Whoever knows of all requests slows them down: limits_test.
+TEST_F(ClientTest, ALimitIsNotTriedAgainHere) {
   for (const int status : {429, 503}) {
     Make();
     transport_.TakeLog();
-    ServeAlways(Answer(status, "", {{"retry-after", "120"}}));
+    ServeAlways(Answer(status, "", {{"retry-after", "3"}}));
     EXPECT_EQ(ErrorOf(client_->Ping()).kind(), ErrorKind::kRateLimited);
     EXPECT_EQ(transport_.log.size(), 1u);
     EXPECT_EQ(client_->retries(), 0);
   }
-  EXPECT_THAT(transport_.sleeps, IsEmpty());
-}
-
-TEST_F(ClientTest, AfterALongRetryAfterNothingIsAsked) {
-  ServeAlways(Answer(429, "", {{"retry-after", "120"}}));
-  EXPECT_EQ(ErrorOf(client_->ListTags("app")).kind(), ErrorKind::kRateLimited);
-  EXPECT_EQ(transport_.drops, 1);
-  transport_.TakeLog();
-  const Error error = ErrorOf(client_->ListTags("other"));
-  EXPECT_EQ(error.kind(), ErrorKind::kRateLimited);
-  EXPECT_THAT(error.what(), HasSubstr("other"));
-  EXPECT_THAT(transport_.log, IsEmpty());
   EXPECT_THAT(transport_.sleeps, IsEmpty());
 }
 

@@ -26,19 +26,22 @@ class FakeTransport : public Transport {
     co_return handler_(request);
   }
 
-  /// Takes no time.
+  /// Takes no time but its own.
   Task<void> Sleep(int milliseconds) override {
     sleeps.push_back(milliseconds);
+    now += std::chrono::milliseconds(milliseconds);
     co_return;
   }
+  TimePoint Now() const override { return now; }
 
-  void DropQueued(const Error&) override { ++drops; }
+  void DropQueued(std::exception_ptr) override { ++drops; }
 
   std::vector<std::string> TakeLog() { return std::exchange(log, {}); }
 
   std::vector<std::string> log;  ///< `GET url`, then the Authorization in brackets if any
   std::vector<Request> requests;
   std::vector<int> sleeps;
+  TimePoint now = TimePoint() + std::chrono::hours(1);
   int drops = 0;         ///< calls of DropQueued
   bool holding = false;  ///< answers wait for held.ResumeOne or ResumeAll
   WaitQueue held;

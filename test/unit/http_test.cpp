@@ -363,7 +363,7 @@ Task<void> DropOthers(Transport& transport, std::string url, std::vector<Outcome
     co_await group.Spawn(SendOne(transport, std::move(request), &outcome));
   }
   co_await transport.Sleep(20);
-  transport.DropQueued(Error(ErrorKind::kRateLimited, "enough"));
+  transport.DropQueued(std::make_exception_ptr(Error(ErrorKind::kRateLimited, "enough")));
   co_await group.Join();
 }
 

@@ -196,38 +196,6 @@ TEST_F(RoundsTest, ATenthOfTheRegistrysLimitIsLeftToOthers) {
   EXPECT_FALSE(Sync(options).limited);
 }
 
-TEST(LimitedTransportTest, RateHeadersOfOthersAreNotTheRegistrys) {
-  FakeTransport transport([](const Request&) {
-    return Answer(200, {}, {{"ratelimit-limit", "100"}, {"ratelimit-remaining", "0"}});
-  });
-  LimitedTransport limits(transport, std::nullopt, "https://r.example");
-  registry::Request request;
-  for (const char* url : {"https://cdn.example/blob", "https://r.example.org/blob"}) {
-    request.url = url;
-    registry::Await(limits.Send(request));
-    EXPECT_FALSE(limits.limited()) << url;
-  }
-  request.url = "https://r.example/v2/";
-  registry::Await(limits.Send(request));
-  EXPECT_TRUE(limits.limited());
-  EXPECT_EQ(registry::ErrorOf(limits.Send(request)).kind(), ErrorKind::kBudget);
-  EXPECT_EQ(limits.sent(), 3);
-}
-
-TEST(LimitedTransportTest, RetryAfterOfTheTokenServerCounts) {
-  FakeTransport transport([](const Request& request) {
-    return request.url.find("/token") != std::string::npos
-               ? Answer(429, "", {{"retry-after", "120"}})
-               : Answer(401, "",
-                        {{"www-authenticate", R"(Bearer realm="https://r.example/token")"}});
-  });
-  LimitedTransport limits(transport, std::nullopt, "https://r.example");
-  registry::Client client({ParseRegistryUrl("https://r.example"), {}}, limits);
-  EXPECT_EQ(registry::ErrorOf(client.ListTags("app")).kind(), ErrorKind::kRateLimited);
-  EXPECT_TRUE(limits.limited());
-  EXPECT_EQ(limits.retry_after(), 120);
-}
-
 TEST(ProgressTest, IsReadAsItWasWritten) {
   const Progress progress{true, "team/a", true, "team/\"b", "1.0"};
   EXPECT_EQ(Progress::FromText(progress.ToText()), progress);
