@@ -54,6 +54,10 @@ SELECT proxy, test.outcome(format('SELECT alter_registry(''behind'', proxy => %L
 FROM (SELECT add_registry('behind', 'https://ghcr.io', proxy => 'HTTP://Proxy.Example.com:3128/')) a,
      unnest(ARRAY['proxy:3128', 'https://[2001:DB8::1]:3128', 'http://proxy.example.com', 'socks5://proxy:1080', 'http://user:sesame@proxy:3128', 'http://proxy:3128/x', 'http://proxy:0', 'x y:1', NULL, '']) proxy;
 SELECT proxy FROM registries WHERE name = 'behind';
+-- A proxy that is not allowed any more is not used, and no credential is read for it.
+SELECT alter_registry('behind', proxy => 'http://proxy:3128');
+SET image_library.allowed_hosts = 'ghcr.io';
+SELECT test.outcome('SELECT _refresh_listing(''behind'', ''a'')');
 RESET image_library.allowed_hosts;
 
 -- Token servers that get credentials.

@@ -1,7 +1,6 @@
 #include "postgres/secret_statement.h"
 
 extern "C" {
-#include "access/sysattr.h"
 #include "catalog/pg_language_d.h"
 #include "catalog/pg_proc.h"
 #include "commands/prepare.h"
