@@ -1,8 +1,23 @@
 #include "registry/http.h"
 
+#include <malloc.h>
+
 #include "registry/event_loop.h"
 
 namespace image_library::registry {
+
+namespace {
+
+// glibc raises its threshold to the size of what was freed, and keeps bodies in a heap that small
+// allocations then hold at its largest: 40 bodies of 4 MiB left 80 MiB behind. A threshold that is
+// set stays: what is larger goes back to the system when it is freed.
+void GiveBackLargeBlocks() {
+#ifdef M_MMAP_THRESHOLD
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+#endif
+}
+
+}  // namespace
 
 std::string_view Response::Header(std::string_view name) const noexcept {
   for (const auto& [key, value] : headers) {
@@ -24,6 +39,7 @@ struct CurlTransport::Impl {
 };
 
 CurlTransport::CurlTransport(HttpOptions options) {
+  GiveBackLargeBlocks();
   const SignalBlock block;
   impl_.reset(new Impl{EventLoop(std::move(options))});
 }

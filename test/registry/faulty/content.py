@@ -14,8 +14,9 @@ A tag is a small image made from its name and "revision", or with "manifest" one
     wrong_digest bytes that do not hash to their digest    lost_config     a config that is not there
     wrong_type   the body says another type than the header
 
-"size": bytes of the manifest, "config_size": bytes of the config, by padding. "platforms": of an
-index. "labels", "annotations": more of them. "referrers": artifact types attached to the image.
+"size": bytes of the manifest, "config_size": bytes of the config, by padding; "filler": the padding
+of a manifest is not one annotation, but very many "annotations" or "objects". "platforms": of an
+index, whose children have the same size. "labels", "annotations": more of them. "referrers": artifact types attached to the image.
 "signed": true: a cosign tag beside it. "then": the options of the image that the tag moves to once
 it was asked for; "lost": with it the first image is gone. A tag `1.{0..9}` is
 ten of them, but for those that are named themselves.
@@ -60,6 +61,16 @@ def padded(value, size, place):
     place["padding"] = ""
     place["padding"] = "x" * max(0, size - len(encode(value)))
     return encode(value)
+
+
+def filled(value, size, filler):
+    """The JSON of an object, made size bytes long by very many things."""
+    body = encode(value)
+    left = size - len(body) - 40
+    if filler == "objects":
+        return body[:-1] + b',"filler":[' + b"{}," * (left // 3) + b"{}]}"
+    entries = b",".join(b'"%07d":"abcdefgh"' % number for number in range(left // 21))
+    return body[:-1] + b',"annotations":{' + entries + b"}}"
 
 
 class Content:
@@ -181,6 +192,8 @@ class Content:
         if kind == "both":
             manifest["manifests"] = []
         size = (5 << 20) if kind == "huge" else options.get("size")
+        if "filler" in options:
+            return self.store(repository, media_type, filled(manifest, size, options["filler"]))
         body = padded(manifest, size, manifest.setdefault("annotations", {})) if size else encode(
             manifest)
         return self._spoilt(repository, tag, kind, media_type, body)
@@ -231,7 +244,7 @@ class Content:
         value = {"schemaVersion": 2, "mediaType": media_type, "manifests": children}
         if media_type == OCI_INDEX:
             value["annotations"] = {"tag": tag, **(options or {}).get("annotations", {})}
-        size = (options or {}).get("size")
+        size = None if "filler" in (options or {}) else (options or {}).get("size")
         return padded(value, size, value.setdefault("annotations", {})) if size else encode(value)
 
     def _attestation(self, repository, subject):

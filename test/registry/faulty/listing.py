@@ -15,7 +15,8 @@ class Lists:
         self._switches = switches
         self._content = content
         self._origins = origins
-        self._many = [f"x{number:07}" for number in range(switches["many"])]
+        digits = switches["many_length"] - 1
+        self._many = [f"x{number:0{digits}}" for number in range(switches["many"])]
         self._walks = {}   # repository: listings begun
         self._failures = 0
         self._repeats = 0

@@ -46,6 +46,7 @@ DEFAULTS = {
         "extra": [],               # elements that are no tags
         "duplicates": False,
         "many": 0,                 # so many names more, without manifests
+        "many_length": 8,          # characters of each
         "hide": None,              # tags (regular expression) left out
         "alternate": None,         # tags left out of every other listing
         "fail_page": None,         # [page from 1, status, times]
@@ -69,6 +70,7 @@ DEFAULTS = {
     "referrers": {
         "api": 404,                # 200 | empty | html | redirect | a status
         "page_size": 100,
+        "endless": 0,              # bytes of one more referrer on each page, which never end
         "fallback": "none",        # none | good | bare | bad | subject | cycle
     },
     "limits": {

@@ -9,7 +9,7 @@
 import re
 
 from faulty.wire import Reply, encode, error
-from oci import OCI_INDEX
+from oci import OCI_INDEX, OCI_MANIFEST
 
 
 def fallback_tag(digest):
@@ -41,11 +41,22 @@ class Referrers:
         if not re.fullmatch("sha256:[0-9a-f]{64}", subject):
             return error(400, "DIGEST_INVALID")
         found = [] if kind == "empty" else self._content.attached.get((repository, subject), [])
+        if self._switches["endless"]:
+            return self._endless(request)
         size = self._switches["page_size"]
         start = int(request.query.get("start", "0"))
         reply = Reply(200, [("Content-Type", OCI_INDEX)], self._index(found[start:start + size]))
         if start + size < len(found):
             reply.add("Link", f'<{request.plain_path}?start={start + size}>; rel="next"')
+        return reply
+
+    def _endless(self, request):
+        number = int(request.query.get("page", "0"))
+        reply = Reply(200, [("Content-Type", OCI_INDEX)], self._index([{
+            "mediaType": OCI_MANIFEST, "digest": f"sha256:{number:064}", "size": 7,
+            "artifactType": "application/vnd.test",
+            "annotations": {"padding": "x" * self._switches["endless"]}}]))
+        reply.add("Link", f'<{request.plain_path}?page={number + 1}>; rel="next"')
         return reply
 
     @staticmethod
