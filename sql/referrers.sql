@@ -21,6 +21,13 @@ SELECT repository, artifact_type, source FROM image_referrers ORDER BY 1, 2;
 -- What an answer lacks goes, in its own repository and from its own source only.
 SELECT test.answer('app', jsonb_build_array(test.referrer('t', NULL, 'application/changed')));
 TABLE test.known;
+-- What was read of a manifest once stays, though a later answer does not say it.
+CREATE VIEW test.annotated AS SELECT annotations, size_bytes FROM image_library.image_referrer WHERE referrer_digest = test.digest('t');
+SELECT test.answer('app', jsonb_build_array(test.referrer('t') || '{"annotations": {"made": "by ci"}}'));
+SELECT test.answer('app', jsonb_build_array(test.referrer('t') || '{"size_bytes": 10}'));
+TABLE test.annotated;
+SELECT test.answer('app', jsonb_build_array(test.referrer('t') || '{"annotations": {"made": "by hand"}}'));
+TABLE test.annotated;
 SELECT test.answer('app', '[]', 'sha256-a.sig', NULL);
 SELECT test.answer('app', '[]');
 TABLE test.known;
@@ -59,7 +66,7 @@ CREATE FUNCTION test.facts(amd64 boolean, labels jsonb) RETURNS jsonb LANGUAGE s
     'platforms', jsonb_build_array(test.part('late', 'amd64', amd64), test.part('late', 'arm64', true), test.part('late', 'riscv64', false))) $$;
 SELECT test.sync('local', r, jsonb_build_object('17.2', jsonb_build_object('image', 'late') || test.facts(false, '{}'))) FROM unnest('{team/db,team/copy}'::text[]) r;
 CREATE VIEW test.incomplete AS
-  SELECT d.repository, d.rule_id = (SELECT rule_id FROM image_library.rule) AS rule, jsonb_array_length(d.absent) AS absent, jsonb_array_length(d.present) AS present,
+  SELECT d.repository, jsonb_array_length(d.absent) AS absent, jsonb_array_length(d.present) AS present,
          d.absent ->> 0 = test.digest('lateamd64') AS amd64_first
   FROM image_library._due_referrers((SELECT registry_id FROM image_library.registry), false) d WHERE d.digest = test.digest('late') ORDER BY 1;
 TABLE test.incomplete;
@@ -80,4 +87,48 @@ SELECT test.completed(test.facts(true, '{"org.enterprisedb.pg.flavor": "EDB Post
   || jsonb_build_object('platforms', jsonb_build_array(test.part('late', 'amd64', true))));
 TABLE test.late;
 TABLE test.incomplete;
+
+-- Who reads an image first does not decide what is known of it: a registry that hides a platform is corrected by one that does not.
+SELECT add_registry('honest', 'http://localhost:5001', allow_private => true) IS NOT NULL AS added;
+SELECT add_rule('honest', '**') IS NOT NULL AS added;
+CREATE VIEW test.hidden AS
+  SELECT p.platform, p.present, i.labels, (SELECT whole FROM image_library._known_images(jsonb_build_array(i.digest))) AS whole
+  FROM image_library.image i JOIN image_library.image_platform p USING (digest) WHERE i.digest = test.digest('late2') ORDER BY 1;
+CREATE FUNCTION test.late2(registry text, amd64 boolean, arm64 boolean, labels jsonb) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT test.sync(registry, 'team/db', jsonb_build_object('18', jsonb_build_object('image', 'late2') || jsonb_build_object('labels', labels,
+    'platforms', jsonb_build_array(test.part('late2', 'amd64', amd64), test.part('late2', 'arm64', arm64))))) $$;
+SELECT test.late2('local', false, true, '{}');
+TABLE test.hidden;
+-- Not by one that hides another.
+SELECT test.late2('honest', true, false, '{"whole": "no"}');
+TABLE test.hidden;
+SELECT test.late2('honest', true, true, '{"whole": "yes"}');
+TABLE test.hidden;
+SELECT test.late2('local', true, false, '{"whole": "no"}');
+TABLE test.hidden;
+
+-- A child that is gone is so only once no other repository has the image; it comes back when it is read again.
+CREATE FUNCTION test.gone(registry text) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT image_library._write_batch((SELECT g.registry_id FROM image_library.registry g WHERE g.name = registry), 'team/db', test.batch(jsonb_build_object(
+    'gone_children', jsonb_build_array(jsonb_build_object('image', test.digest('late2'), 'digest', test.digest('late2amd64')))))) $$;
+SELECT test.gone('local');
+TABLE test.hidden;
+SELECT test.sync('honest', 'team/db', '{}');
+SELECT test.gone('local');
+TABLE test.hidden;
+SELECT image_library._write_batch(:registry, 'team/db', test.batch(jsonb_build_object('completed',
+  jsonb_build_array(test.image('late2', jsonb_build_object('platforms', jsonb_build_array(test.part('late2', 'amd64', true), test.part('late2', 'arm64', true))))))));
+TABLE test.hidden;
+
+-- Every day it is asked whether the children of approved images are there, with or without an API.
+SELECT approve('localhost:5000/team/db:18', 'good') IS NOT NULL AS approved;
+CREATE FUNCTION test.children(since interval, checked interval) RETURNS text LANGUAGE sql AS $$
+  UPDATE image_library.tag SET digest_changed_at = now() - since;
+  DELETE FROM image_library.referrer_check;
+  INSERT INTO image_library.referrer_check SELECT DISTINCT repository_id, digest, now() - checked FROM image_library.tag;
+  SELECT (SELECT string_agg(p.platform, ' ' ORDER BY c.place) FROM jsonb_array_elements_text(d.children) WITH ORDINALITY c (digest, place)
+          JOIN image_library.image_platform p ON p.manifest_digest = c.digest)
+  FROM image_library._due_referrers((SELECT registry_id FROM image_library.registry WHERE name = 'local'), false) d WHERE d.digest = test.digest('late2') $$;
+SELECT test.children('30 days', '25 hours') AS daily;
+SELECT test.children('20 hours', '11 hours') AS new;
 ROLLBACK;

@@ -99,6 +99,16 @@ void ImageParts::Add(FetchedPlatform fetched) {
   primary_ = std::move(fetched);
 }
 
+std::size_t ImageParts::Bytes() const noexcept {
+  std::size_t bytes = attestation_bytes_;
+  if (!primary_) return bytes;
+  for (const auto& [key, value] : primary_->manifest.annotations)
+    bytes += key.size() + value.size();
+  if (!primary_->config) return bytes;
+  for (const auto& [key, value] : primary_->config->labels) bytes += key.size() + value.size();
+  return bytes;
+}
+
 void ImageParts::AddAttestation(const Descriptor& child) {
   if (attestations_.size() >= kMaxAttestations) {
     cut_ = true;

@@ -73,6 +73,8 @@ class ImageParts {
 
   /// Platforms added.
   std::size_t platforms() const noexcept { return count_; }
+  /// Of annotations and labels that are held.
+  std::size_t Bytes() const noexcept;
 
   /// Text is scrubbed. Maps are capped at 1,000 entries of 256-byte keys and 64 kB values, at
   /// limit::kAnnotations and limit::kLabels bytes in all, and at limit::kListedAnnotations for the

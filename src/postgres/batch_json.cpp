@@ -64,6 +64,13 @@ std::string AnswerJson(const sync::ReferrerAnswer& answer) {
   return json.Finish();
 }
 
+std::string GoneChildJson(const sync::GoneChild& gone) {
+  JsonObject json;
+  json.Text("image", gone.image);
+  json.Text("digest", gone.digest);
+  return json.Finish();
+}
+
 std::string ProblemJson(const sync::Problem& problem) {
   JsonObject json;
   json.TextOrNull("tag", problem.tag);
@@ -83,6 +90,7 @@ std::string BatchJson(const sync::Batch& batch) {
   json.Raw("referrers", ToJsonArray(batch.referrers, ReferrerJson));
   json.Raw("referrer_answers", ToJsonArray(batch.referrer_answers, AnswerJson));
   json.Raw("referrers_checked", ToJsonArray(batch.referrers_checked));
+  json.Raw("gone_children", ToJsonArray(batch.gone_children, GoneChildJson));
   json.Raw("refused_removals",
            batch.refused_removals ? ToJsonArray(*batch.refused_removals) : "null");
   json.Raw("listing", batch.listing ? ToJsonArray(*batch.listing) : "null");

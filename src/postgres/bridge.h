@@ -12,7 +12,7 @@
 namespace image_library::postgres {
 
 /// An error that PostgreSQL raised, carried as a C++ exception. The transaction it happened in must
-/// be aborted: nothing may catch it and go on.
+/// be aborted before anybody goes on, which Database::Transaction does.
 class PostgresError : public std::exception {
  public:
   PostgresError(int code, std::string primary, std::string more, std::string advice)

@@ -129,19 +129,25 @@ sync::KnownRepository SqlCatalog::LoadRepository(const std::string& repository) 
   return known;
 }
 
-std::vector<std::string> SqlCatalog::KnownImages(const std::vector<std::string>& digests) {
-  std::vector<std::string> known;
-  for (const Row& row :
-       database_.Query("SELECT digest FROM image_library._known_images($1::pg_catalog.jsonb)",
-                       {ToJsonArray(digests)}))
-    known.push_back(Text(row[0]));
+std::vector<sync::KnownImage> SqlCatalog::KnownImages(const std::vector<std::string>& digests) {
+  std::vector<sync::KnownImage> known;
+  for (const Row& row : database_.Query(
+           "SELECT digest, whole FROM image_library._known_images($1::pg_catalog.jsonb)",
+           {ToJsonArray(digests)}))
+    known.push_back({Text(row[0]), Text(row[1]) == "t"});
   return known;
 }
 
 void SqlCatalog::Write(const sync::Batch& batch) {
-  database_.Query(
-      "SELECT image_library._write_batch($1::pg_catalog.int4, $2, $3::pg_catalog.jsonb)",
-      {registry_id_, batch.repository, BatchJson(batch)});
+  try {
+    WriteBatch(database_, registry_id_, batch);
+  } catch (const PostgresError& error) {
+    const std::string message =
+        error.detail.empty() ? error.message : error.message + ": " + error.detail;
+    if (IsOfData(error.sqlstate)) throw sync::DataRefused(message);
+    if (IsBusy(error.sqlstate)) throw sync::StoreBusy(message);
+    throw;
+  }
 }
 
 std::vector<std::string> SqlCatalog::KnownRepositories() {
@@ -162,13 +168,18 @@ void SqlCatalog::ForgetOtherProblems(const std::vector<std::string>& repositorie
 std::vector<sync::DueReferrers> SqlCatalog::ReferrersDue(bool with_api) {
   std::vector<sync::DueReferrers> due;
   for (const Row& row :
-       database_.Query("SELECT repository, digest, tags, known, rule_id, absent, present FROM "
+       database_.Query("SELECT repository, digest, tags, known, absent, present, children FROM "
                        "image_library._due_referrers($1::pg_catalog.int4, $2::pg_catalog.bool)",
                        {registry_id_, with_api ? "true" : "false"}))
     due.push_back({Text(row[0]), Text(row[1]), Json::Parse(Text(row[2])).Strings(),
-                   Json::Parse(Text(row[3])).Map(), std::stoll(Text(row[4])),
+                   Json::Parse(Text(row[3])).Map(), Json::Parse(Text(row[4])).Strings(),
                    Json::Parse(Text(row[5])).Strings(), Json::Parse(Text(row[6])).Strings()});
   return due;
+}
+
+void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch) {
+  database.Query("SELECT image_library._write_batch($1::pg_catalog.int4, $2, $3::pg_catalog.jsonb)",
+                 {registry_id, batch.repository, BatchJson(batch)});
 }
 
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) {

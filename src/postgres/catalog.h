@@ -21,7 +21,7 @@ class SqlCatalog : public sync::Catalog {
         report_(std::move(report)) {}
 
   sync::KnownRepository LoadRepository(const std::string& repository) override;
-  std::vector<std::string> KnownImages(const std::vector<std::string>& digests) override;
+  std::vector<sync::KnownImage> KnownImages(const std::vector<std::string>& digests) override;
   void Write(const sync::Batch& batch) override;
   std::vector<std::string> KnownRepositories() override;
   void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
@@ -40,6 +40,9 @@ class SqlCatalog : public sync::Catalog {
 /// or a credential file or variable cannot be read, kForbiddenAddress when its proxy is not
 /// allowed.
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id);
+
+/// Writes a batch of a repository in a transaction; the database's own error when it refuses.
+void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch);
 
 /// The argument of image_library._write_batch.
 std::string BatchJson(const sync::Batch& batch);

@@ -1,6 +1,28 @@
 #include "postgres/database.h"
 
 namespace image_library::postgres {
+namespace {
+
+constexpr int kLockTimeoutMs = 1000;
+
+// Until the end of the transaction; who asked for less has less.
+void LimitLockWaits() {
+  if (LockTimeout > 0 && LockTimeout <= kLockTimeoutMs) return;
+  (void)set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
+                          0, false);
+}
+
+}  // namespace
+
+bool IsBusy(int sqlstate) noexcept {
+  return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE || sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+bool IsOfData(int sqlstate) noexcept {
+  const int category = ERRCODE_TO_CATEGORY(sqlstate);
+  return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+         category == ERRCODE_PROGRAM_LIMIT_EXCEEDED || sqlstate == ERRCODE_OUT_OF_MEMORY;
+}
 
 Database::~Database() {
   for (const auto& [statement, plan] : plans_) SPI_freeplan(plan);
@@ -11,42 +33,46 @@ Database::~Database() {
 void Database::Begin() {
   const bool worker = mode_ == TransactionMode::kWorker;
   Oid found = InvalidOid;
-  Call([&] {
-    if (worker) {
-      SetCurrentStatementStartTimestamp();
-      StartTransactionCommand();
-      // Whatever the database's default_transaction_isolation: see _require_read_committed.
-      XactIsoLevel = XACT_READ_COMMITTED;
-    }
-    found = get_extension_oid("image_library", true);
-    if (OidIsValid(found)) {
-      LockDatabaseObject(ExtensionRelationId, found, 0, AccessShareLock);
+  try {
+    Call([&] {
+      if (worker) {
+        SetCurrentStatementStartTimestamp();
+        StartTransactionCommand();
+        // Whatever the database's default_transaction_isolation: see _require_read_committed.
+        XactIsoLevel = XACT_READ_COMMITTED;
+      }
+      if (SPI_connect_ext(mode_ == TransactionMode::kProcedure ? SPI_OPT_NONATOMIC : 0) !=
+          SPI_OK_CONNECT)
+        elog(ERROR, "could not connect to the server programming interface");
+      connected_ = true;
+      if (!worker) {
+        // So that an error leaves the caller a transaction that can go on.
+        caller_memory_ = CurrentMemoryContext;
+        caller_owner_ = CurrentResourceOwner;
+        BeginInternalSubTransaction(nullptr);
+        in_subtransaction_ = true;
+        MemoryContextSwitchTo(caller_memory_);
+      }
+      if (mode_ != TransactionMode::kFunction) LimitLockWaits();
       found = get_extension_oid("image_library", true);
-    }
-  });
-  if (!OidIsValid(extension_)) extension_ = found;
-  if (!OidIsValid(found) || found != extension_) {
+      if (OidIsValid(found)) {
+        LockDatabaseObject(ExtensionRelationId, found, 0, AccessShareLock);
+        found = get_extension_oid("image_library", true);
+      }
+    });
+    if (!OidIsValid(extension_)) extension_ = found;
+    if (!OidIsValid(found) || found != extension_) throw ExtensionGone();
+    Call([&] {
+      PushActiveSnapshot(GetTransactionSnapshot());
+      GetUserIdAndSecContext(&caller_, &caller_context_);
+      SetUserIdAndSecContext(
+          get_role_oid("image_library_agent", false),
+          caller_context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    });
+  } catch (...) {
     Abort();
-    throw ExtensionGone();
+    throw;
   }
-  Call([&] {
-    if (SPI_connect_ext(mode_ == TransactionMode::kProcedure ? SPI_OPT_NONATOMIC : 0) !=
-        SPI_OK_CONNECT)
-      elog(ERROR, "could not connect to the server programming interface");
-    if (!worker) {
-      // So that an error leaves the caller a transaction that can go on.
-      caller_memory_ = CurrentMemoryContext;
-      caller_owner_ = CurrentResourceOwner;
-      BeginInternalSubTransaction(nullptr);
-      in_subtransaction_ = true;
-      MemoryContextSwitchTo(caller_memory_);
-    }
-    PushActiveSnapshot(GetTransactionSnapshot());
-    GetUserIdAndSecContext(&caller_, &caller_context_);
-    SetUserIdAndSecContext(
-        get_role_oid("image_library_agent", false),
-        caller_context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-  });
 }
 
 void Database::Commit() {
@@ -55,6 +81,7 @@ void Database::Commit() {
     PopActiveSnapshot();
     if (mode_ == TransactionMode::kWorker) {
       SPI_finish();
+      connected_ = false;
       CommitTransactionCommand();
       pgstat_report_stat(true);
     } else {
@@ -64,6 +91,7 @@ void Database::Commit() {
       CurrentResourceOwner = caller_owner_;
       if (mode_ == TransactionMode::kProcedure) SPI_commit();
       SPI_finish();
+      connected_ = false;
     }
   });
 }
@@ -72,12 +100,25 @@ void Database::Commit() {
 void Database::Abort() noexcept {
   if (mode_ == TransactionMode::kWorker) {
     AbortCurrentTransaction();
-  } else if (in_subtransaction_) {
-    RollbackAndReleaseCurrentSubTransaction();
+  } else {
+    if (in_subtransaction_) RollbackAndReleaseCurrentSubTransaction();
     in_subtransaction_ = false;
-    MemoryContextSwitchTo(caller_memory_);
-    CurrentResourceOwner = caller_owner_;
-    SPI_finish();
+    if (connected_) {
+      MemoryContextSwitchTo(caller_memory_);
+      CurrentResourceOwner = caller_owner_;
+      // Or its locks would stay while the next batch is read.
+      if (mode_ == TransactionMode::kProcedure) EndProcedureTransaction();
+      SPI_finish();
+    }
+  }
+  connected_ = false;
+}
+
+void Database::EndProcedureTransaction() noexcept {
+  try {
+    Call([] { SPI_rollback(); });
+  } catch (const std::exception&) {
+    // The transaction is left as it is: the next Begin tells.
   }
 }
 

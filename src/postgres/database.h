@@ -25,6 +25,12 @@ class ExtensionGone : public std::runtime_error {
 /// function is part of its caller's.
 enum class TransactionMode { kWorker, kProcedure, kFunction };
 
+/// True for an error that says that others hold locks: another try may succeed.
+bool IsBusy(int sqlstate) noexcept;
+
+/// True for an error that is the fault of the data which was to be written, and of nothing else.
+bool IsOfData(int sqlstate) noexcept;
+
 using Row = std::vector<std::optional<std::string>>;
 using Rows = std::vector<Row>;
 
@@ -37,8 +43,10 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   /// Runs work in a transaction, as role image_library_agent in a security-restricted operation,
-  /// and commits. An exception aborts the transaction and goes on to the caller. Throws
-  /// ExtensionGone when the extension is not the one the first transaction saw.
+  /// and commits. An exception aborts the transaction and goes on to the caller, who may begin
+  /// another one. A worker and a procedure wait at most a second for a lock (PostgresError 55P03,
+  /// see IsBusy), so that they keep nobody waiting behind them. Throws ExtensionGone when the
+  /// extension is not the one the first transaction saw.
   template <typename Work>
   void Transaction(Work&& work) {
     Begin();
@@ -66,12 +74,14 @@ class Database {
   void Begin();
   void Commit();
   void Abort() noexcept;
+  void EndProcedureTransaction() noexcept;
   SPIPlanPtr Plan(const char* statement, int parameters);
 
   TransactionMode mode_;
   Oid extension_ = InvalidOid;
   Oid caller_ = InvalidOid;
   int caller_context_ = 0;
+  bool connected_ = false;
   bool in_subtransaction_ = false;
   MemoryContext caller_memory_ = nullptr;
   ResourceOwner caller_owner_ = nullptr;

@@ -9,6 +9,7 @@ namespace image_library::postgres::settings {
 
 bool enabled = true;
 int max_workers = 3;
+int run_timeout = 3600;
 int max_removal_percent = 50;
 char* credentials_dir = nullptr;
 char* allowed_hosts = nullptr;
@@ -50,6 +51,11 @@ void Define() {
                           "Sets how many registries are synced at once in the whole cluster.",
                           "Each takes a slot of max_worker_processes while it runs.", &max_workers,
                           3, 1, 64, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "image_library.run_timeout", "Sets how long a run over a registry may take.",
+      "One that takes longer stops, and the next one goes on from there; 0 sets "
+      "no limit.",
+      &run_timeout, 3600, 0, 30 * 24 * 3600, PGC_SUSET, GUC_UNIT_S, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
       "image_library.max_removal_percent",
       "Sets the share of a repository's tags that one listing may remove.",

@@ -9,6 +9,7 @@ namespace image_library::postgres::settings {
 
 extern bool enabled;             ///< the launcher starts workers
 extern int max_workers;          ///< workers at once in the whole cluster
+extern int run_timeout;          ///< how long a run may take, in seconds; 0: no limit
 extern int max_removal_percent;  ///< share of a repository's tags that one listing may remove
 extern char* credentials_dir;    ///< folder of docker config.json files
 extern char* allowed_hosts;      ///< hosts that registries may be at; empty: all

@@ -94,6 +94,30 @@ void SyncInSession(Database& database, std::int32_t registry_id, const std::stri
          result.hint.empty() ? "See image_library.sync_problem." : result.hint);
 }
 
+// What must end the whole call: a cancel, a shutdown and the like (class 57).
+bool EndsEverything(const PostgresError& error) {
+  return ERRCODE_TO_CATEGORY(error.sqlstate) == ERRCODE_OPERATOR_INTERVENTION;
+}
+
+// One of several registries: whatever ends its run, the others have their turn.
+void SyncOneOfAll(Database& database, std::int32_t registry_id, const std::string& name,
+                  bool force) {
+  std::string why, hint;
+  try {
+    SyncInSession(database, registry_id, name, {false, force});
+    return;
+  } catch (const ExtensionGone&) {
+    throw;
+  } catch (const PostgresError& error) {
+    if (EndsEverything(error)) throw;
+    why = error.detail.empty() ? error.message : error.message + ": " + error.detail;
+    hint = error.hint;
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  Warn("could not sync registry \"" + name + "\"", why, hint);
+}
+
 std::int32_t RegistryId(Database& database, const std::string& name) {
   return std::stoi(*database.Query("SELECT registry_id FROM image_library._registry($1)", {name})
                         .front()
@@ -142,8 +166,12 @@ Datum image_library_sync(PG_FUNCTION_ARGS) {
     const Rows targets = database.Query(
         "SELECT registry_id, name FROM image_library._sync_targets($1, $2::pg_catalog.bool)",
         {name, force ? "true" : "false"});
-    for (const Row& target : targets)
-      SyncInSession(database, std::stoi(*target[0]), *target[1], {name.has_value(), force});
+    for (const Row& target : targets) {
+      if (name)
+        SyncInSession(database, std::stoi(*target[0]), *target[1], {true, force});
+      else
+        SyncOneOfAll(database, std::stoi(*target[0]), *target[1], force);
+    }
     Call([] { Post(MyDatabaseId, GetCurrentTimestamp()); });
   });
   PG_RETURN_VOID();
@@ -234,7 +262,7 @@ Datum image_library_refresh_listing(PG_FUNCTION_ARGS) {
     batch.repository = TextArgument(fcinfo, 1);
     batch.listing = sync::ListRepositoryTags(config, batch.repository, waiter);
     batch.listing_fingerprint = sync::ListingFingerprint(*batch.listing);
-    SqlCatalog(database, registry_id, [](const std::string&) {}).Write(batch);
+    WriteBatch(database, std::to_string(registry_id), batch);
     count = static_cast<std::int32_t>(batch.listing->size());
   });
   PG_RETURN_INT32(count);

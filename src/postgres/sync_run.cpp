@@ -80,6 +80,25 @@ void FinishFailed(Database& database, const std::string& run, const std::string&
   }
 }
 
+// Tries work a few times while others hold locks; no transaction is open between the tries.
+template <typename Work>
+void Patiently(LatchWaiter& waiter, Work work) {
+  constexpr int kTries = 3;
+  constexpr int kPauseMs = 500;
+  for (int tries_left = kTries;;) {
+    try {
+      work();
+      return;
+    } catch (const PostgresError& error) {
+      if (!IsBusy(error.sqlstate) || --tries_left == 0) throw;
+    }
+    const TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kPauseMs);
+    for (long left = kPauseMs; left > 0;
+         left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until))
+      waiter.Wait(-1, static_cast<int>(left));
+  }
+}
+
 LOCKTAG LockTag(std::int32_t registry_id) {
   LOCKTAG tag;
   SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, kLockClass, static_cast<std::uint32_t>(registry_id), 2);
@@ -90,13 +109,15 @@ LOCKTAG LockTag(std::int32_t registry_id) {
 
 void LatchWaiter::Wait(int descriptor, int timeout_ms) {
   // A busy transfer need not pay for a latch wait at every packet.
+  // A negative descriptor is none.
+  const uint32 socket = descriptor < 0 ? 0 : WL_SOCKET_READABLE;
   pollfd ready{descriptor, POLLIN, 0};
   if (!InterruptPending && !ConfigReloadPending && poll(&ready, 1, 0) > 0) return;
   const long timeout = timeout_ms < 0 || timeout_ms > kLivenessMs ? kLivenessMs : timeout_ms;
   Call([&] {
-    const int events = WaitLatchOrSocket(
-        MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, descriptor,
-        timeout, PG_WAIT_EXTENSION);
+    const int events =
+        WaitLatchOrSocket(MyLatch, WL_LATCH_SET | socket | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+                          descriptor, timeout, PG_WAIT_EXTENSION);
     if ((events & WL_LATCH_SET) != 0) ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
     if (ConfigReloadPending && MyBackendType == B_BG_WORKER) {
@@ -128,34 +149,51 @@ SyncLock::~SyncLock() {
 
 sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,
                         const SqlCatalog::Report& report) {
-  const std::string run = *database
-                               .Query("SELECT image_library._begin_run($1::pg_catalog.int4, $2)",
-                                      {std::to_string(registry_id), cause})
-                               .front()
-                               .front();
+  LatchWaiter waiter(database);
+  std::string run;
+  Patiently(waiter, [&] {
+    run = *database
+               .Query("SELECT image_library._begin_run($1::pg_catalog.int4, $2)",
+                      {std::to_string(registry_id), cause})
+               .front()
+               .front();
+  });
   sync::RunResult result;
   try {
+    Patiently(waiter, [&] {
+      database.Query("SELECT image_library._apply_changed_rules($1::pg_catalog.int8)", {run});
+    });
     const sync::RegistryConfig config = LoadRegistry(database, registry_id);
     SqlCatalog catalog(database, registry_id, report);
-    LatchWaiter waiter(database);
     sync::EngineOptions options;
     options.max_removal_percent = settings::max_removal_percent;
+    options.run_timeout = settings::run_timeout;
     result = sync::SyncRegistry(config, catalog, waiter, options);
-    Remember(database, registry_id, result);
+    Patiently(waiter, [&] { Remember(database, registry_id, result); });
   } catch (const Error& error) {
     result.outcome = sync::Outcome::kFailed;
     result.error = error.what();
     result.hint = error.hint();
   } catch (const ExtensionGone&) {
     throw;
+  } catch (const PostgresError& error) {
+    if (!IsBusy(error.sqlstate)) {
+      FinishFailed(database, run, error.what());
+      throw;
+    }
+    result.outcome = sync::Outcome::kFailed;
+    result.error = "another session holds locks on what the run has to write";
+    result.hint = "Look for a transaction that stays open, in pg_stat_activity.";
   } catch (const std::exception& error) {
     FinishFailed(database, run, error.what());
     throw;
   }
-  database.Query(
-      "SELECT image_library._note_registry($1::pg_catalog.int4, $2, $3)",
-      {std::to_string(registry_id), NullIfEmpty(result.token_server), NullIfEmpty(result.warning)});
-  Finish(database, run, result);
+  Patiently(waiter, [&] {
+    database.Query("SELECT image_library._note_registry($1::pg_catalog.int4, $2, $3)",
+                   {std::to_string(registry_id), NullIfEmpty(result.token_server),
+                    NullIfEmpty(result.warning)});
+  });
+  Patiently(waiter, [&] { Finish(database, run, result); });
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include "postgres/agent.h"
 
 #include <algorithm>
+#include <set>
 
 #include "postgres/board.h"
 #include "postgres/bridge.h"
@@ -14,6 +15,9 @@
 
 namespace image_library::postgres {
 namespace {
+
+// When a registry that was left out because of locks is looked at again.
+constexpr int kLaterMs = 30000;
 
 struct Due {
   std::int32_t registry_id;
@@ -41,10 +45,28 @@ std::vector<Due> Registries(Database& database) {
 }
 
 // Other workers are for the registries after the first, or for later.
-void PostRest(const std::vector<Due>& due, std::size_t skip) {
-  TimestampTz next = DT_NOEND;
+void PostRest(const std::vector<Due>& due, std::size_t skip, TimestampTz next = DT_NOEND) {
   for (std::size_t i = skip; i < due.size(); ++i) next = Min(next, due[i].at);
   PostNext(MyDatabaseId, next);
+}
+
+// Of a registry that somebody is dropping, say, not even the row of a run can be written: it is
+// left out by this worker. False when it was.
+bool RunUnlessLocked(Database& database, const Due& due, const SqlCatalog::Report& report,
+                     sync::RunResult& result) {
+  try {
+    result = RunSync(database, due.registry_id, "schedule", report);
+    return true;
+  } catch (const PostgresError& error) {
+    if (!IsBusy(error.sqlstate)) throw;
+  }
+  const char* const name = due.name.c_str();
+  Call([&] {
+    ereport(LOG, (errmsg("image_library could not sync registry \"%s\"", name),
+                  errdetail("Another session holds locks on what the run has to write."),
+                  errhint("Look for a transaction that stays open, in pg_stat_activity.")));
+  });
+  return false;
 }
 
 void Activity(const std::string& line) {
@@ -70,10 +92,13 @@ void SyncDue() {
     return;
   }
   try {
+    std::set<std::int32_t> locked;
     for (;;) {
-      const std::vector<Due> due = Registries(database);
-      if (due.empty() || due.front().at > GetCurrentTimestamp() || !settings::enabled) {
-        PostRest(due, 0);
+      std::vector<Due> due = Registries(database);
+      std::erase_if(due, [&](const Due& one) { return locked.count(one.registry_id) != 0; });
+      const TimestampTz now = GetCurrentTimestamp();
+      if (due.empty() || due.front().at > now || !settings::enabled) {
+        PostRest(due, 0, locked.empty() ? DT_NOEND : TimestampTzPlusMilliseconds(now, kLaterMs));
         return;
       }
       const Due& first = due.front();
@@ -90,7 +115,11 @@ void SyncDue() {
       const auto report = [&](const std::string& line) {
         Activity("syncing registry " + first.name + ", " + line);
       };
-      Log(first.name, RunSync(database, first.registry_id, "schedule", report));
+      sync::RunResult result;
+      if (RunUnlessLocked(database, first, report, result))
+        Log(first.name, result);
+      else
+        locked.insert(first.registry_id);
     }
   } catch (const ExtensionGone&) {
     PostNext(MyDatabaseId, DT_NOEND);

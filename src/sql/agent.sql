@@ -95,7 +95,7 @@ COMMENT ON FUNCTION image_library._known_tags(integer, text) IS
 -- What is approved or runs is asked about every day, what is new and waits ever less often: signatures mostly come
 -- minutes after their image, and a policy may wait for them.
 CREATE FUNCTION image_library._due_referrers(registry_id integer, with_api boolean)
-RETURNS TABLE (repository text, digest text, tags jsonb, known jsonb, rule_id bigint, absent jsonb, present jsonb)
+RETURNS TABLE (repository text, digest text, tags jsonb, known jsonb, absent jsonb, present jsonb, children jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT r.name, due.digest,
@@ -103,19 +103,20 @@ AS $$
           WHERE x.repository_id = due.repository_id AND x.digest = due.digest AND x.tag IS NOT NULL),
          (SELECT coalesce(jsonb_object_agg(x.referrer_digest, x.artifact_type), '{}') FROM image_library.image_referrer x
           WHERE x.repository_id = due.repository_id AND x.digest = due.digest),
-         due.rule_id, coalesce(made_of.absent, '[]'), coalesce(made_of.present, '[]')
+         coalesce(made_of.absent, '[]'), coalesce(made_of.present, '[]'), coalesce(children.digests, '[]')
   FROM (
-    SELECT wanted.repository_id, wanted.digest, min(wanted.rule_id) AS rule_id,
-           coalesce(max(c.checked_at), max(wanted.since)) AS last_at
+    SELECT wanted.repository_id, wanted.digest, coalesce(max(c.checked_at), max(wanted.since)) AS last_at,
+           bool_or(wanted.matters)
+             AND coalesce(max(c.checked_at), max(wanted.since)) - max(wanted.since) >= interval '1 day' AS is_daily
     FROM (
-      SELECT t.repository_id, t.digest, t.rule_id, t.digest_changed_at AS since, true AS matters
+      SELECT t.repository_id, t.digest, t.digest_changed_at AS since, true AS matters
       FROM image_library.repository p
       JOIN image_library.approval a USING (repository_id)
       JOIN image_library.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
       WHERE p.registry_id = _due_referrers.registry_id AND a.state = 'approved'
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
       UNION ALL
-      SELECT t.repository_id, t.digest, t.rule_id, t.digest_changed_at, false
+      SELECT t.repository_id, t.digest, t.digest_changed_at, false
       FROM image_library.repository p
       JOIN image_library.tag t USING (repository_id)
       WHERE p.registry_id = _due_referrers.registry_id AND t.digest_changed_at > now() - interval '3 days'
@@ -134,7 +135,13 @@ AS $$
            jsonb_agg(p.manifest_digest ORDER BY p.manifest_digest) FILTER (WHERE p.present) AS present
     FROM image_library.image_platform p WHERE p.digest = due.digest
     HAVING NOT bool_and(p.present)) made_of ON true
-  WHERE with_api OR made_of.absent IS NOT NULL
+  LEFT JOIN LATERAL (
+    SELECT jsonb_agg(c.manifest_digest ORDER BY c.place) AS digests
+    FROM (SELECT p.manifest_digest, row_number() OVER (ORDER BY p.platform <> 'linux/amd64', p.manifest_digest) AS place
+          FROM image_library.image_platform p
+          WHERE p.digest = due.digest AND p.manifest_digest <> p.digest AND p.present) c
+    WHERE c.place <= 50) children ON due.is_daily
+  WHERE with_api OR made_of.absent IS NOT NULL OR children.digests IS NOT NULL
      OR EXISTS (SELECT FROM image_library.image_referrer x
                 WHERE x.repository_id = due.repository_id AND x.digest = due.digest AND x.tag IS NOT NULL)
   ORDER BY due.last_at, 1, 2
@@ -142,18 +149,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library._due_referrers(integer, boolean) IS
   'Internal: images whose referrers are to be asked for again, longest ago first; without an API those that have referrer tags,
-or whose index names what was not there';
+or whose index names what was not there. children: every day, those of approved images that were there';
 
 CREATE FUNCTION image_library._known_images(digests jsonb)
-RETURNS TABLE (digest text)
+RETURNS TABLE (digest text, whole boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT i.digest
+  SELECT i.digest, NOT EXISTS (SELECT FROM image_library.image_platform p WHERE p.digest = i.digest AND NOT p.present)
   FROM jsonb_array_elements_text(digests) AS wanted (digest)
   JOIN image_library.image i ON i.digest = wanted.digest
 $$;
 COMMENT ON FUNCTION image_library._known_images(jsonb) IS
-  'Internal: those of some digests whose image is stored';
+  'Internal: those of some digests whose image is stored, and whether all that their index names was there';
 
 CREATE FUNCTION image_library._forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp

@@ -88,6 +88,19 @@ END
 $$;
 COMMENT ON FUNCTION image_library._write_images(jsonb) IS 'Internal: stores the images of a batch that are new, with what their indexes name';
 
+CREATE FUNCTION image_library._is_more_complete(image jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(bool_or(NOT p.present AND NOT n.absent), false) AND NOT coalesce(bool_or(p.present AND n.absent), false)
+  FROM image_library.image_platform p
+  CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT FROM jsonb_to_recordset(image -> 'platforms') AS read (manifest_digest text, present boolean)
+                   WHERE read.manifest_digest = p.manifest_digest AND NOT read.present) AS absent) n
+  WHERE p.digest = image ->> 'digest'
+$$;
+COMMENT ON FUNCTION image_library._is_more_complete(jsonb) IS
+  'Internal: whether an image was read with manifests that are not there as it is stored, and lacks none that are';
+
 -- What had come when an image was read again; a platform that was there stays.
 CREATE FUNCTION image_library._complete_images(images jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -130,6 +143,20 @@ $$;
 COMMENT ON FUNCTION image_library._complete_images(jsonb) IS
   'Internal: takes over what has come of images whose index named manifests that were not there, and classifies them anew';
 
+-- A manifest may still be where else the image is: only the last repository that has it can lose it.
+CREATE FUNCTION image_library._write_gone_children(repository_id integer, gone_children jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE image_library.image_platform p SET present = false
+  FROM jsonb_to_recordset(gone_children) AS gone (image text, digest text)
+  WHERE p.digest = gone.image AND p.manifest_digest = gone.digest AND p.present AND p.manifest_digest <> p.digest
+    AND NOT EXISTS (SELECT FROM image_library.tag t
+                    WHERE t.digest IN (gone.image, gone.digest) AND t.missing_since IS NULL
+                      AND t.repository_id <> _write_gone_children.repository_id)
+$$;
+COMMENT ON FUNCTION image_library._write_gone_children(integer, jsonb) IS
+  'Internal: manifests that an index names and that are gone from a repository, unless another repository has the image';
+
 CREATE FUNCTION image_library._write_referrers(repository_id integer, batch jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -149,9 +176,11 @@ BEGIN
     digest text, referrer_digest text, artifact_type text, size_bytes bigint, annotations jsonb, source text, tag text)
   ORDER BY r.digest, r.referrer_digest, r.tag
   ON CONFLICT ON CONSTRAINT image_referrer_digest_referrer_digest_repository_id_tag_key DO UPDATE
-  SET artifact_type = excluded.artifact_type, size_bytes = excluded.size_bytes, annotations = excluded.annotations
-  WHERE (x.artifact_type, x.size_bytes, x.annotations)
-        IS DISTINCT FROM (excluded.artifact_type, excluded.size_bytes, excluded.annotations);
+  -- What was read of a manifest is not in every later answer, and stays true.
+  SET artifact_type = excluded.artifact_type, size_bytes = excluded.size_bytes,
+      annotations = CASE excluded.annotations WHEN '{}' THEN x.annotations ELSE excluded.annotations END
+  WHERE (x.artifact_type, x.size_bytes) IS DISTINCT FROM (excluded.artifact_type, excluded.size_bytes)
+     OR excluded.annotations NOT IN ('{}', x.annotations);
   INSERT INTO image_library.referrer_check AS c (repository_id, digest, checked_at)
   SELECT _write_referrers.repository_id, checked.digest, clock_timestamp()
   FROM jsonb_array_elements_text(batch -> 'referrers_checked') AS checked (digest)
@@ -282,22 +311,28 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   id integer;
+  completed jsonb;
   images_added bigint;
   counts record;
 BEGIN
   PERFORM image_library._write_problems(registry_id, repository, batch);
   -- Trouble with a repository that was never read makes no repository.
-  IF NOT EXISTS (SELECT FROM unnest('{tags,missing,referrers,referrer_answers,referrers_checked}'::text[]) part
+  IF NOT EXISTS (SELECT FROM unnest('{completed,tags,missing,referrers,referrer_answers,referrers_checked,gone_children}'::text[]) part
                  WHERE jsonb_array_length(batch -> part) > 0)
      AND batch ->> 'listing' IS NULL AND batch ->> 'refused_removals' IS NULL THEN
     RETURN '{}';
   END IF;
-  IF jsonb_array_length(batch -> 'completed') > 0 THEN
-    PERFORM image_library._complete_images(batch -> 'completed');
+  -- The first to write is not the one to believe: an image that is stored in part is completed by who has more of it.
+  SELECT coalesce(batch -> 'completed', '[]') || coalesce(jsonb_agg(i.image), '[]') INTO completed
+  FROM jsonb_array_elements(batch -> 'images') AS i (image)
+  WHERE image_library._is_more_complete(i.image);
+  IF jsonb_array_length(completed) > 0 THEN
+    PERFORM image_library._complete_images(completed);
   END IF;
   id := image_library._repository_id(registry_id, repository);
   PERFORM image_library._lock_repository(registry_id, id, for_batch => true);
   images_added := image_library._write_images(batch);
+  PERFORM image_library._write_gone_children(id, batch -> 'gone_children');
   PERFORM image_library._write_referrers(id, batch);
   IF batch ->> 'refused_removals' IS NOT NULL THEN
     PERFORM image_library._write_removals(id, ARRAY(SELECT jsonb_array_elements_text(batch -> 'refused_removals')));

@@ -55,7 +55,8 @@ CREATE TABLE image_library.image_platform (
   PRIMARY KEY (digest, manifest_digest)
 );
 COMMENT ON TABLE image_library.image_platform IS 'The platforms of an image: children of its index, or itself';
-COMMENT ON COLUMN image_library.image_platform.present IS 'False: the index names it, and the registry did not have it';
+COMMENT ON COLUMN image_library.image_platform.present IS
+  'False: the index names it, and the registry did not have it, or no repository has it any more';
 
 CREATE TABLE image_library.image_referrer (
   repository_id integer REFERENCES image_library.repository ON DELETE CASCADE,
@@ -73,6 +74,7 @@ CREATE INDEX image_referrer_tag ON image_library.image_referrer (repository_id, 
 COMMENT ON TABLE image_library.image_referrer IS
   'Signatures, SBOMs and attestations attached to a digest: claims of whoever may push, not verified';
 COMMENT ON COLUMN image_library.image_referrer.repository_id IS 'Where it was found; null: in the image''s own index';
+COMMENT ON COLUMN image_library.image_referrer.size_bytes IS 'Bytes of its manifest';
 COMMENT ON COLUMN image_library.image_referrer.tag IS 'The fallback or cosign tag that carries it; null: the API or the index told';
 
 CREATE TABLE image_library.referrer_check (

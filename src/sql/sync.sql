@@ -18,10 +18,12 @@ CREATE TABLE image_library.run (
   tags_moved bigint NOT NULL DEFAULT 0,
   tags_missing bigint NOT NULL DEFAULT 0,
   problems bigint NOT NULL DEFAULT 0,
-  next_at timestamptz
+  next_at timestamptz,
+  decided boolean NOT NULL DEFAULT false
 );
 CREATE INDEX run_registry ON image_library.run (registry_id, run_id DESC);
 COMMENT ON TABLE image_library.run IS 'A row a run of the agent over a registry; what is due next follows from the last one';
+COMMENT ON COLUMN image_library.run.decided IS 'Rules that had changed before it began were applied to the known tags';
 
 CREATE TABLE image_library.problem (
   registry_id integer NOT NULL REFERENCES image_library.registry ON DELETE CASCADE,
@@ -41,25 +43,35 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   id bigint;
-  last_started_at timestamptz;
 BEGIN
-  SELECT r.started_at INTO last_started_at FROM image_library.run r
-  WHERE r.registry_id = _begin_run.registry_id ORDER BY r.run_id DESC LIMIT 1;
   -- The caller holds the registry's lock: a run without an end is one that a crash ended.
   UPDATE image_library.run r SET finished_at = clock_timestamp(), outcome = 'failed', error = 'interrupted'
   WHERE r.registry_id = _begin_run.registry_id AND r.outcome IS NULL;
   INSERT INTO image_library.run AS r (registry_id, cause) VALUES (_begin_run.registry_id, _begin_run.cause)
   RETURNING r.run_id INTO id;
-  -- Rules may have changed while the last run wrote by what they were before.
-  IF EXISTS (SELECT FROM image_library.registry g
-             WHERE g.registry_id = _begin_run.registry_id AND g.rules_changed_at > last_started_at) THEN
-    PERFORM image_library._decide_registry(registry_id);
-  END IF;
   PERFORM image_library._purge_history();
   RETURN id;
 END
 $$;
 COMMENT ON FUNCTION image_library._begin_run(integer, text) IS 'Internal: the row of a run that begins; returns its number';
+
+-- In a transaction of its own: it may meet the locks of others, and the run that then fails is on record.
+CREATE FUNCTION image_library._apply_changed_rules(run_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  id integer := (SELECT r.registry_id FROM image_library.run r WHERE r.run_id = _apply_changed_rules.run_id);
+BEGIN
+  -- Rules may have changed while an earlier run wrote by what they were before.
+  IF (SELECT g.rules_changed_at FROM image_library.registry g WHERE g.registry_id = id)
+     > coalesce((SELECT max(r.started_at) FROM image_library.run r WHERE r.registry_id = id AND r.decided), '-infinity') THEN
+    PERFORM image_library._decide_registry(id);
+  END IF;
+  UPDATE image_library.run r SET decided = true WHERE r.run_id = _apply_changed_rules.run_id;
+END
+$$;
+COMMENT ON FUNCTION image_library._apply_changed_rules(bigint) IS
+  'Internal: decides on known tags by rules that changed since an earlier run did so';
 
 CREATE FUNCTION image_library._finish_run(run_id bigint, outcome text, error text, counts jsonb, next_at timestamptz)
 RETURNS void

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,9 +66,21 @@ struct DueReferrers {
   std::string digest;
   std::vector<std::string> tags;             ///< referrer tags of it that were read before
   std::map<std::string, std::string> known;  ///< artifact types by digest of the referrer
-  std::int64_t rule_id = 0;                  ///< which platforms are wanted
   std::vector<std::string> absent = {};      ///< manifests that were not there; linux/amd64's first
   std::vector<std::string> present = {};     ///< manifests that were, if any was not; sorted
+  std::vector<std::string> children = {};    ///< manifests to be looked for: are they still there?
+};
+
+/// What is stored of a digest.
+struct KnownImage {
+  std::string digest;
+  bool whole = true;  ///< false: its index names manifests that were not there when it was read
+};
+
+/// A manifest that an image's index names and that is gone from the repository.
+struct GoneChild {
+  std::string image;
+  std::string digest;
 };
 
 /// A complete answer to what refers to a subject: rows of the same origin that are not among the
@@ -95,13 +108,14 @@ struct Problem {
 /// What is written in one transaction: part of one repository.
 struct Batch {
   std::string repository;
-  std::vector<Image> images;         ///< digests the library did not know
+  std::vector<Image> images;         ///< digests the library did not know, or not whole
   std::vector<Image> completed;      ///< those it knew, with manifests that were not there before
   std::vector<FoundTag> tags;        ///< new, moved or returned tags only
   std::vector<std::string> missing;  ///< tags that a complete listing lacks and HEAD says 404
   std::vector<Referrer> referrers;
   std::vector<ReferrerAnswer> referrer_answers;
   std::vector<std::string> referrers_checked;  ///< subjects that were asked about again
+  std::vector<GoneChild> gone_children;
   /// Tags that a listing lacks beyond belief, to be shown to a person; empty: none any more.
   std::optional<std::vector<std::string>> refused_removals;
   /// The tags of a complete listing, when it differs from the last one.
@@ -110,12 +124,30 @@ struct Batch {
   /// Tags (empty: the repository) whose problem on record is over unless it is named in problems.
   std::vector<std::string> checked;
   std::vector<Problem> problems;
+  std::size_t bytes = 0;  ///< of the text of images and referrers that were added by Add
+
+  void Add(Image image);
+  void Add(Referrer referrer);
 
   bool Empty() const {
     return images.empty() && completed.empty() && tags.empty() && missing.empty() &&
            referrers.empty() && referrer_answers.empty() && referrers_checked.empty() &&
-           !refused_removals && !listing && checked.empty() && problems.empty();
+           gone_children.empty() && !refused_removals && !listing && checked.empty() &&
+           problems.empty();
   }
+};
+
+/// The database refused a batch because of what is in it (too large, not a value of its type, a
+/// constraint): the same without the culprit can be stored. what() is the database's message.
+class DataRefused : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The database could not write now, because others hold locks: another try may succeed.
+class StoreBusy : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 /// Counted over one run; a row of sync_run.
@@ -128,14 +160,16 @@ struct RunStatistics {
 enum class Outcome { kComplete, kPartial, kFailed };
 
 /// Each call is one short transaction (none is open between calls). Implementations throw when the
-/// database refuses; the run ends then.
+/// database refuses. After DataRefused and StoreBusy the store is usable; anything else ends the
+/// run.
 class Catalog {
  public:
   virtual ~Catalog() = default;
 
   virtual KnownRepository LoadRepository(const std::string& repository) = 0;
   /// Those of digests whose image is stored already.
-  virtual std::vector<std::string> KnownImages(const std::vector<std::string>& digests) = 0;
+  virtual std::vector<KnownImage> KnownImages(const std::vector<std::string>& digests) = 0;
+  /// Of an image that is stored, what is more complete wins. May throw DataRefused and StoreBusy.
   virtual void Write(const Batch& batch) = 0;
   /// Names of the repositories that the library holds tags of.
   virtual std::vector<std::string> KnownRepositories() = 0;

@@ -1,6 +1,8 @@
 // Images whose index names manifests that were not there when it was read: a replica may lag behind
-// its registry, and a sparse index stays as it is. They are asked about again along with referrers.
+// its registry, and a sparse index stays as it is. They are asked about again along with referrers,
+// and so are those of approved images that were there: somebody may have deleted one.
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "sync/engine.h"
@@ -34,10 +36,6 @@ bool HasMore(const Image& image, const DueReferrers& before) {
 
 // The image is read again once one of its manifests has come: no request more until then.
 Task<void> Engine::CompleteImage(Batch& batch, const DueReferrers& due) {
-  const std::vector<Rule>& rules = config_.rules.rules();
-  const auto rule = std::find_if(rules.begin(), rules.end(),
-                                 [&due](const Rule& one) { return one.id == due.rule_id; });
-  if (rule == rules.end()) co_return;
   bool came = false;
   for (std::size_t i = 0; i < std::min(due.absent.size(), kMaxAsked) && !came; ++i) {
     const std::optional<FetchedManifest> manifest =
@@ -45,10 +43,30 @@ Task<void> Engine::CompleteImage(Batch& batch, const DueReferrers& due) {
     came = manifest.has_value();
   }
   if (!came) co_return;
+  Room::Place place;
+  std::exception_ptr failure;
+  try {
+    co_await ReadAgain(batch, due, place);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  room_.Leave(place);
+  if (failure) std::rethrow_exception(failure);
+}
+
+Task<void> Engine::ReadAgain(Batch& batch, const DueReferrers& due, Room::Place& place) {
+  co_await room_.Enter(place);
   std::optional<FetchedManifest> index = co_await client_.GetManifest(due.repository, due.digest);
   if (!index) co_return;
-  Image image = co_await reader_.Read(due.repository, std::move(*index), &*rule);
+  Image image = co_await reader_.Read(due.repository, std::move(*index), place);
   if (HasMore(image, due)) batch.completed.push_back(std::move(image));
+}
+
+Task<void> Engine::LookForChildren(Batch& batch, const DueReferrers& due) {
+  for (const std::string& child : due.children) {
+    const registry::TagHead head = co_await client_.HeadTag(due.repository, child);
+    if (!head.found) batch.gone_children.push_back({due.digest, child});
+  }
 }
 
 }  // namespace image_library::sync

@@ -1,5 +1,6 @@
 #include "sync/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/digest.h"
@@ -24,13 +25,18 @@ std::string ListingFingerprint(const std::vector<std::string>& tags) {
 }
 
 Engine::Engine(const RegistryConfig& config, Catalog& catalog, registry::Client& client,
-               const LimitedTransport& limits, EngineOptions options)
+               const LimitedTransport& limits, DeadlineTransport& deadline, EngineOptions options)
     : config_(config),
       catalog_(catalog),
       client_(client),
       limits_(limits),
+      deadline_(deadline),
       options_(options),
-      reader_(client),
+      // Enough for as many small images as there are connections.
+      room_(static_cast<std::size_t>(std::max(32, config.max_connections)) << 20,
+            2 * registry::limit::kManifest),
+      reader_(client, room_),
+      writer_(catalog, deadline),
       progress_(config.progress),
       in_rounds_(config.requests_per_run || config.progress != Progress()) {
   // A budget is for whole images: read side by side, none of them might come to its end.
@@ -57,7 +63,9 @@ Task<void> Engine::Run() {
   }
   result_.limited = limits_.limited();
   result_.retry_after = limits_.retry_after();
-  progress_.limited = result_.limited;
+  progress_.limited = result_.limited || deadline_.ended_run();
+  // The order of work was another, and has come to some repository.
+  if (!in_rounds_ && progress_.limited) progress_.listing = first_unfinished_;
   result_.progress = progress_;
   result_.abilities = client_.abilities();
   result_.statistics.requests = limits_.sent();
@@ -81,19 +89,30 @@ Task<std::vector<std::string>> Engine::FindRepositories() {
 Task<void> Engine::SyncEverything(std::vector<std::string> repositories) {
   Group group(options_.repositories_at_once);
   for (std::string& name : repositories) {
-    if (stopped_) break;
+    if (stopped_) {
+      NoteUnfinished(name);
+      break;
+    }
     Task<void> task = SyncRepository(std::move(name));
     co_await group.Spawn(std::move(task));
   }
   co_await group.Join();
 }
 
+void Engine::NoteUnfinished(const std::string& repository) {
+  if (first_unfinished_.empty() || repository < first_unfinished_) first_unfinished_ = repository;
+}
+
 Task<void> Engine::SyncRepository(std::string name) {
-  if (stopped_) co_return;
+  if (stopped_) {
+    NoteUnfinished(name);
+    co_return;
+  }
   RepositoryRun run(name, catalog_.LoadRepository(name));
   ++result_.statistics.repositories;
-  const std::int64_t sent_before = limits_.sent();
+  const Mark before = Now();
   resume_here_ = true;
+  bool too_much = false;
   try {
     co_await ReadRepository(run);
   } catch (const Error& error) {
@@ -103,12 +122,14 @@ Task<void> Engine::SyncRepository(std::string name) {
     } else {
       Stop(error);
       // Whoever begins here again would not get further: the others come first.
-      resume_here_ = run.was_listed || !TookTooMuch(sent_before);
-      if (!resume_here_) Record(run, {}, error);
+      too_much = !run.was_listed && TookTooMuch(before);
+      resume_here_ = !too_much;
+      if (too_much) Record(run, {}, error);
     }
   }
+  if (stopped_ && !too_much) NoteUnfinished(name);
   if (run.was_listed) ++repositories_read_;
-  Flush(run);
+  co_await Flush(run);
   catalog_.Progress(run.name + ": " + std::to_string(run.listed.size()) + " tags listed");
 }
 
@@ -132,7 +153,7 @@ Task<void> Engine::ReadRepository(RepositoryRun& run) {
     result_.statistics.tags_seen += static_cast<std::int64_t>(known.size());
     co_await SyncTags(run, known);
   }
-  if (stopped_) co_return;
+  if (stopped_ || run.busy) co_return;
   ForgetProblems(run);
   co_await FindMissing(run);
   co_await ReadReferrerTags(run);
@@ -163,7 +184,7 @@ Task<void> Engine::List(RepositoryRun& run) {
 Task<void> Engine::SyncTags(RepositoryRun& run, const std::vector<TagDecision>& tags) {
   Group group(options_.tags_at_once);
   for (const TagDecision& decision : tags) {
-    if (stopped_) {
+    if (stopped_ || run.busy) {
       run.Undone(decision.tag);
       break;
     }
@@ -174,13 +195,14 @@ Task<void> Engine::SyncTags(RepositoryRun& run, const std::vector<TagDecision>& 
 }
 
 Task<void> Engine::SyncTag(RepositoryRun& run, std::string tag, const Rule* rule) {
-  if (stopped_) {
+  if (stopped_ || run.busy) {
     run.Undone(tag);
     co_return;
   }
-  const std::int64_t sent_before = limits_.sent();
+  const Mark before = Now();
+  Room::Place place;
   try {
-    co_await ReadTag(run, tag, rule);
+    co_await ReadTag(run, tag, rule, place);
     NoteSuccess();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kBudget) {
@@ -188,16 +210,18 @@ Task<void> Engine::SyncTag(RepositoryRun& run, std::string tag, const Rule* rule
       if (error.kind() == ErrorKind::kRateLimited) run.Undone(tag);
     } else {
       Stop(error);
-      if (TookTooMuch(sent_before))
+      if (TookTooMuch(before))
         Record(run, tag, error);
       else
         run.Undone(tag);
     }
   }
-  if (run.batch.images.size() >= options_.images_per_batch) Flush(run);
+  room_.Leave(place);
+  if (IsFull(run.batch)) co_await Flush(run);
 }
 
-Task<void> Engine::ReadTag(RepositoryRun& run, std::string tag, const Rule* rule) {
+Task<void> Engine::ReadTag(RepositoryRun& run, std::string tag, const Rule* rule,
+                           Room::Place& place) {
   const KnownTag* const known = run.Known(tag);
   FoundTag found{tag, {}, rule->id};
   // A registry that lied of a digest is asked for the manifest: its body cannot lie.
@@ -207,25 +231,25 @@ Task<void> Engine::ReadTag(RepositoryRun& run, std::string tag, const Rule* rule
     found.digest = head.digest;
     if (found.digest == known->digest) {
       ++result_.statistics.not_modified;
-      run.Fine(tag);
+      run.Unchanged(tag);
       co_return;
     }
-    if (!found.digest.empty() && co_await ReadImage(run, found, rule, std::nullopt)) co_return;
+    if (!found.digest.empty() && co_await ReadImage(run, found, std::nullopt, place)) co_return;
     // The tag moved on while we looked, or its digest is not to be had: its manifest tells.
   }
+  co_await room_.Enter(place);
   // One request answers both what a tag points at and what that is, with no race between.
   std::optional<FetchedManifest> manifest = co_await client_.GetManifest(run.name, tag);
   if (!manifest) co_return;
   found.digest = manifest->digest;
   if (known != nullptr && !known->missing && found.digest == known->digest) {
     ++result_.statistics.not_modified;
-    if (manifest->claimed_digest.empty()) run.Fine(tag);
+    if (manifest->claimed_digest.empty()) run.Unchanged(tag);
     co_return;
   }
-  const bool lied = !manifest->claimed_digest.empty();
   const std::string claimed = manifest->claimed_digest;
-  (void)co_await ReadImage(run, std::move(found), rule, std::move(manifest));
-  if (lied)
+  (void)co_await ReadImage(run, std::move(found), std::move(manifest), place);
+  if (!claimed.empty())
     Warn(run, tag, problem::kDigestMismatch,
          "the registry says that the tag is " + claimed +
              ", and sends a manifest with another digest: that one is kept");
@@ -233,66 +257,81 @@ Task<void> Engine::ReadTag(RepositoryRun& run, std::string tag, const Rule* rule
 
 // Adds the tag to the batch once its image is there: in the library, in the batch, or read now.
 // False when the registry does not have the manifest of the digest.
-Task<bool> Engine::ReadImage(RepositoryRun& run, FoundTag tag, const Rule* rule,
-                             std::optional<FetchedManifest> manifest) {
-  const std::string name = tag.name;
+Task<bool> Engine::ReadImage(RepositoryRun& run, FoundTag tag,
+                             std::optional<FetchedManifest> manifest, Room::Place& place) {
+  if (WasRefused(run, tag)) co_return true;
   const std::string digest = tag.digest;
   const auto reading = run.waiting.find(digest);
   if (reading != run.waiting.end()) {
     reading->second.push_back(std::move(tag));
     co_return true;
   }
-  const bool is_new = !run.Knows(digest) && catalog_.KnownImages({digest}).empty();
+  const bool is_new = !run.Knows(digest);
   if (is_new) {
-    run.waiting[digest];
-    try {
-      if (!manifest) manifest = co_await client_.GetManifest(run.name, digest);
-      if (!manifest && run.waiting[digest].empty()) {
-        run.waiting.erase(digest);
-        co_return false;
-      }
-      if (!manifest)
-        throw Error(ErrorKind::kNotFound, "manifest " + digest + " of tag \"" + name +
-                                              "\" is gone from repository \"" + run.name + "\"");
-      Image image = co_await reader_.Read(run.name, std::move(*manifest), rule);
-      run.batch.images.push_back(std::move(image));
-      run.new_digests.insert(digest);
-      ++result_.statistics.images_added;
-    } catch (const Error& error) {
-      // Whoever waited for this image has the same trouble.
-      for (const FoundTag& waiting : run.waiting[digest]) {
-        if (error.kind() == ErrorKind::kBudget)
-          run.Undone(waiting.name);
-        else
-          Record(run, waiting.name, error);
-      }
-      run.waiting.erase(digest);
-      throw;
+    const std::vector<KnownImage> stored = catalog_.KnownImages({digest});
+    // What is not whole may be whole here: no registry keeps facts from those of another.
+    if (stored.empty() || !stored.front().whole) {
+      if (!co_await ReadNewImage(run, tag, std::move(manifest), place)) co_return false;
+      if (stored.empty()) ++result_.statistics.images_added;
     }
-    for (FoundTag& waiting : run.waiting[digest]) {
-      run.Fine(waiting.name);
-      run.batch.tags.push_back(std::move(waiting));
-    }
-    run.waiting.erase(digest);
+    run.new_digests.insert(digest);
   }
-  run.Fine(name);
-  const KnownTag* const known = run.Known(name);
-  if (known != nullptr && known->digest != digest) {
-    ++result_.statistics.tags_moved;
-    if (rule->immutable_tags)
-      Warn(run, name, problem::kImmutableMoved,
-           "the rule says that tags do not move, and this one came back with another digest");
-  }
-  run.batch.tags.push_back(std::move(tag));
+  // Nothing comes between an image and its tags: a batch may be written while others go on.
+  for (FoundTag& waiting : run.TakeWaiting(digest)) AddTag(run, std::move(waiting));
+  AddTag(run, std::move(tag));
+  room_.Leave(place);
   if (is_new) co_await ReadNewReferrers(run, digest);
   co_return true;
 }
 
-void Engine::Flush(RepositoryRun& run) {
-  if (run.batch.Empty()) return;
-  catalog_.Write(run.batch);
-  run.batch = Batch();
-  run.batch.repository = run.name;
+// Reads an image into the batch, while other tags of its digest wait. False when the registry does
+// not have it and nobody waits.
+Task<bool> Engine::ReadNewImage(RepositoryRun& run, const FoundTag& tag,
+                                std::optional<FetchedManifest> manifest, Room::Place& place) {
+  run.waiting[tag.digest];
+  try {
+    co_await room_.Enter(place);
+    if (!manifest) manifest = co_await client_.GetManifest(run.name, tag.digest);
+    if (!manifest && run.waiting[tag.digest].empty()) {
+      run.waiting.erase(tag.digest);
+      co_return false;
+    }
+    if (!manifest)
+      throw Error(ErrorKind::kNotFound, "manifest " + tag.digest + " of tag \"" + tag.name +
+                                            "\" is gone from repository \"" + run.name + "\"");
+    Image image = co_await reader_.Read(run.name, std::move(*manifest), place);
+    if (image.cut) run.cut_digests.insert(tag.digest);
+    run.batch.Add(std::move(image));
+  } catch (const Error& error) {
+    // Whoever waited for this image has the same trouble.
+    for (const FoundTag& waiting : run.TakeWaiting(tag.digest)) {
+      if (error.kind() == ErrorKind::kBudget)
+        run.Undone(waiting.name);
+      else
+        Record(run, waiting.name, error);
+    }
+    throw;
+  }
+  co_return true;
+}
+
+void Engine::AddTag(RepositoryRun& run, FoundTag tag) {
+  run.Fine(tag.name);
+  const KnownTag* const known = run.Known(tag.name);
+  if (known != nullptr && known->digest != tag.digest) {
+    ++result_.statistics.tags_moved;
+    const std::vector<Rule>& rules = config_.rules.rules();
+    const auto rule = std::find_if(rules.begin(), rules.end(),
+                                   [&](const Rule& one) { return one.id == tag.rule_id; });
+    if (rule != rules.end() && rule->immutable_tags)
+      Warn(run, tag.name, problem::kImmutableMoved,
+           "the rule says that tags do not move, and this one came back with another digest");
+  }
+  if (run.cut_digests.count(tag.digest) != 0)
+    Warn(run, tag.name, problem::kAnnotationsCut,
+         "annotations, labels, layer types or attestations of the image are over their limits: "
+         "those that fit are kept");
+  run.batch.tags.push_back(std::move(tag));
 }
 
 RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry::Waiter& waiter,
@@ -301,8 +340,9 @@ RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry:
   LimitedTransport limits(transport, config.requests_per_run, config.url.Origin());
   registry::ClientOptions client_options = ClientOptionsOf(config);
   client_options.abilities = config.abilities;
-  registry::Client client(std::move(client_options), limits);
-  Engine engine(config, catalog, client, limits, options);
+  DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout));
+  registry::Client client(std::move(client_options), deadline);
+  Engine engine(config, catalog, client, limits, deadline, options);
   transport.Run(engine.Run(), waiter);
   RunResult result = engine.result();
   result.statistics.bytes = transport.traffic().bytes;

@@ -10,10 +10,13 @@
 #include "core/error.h"
 #include "registry/client.h"
 #include "registry/task.h"
+#include "sync/batch_writer.h"
 #include "sync/catalog.h"
+#include "sync/deadline.h"
 #include "sync/image_reader.h"
 #include "sync/limits.h"
 #include "sync/repository_run.h"
+#include "sync/room.h"
 
 namespace image_library::sync {
 
@@ -25,10 +28,14 @@ struct EngineOptions {
   std::size_t repositories_at_once = 8;
   /// Tags of a repository read side by side.
   std::size_t tags_at_once = 32;
-  /// New images written in one transaction.
+  /// New images, or tags, written in one transaction ...
   std::size_t images_per_batch = 500;
+  /// ... or fewer, of so many bytes of text.
+  std::size_t bytes_per_batch = 2u << 20;
   /// Temporary failures in a row after which the run gives the registry up until the next time.
   int failures_to_stop = 5;
+  /// How long a run may take, in seconds; 0: no limit.
+  int run_timeout = 0;
 };
 
 /// How a run ended.
@@ -50,13 +57,15 @@ struct RunResult {
 /// cannot be reached at all fails the run. Nothing is removed unless a complete listing lacks it
 /// and its manifest answers 404.
 ///
-/// With a budget of requests, or after a run that the registry's limit ended, the order of work is
-/// that of Progress; otherwise each repository is read to its end while it is at hand.
+/// With a budget of requests, or after a run that the registry's limit or its deadline ended, the
+/// order of work is that of Progress; otherwise each repository is read to its end while it is at
+/// hand.
 class Engine {
  public:
-  /// All arguments must outlive the engine; the client sends through the transport.
+  /// All arguments must outlive the engine; the client sends through the deadline, and that through
+  /// the limits.
   Engine(const RegistryConfig& config, Catalog& catalog, registry::Client& client,
-         const LimitedTransport& limits, EngineOptions options = {});
+         const LimitedTransport& limits, DeadlineTransport& deadline, EngineOptions options = {});
 
   /// Never throws image_library::Error; what the Catalog throws passes through.
   registry::Task<void> Run();
@@ -68,20 +77,33 @@ class Engine {
   // engine.cpp: repositories and tags
   registry::Task<std::vector<std::string>> FindRepositories();
   registry::Task<void> SyncEverything(std::vector<std::string> repositories);
+  void NoteUnfinished(const std::string& repository);
   registry::Task<void> SyncRepository(std::string name);
   registry::Task<void> ReadRepository(RepositoryRun& run);
   registry::Task<void> List(RepositoryRun& run);
   registry::Task<void> SyncTags(RepositoryRun& run, const std::vector<TagDecision>& tags);
   registry::Task<void> SyncTag(RepositoryRun& run, std::string tag, const Rule* rule);
-  registry::Task<void> ReadTag(RepositoryRun& run, std::string tag, const Rule* rule);
-  registry::Task<bool> ReadImage(RepositoryRun& run, FoundTag tag, const Rule* rule,
-                                 std::optional<registry::FetchedManifest> manifest);
-  void Flush(RepositoryRun& run);
+  registry::Task<void> ReadTag(RepositoryRun& run, std::string tag, const Rule* rule,
+                               Room::Place& place);
+  registry::Task<bool> ReadImage(RepositoryRun& run, FoundTag tag,
+                                 std::optional<registry::FetchedManifest> manifest,
+                                 Room::Place& place);
+  registry::Task<bool> ReadNewImage(RepositoryRun& run, const FoundTag& tag,
+                                    std::optional<registry::FetchedManifest> manifest,
+                                    Room::Place& place);
+  void AddTag(RepositoryRun& run, FoundTag tag);
+
+  // storing.cpp: what is written, and when
+  bool IsFull(const Batch& batch) const;
+  registry::Task<void> Flush(RepositoryRun& run);
+  registry::Task<void> WriteBatch(RepositoryRun& run);
+  bool WasRefused(RepositoryRun& run, const FoundTag& tag);
 
   // rounds.cpp: the order of work of a run that a limit may end
   registry::Task<void> SyncInRounds(std::vector<std::string> repositories);
   registry::Task<bool> ListRound(const std::vector<std::string>& repositories, std::size_t& at,
-                                 std::int64_t requests);
+                                 bool half);
+  bool HalfIsUsed() const;
   registry::Task<void> LookRound(const std::vector<std::string>& repositories);
   registry::Task<void> LookAtRepository(std::string name);
 
@@ -100,8 +122,10 @@ class Engine {
   registry::Task<void> RefreshReferrers();
   registry::Task<void> RefreshReferrersOf(DueReferrers due);
 
-  // completion.cpp: what was not there when an image was read
+  // completion.cpp: what was not there when an image was read, or is gone since
   registry::Task<void> CompleteImage(Batch& batch, const DueReferrers& due);
+  registry::Task<void> ReadAgain(Batch& batch, const DueReferrers& due, Room::Place& place);
+  registry::Task<void> LookForChildren(Batch& batch, const DueReferrers& due);
 
   // problems.cpp: what is said of what went wrong
   void Record(RepositoryRun& run, const std::string& tag, const Error& error);
@@ -109,19 +133,28 @@ class Engine {
   void NoteFailure(const Error& error);
   void NoteSuccess() noexcept { failures_in_a_row_ = 0; }
   void Stop(const Error& error);
-  bool TookTooMuch(std::int64_t sent_before) const;
+  struct Mark {
+    std::int64_t requests;
+    DeadlineTransport::Seconds time;
+  };
+  Mark Now() const { return {limits_.sent(), deadline_.elapsed()}; }
+  bool TookTooMuch(const Mark& before) const;
 
   const RegistryConfig& config_;
   Catalog& catalog_;
   registry::Client& client_;
   const LimitedTransport& limits_;
+  DeadlineTransport& deadline_;
   EngineOptions options_;
+  Room room_;
   ImageReader reader_;
+  BatchWriter writer_;
   RunResult result_;
   Progress progress_;
   bool in_rounds_ = false;
   bool stopped_ = false;
   bool resume_here_ = false;  // stopped in the repository at hand, which the next run begins with
+  std::string first_unfinished_;  // of the repositories that a stop left
   std::size_t repositories_read_ = 0;
   std::optional<Error> first_refusal_;  // of a repository that could not be listed
   int failures_in_a_row_ = 0;

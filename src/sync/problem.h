@@ -13,6 +13,9 @@ inline constexpr char kDigestMismatch[] = "digest mismatch";
 inline constexpr char kOverBudget[] = "over budget";
 inline constexpr char kRemovalsRefused[] = "removals refused";
 inline constexpr char kImmutableMoved[] = "immutable tag moved";
+inline constexpr char kNotStored[] = "not stored";
+inline constexpr char kBusy[] = "busy";
+inline constexpr char kAnnotationsCut[] = "annotations cut";
 }  // namespace problem
 
 inline const char* ProblemName(ErrorKind kind) {

@@ -31,9 +31,10 @@ void Engine::Stop(const Error& error) {
   result_.hint = error.hint();
 }
 
-// More than half of a run's budget, for one thing alone: it would be so again the next time.
-bool Engine::TookTooMuch(std::int64_t sent_before) const {
-  return limits_.budget() && (limits_.sent() - sent_before) * 2 > *limits_.budget();
+// More than half of what a run has, for one thing alone: it would be so again the next time.
+bool Engine::TookTooMuch(const Mark& before) const {
+  return (limits_.budget() && (limits_.sent() - before.requests) * 2 > *limits_.budget()) ||
+         deadline_.IsMoreThanHalf(deadline_.elapsed() - before.time);
 }
 
 }  // namespace image_library::sync

@@ -11,7 +11,7 @@ namespace image_library::sync {
 /// all repositories with their new tags, then looks at the tags that are known. Each goes on around
 /// the circle where it was left, so what was looked at longest ago comes first.
 struct Progress {
-  bool limited = false;    ///< the last run ended at a limit
+  bool limited = false;    ///< the last run ended at a limit of the registry or at its deadline
   std::string listing;     ///< the repository to list first; empty: the first of all
   bool looking = false;    ///< a round of looks is under way, and goes on at ...
   std::string repository;  ///< ... this repository and ...

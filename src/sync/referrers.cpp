@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/digest.h"
+#include "core/text.h"
 #include "sync/engine.h"
 
 namespace image_library::sync {
@@ -41,11 +42,25 @@ std::string ArtifactTypeOf(const Manifest& manifest) {
   return manifest.layers.empty() ? std::string() : manifest.layers.front().media_type;
 }
 
-std::int64_t LayerBytes(const Manifest& manifest) {
-  std::int64_t bytes = 0;
-  for (const Descriptor& layer : manifest.layers)
-    if (__builtin_add_overflow(bytes, layer.size, &bytes)) return INT64_MAX;
-  return bytes;
+// Within the limits of images' annotations: see AssembleImage.
+void ScrubAnnotations(Referrer& referrer) {
+  constexpr std::size_t kMaxEntries = 1000;
+  constexpr std::size_t kMaxKey = 256;
+  constexpr std::size_t kMaxValue = 65536;
+  StringMap clean;
+  for (const auto& [key, value] : referrer.annotations) {
+    if (clean.size() >= kMaxEntries) break;
+    clean.emplace(Scrub(key, kMaxKey), Scrub(value, kMaxValue));
+  }
+  referrer.annotations = std::move(clean);
+}
+
+void AddAnswer(Batch& batch, ReferrerAnswer answer, std::vector<Referrer> referrers) {
+  batch.referrer_answers.push_back(std::move(answer));
+  for (Referrer& referrer : referrers) {
+    ScrubAnnotations(referrer);
+    batch.Add(std::move(referrer));
+  }
 }
 
 }  // namespace
@@ -66,6 +81,7 @@ Task<void> Engine::ReadReferrerTags(RepositoryRun& run) {
       if (error.kind() == ErrorKind::kBudget) throw;
       Record(run, tag, error);
     }
+    if (IsFull(run.batch)) co_await Flush(run);
   }
   for (const std::string& tag : before) {
     if (run.listing_changed && !run.IsListed(tag))
@@ -83,8 +99,9 @@ Task<void> Engine::ReadReferrerTag(Batch& batch, std::string subject, std::strin
   const Manifest manifest = ParseManifest(fetched->body, fetched->content_type);
   std::vector<Referrer> referrers;
   if (!suffix.empty()) {
-    referrers.push_back({subject, fetched->digest, ArtifactTypeOf(manifest), LayerBytes(manifest),
-                         manifest.annotations, "cosign tag", tag});
+    referrers.push_back({subject, fetched->digest, ArtifactTypeOf(manifest),
+                         static_cast<std::int64_t>(fetched->body.size()), manifest.annotations,
+                         "cosign tag", tag});
     if (manifest.artifact_type.empty() && !manifest.layers.empty())
       referrers.back().artifact_type = manifest.layers.front().media_type;
   }
@@ -97,8 +114,7 @@ Task<void> Engine::ReadReferrerTag(Batch& batch, std::string subject, std::strin
     referrers.push_back(std::move(*referrer));
   }
   // All at once: a batch may be written while we wait.
-  batch.referrer_answers.push_back({subject, tag});
-  for (Referrer& referrer : referrers) batch.referrers.push_back(std::move(referrer));
+  AddAnswer(batch, {subject, tag}, std::move(referrers));
 }
 
 // An image is not worse for a registry that trips over its referrers: it is asked again later.
@@ -129,9 +145,8 @@ Task<bool> Engine::ReadReferrerApi(Batch& batch, std::string subject,
         co_await ToReferrer(batch.repository, subject, std::move(descriptor));
     if (referrer) referrers.push_back(std::move(*referrer));
   }
-  batch.referrer_answers.push_back({subject, {}});
   const bool any = !referrers.empty();
-  for (Referrer& referrer : referrers) batch.referrers.push_back(std::move(referrer));
+  AddAnswer(batch, {subject, {}}, std::move(referrers));
   co_return any;
 }
 
@@ -175,6 +190,7 @@ Task<void> Engine::RefreshReferrersOf(DueReferrers due) {
   try {
     (void)co_await ReadReferrerApi(batch, due.digest, due.known);
     for (const std::string& tag : due.tags) co_await ReadReferrerTag(batch, due.digest, tag);
+    co_await LookForChildren(batch, due);
     if (!due.absent.empty()) co_await CompleteImage(batch, due);
   } catch (const Error& error) {
     // What was found before stays, and the next run asks again.
@@ -185,7 +201,8 @@ Task<void> Engine::RefreshReferrersOf(DueReferrers due) {
     co_return;
   }
   batch.referrers_checked.push_back(due.digest);
-  catalog_.Write(batch);
+  const Written written = co_await writer_.Write(std::move(batch));
+  result_.statistics.problems += static_cast<std::int64_t>(written.problems);
 }
 
 }  // namespace image_library::sync

@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "registry/task.h"
 #include "sync/catalog.h"
+#include "sync/problem.h"
 
 namespace image_library::sync {
 
@@ -31,10 +33,17 @@ struct RepositoryRun {
   std::vector<std::string> listed;  ///< sorted
   bool listing_changed = false;
   Batch batch;
+  /// Batches of one repository are written one after the other: tags come after their images.
+  registry::Semaphore writing{1};
+  bool busy = false;  ///< others hold locks in it: the next run reads it again
+  /// Images that the database refused, with its message by digest.
+  std::map<std::string, std::string> not_stored;
   /// Tags that point at an image which another tag of this repository is reading.
   std::map<std::string, std::vector<FoundTag>> waiting;
   std::unordered_set<std::string_view> known_digests;  ///< of known.tags
   std::set<std::string> new_digests;
+  /// Images of which annotations or labels were over their limits.
+  std::set<std::string> cut_digests;
   /// Subjects for which the referrers API had something to say.
   std::set<std::string> told_by_api;
   /// The first of the tags that a limit kept from being looked at; empty: none.
@@ -58,8 +67,25 @@ struct RepositoryRun {
   void Fine(const std::string& tag) {
     if (HadProblem(tag)) batch.checked.push_back(tag);
   }
+  /// The tag points where it did: what was said of its image holds.
+  void Unchanged(const std::string& tag) {
+    if (!HadProblem(tag, problem::kAnnotationsCut)) Fine(tag);
+  }
   bool Knows(const std::string& digest) const {
     return known_digests.count(digest) != 0 || new_digests.count(digest) != 0;
+  }
+  std::vector<FoundTag> TakeWaiting(const std::string& digest) {
+    const auto found = waiting.find(digest);
+    if (found == waiting.end()) return {};
+    std::vector<FoundTag> taken = std::move(found->second);
+    waiting.erase(found);
+    return taken;
+  }
+  Batch TakeBatch() {
+    Batch taken = std::move(batch);
+    batch = Batch();
+    batch.repository = name;
+    return taken;
   }
   void Undone(const std::string& tag) {
     if (first_undone.empty() || tag < first_undone) first_undone = tag;

@@ -1,5 +1,5 @@
 // The order of work of a run that a limit may end: see Progress.
-#include <limits>
+#include <algorithm>
 #include <utility>
 
 #include "sync/engine.h"
@@ -9,35 +9,39 @@ namespace image_library::sync {
 using registry::Group;
 using registry::Task;
 
-// While looks wait for their turn, new tags have half of the budget: neither starves the other.
+// While looks wait for their turn, new tags have half of the budget or the time: neither starves
+// the other.
 Task<void> Engine::SyncInRounds(std::vector<std::string> repositories) {
-  constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
   // The circle begins where the last run stopped.
   std::vector<std::string> circle = repositories;
   const auto first = std::lower_bound(circle.begin(), circle.end(), progress_.listing);
   std::rotate(circle.begin(), first, circle.end());
   std::size_t listed = 0;
-  const bool half = progress_.looking && config_.requests_per_run;
-  bool all_listed = co_await ListRound(circle, listed, half ? *config_.requests_per_run / 2 : kAll);
+  bool all_listed = co_await ListRound(circle, listed, progress_.looking);
   if (all_listed && !progress_.looking) {
     progress_.looking = true;
     progress_.repository.clear();
     progress_.tag.clear();
   }
   if (progress_.looking && !stopped_) co_await LookRound(repositories);
-  if (!stopped_ && !all_listed) all_listed = co_await ListRound(circle, listed, kAll);
+  if (!stopped_ && !all_listed) all_listed = co_await ListRound(circle, listed, false);
   progress_.listing = all_listed ? std::string() : circle[listed];
 }
 
 // Lists repositories from `at` on and reads their new tags; true when it came to the end.
 Task<bool> Engine::ListRound(const std::vector<std::string>& repositories, std::size_t& at,
-                             std::int64_t requests) {
+                             bool half) {
   for (; at < repositories.size(); ++at) {
-    if (stopped_ || limits_.sent() >= requests) co_return false;
+    if (stopped_ || (half && HalfIsUsed())) co_return false;
     co_await SyncRepository(repositories[at]);
     if (stopped_ && resume_here_) co_return false;
   }
   co_return true;
+}
+
+bool Engine::HalfIsUsed() const {
+  return (limits_.budget() && limits_.sent() >= *limits_.budget() / 2) ||
+         deadline_.IsMoreThanHalf(deadline_.elapsed());
 }
 
 Task<void> Engine::LookRound(const std::vector<std::string>& repositories) {
@@ -70,7 +74,7 @@ Task<void> Engine::LookAtRepository(std::string name) {
   co_await SyncTags(run, known);
   result_.statistics.tags_seen += static_cast<std::int64_t>(known.size());
   if (stopped_) progress_.tag = run.first_undone;
-  Flush(run);
+  co_await Flush(run);
 }
 
 }  // namespace image_library::sync

@@ -50,7 +50,7 @@ class WatchedCatalog : public MemoryCatalog {
     std::vector<DueReferrers> incomplete;
     for (const auto& [repository, its_tags] : tags) {
       for (const auto& [name, tag] : its_tags) {
-        DueReferrers due{repository, tag.digest, {}, {}, tag.rule_id};
+        DueReferrers due{repository, tag.digest, {}, {}};
         for (const PlatformImage& platform : images[tag.digest].platforms)
           (platform.present ? due.present : due.absent).push_back(platform.manifest_digest);
         if (!due.absent.empty()) incomplete.push_back(std::move(due));
@@ -139,10 +139,11 @@ class SeedRun {
     using std::chrono::milliseconds;  // time is real here
     const Pace pace{milliseconds(5), milliseconds(1), milliseconds(20), milliseconds(2000)};
     LimitedTransport limits(transport, config.requests_per_run, config.url.Origin(), pace);
-    registry::Client client({config.url, config.credentials}, limits, {3, 1, 20});
+    DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
+    registry::Client client({config.url, config.credentials}, deadline, {3, 1, 20});
     EngineOptions options;
     if (last) options.max_removal_percent = 100;
-    Engine engine(config, catalog_, client, limits, options);
+    Engine engine(config, catalog_, client, limits, deadline, options);
     catalog_.removed.clear();
     alarm(kHangSeconds);
     try {

@@ -45,6 +45,13 @@ class MemoryRegistry {
     manifests_[digest] = manifest;
     tags_[repository][tag] = digest;
   }
+  void Copy(const std::string& from, const std::string& tag, const std::string& to) {
+    tags_[to][tag] = tags_[from][tag];
+  }
+  // A stored manifest with more members.
+  std::string Body(const std::string& digest, const std::string& more) {
+    return "{" + more + manifests_[digest].substr(1);
+  }
   void Untag(const std::string& repository, const std::string& tag) {
     tags_[repository].erase(tag);
   }
@@ -61,6 +68,7 @@ class MemoryRegistry {
   void Store(const std::string& digest, const std::string& manifest) {
     manifests_[digest] = manifest;
   }
+  void Blob(const std::string& content) { blobs_[Sha256Digest(content)] = content; }
   void Heal() { failures_.clear(); }
   std::string DigestOf(const std::string& repository, const std::string& tag) {
     return tags_[repository][tag];
@@ -130,10 +138,12 @@ class EngineTest : public ::testing::Test {
   RunResult Sync(EngineOptions options = {}) {
     catalog_.NextRun();
     LimitedTransport limits(transport_, config_.requests_per_run, config_.url.Origin());
+    DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout),
+                               [this] { return now_; });
     registry::ClientOptions client_options = ClientOptionsOf(config_);
     client_options.abilities = config_.abilities;
-    registry::Client client(std::move(client_options), limits);
-    Engine engine(config_, catalog_, client, limits, options);
+    registry::Client client(std::move(client_options), deadline);
+    Engine engine(config_, catalog_, client, limits, deadline, options);
     registry::Await(engine.Run());
     config_.progress = engine.result().progress;
     return engine.result();
@@ -154,6 +164,7 @@ class EngineTest : public ::testing::Test {
   MemoryCatalog catalog_;
   FakeTransport transport_;
   RegistryConfig config_;
+  DeadlineTransport::Seconds now_{0};
 };
 
 }  // namespace image_library::sync

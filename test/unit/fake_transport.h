@@ -36,6 +36,7 @@ class FakeTransport : public Transport {
 
   void DropQueued(std::exception_ptr) override { ++drops; }
 
+  void handler(Handler handler) { handler_ = std::move(handler); }
   std::vector<std::string> TakeLog() { return std::exchange(log, {}); }
 
   std::vector<std::string> log;  ///< `GET url`, then the Authorization in brackets if any

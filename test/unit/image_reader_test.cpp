@@ -86,7 +86,7 @@ class LateChildTest : public ImageReaderTest {
   }
   // What the library would ask about.
   void AskAgain() {
-    DueReferrers due{"team/app", ImageOf("1").digest, {}, {}, 1};
+    DueReferrers due{"team/app", ImageOf("1").digest, {}, {}};
     for (const PlatformImage& platform : ImageOf("1").platforms)
       (platform.present ? due.present : due.absent).push_back(platform.manifest_digest);
     catalog_.due = {due};
@@ -127,11 +127,90 @@ TEST_F(LateChildTest, NothingIsLostThatWasThere) {
   EXPECT_TRUE(ImageOf("1").platforms[1].present);
 }
 
-TEST_F(LateChildTest, IsNotReadForARuleThatIsGone) {
+// Another repository has what this one hides: whoever was first, the facts are those of the whole.
+TEST_F(LateChildTest, AnotherRepositoryThatHasItIsRead) {
+  ASSERT_EQ(ImageOf("1").labels.size(), 0u);
+  Rules(R"([{"rule_id":1,"repositories":"team/*","tags":["*"]}])");
   registry_.Heal();
-  Rules(R"([{"rule_id":2,"repositories":"team/app","tags":["*"]}])");
+  registry_.Fail("team/app/manifests/" + image_, 404);
+  registry_.Copy("team/app", "1", "team/honest");
+  const RunResult result = Sync();
+  EXPECT_TRUE(ImageOf("1").platforms[0].present);
+  EXPECT_EQ(ImageOf("1").labels.at("content"), "a");
+  EXPECT_THAT(catalog_.tags["team/honest"], SizeIs(1));
+  // The two of team/other are new; this one is only known better.
+  EXPECT_EQ(result.statistics.images_added, 2);
+}
+
+TEST_F(LateChildTest, ARepositoryThatHidesMoreChangesNothing) {
+  Rules(R"([{"rule_id":1,"repositories":"team/*","tags":["*"]}])");
+  const std::string other = registry_.DigestOf("team/other", "2");
+  registry_.Untag("team/other", "1");
+  registry_.Untag("team/other", "2");
+  registry_.Fail("team/hider/manifests/" + other, 404);
+  registry_.Copy("team/app", "1", "team/hider");
+  Sync();
+  EXPECT_FALSE(ImageOf("1").platforms[0].present);
+  EXPECT_TRUE(ImageOf("1").platforms[1].present);
+}
+
+// Asked for every day while the image is approved.
+TEST_F(LateChildTest, AChildThatIsGoneLaterIsNoLongerPresent) {
+  const std::string other = registry_.DigestOf("team/other", "2");
+  DueReferrers due{"team/app", ImageOf("1").digest, {}, {}};
+  due.children = {other};
+  catalog_.due = {due};
+  Sync();
+  EXPECT_THAT(Requests(), testing::Contains("HEAD team/app/manifests/" + other));
+  EXPECT_TRUE(ImageOf("1").platforms[1].present);
+  registry_.Fail("team/app/manifests/" + other, 404);
+  Sync();
+  EXPECT_FALSE(ImageOf("1").platforms[1].present);
+  // It comes back as one that came late does.
+  registry_.Heal();
+  registry_.Fail("team/app/manifests/" + image_, 404);
   AskAgain();
-  EXPECT_THAT(Manifests(), IsEmpty());
+  EXPECT_TRUE(ImageOf("1").platforms[1].present);
+}
+
+TEST_F(ImageReaderTest, WhatImagesShareIsAskedForOnce) {
+  registry_.Tag("team/other", "2", "b");
+  const std::string second = registry_.DigestOf("team/other", "2");
+  for (const char* tag : {"1", "2", "3"})
+    registry_.Raw(
+        "team/app", tag,
+        Index(Child(image_, R"(,"platform":{"os":"linux","architecture":"amd64"})") + "," +
+              Child(second, std::string(R"(,"platform":{"os":"linux","architecture":")") + "arm" +
+                                tag + R"("})")));
+  // The same config in another manifest.
+  registry_.Raw("team/app", "4", registry_.Body(image_, R"("annotations":{"a":"b"},)"));
+  Sync();
+  std::map<std::string, int> asked;
+  for (const std::string& line : Requests())
+    if (line.find("sha256:") != std::string::npos) ++asked[line];
+  EXPECT_THAT(asked, SizeIs(4));  // two manifests, two configs
+  EXPECT_THAT(asked, testing::Each(testing::Field(&std::pair<const std::string, int>::second, 1)));
+  for (const char* tag : {"1", "2", "3"}) {
+    ASSERT_THAT(ImageOf(tag).platforms, SizeIs(2));
+    EXPECT_EQ(ImageOf(tag).platforms[1].platform.architecture, std::string("arm") + tag);
+    EXPECT_EQ(ImageOf(tag).labels.at("content"), "a");
+  }
+  EXPECT_EQ(ImageOf("4").annotations.at("a"), "b");
+  EXPECT_EQ(ImageOf("4").labels.at("content"), "a");
+}
+
+// Of layers only types and sizes are kept, and they are those of all of them.
+TEST_F(ImageReaderTest, LayersAreSummed) {
+  const auto layer = [](const char* type, const char* size) {
+    return std::string(R"({"mediaType":"application/)") + type + R"(","digest":")" +
+           Sha256Digest(size) + R"(","size":)" + size + "}";
+  };
+  registry_.Raw("team/app", "1",
+                R"({"schemaVersion":2,"layers":[)" + layer("a", "10") + "," + layer("b", "200") +
+                    "," + layer("a", "3000") + "]}");
+  Sync();
+  EXPECT_EQ(ImageOf("1").size_bytes, 3210);
+  EXPECT_THAT(ImageOf("1").layer_types, testing::ElementsAre("application/a", "application/b"));
 }
 
 // An index among the children that is not there may name any platform.
@@ -143,7 +222,7 @@ TEST_F(ImageReaderTest, AnIndexThatComesLater) {
   ASSERT_THAT(ImageOf("1").platforms, SizeIs(1));
   EXPECT_EQ(ImageOf("1").platforms[0].platform.ToString(), "unknown/unknown");
   registry_.Heal();
-  catalog_.due = {{"team/app", ImageOf("1").digest, {}, {}, 1, {inner}}};
+  catalog_.due = {{"team/app", ImageOf("1").digest, {}, {}, {inner}}};
   Sync();
   ASSERT_THAT(ImageOf("1").platforms, SizeIs(1));
   EXPECT_EQ(ImageOf("1").platforms[0].platform.ToString(), "linux/amd64");

@@ -69,6 +69,48 @@ TEST_F(ImageReferrersTest, TheApiIsAskedForNewImagesAndBelieved) {
     EXPECT_EQ(line.find("referrers"), std::string::npos) << line;
 }
 
+// Each repository is asked what refers to an image in it, whoever knew the image before.
+TEST_F(ImageReferrersTest, AKnownImageIsAskedAboutInARepositoryThatIsNewToIt) {
+  Sync();
+  ASSERT_THAT(catalog_.referrers, IsEmpty());
+  Rules(R"([{"rule_id":1,"repositories":"team/*","tags":["*"]}])");
+  registry_.Copy("team/app", "1", "team/copy");
+  registry_.Tag("team/copy", FallbackTag(subject_) + ".sig", "signature");
+  registry_.Serve("team/copy/referrers/",
+                  Answer(200, IndexOf(DescriptorOf(Sha256Digest("s"), "application/spdx+json")),
+                         {{"content-type", kIndexType}}));
+  config_.abilities = {};
+  Sync();
+  EXPECT_THAT(Types(), UnorderedElementsAre("application/spdx+json",
+                                            "application/vnd.oci.image.config.v1+json"));
+  transport_.TakeLog();
+  Sync();
+  for (const std::string& line : transport_.TakeLog())
+    EXPECT_EQ(line.find("referrers"), std::string::npos) << line;
+}
+
+TEST_F(ImageReferrersTest, TheSizeOfACosignTagIsThatOfItsManifest) {
+  const std::string body =
+      R"({"schemaVersion":2,"layers":[{"mediaType":"application/x","digest":")" +
+      Sha256Digest("layer") + R"(","size":123456789}]})";
+  registry_.Raw("team/app", FallbackTag(subject_) + ".sig", body);
+  Sync();
+  ASSERT_THAT(catalog_.referrers, SizeIs(1));
+  EXPECT_EQ(catalog_.referrers[0].size_bytes, static_cast<std::int64_t>(body.size()));
+}
+
+TEST_F(ImageReferrersTest, AnnotationsAreScrubbedAndBounded) {
+  std::string annotations;
+  for (int i = 0; i < 1200; ++i)
+    annotations += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":"\u0007")";
+  Api(R"({"digest":")" + Sha256Digest("s") +
+      R"(","size":9,"artifactType":"application/a","annotations":{)" + annotations + "}}");
+  Sync();
+  ASSERT_THAT(catalog_.referrers, SizeIs(1));
+  EXPECT_THAT(catalog_.referrers[0].annotations, SizeIs(1000));
+  EXPECT_EQ(catalog_.referrers[0].annotations.at("0"), "\xEF\xBF\xBD");
+}
+
 TEST_F(ImageReferrersTest, AMissingTypeIsReadFromTheManifest) {
   const std::string by_itself = Attach(subject_, R"(,"artifactType":"application/a")");
   const std::string by_config =

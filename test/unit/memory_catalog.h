@@ -3,6 +3,7 @@
 #define IMAGE_LIBRARY_TEST_UNIT_MEMORY_CATALOG_H_
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -29,16 +30,26 @@ class MemoryCatalog : public Catalog {
     if (accepted) known.accepted = refused[repository];
     return known;
   }
-  std::vector<std::string> KnownImages(const std::vector<std::string>& digests) override {
-    std::vector<std::string> known;
+  std::vector<KnownImage> KnownImages(const std::vector<std::string>& digests) override {
+    std::vector<KnownImage> known;
     for (const std::string& digest : digests)
-      if (images.count(digest) != 0) known.push_back(digest);
+      if (images.count(digest) != 0) known.push_back({digest, Absent(images[digest]) == 0});
     return known;
   }
   void Write(const Batch& batch) override {
+    ++tries;
+    if (before_write) before_write(batch);
     ++writes;
     largest_batch = std::max(largest_batch, batch.images.size());
-    for (const Image& image : batch.images) images[image.digest] = image;
+    for (const Image& image : batch.images) {
+      const auto stored = images.find(image.digest);
+      if (stored != images.end() && Absent(image) >= Absent(stored->second)) continue;
+      images[image.digest] = image;
+      if (forgetful) images[image.digest].annotations.clear();
+    }
+    for (const GoneChild& gone : batch.gone_children)
+      for (PlatformImage& platform : images[gone.image].platforms)
+        if (platform.manifest_digest == gone.digest) platform.present = false;
     for (const Image& image : batch.completed) images[image.digest] = image;
     for (const FoundTag& tag : batch.tags) {
       if (images.count(tag.digest) == 0)
@@ -60,8 +71,10 @@ class MemoryCatalog : public Catalog {
     }
     if (batch.listing) fingerprints[batch.repository] = batch.listing_fingerprint;
     for (const std::string& tag : batch.checked) problems.erase({batch.repository, tag});
-    for (const Problem& problem : batch.problems)
+    for (const Problem& problem : batch.problems) {
       problems[{batch.repository, problem.tag}] = problem.problem;
+      details[{batch.repository, problem.tag}] = problem.detail;
+    }
   }
   std::vector<std::string> KnownRepositories() override {
     std::vector<std::string> names;
@@ -91,8 +104,21 @@ class MemoryCatalog : public Catalog {
   std::vector<std::string> checked;
   std::map<std::string, std::vector<std::string>> refused;
   bool accepted = false;
+  std::map<std::pair<std::string, std::string>, std::string>
+      details;  ///< of problems, past ones too
+  /// Called before a batch is written: may throw what a database does.
+  std::function<void(const Batch&)> before_write;
+  bool forgetful = false;  ///< keeps no annotations: a database is not in memory
+  int tries = 0;
   int writes = 0;
   std::size_t largest_batch = 0;
+
+ private:
+  static std::size_t Absent(const Image& image) {
+    return static_cast<std::size_t>(
+        std::count_if(image.platforms.begin(), image.platforms.end(),
+                      [](const PlatformImage& platform) { return !platform.present; }));
+  }
 };
 
 }  // namespace image_library::sync

@@ -48,8 +48,9 @@ class PeerFaultsSync : public testing::Test {
 
   RunResult Sync() {
     LimitedTransport limits(registry_.transport, config_.requests_per_run, config_.url.Origin());
-    registry::Client client({config_.url, {}}, limits);
-    Engine engine(config_, catalog_, client, limits);
+    DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
+    registry::Client client({config_.url, {}}, deadline);
+    Engine engine(config_, catalog_, client, limits, deadline);
     registry::Await(engine.Run());
     return engine.result();
   }

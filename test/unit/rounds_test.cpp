@@ -196,6 +196,90 @@ TEST_F(RoundsTest, ATenthOfTheRegistrysLimitIsLeftToOthers) {
   EXPECT_FALSE(Sync(options).limited);
 }
 
+// A registry where every request takes a second.
+class DeadlineTest : public RoundsTest {
+ protected:
+  DeadlineTest() {
+    transport_.handler([this](const Request& request) {
+      now_ += DeadlineTransport::Seconds(1);
+      return registry_.Handle(request);
+    });
+  }
+  static EngineOptions Timeout(int seconds) {
+    EngineOptions options;
+    options.run_timeout = seconds;
+    return options;
+  }
+};
+
+TEST_F(DeadlineTest, ARunThatTakesTooLongStopsAndKeepsWhatItHas) {
+  Fill(3, 10);
+  const RunResult result = Sync(Timeout(20));
+  EXPECT_EQ(result.outcome, Outcome::kPartial);
+  EXPECT_EQ(result.statistics.requests, 20);
+  EXPECT_THAT(result.error, HasSubstr("run_timeout"));
+  EXPECT_FALSE(result.limited);
+  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_GT(Tags(), 5u);
+  EXPECT_GT(transport_.drops, 0);
+  EXPECT_EQ(config_.progress.listing, "team/a");
+}
+
+TEST_F(DeadlineTest, TheNextRunGoesOnWhereItStopped) {
+  Fill(4, 6);
+  Sync(Timeout(20));
+  ASSERT_EQ(config_.progress.listing, "team/b");
+  transport_.TakeLog();
+  Sync(Timeout(20));
+  const std::vector<std::string> log = Requests();
+  EXPECT_THAT(log, Contains(StartsWith("GET team/b/tags")));
+  EXPECT_THAT(log, Not(Contains(StartsWith("GET team/a/tags"))));
+}
+
+TEST_F(DeadlineTest, TheSumOfRunsReadsAndLooksAtEverything) {
+  Fill(4, 10);
+  int runs = 1;
+  while (Sync(Timeout(20)).outcome != Outcome::kComplete && ++runs < 40) {
+  }
+  EXPECT_LT(runs, 40);
+  EXPECT_EQ(Tags(), 40u);
+  EXPECT_EQ(config_.progress, Progress());
+  EXPECT_THAT(catalog_.problems, IsEmpty());
+}
+
+// Looks that wait have half of the time, however many new tags come.
+TEST_F(DeadlineTest, LooksThatWaitHaveHalfOfTheTime) {
+  Fill(1, 30);
+  SyncAll(1);
+  config_.progress.looking = true;
+  for (int i = 0; i < 20; ++i) registry_.Tag("team/c" + std::to_string(i), "1", std::to_string(i));
+  transport_.TakeLog();
+  Sync(Timeout(20));
+  EXPECT_THAT(transport_.TakeLog(), Contains(StartsWith("HEAD")));
+}
+
+TEST_F(DeadlineTest, ARepositoryThatTakesAllOfTheTimeDoesNotStopTheOthers) {
+  Fill(3, 2);
+  registry_.Serve("team/a/tags",
+                  Answer(200, R"({"tags":["1.0"]})",
+                         {{"link", R"(</v2/team/a/tags/list?n=1&last=0>; rel="next")"}}));
+  transport_.handler([this](const Request& request) {
+    const bool slow = request.url.find("team/a/tags") != std::string::npos;
+    now_ += DeadlineTransport::Seconds(slow ? 19 : 1);
+    return registry_.Handle(request);
+  });
+  EngineOptions options = Timeout(20);
+  options.repositories_at_once = 1;
+  for (int run = 0; run < 3; ++run) Sync(options);
+  EXPECT_EQ(Tags(), 4u);
+  EXPECT_EQ(catalog_.problems.at({"team/a", ""}), "over budget");
+}
+
+TEST_F(DeadlineTest, NoTimeoutIsNoLimit) {
+  Fill(4, 10);
+  EXPECT_EQ(Sync(Timeout(0)).outcome, Outcome::kComplete);
+}
+
 TEST(ProgressTest, IsReadAsItWasWritten) {
   const Progress progress{true, "team/a", true, "team/\"b", "1.0"};
   EXPECT_EQ(Progress::FromText(progress.ToText()), progress);

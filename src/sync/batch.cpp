@@ -1,0 +1,44 @@
+// How much a batch holds: what the database gets in one statement, and memory keeps until then.
+#include <utility>
+
+#include "sync/catalog.h"
+
+namespace image_library::sync {
+namespace {
+
+std::size_t BytesOf(const StringMap& map) {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : map) bytes += key.size() + value.size();
+  return bytes;
+}
+
+std::size_t BytesOf(const Referrer& referrer) {
+  return referrer.subject.size() + referrer.digest.size() + referrer.artifact_type.size() +
+         referrer.tag.size() + BytesOf(referrer.annotations);
+}
+
+std::size_t BytesOf(const Image& image) {
+  std::size_t bytes = image.digest.size() + image.media_type.size() + image.artifact_type.size() +
+                      image.config_type.size() + BytesOf(image.annotations) + BytesOf(image.labels);
+  for (const std::string& type : image.layer_types) bytes += type.size();
+  for (const PlatformImage& platform : image.platforms)
+    bytes += platform.manifest_digest.size() + platform.config_digest.size() +
+             platform.platform.os.size() + platform.platform.architecture.size() +
+             platform.platform.variant.size();
+  for (const Referrer& referrer : image.referrers) bytes += BytesOf(referrer);
+  return bytes;
+}
+
+}  // namespace
+
+void Batch::Add(Image image) {
+  bytes += BytesOf(image);
+  images.push_back(std::move(image));
+}
+
+void Batch::Add(Referrer referrer) {
+  bytes += BytesOf(referrer);
+  referrers.push_back(std::move(referrer));
+}
+
+}  // namespace image_library::sync

@@ -1,0 +1,52 @@
+// Writes batches so that what the database refuses keeps nothing else from being stored.
+#ifndef IMAGE_LIBRARY_SYNC_BATCH_WRITER_H_
+#define IMAGE_LIBRARY_SYNC_BATCH_WRITER_H_
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "registry/http.h"
+#include "registry/task.h"
+#include "sync/catalog.h"
+
+namespace image_library::sync {
+
+/// How the writing of a batch went.
+struct Written {
+  bool busy = false;         ///< nothing or only part of it is stored: others hold locks
+  std::size_t problems = 0;  ///< that were put on record
+  /// Images that were refused, with the database's message by digest.
+  std::map<std::string, std::string> refused;
+};
+
+class BatchWriter {
+ public:
+  /// Both must outlive it; the transport is slept on between tries.
+  BatchWriter(Catalog& catalog, registry::Transport& transport)
+      : catalog_(catalog), transport_(transport) {}
+
+  /// Stores the batch: whole when the database takes it, else in ever smaller parts, until those
+  /// that it refuses are alone. Each is put on record as a problem (`not stored`) of its tag, or of
+  /// the repository where it is of none. While others hold locks, a few tries are made with no
+  /// transaction open between them; then the repository gets the problem `busy`.
+  registry::Task<Written> Write(Batch batch);
+
+ private:
+  struct Atom;
+  class Parts;
+
+  registry::Task<void> TryToWrite(const Batch& batch);
+  registry::Task<void> WriteParts(Parts& parts, std::size_t from, std::size_t to);
+  registry::Task<void> WriteSplit(Batch batch, Written& written);
+  registry::Task<void> RecordBusy(std::string repository);
+
+  Catalog& catalog_;
+  registry::Transport& transport_;
+  bool was_busy_ = false;
+};
+
+}  // namespace image_library::sync
+
+#endif

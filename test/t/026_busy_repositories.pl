@@ -1,0 +1,111 @@
+# An open transaction with a decision in it keeps one repository waiting, and nobody else.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use FaultRegistry;
+use ImageLibrary;
+
+my $repositories = { 'team/approved' => { '1.0' => {} }, 'team/other' => { '1.0' => {} } };
+my $registry = FaultRegistry->new({ repositories => $repositories });
+my $node = ImageLibrary::node('main', "image_library.enabled = off\nlog_lock_waits = on");
+$node->value(sprintf q{
+	SELECT image_library.add_registry('r', '%s', allow_private => true);
+	SELECT image_library.add_rule('r', 'team/*')}, $registry->url);
+$node->value(q{CALL image_library.sync('r')});
+my $host = $registry->host;
+
+my $person = $node->background_psql('postgres', on_error_die => 1);
+sub problems { return $node->value(q{SELECT string_agg(concat_ws(' ', repository, tag, problem), ',') FROM image_library.sync_problem}) }
+sub new_tags { return $node->value(q{SELECT string_agg(repository, ' ' ORDER BY repository) FROM image_library.images WHERE tag = '2.0'}) }
+
+my %decision = (CALL => 'approve', 'the agent' => 'revoke');
+for my $who ('CALL', 'the agent')
+{
+	$person->query_safe('BEGIN');
+	$person->query_safe("SELECT image_library.$decision{$who}('$host/team/approved:1.0', 'being looked at')");
+	$repositories->{$_}{'2.0'} = {} for keys %$repositories;
+	$registry->profile({ repositories => $repositories });
+	if ($who eq 'CALL')
+	{
+		is($node->error(q{CALL image_library.sync('r')}), '', "$who: it does not fail");
+	}
+	else
+	{
+		$node->append_conf('postgresql.conf', 'image_library.enabled = on');
+		$node->reload;
+		$node->value(q{SELECT image_library.request_sync('r')});
+		ok($node->poll_query_until('postgres', q{SELECT state = 'partial' AND outcome = 'partial' AND cause = 'schedule'
+			FROM image_library.sync_status, LATERAL (SELECT outcome, cause FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1) last}),
+			"$who: it comes to an end");
+	}
+	is(problems(), 'team/approved busy', "$who: the repository where a decision is open is on record");
+	is(new_tags(), 'team/other', "$who: the other one is stored");
+	is($node->value(q{SELECT count(*) FROM pg_locks WHERE NOT granted}), '0', "$who: nobody waits");
+	is($node->value(q{SELECT count(*) FROM pg_stat_activity
+		WHERE application_name = 'image_library worker' AND (state LIKE 'idle in%' OR xact_start IS NOT NULL)}),
+		'0', "$who: no transaction is left open");
+	$person->query_safe('COMMIT');
+	if ($who eq 'CALL')
+	{
+		is($node->error(q{CALL image_library.sync('r')}), '', "$who: the next run");
+	}
+	else
+	{
+		$node->value(q{SELECT image_library.request_sync('r')});
+		ok($node->poll_query_until('postgres', q{SELECT state = 'complete' FROM image_library.sync_status}), "$who: the next run");
+	}
+	is(new_tags(), 'team/approved team/other', "$who: stores the rest");
+	is(problems(), '', "$who: and nothing is on record any more");
+	delete $_->{'2.0'} for values %$repositories;
+	$node->value(q{DELETE FROM image_library.tag_period WHERE tag = '2.0'; DELETE FROM image_library.entry WHERE tag = '2.0';
+		DELETE FROM image_library.tag WHERE name = '2.0'});
+}
+
+# --- a decision that ends in time is only waited for
+$node->append_conf('postgresql.conf', 'image_library.enabled = off');
+$node->reload;
+$person->query_safe('BEGIN');
+$person->query_safe("SELECT image_library.reset('$host/team/approved:1.0', 'on second thought')");
+$repositories->{'team/approved'}{'2.0'} = {};
+$registry->profile({ repositories => $repositories });
+my $call = $node->background_psql('postgres', on_error_die => 1);
+$call->query_until(qr/begun/, "\\echo begun\nCALL image_library.sync('r');\n");
+ok($node->poll_query_until('postgres', 'SELECT count(*) > 0 FROM pg_locks WHERE NOT granted'), 'a batch waits');
+$person->query_safe('COMMIT');
+$call->quit;
+is(new_tags(), 'team/approved', 'it is stored once the decision is made');
+is(problems(), '', 'without a problem');
+
+# --- a change of rules that stays open: the run fails in time, and the next one decides by the rules of then
+$node->value(q{SELECT image_library.add_rule('r', 'team/other', action => 'exclude')});
+$person->query_safe('BEGIN');
+$person->query_safe("SELECT image_library.alter_rule((SELECT min(rule_id) FROM image_library.rules), newest => 5)");
+like($node->error(q{CALL image_library.sync('r')}), qr/^ERROR: .*\nDETAIL:  another session holds locks.*\nHINT:  /, 'a run that meets the lock at once fails, and says why');
+$person->query_safe('COMMIT');
+is($node->error(q{CALL image_library.sync('r')}), '', 'and the next one does not');
+is($node->value(q{SELECT count(*) FROM image_library.images WHERE repository = 'team/other'}), '0', 'by the rules as they are');
+
+# --- a registry that somebody is dropping, and has not dropped yet
+$registry->profile({ repositories => { %$repositories, 'own/app' => { '1.0' => {} } } });
+$node->value(sprintf q{SELECT image_library.add_registry('z', '%s', allow_private => true); SELECT image_library.add_rule('z', 'own/app')}, $registry->url);
+$person->query_safe('BEGIN');
+$person->query_safe("SELECT image_library.drop_registry('r', cascade => true)");
+my ($out, $err);
+$node->psql('postgres', 'CALL image_library.sync()', stdout => \$out, stderr => \$err);
+like($err, qr/WARNING:  could not sync registry "r"/, 'CALL: a warning');
+is($node->value(q{SELECT string_agg(DISTINCT repository, ' ') FROM image_library.images WHERE registry = 'z'}), 'own/app', 'CALL: the others have their turn');
+$node->value(q{DELETE FROM image_library.run WHERE registry_id = (SELECT registry_id FROM image_library.registry WHERE name = 'z')});
+$node->append_conf('postgresql.conf', 'image_library.enabled = on');
+$node->reload;
+ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM image_library.sync_run WHERE registry = 'z' AND cause = 'schedule' AND outcome = 'complete'}),
+	'the agent: the others have their turn');
+$person->query_safe('ROLLBACK');
+
+$person->quit;
+$node->stop;
+$registry->stop;
+done_testing();
