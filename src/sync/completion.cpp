@@ -10,6 +10,7 @@
 namespace image_library::sync {
 
 using registry::FetchedManifest;
+using registry::TagHead;
 using registry::Task;
 
 namespace {
@@ -63,10 +64,15 @@ Task<void> Engine::ReadAgain(Batch& batch, const DueReferrers& due, Room::Place&
 }
 
 Task<void> Engine::LookForChildren(Batch& batch, const DueReferrers& due) {
+  std::vector<GoneChild> gone;
   for (const std::string& child : due.children) {
-    const registry::TagHead head = co_await client_.HeadTag(due.repository, child);
-    if (!head.found) batch.gone_children.push_back({due.digest, child});
+    const TagHead head = co_await client_.HeadTag(due.repository, child);
+    if (!head.found) gone.push_back({due.digest, child});
   }
+  if (gone.empty()) co_return;
+  // Who does not get the image itself knows nothing of its children.
+  const TagHead image = co_await client_.HeadTag(due.repository, due.digest);
+  if (image.found) batch.gone_children = std::move(gone);
 }
 
 }  // namespace image_library::sync

@@ -1,6 +1,7 @@
 #include "sync/engine.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "core/digest.h"
@@ -201,6 +202,7 @@ Task<void> Engine::SyncTag(RepositoryRun& run, std::string tag, const Rule* rule
   }
   const Mark before = Now();
   Room::Place place;
+  std::exception_ptr failure;
   try {
     co_await ReadTag(run, tag, rule, place);
     NoteSuccess();
@@ -215,8 +217,12 @@ Task<void> Engine::SyncTag(RepositoryRun& run, std::string tag, const Rule* rule
       else
         run.Undone(tag);
     }
+  } catch (...) {
+    failure = std::current_exception();
   }
+  // Whatever happened: those who wait are to come to their end too.
   room_.Leave(place);
+  if (failure) std::rethrow_exception(failure);
   if (IsFull(run.batch)) co_await Flush(run);
 }
 

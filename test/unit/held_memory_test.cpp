@@ -111,6 +111,23 @@ TEST_F(LargeImagesTest, ManyLargeManifestsSideBySideHoldFew) {
   EXPECT_LT((most_ - before_) / kMiB, 64u);
 }
 
+// Nobody is left waiting for room when the database ends the run.
+TEST_F(EngineTest, WhatEndsARunEndsItForThoseWhoWaitToo) {
+  for (int i = 0; i < 100; ++i) registry_.Tag("team/app", std::to_string(i), std::to_string(i));
+  catalog_.broken = transport_.holding = true;
+  LimitedTransport limits(transport_, {}, config_.url.Origin());
+  DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
+  registry::Client client(ClientOptionsOf(config_), deadline);
+  EngineOptions options;
+  options.tags_at_once = 100;
+  Engine engine(config_, catalog_, client, limits, deadline, options);
+  Task<void> run = engine.Run();
+  run.Start();
+  while (!transport_.held.Empty()) transport_.held.ResumeOne();
+  ASSERT_TRUE(run.Done());
+  EXPECT_THROW(run.Result(), std::runtime_error);
+}
+
 // --- Room
 
 Task<void> Read(Room& room, WaitQueue& network, std::size_t bytes, int& inside, int& most) {

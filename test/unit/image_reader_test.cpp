@@ -166,6 +166,13 @@ TEST_F(LateChildTest, AChildThatIsGoneLaterIsNoLongerPresent) {
   registry_.Fail("team/app/manifests/" + other, 404);
   Sync();
   EXPECT_FALSE(ImageOf("1").platforms[1].present);
+  // Where the image is not to be had either, it says nothing.
+  registry_.Heal();
+  catalog_.images[due.digest].platforms[1].present = true;
+  registry_.Fail("team/app/manifests/sha256", 404);
+  Sync();
+  EXPECT_TRUE(ImageOf("1").platforms[1].present);
+  catalog_.images[due.digest].platforms[1].present = false;
   // It comes back as one that came late does.
   registry_.Heal();
   registry_.Fail("team/app/manifests/" + image_, 404);

@@ -31,6 +31,7 @@ class MemoryCatalog : public Catalog {
     return known;
   }
   std::vector<KnownImage> KnownImages(const std::vector<std::string>& digests) override {
+    if (broken) throw std::runtime_error("the database is gone");
     std::vector<KnownImage> known;
     for (const std::string& digest : digests)
       if (images.count(digest) != 0) known.push_back({digest, Absent(images[digest]) == 0});
@@ -108,6 +109,7 @@ class MemoryCatalog : public Catalog {
       details;  ///< of problems, past ones too
   /// Called before a batch is written: may throw what a database does.
   std::function<void(const Batch&)> before_write;
+  bool broken = false;     ///< knows no images any more: every look for one throws
   bool forgetful = false;  ///< keeps no annotations: a database is not in memory
   int tries = 0;
   int writes = 0;
