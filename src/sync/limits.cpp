@@ -68,7 +68,12 @@ Task<void> LimitedTransport::WaitForTurn() {
     const TimePoint now = Now();
     const auto wait = std::chrono::ceil<milliseconds>(std::max(not_before_, next_at_) - now);
     if (closed_ || wait.count() <= 0) break;
-    co_await inner_.Sleep(static_cast<int>(std::min(wait, kSlice).count()));
+    try {
+      co_await inner_.Sleep(static_cast<int>(std::min(wait, kSlice).count()));
+    } catch (...) {  // want of memory: the others wait for this turn
+      turn_.Release();
+      throw;
+    }
   }
   next_at_ = Now() + gap_;
   turn_.Release();

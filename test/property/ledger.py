@@ -25,6 +25,7 @@ class Ledger:
         """Forgets all; a run begins."""
         with self._lock:
             self._walks = {}      # repository: names and queries of the walk under way
+            self._linked = set()  # repositories whose walk has met a link
             self._redirected = {} # path that a manifest is redirected to: (repository, reference)
             self.listings = {}    # repository: [names of a complete listing]
             self.not_found = {}   # repository: {reference}
@@ -63,6 +64,9 @@ class Ledger:
             return
         if first and repository not in self._walks:
             self._walks[repository] = (set(), set())
+            self._linked.discard(repository)
+        if any(name == "Link" for name, _ in reply.headers):
+            self._linked.add(repository)
         if repository not in self._walks:
             return
         walk, queries = self._walks[repository]
@@ -70,7 +74,8 @@ class Ledger:
         walk.update(names)
         queries.add(request.path.partition("?")[2])
         # Where a listing goes round, it has ended: no new name, or a page that was read before.
-        if len(walk) > before and (self._leads_on(reply, queries) or self._is_full(request, reply)):
+        if len(walk) > before and (
+                self._leads_on(reply, queries) or self._is_full(repository, request, reply)):
             return
         del self._walks[repository]
         self.listings.setdefault(repository, []).append(sorted(walk))
@@ -82,11 +87,10 @@ class Ledger:
         targets = re.findall(r"<[^>]*\?([^>]*)>", ",".join(links))
         return bool(links) and not any(query in queries for query in targets)
 
-    @staticmethod
-    def _is_full(request, reply):
-        """Whether a page without a link has as many entries as were asked for: there may be more."""
-        linked = any(name == "Link" for name, _ in reply.headers)
-        return not linked and request.query.get("n") == str(len(json.loads(reply.body)["tags"] or []))
+    def _is_full(self, repository, request, reply):
+        """Whether a page has as many entries as were asked for, of a registry that does not link."""
+        entries = len(json.loads(reply.body)["tags"] or [])
+        return repository not in self._linked and request.query.get("n") == str(entries)
 
     @staticmethod
     def _names(reply, first):
