@@ -43,6 +43,8 @@ class Json {
  public:
   /// Manifests have some thousands; a document of 4 MiB may hold a million, at 40 bytes each.
   static constexpr std::size_t kMostValues = 250000;
+  /// For what the library itself has written.
+  static constexpr std::size_t kAnyNumber = SIZE_MAX;
 
   /// Throws Error kMalformed: not JSON, invalid UTF-8, `\u0000`, or deeper than 64 levels; Error
   /// kTooLarge: more than most_values values; std::bad_alloc. A number beyond 64 bits (or a

@@ -190,7 +190,7 @@ RuleSet RuleSet::FromJson(std::string_view json) {
   RuleSet set;
   const std::string_view text = Trim(json);
   if (text.empty() || text == "null") return set;  // jsonb_agg of no rows
-  const Json array = Json::Parse(text);
+  const Json array = Json::Parse(text, Json::kAnyNumber);
   if (!array.IsArray()) Refuse("The rules are not a JSON array.");
   for (const Json& element : array.Elements()) {
     if (element["enabled"].Boolean().value_or(true)) set.rules_.push_back(ReadRule(element));

@@ -115,10 +115,10 @@ sync::KnownRepository SqlCatalog::LoadRepository(const std::string& repository) 
              "FROM image_library._known_repository($1::pg_catalog.int4, $2)",
              {registry_id_, repository})) {
       known.listing_fingerprint = Text(row[0]);
-      known.problems = Json::Parse(Text(row[1])).Map();
-      known.referrer_tags = Sorted(Json::Parse(Text(row[2])).Strings());
+      known.problems = Json::Parse(Text(row[1]), Json::kAnyNumber).Map();
+      known.referrer_tags = Sorted(Json::Parse(Text(row[2]), Json::kAnyNumber).Strings());
       known.removals_refused = Text(row[3]) == "t";
-      known.accepted = Sorted(Json::Parse(Text(row[4])).Strings());
+      known.accepted = Sorted(Json::Parse(Text(row[4]), Json::kAnyNumber).Strings());
     }
     for (const Row& row : database_.Execute("SELECT name, digest, missing, rule_id, fresh FROM "
                                             "image_library._known_tags($1::pg_catalog.int4, $2)",
@@ -171,9 +171,12 @@ std::vector<sync::DueReferrers> SqlCatalog::ReferrersDue(bool with_api) {
        database_.Query("SELECT repository, digest, tags, known, absent, present, children FROM "
                        "image_library._due_referrers($1::pg_catalog.int4, $2::pg_catalog.bool)",
                        {registry_id_, with_api ? "true" : "false"}))
-    due.push_back({Text(row[0]), Text(row[1]), Json::Parse(Text(row[2])).Strings(),
-                   Json::Parse(Text(row[3])).Map(), Json::Parse(Text(row[4])).Strings(),
-                   Json::Parse(Text(row[5])).Strings(), Json::Parse(Text(row[6])).Strings()});
+    due.push_back({Text(row[0]), Text(row[1]),
+                   Json::Parse(Text(row[2]), Json::kAnyNumber).Strings(),
+                   Json::Parse(Text(row[3]), Json::kAnyNumber).Map(),
+                   Json::Parse(Text(row[4]), Json::kAnyNumber).Strings(),
+                   Json::Parse(Text(row[5]), Json::kAnyNumber).Strings(),
+                   Json::Parse(Text(row[6]), Json::kAnyNumber).Strings()});
   return due;
 }
 
@@ -205,7 +208,7 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     config.client_certificate = Text(row[9]);
     config.client_key = Text(row[10]);
     config.proxy = Text(row[11]);
-    config.realm_hosts = Json::Parse(Text(row[12])).Strings();
+    config.realm_hosts = Json::Parse(Text(row[12]), Json::kAnyNumber).Strings();
     config.allowed_hosts = settings::AllowedHosts();
     // Who owns the proxy is in the middle: a superuser names it, as well as the registry.
     if (!config.proxy.empty())
