@@ -163,6 +163,16 @@ ALTER FUNCTION test.is_known(images) OWNER TO test_mallory;
 SELECT split_part(test.outcome_and_back('test_db_curator', 'SELECT image_library.approve(''localhost:5000/postgresql:17.6'')'), E'\n', 1) AS owner_sees_nothing;
 SELECT drop_policy('known');
 
+-- A policy lives in a schema that only its owner may use, and is asked all the same.
+CREATE SCHEMA test_closed AUTHORIZATION test_owner;
+CREATE FUNCTION test_closed.is_known(image images) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT test.is_known(image) $$;
+ALTER FUNCTION test_closed.is_known(images) OWNER TO test_owner;
+ALTER FUNCTION test.is_known(images) OWNER TO test_owner;
+SELECT add_policy('closed', 'test_closed.is_known(images)');
+SELECT test.outcome_as('test_curator', 'SELECT string_agg(concat_ws('' '', name, function, runs_as), '', '') FROM image_library.policies'),
+       split_part(test.outcome_and_back('test_curator', 'SELECT image_library.approve(''localhost:5000/postgresql:17.6'')'), E'\n', 1) AS approves;
+SELECT drop_policy('closed');
+
 -- A signature that only another repository lists signs nothing here.
 CREATE FUNCTION test.signature(subject text) RETURNS jsonb LANGUAGE sql AS $$
   SELECT test.batch(jsonb_build_object('referrers', jsonb_build_array(jsonb_build_object('digest', test.digest(subject), 'referrer_digest', test.digest('signature of ' || subject),

@@ -21,12 +21,13 @@ StringMap ScrubMap(const StringMap& map, std::size_t most_bytes, bool* cut) {
   for (const auto& [key, value] : map) {
     if (key.size() > kMaxKey || value.size() > kMaxValue) *cut = true;
     // Scrubbed text is as long at least.
-    if (bytes + std::min(key.size(), kMaxKey) + std::min(value.size(), kMaxValue) > most_bytes) {
+    if (bytes + kEntryBytes + std::min(key.size(), kMaxKey) + std::min(value.size(), kMaxValue) >
+        most_bytes) {
       *cut = true;
       break;
     }
     std::string clean_key = Scrub(key, kMaxKey), clean_value = Scrub(value, kMaxValue);
-    bytes += clean_key.size() + clean_value.size();
+    bytes += kEntryBytes + clean_key.size() + clean_value.size();
     if (clean.size() >= kMaxEntries || bytes > most_bytes) {
       *cut = true;
       break;
@@ -102,11 +103,8 @@ void ImageParts::Add(FetchedPlatform fetched) {
 std::size_t ImageParts::Bytes() const noexcept {
   std::size_t bytes = attestation_bytes_;
   if (!primary_) return bytes;
-  for (const auto& [key, value] : primary_->manifest.annotations)
-    bytes += key.size() + value.size();
-  if (!primary_->config) return bytes;
-  for (const auto& [key, value] : primary_->config->labels) bytes += key.size() + value.size();
-  return bytes;
+  return bytes + BytesOf(primary_->manifest.annotations) +
+         (primary_->config ? BytesOf(primary_->config->labels) : 0);
 }
 
 void ImageParts::AddAttestation(const Descriptor& child) {
@@ -123,8 +121,7 @@ void ImageParts::AddAttestation(const Descriptor& child) {
   referrer.annotations =
       ScrubMap(child.annotations, limit::kListedAnnotations - attestation_bytes_, &cut_);
   cut_ = cut_ || child.annotations_cut;
-  for (const auto& [key, value] : referrer.annotations)
-    attestation_bytes_ += key.size() + value.size();
+  attestation_bytes_ += BytesOf(referrer.annotations);
   referrer.source = "index";
   attestations_.push_back(std::move(referrer));
 }

@@ -229,6 +229,12 @@ std::vector<std::string> Json::Strings() const {
   return strings;
 }
 
+std::size_t BytesOf(const StringMap& map) noexcept {
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : map) bytes += kEntryBytes + key.size() + value.size();
+  return bytes;
+}
+
 StringMap Json::Map(std::size_t most_bytes, bool* cut) const {
   StringMap map;
   const auto object = Get<dom::object>(node_);
@@ -237,13 +243,14 @@ StringMap Json::Map(std::size_t most_bytes, bool* cut) const {
   for (const dom::key_value_pair member : *object) {
     const auto text = Get<std::string_view>(NodeOf<Node>(member.value));
     auto known = map.find(std::string(member.key));
-    const std::size_t freed = known == map.end() ? 0 : known->first.size() + known->second.size();
+    const std::size_t freed =
+        known == map.end() ? 0 : kEntryBytes + known->first.size() + known->second.size();
     if (!text) {  // the last of duplicates, and no text
       if (known != map.end()) map.erase(known);
       bytes -= freed;
       continue;
     }
-    const std::size_t size = member.key.size() + text->size();
+    const std::size_t size = kEntryBytes + member.key.size() + text->size();
     if (bytes - freed + size > most_bytes) {
       if (cut != nullptr) *cut = true;
       break;

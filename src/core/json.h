@@ -17,6 +17,12 @@ namespace image_library {
 /// Annotations and labels: keys and values are valid UTF-8 without NUL.
 using StringMap = std::map<std::string, std::string>;
 
+/// What an entry of a map takes in memory beside its texts, about.
+inline constexpr std::size_t kEntryBytes = 100;
+
+/// What a map takes in memory, about: many short entries take more than their texts.
+std::size_t BytesOf(const StringMap& map) noexcept;
+
 /// Text to parse. A std::string with kPadding bytes of capacity to spare is read where it is,
 /// anything else is copied. The text must live until it is parsed, and no longer.
 class JsonText {
@@ -62,8 +68,8 @@ class Json {
   std::string StringOr(std::string_view fallback) const;
   std::vector<Json> Elements() const;        ///< of an array; empty otherwise
   std::vector<std::string> Strings() const;  ///< the string elements of an array
-  /// The string members of an object, in its order as long as keys and values take no more than
-  /// most_bytes; cut is set when one is left out.
+  /// The string members of an object, in its order as long as the map takes no more than
+  /// most_bytes (BytesOf); cut is set when one is left out.
   StringMap Map(std::size_t most_bytes = SIZE_MAX, bool* cut = nullptr) const;
   void ForEachElement(const std::function<void(const Json&)>& visit) const;
   void ForEachMember(const std::function<void(std::string_view, const Json&)>& visit) const;

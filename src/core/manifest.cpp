@@ -30,12 +30,6 @@ struct Allowance {
   std::size_t data = kMaxInlineData;
 };
 
-std::size_t BytesOf(const StringMap& map) {
-  std::size_t bytes = 0;
-  for (const auto& [key, value] : map) bytes += key.size() + value.size();
-  return bytes;
-}
-
 // Nothing for a descriptor that cannot be trusted: a bad digest or size.
 std::optional<Descriptor> ReadDescriptor(const Json& json, Allowance* left) {
   if (!json.IsObject()) return std::nullopt;

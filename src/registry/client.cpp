@@ -77,12 +77,8 @@ void RequireObject(const Response& response, const Subject& subject) {
 
 // What a descriptor takes in memory, roughly.
 std::size_t SizeOf(const Descriptor& descriptor) {
-  constexpr std::size_t kEntry = 64;  // of a map
-  std::size_t bytes = sizeof descriptor + descriptor.media_type.size() + descriptor.digest.size() +
-                      descriptor.artifact_type.size();
-  for (const auto& [key, value] : descriptor.annotations)
-    bytes += kEntry + key.size() + value.size();
-  return bytes;
+  return sizeof descriptor + descriptor.media_type.size() + descriptor.digest.size() +
+         descriptor.artifact_type.size() + BytesOf(descriptor.annotations);
 }
 
 // Collects the descriptors of a referrers list.

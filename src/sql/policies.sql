@@ -19,9 +19,14 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_
 COMMENT ON FUNCTION image_library._call_policy(oid, image_library.images) IS
   'Internal: calls a policy with its owner''s rights, for at most image_library.policy_timeout; null: it is met, else why not';
 
+-- In the catalog, and not by its name: that would ask whoever looks for a right to its schema.
 CREATE FUNCTION image_library._policy_function(function text) RETURNS regprocedure
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT to_regprocedure(function || '(image_library.images)') $$;
+AS $$
+  SELECT p.oid::regprocedure
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, parse_ident(function) AS name
+  WHERE n.nspname = name[1] AND p.proname = name[2] AND p.pronargs = 1 AND p.proargtypes[0] = 'image_library.images'::regtype
+$$;
 COMMENT ON FUNCTION image_library._policy_function(text) IS 'Internal: the function of a policy; null: it is gone';
 
 CREATE FUNCTION image_library._check_policy_function(function regprocedure) RETURNS text

@@ -6,11 +6,7 @@
 namespace image_library::sync {
 namespace {
 
-std::size_t BytesOf(const StringMap& map) {
-  std::size_t bytes = 0;
-  for (const auto& [key, value] : map) bytes += key.size() + value.size();
-  return bytes;
-}
+using image_library::BytesOf;
 
 std::size_t BytesOf(const Referrer& referrer) {
   return referrer.subject.size() + referrer.digest.size() + referrer.artifact_type.size() +

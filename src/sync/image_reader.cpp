@@ -25,11 +25,7 @@ constexpr std::size_t kMaxBytes = 256u << 20;
 // fewer (ImageParts).
 constexpr std::size_t kMaxLayerTypes = 128;
 
-std::size_t BytesOf(const StringMap& map) {
-  std::size_t bytes = 0;
-  for (const auto& [key, value] : map) bytes += key.size() + value.size();
-  return bytes;
-}
+using image_library::BytesOf;
 
 std::size_t BytesOf(const FetchedPlatform& platform) {
   std::size_t bytes = BytesOf(platform.manifest.annotations) +

@@ -188,10 +188,10 @@ TEST(JsonTest, LastOfDuplicateKeysWins) {
 TEST(JsonTest, MapsEndWhereTheyAreTooLarge) {
   const Json json = Json::Parse(R"({"b": "12", "a": "345", "b": "1234", "c": "1"})");
   bool cut = false;
-  EXPECT_EQ(json.Map(11, &cut).size(), 3u);
+  EXPECT_EQ(json.Map(3 * kEntryBytes + 11, &cut).size(), 3u);
   EXPECT_FALSE(cut);
   // The second b takes the place of the first.
-  EXPECT_THAT(json.Map(10, &cut), ElementsAre(Pair("a", "345"), Pair("b", "1234")));
+  EXPECT_THAT(json.Map(3 * kEntryBytes + 10, &cut), ElementsAre(Pair("a", "345"), Pair("b", "1234")));
   EXPECT_TRUE(cut);
 }
 
