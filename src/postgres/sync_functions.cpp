@@ -5,6 +5,7 @@
 #include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/datum.h"
+#include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
 #include "sync/check.h"
@@ -37,11 +38,10 @@ std::string Summary(const sync::RunResult& result) {
 }
 
 // Waits while another session, the agent's mostly, syncs the registry.
-void WaitForTurn(Database& database, std::int32_t registry_id, const std::string& name,
-                 std::optional<SyncLock>& lock) {
+void WaitForTurn(std::int32_t registry_id, const std::string& name, std::optional<SyncLock>& lock) {
   constexpr long kPollMs = 100;
   for (bool told = false;; told = true) {
-    lock.emplace(database, registry_id);
+    lock.emplace(registry_id);
     if (lock->held()) return;
     if (!told)
       Notice("registry \"" + name + "\" is being synced by another session: waiting for it");
@@ -78,7 +78,7 @@ void SyncInSession(Database& database, std::int32_t registry_id, const std::stri
   const bool by_name = wish.by_name;
   const std::string failure = "could not sync registry \"" + name + "\"";
   std::optional<SyncLock> lock;
-  WaitForTurn(database, registry_id, name, lock);
+  WaitForTurn(registry_id, name, lock);
   if (!wish.force && IsTooEarly(database, registry_id, name, by_name)) return;
   const auto report = [&](const std::string& line) { Notice(name + "/" + line); };
   const sync::RunResult result = RunSync(database, registry_id, "call", report);

@@ -11,9 +11,6 @@ namespace {
 
 constexpr long kLivenessMs = 400;  // how soon a dropped extension is noticed
 
-// The first key of the advisory locks; sync_status looks for them in pg_locks.
-constexpr std::uint32_t kLockClass = 1768712034;
-
 const char* Name(sync::Outcome outcome) {
   switch (outcome) {
     case sync::Outcome::kComplete:
@@ -99,12 +96,6 @@ void Patiently(LatchWaiter& waiter, Work work) {
   }
 }
 
-LOCKTAG LockTag(std::int32_t registry_id) {
-  LOCKTAG tag;
-  SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, kLockClass, static_cast<std::uint32_t>(registry_id), 2);
-  return tag;
-}
-
 }  // namespace
 
 void LatchWaiter::Wait(int descriptor, int timeout_ms) {
@@ -129,22 +120,6 @@ void LatchWaiter::Wait(int descriptor, int timeout_ms) {
   if (now < next_check_) return;
   next_check_ = TimestampTzPlusMilliseconds(now, kLivenessMs);
   if (!database_.ExtensionIsThere()) throw ExtensionGone();
-}
-
-SyncLock::SyncLock(Database& database, std::int32_t registry_id) : registry_id_(registry_id) {
-  held_ = database
-              .Query(
-                  "SELECT pg_catalog.pg_try_advisory_lock($1::pg_catalog.int4, "
-                  "$2::pg_catalog.int4)",
-                  {std::to_string(kLockClass), std::to_string(registry_id)})
-              .front()
-              .front() == "t";
-}
-
-SyncLock::~SyncLock() {
-  if (!held_) return;
-  const LOCKTAG tag = LockTag(registry_id_);
-  LockRelease(&tag, ExclusiveLock, true);
 }
 
 sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,

@@ -24,20 +24,6 @@ class LatchWaiter : public registry::Waiter {
   TimestampTz next_check_ = 0;
 };
 
-/// The session's lock on the sync of one registry, so that no two run at once.
-class SyncLock {
- public:
-  SyncLock(Database& database, std::int32_t registry_id);
-  ~SyncLock();
-  SyncLock(const SyncLock&) = delete;
-  SyncLock& operator=(const SyncLock&) = delete;
-  bool held() const noexcept { return held_; }
-
- private:
-  std::int32_t registry_id_;
-  bool held_;
-};
-
 /// Syncs the registry and keeps the run's row. Precondition: its SyncLock is held. What ends a run
 /// early (an error of the database) is recorded and thrown again.
 sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,

@@ -10,6 +10,7 @@
 #include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/database.h"
+#include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
 
@@ -102,7 +103,7 @@ void SyncDue() {
         return;
       }
       const Due& first = due.front();
-      const SyncLock lock(database, first.registry_id);
+      const SyncLock lock(first.registry_id);
       if (!lock.held()) continue;  // somebody was quicker
       // What was due when we looked may have been synced before we got the lock.
       const std::vector<Due> again = Registries(database);

@@ -117,3 +117,8 @@ CREATE FUNCTION image_library._hide_statement() RETURNS void
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_hide_statement';
 COMMENT ON FUNCTION image_library._hide_statement() IS
   'Internal: takes the text of the running statement out of pg_stat_activity, pg_stat_statements and the log';
+
+CREATE FUNCTION image_library._lock_rules_of(registry_id integer, exclusive boolean) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_lock_rules';
+COMMENT ON FUNCTION image_library._lock_rules_of(integer, boolean) IS
+  'Internal: holds the rules of a registry as they are until the transaction ends; exclusive: no other transaction holds them';

@@ -26,7 +26,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM image_library._require_read_committed();
-  PERFORM pg_advisory_xact_lock_shared(1768712035, registry_id);
+  PERFORM image_library._lock_rules_of(registry_id, exclusive => false);
   IF for_batch THEN
     PERFORM FROM image_library.repository r WHERE r.repository_id = _lock_repository.repository_id FOR NO KEY UPDATE;
   ELSE

@@ -56,7 +56,7 @@ DECLARE
   id integer;
 BEGIN
   -- Rules that change meanwhile would be decided by as they were: see _lock_rules.
-  PERFORM pg_advisory_xact_lock_shared(1768712035, registry_id);
+  PERFORM image_library._lock_rules_of(registry_id, exclusive => false);
   rules_now := image_library._rules_json(registry_id);
   FOR id IN
     SELECT r.repository_id FROM image_library.repository r

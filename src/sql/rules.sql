@@ -128,7 +128,7 @@ AS $$
   SELECT image_library._require_read_committed();
   SELECT FROM image_library.registry g WHERE g.registry_id = _lock_rules.registry_id FOR NO KEY UPDATE;
   -- What a batch or a decision is about to commit must be seen by the change: see _lock_repository.
-  SELECT pg_advisory_xact_lock(1768712035, registry_id)
+  SELECT image_library._lock_rules_of(registry_id, exclusive => true)
 $$;
 COMMENT ON FUNCTION image_library._lock_rules(integer) IS
   'Internal: a change of rules of a registry comes after other changes of them, batches and decisions, never among them';

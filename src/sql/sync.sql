@@ -92,10 +92,8 @@ COMMENT ON FUNCTION image_library._finish_run(bigint, text, text, jsonb, timesta
 CREATE FUNCTION image_library._syncing_pid(registry_id integer) RETURNS integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- 1768712034 is the agent's class of advisory locks.
   SELECT l.pid FROM pg_locks l
-  WHERE l.locktype = 'advisory' AND l.classid = 1768712034 AND l.objid = _syncing_pid.registry_id::oid
-    AND l.objsubid = 2 AND l.granted
+  WHERE l.locktype = 'userlock' AND l.classid = 1 AND l.objid = _syncing_pid.registry_id::oid AND l.granted
     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
   LIMIT 1
 $$;

@@ -64,7 +64,7 @@ is($node->psql('postgres', 'CALL image_library.sync()', stdout => \$out, stderr 
 like($err, qr/WARNING:  could not sync registry "b"\nDETAIL:  the disk is gone\nHINT:  Find it\./, 'a warning names the one that failed');
 is($node->value(q{SELECT count(*) FROM image_library.images WHERE registry = 'c'}), '1', 'the next one is synced');
 is($node->value(q{SELECT state, last_error FROM image_library.sync_status WHERE registry = 'b'}), 'failing|the disk is gone', 'sync_status tells');
-is($node->value(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'no lock is left');
+is($node->value(q{SELECT count(*) FROM pg_locks WHERE locktype = 'userlock'}), '0', 'no lock is left');
 like($node->error(q{CALL image_library.sync('b')}), qr/^ERROR:  XX000: the disk is gone/, 'by name it is an error');
 $node->value('DROP TRIGGER fail ON image_library.repository');
 is($node->error('CALL image_library.sync()'), '', 'all is well again');

@@ -78,6 +78,19 @@ ok($node->poll_query_until('postgres', 'SELECT count(*) > 0 FROM pg_locks WHERE 
 $person->query_safe('COMMIT');
 $call->quit;
 is(new_tags(), 'team/approved', 'it is stored once the decision is made');
+
+# --- a role without rights cannot keep anybody waiting: it can take advisory locks, all that there are
+$node->value('CREATE ROLE nobody LOGIN');
+$person->query_safe('SET ROLE nobody');
+$person->query_safe(q{SELECT CASE pg_locks.shape WHEN 1 THEN pg_advisory_lock(class, id) ELSE pg_advisory_lock(class::bigint << 32 | id) END
+	FROM generate_series(0, 3) AS class, generate_series(0, 3) AS id, (VALUES (1), (2)) AS pg_locks (shape)});
+is($node->error(q{CALL image_library.sync('r'); SELECT image_library.request_sync('r')}), '', 'advisory locks stop no sync');
+is($node->value(q{SELECT state FROM image_library.sync_status WHERE state = 'syncing'}), '', 'nor do they look like one');
+is($node->error(q{SET lock_timeout = '10s'; SELECT image_library.alter_rule(rule_id, priority => 50) FROM image_library.rule}), '',
+	'nor a change of rules');
+isnt($node->error(q{SET ROLE nobody; SELECT image_library._lock_rules_of(1, true)}), '', 'the lock of rules is not for all');
+$person->query_safe('RESET ROLE');
+$person->query_safe('SELECT pg_advisory_unlock_all()');
 is(problems(), '', 'without a problem');
 
 # --- a change of rules that stays open: the run fails in time, and the next one decides by the rules of then
