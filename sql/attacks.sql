@@ -189,4 +189,68 @@ SELECT test.sync('narrow', 'postgresql', '{"17.6": {"image": "i"}}') ->> 'tags_a
 SELECT registry, platforms FROM images WHERE digest = test.digest('i') ORDER BY registry;
 SELECT count(approve(reference)) FROM images WHERE digest = test.digest('i') AND registry IN ('narrow', 'local');
 SELECT registry, platforms FROM postgres_images WHERE digest = test.digest('i') ORDER BY registry;
+
+-- Code of a table's owner that others make run, as autovacuum does too, is not run for them.
+CREATE FUNCTION test_mallory.told(what text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE NOTICE '% as %: private registries %, %', what, current_user,
+    (SELECT count(*) FROM image_library.images WHERE registry = 'secret'), split_part(test.outcome('SELECT image_library.approve(''localhost:5000/postgresql:17.5'')'), E'\n', 1);
+  RETURN what;
+END
+$$;
+GRANT USAGE ON SCHEMA test, test_mallory TO PUBLIC;
+GRANT image_library_curator TO test_mallory;
+SET SESSION AUTHORIZATION test_mallory;
+CREATE FUNCTION test_mallory.indexed(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN i; END $$;
+CREATE TABLE test_mallory.kept (i integer PRIMARY KEY);
+CREATE INDEX ON test_mallory.kept (test_mallory.indexed(i));
+INSERT INTO test_mallory.kept VALUES (1);
+CREATE OR REPLACE FUNCTION test_mallory.indexed(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM test_mallory.told('index'); RETURN i; END $$;
+CREATE MATERIALIZED VIEW test_mallory.seen AS SELECT registry, tag FROM image_library.images WITH NO DATA;
+CREATE MATERIALIZED VIEW test_mallory.asked AS SELECT test_mallory.told('materialized view') WITH NO DATA;
+RESET SESSION AUTHORIZATION;
+ANALYZE test_mallory.kept;
+REFRESH MATERIALIZED VIEW test_mallory.seen;
+SELECT count(*) > 0 AS filled, count(*) FILTER (WHERE registry = 'secret') AS private FROM test_mallory.seen;
+REFRESH MATERIALIZED VIEW test_mallory.asked;
+CREATE TABLE test.parent (i integer PRIMARY KEY);
+INSERT INTO test.parent VALUES (1);
+GRANT REFERENCES ON test.parent TO test_mallory;
+SET SESSION AUTHORIZATION test_mallory;
+CREATE TABLE test_mallory.child (i integer REFERENCES test.parent ON DELETE CASCADE);
+INSERT INTO test_mallory.child VALUES (1);
+CREATE FUNCTION test_mallory.deleted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM test_mallory.told('foreign key'); RETURN OLD; END $$;
+CREATE TRIGGER deleted BEFORE DELETE ON test_mallory.child FOR EACH ROW EXECUTE FUNCTION test_mallory.deleted();
+RESET SESSION AUTHORIZATION;
+DELETE FROM test.parent;
+-- A view inside a SECURITY DEFINER function shows what the function's owner may see, whoever calls it.
+CREATE FUNCTION test_mallory.definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM image_library.images WHERE registry = ''secret''';
+ALTER FUNCTION test_mallory.definer() OWNER TO test_mallory;
+SELECT test_mallory.definer() AS mallory_sees, count(*) AS we_see FROM images WHERE registry = 'secret';
+
+-- Who records uses without end keeps nobody from revoking.
+INSERT INTO image_use (repository_id, tag, digest, consumer, location)
+SELECT repository_id, tag, digest, i || repeat('x', 400), repeat('y', 400) FROM _find_image('localhost:5000/postgresql:17.4'), generate_series(1, 10000) i;
+SELECT split_part(test.outcome('SELECT image_library.record_use(''localhost:5000/postgresql:17.4'', ''one more'')'), E'\n', 1);
+SET client_min_messages = error;
+SELECT test.shown(revoke('localhost:5000/postgresql:17.4', 'CVE'));
+RESET client_min_messages;
+ROLLBACK;
+
+-- Default privileges of whoever installs the extension open nothing of it.
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE ROLE test_app;
+DROP EXTENSION image_library CASCADE;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO test_app;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO test_app;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO test_app;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON ROUTINES TO test_app;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TYPES TO test_app;
+CREATE EXTENSION image_library;
+SELECT count(*), count(*) FILTER (WHERE acl::text LIKE '%test_app=%') AS open FROM (
+  SELECT nspacl FROM pg_namespace WHERE nspname = 'image_library'
+  UNION ALL SELECT relacl FROM pg_class WHERE relnamespace = 'image_library'::regnamespace
+  UNION ALL SELECT proacl FROM pg_proc WHERE pronamespace = 'image_library'::regnamespace
+  UNION ALL SELECT typacl FROM pg_type WHERE typnamespace = 'image_library'::regnamespace) o (acl);
 ROLLBACK;

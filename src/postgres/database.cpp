@@ -1,5 +1,7 @@
 #include "postgres/database.h"
 
+#include "postgres/acting_role.h"
+
 namespace image_library::postgres {
 namespace {
 
@@ -33,6 +35,7 @@ Database::~Database() {
 void Database::Begin() {
   const bool worker = mode_ == TransactionMode::kWorker;
   Oid found = InvalidOid;
+  if (!worker) Call(&RequireKnownCaller);
   try {
     Call([&] {
       if (worker) {
@@ -69,6 +72,7 @@ void Database::Begin() {
           get_role_oid("image_library_agent", false),
           caller_context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     });
+    open_ = true;
   } catch (...) {
     Abort();
     throw;
@@ -76,6 +80,7 @@ void Database::Begin() {
 }
 
 void Database::Commit() {
+  open_ = false;
   Call([&] {
     SetUserIdAndSecContext(caller_, caller_context_);
     PopActiveSnapshot();
@@ -98,6 +103,7 @@ void Database::Commit() {
 
 // Not through Call: PostgreSQL turns an error during an abort into a FATAL by itself.
 void Database::Abort() noexcept {
+  open_ = false;
   if (mode_ == TransactionMode::kWorker) {
     AbortCurrentTransaction();
   } else {

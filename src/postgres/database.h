@@ -67,6 +67,9 @@ class Database {
   /// A transaction of one statement.
   Rows Query(const char* statement, const Row& parameters = {});
 
+  /// True inside Transaction, of any Database.
+  static bool IsOpen() noexcept { return open_; }
+
   /// False once the extension is gone. A transaction of its own in a worker.
   bool ExtensionIsThere();
 
@@ -76,6 +79,8 @@ class Database {
   void Abort() noexcept;
   void EndProcedureTransaction() noexcept;
   SPIPlanPtr Plan(const char* statement, int parameters);
+
+  static inline constinit bool open_ = false;
 
   TransactionMode mode_;
   Oid extension_ = InvalidOid;

@@ -1,6 +1,6 @@
 // Calling a policy: a user's function over an image, with its owner's rights, for a limited time,
 // and without a trace.
-#include "postgres/pg.h"
+#include "postgres/policy_function.h"
 
 #include "postgres/bridge.h"
 #include "postgres/settings.h"
@@ -139,9 +139,10 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
 
 }  // namespace
 
+Oid image_library::postgres::PolicyOwner() noexcept { return running_owner; }
+
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_call_policy);
-PG_FUNCTION_INFO_V1(image_library_policy_owner);
 
 /// _call_policy(function oid, image image_library.images) -> null when the policy is met, else why
 /// not
@@ -155,17 +156,5 @@ Datum image_library_call_policy(PG_FUNCTION_ARGS) {
   });
   if (why_not == nullptr) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(why_not);
-}
-
-/// _policy_owner() -> the owner of the policy that runs now; null when none does
-Datum image_library_policy_owner(PG_FUNCTION_ARGS) {
-  if (!OidIsValid(running_owner)) PG_RETURN_NULL();
-  Datum name = 0;
-  image_library::postgres::Guard([&] {
-    image_library::postgres::Call([&] {
-      name = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(running_owner, false)));
-    });
-  });
-  PG_RETURN_DATUM(name);
 }
 }

@@ -3,6 +3,34 @@
 REVOKE ALL ON ALL TABLES IN SCHEMA image_library FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA image_library FROM PUBLIC;
 
+-- ALTER DEFAULT PRIVILEGES may have granted more to whomever: with TRIGGER on a table its secrets would be theirs.
+DO $$
+DECLARE
+  statement text;
+BEGIN
+  FOR statement IN
+    SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', o.object, a.grantee::regrole)
+    FROM (
+      SELECT 'SCHEMA image_library', n.nspacl, n.nspowner FROM pg_namespace n WHERE n.oid = 'image_library'::regnamespace
+      UNION ALL
+      SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass), c.relacl, c.relowner
+      FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v', 'S')
+      UNION ALL
+      SELECT format('ROUTINE %s', p.oid::regprocedure), p.proacl, p.proowner
+      FROM pg_proc p WHERE p.pronamespace = 'image_library'::regnamespace
+      UNION ALL
+      SELECT format('TYPE %s', t.oid::regtype), t.typacl, t.typowner
+      FROM pg_type t
+      WHERE t.typnamespace = 'image_library'::regnamespace AND t.typtype IN ('c', 'd', 'e')
+        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
+    ) AS o (object, acl, owner), LATERAL aclexplode(o.acl) AS a
+    WHERE a.grantee <> o.owner AND a.grantee <> 0
+  LOOP
+    EXECUTE statement;
+  END LOOP;
+END
+$$;
+
 GRANT USAGE ON SCHEMA image_library TO image_library_reader, image_library_agent;
 
 -- Readers: every view, and functions that only tell.
@@ -42,7 +70,7 @@ GRANT EXECUTE ON FUNCTION
   image_library.model_card(text),
   image_library.fits(text, text, integer), image_library.fitting_profiles(text, text, integer),
   -- Called by the views, and told by them.
-  image_library._hidden_registries(),
+  image_library._viewer(), image_library._registries_hidden_from(name), image_library._hidden_registries(),
   image_library._sees_everything(),
   image_library._digest_visible(text), image_library._repository_visible(integer), image_library._known_registries(),
   image_library._required_approvals(integer, text[], text[]), image_library._usable_until(image_library.approval),
@@ -114,8 +142,8 @@ GRANT EXECUTE ON FUNCTION
   image_library._next_sync_at(bigint, text), image_library._not_before(integer), image_library._check_not_before(integer),
   image_library._remember(integer, boolean, bigint, text, boolean, boolean), image_library._due_referrers(integer, boolean),
   image_library._write_referrers(integer, jsonb), image_library._write_removals(integer, text[]), image_library._due_registries(),
-  image_library._syncing_pid(integer), image_library._due_at(timestamptz, timestamptz, timestamptz), image_library._hidden_registries(),
-  image_library._repository_id(integer, text), image_library._keeps_snapshot(), image_library._require_read_committed(),
+  image_library._syncing_pid(integer), image_library._due_at(timestamptz, timestamptz, timestamptz), image_library._viewer(), image_library._registries_hidden_from(name),
+  image_library._hidden_registries(), image_library._repository_id(integer, text), image_library._keeps_snapshot(), image_library._require_read_committed(),
   image_library._lock_rules_of(integer, boolean), image_library._lock_repository(integer, integer, boolean),
   image_library._write_batch(integer, text, jsonb),
   image_library._write_images(jsonb), image_library._complete_images(jsonb),

@@ -45,3 +45,21 @@ BEGIN
   END LOOP;
 END
 $$;
+
+-- No rows of a registry, and not for writers beside the library's own functions either, such as members of pg_write_all_data.
+DO $$
+DECLARE
+  relation regclass;
+BEGIN
+  FOR relation IN
+    SELECT c.oid FROM pg_class c
+    WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity ORDER BY 1
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
+    EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (true)', relation);
+    EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation, 'Every reader');
+    EXECUTE format('CREATE POLICY agent ON %s TO image_library_agent USING (true) WITH CHECK (true)', relation);
+    EXECUTE format('COMMENT ON POLICY agent ON %s IS %L', relation, 'The agent reads what it syncs by');
+  END LOOP;
+END
+$$;

@@ -13,11 +13,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   id integer := image_library._known_repository_id(registry, repository);
-  owner regrole := (image_library._registry(registry)).owner;
 BEGIN
-  IF owner IS NOT NULL THEN
-    PERFORM image_library._require_owner(format('set the README of repository "%s"', repository), owner);
-  END IF;
+  PERFORM image_library._require_repository_team(format('set the README of repository "%s"', repository), id);
   IF octet_length(readme) > 65536 THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',

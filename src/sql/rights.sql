@@ -1,17 +1,13 @@
 -- Who acts, and what that takes.
 
-CREATE FUNCTION image_library._policy_owner() RETURNS name
-LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_policy_owner';
-COMMENT ON FUNCTION image_library._policy_owner() IS 'Internal: the owner of the policy function that runs now; null: none does';
-
 CREATE FUNCTION image_library._acting_role() RETURNS name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  -- Inside SECURITY DEFINER current_user is the owner: the caller is the role that SET ROLE chose, else the one that logged in.
-  -- A policy gives its verdict for everybody, so it sees what its owner may see, whoever approves.
-  SELECT coalesce(image_library._policy_owner(), nullif(current_setting('role', true), 'none'), session_user)::name
-$$;
-COMMENT ON FUNCTION image_library._acting_role() IS 'Internal: the role on whose behalf a function of ours runs';
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_acting_role';
+COMMENT ON FUNCTION image_library._acting_role() IS
+  'Internal: the role on whose behalf a function of ours runs; raises 42501 where the session does not tell';
+
+CREATE FUNCTION image_library._viewer() RETURNS name
+LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_viewer';
+COMMENT ON FUNCTION image_library._viewer() IS 'Internal: the role that reads a view';
 
 CREATE FUNCTION image_library._has_role(role_name name) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -77,23 +73,29 @@ END
 $$;
 COMMENT ON FUNCTION image_library._checked_owner(regrole) IS 'Internal: an owner that is given; raises 42704 when there is no such role';
 
-CREATE FUNCTION image_library._hidden_registries() RETURNS integer[]
+CREATE FUNCTION image_library._registries_hidden_from(viewer name) RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE WHEN image_library._has_role('image_library_admin') THEN '{}'
+  SELECT CASE WHEN pg_has_role(viewer, 'image_library_admin', 'MEMBER') THEN '{}'
               ELSE ARRAY(SELECT g.registry_id FROM image_library.registry g
-                         WHERE g.private AND NOT coalesce(
-                           pg_has_role(image_library._acting_role(), g.owner::oid, 'MEMBER'), false)
+                         WHERE g.private AND NOT coalesce(pg_has_role(viewer, g.owner::oid, 'MEMBER'), false)
                          ORDER BY 1) END
 $$;
+COMMENT ON FUNCTION image_library._registries_hidden_from(name) IS
+  'Internal: the private registries whose team a role is not in; none for admins';
+
+-- Not SECURITY DEFINER: _viewer must see who asks.
+CREATE FUNCTION image_library._hidden_registries() RETURNS integer[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT image_library._registries_hidden_from(image_library._viewer()) $$;
 COMMENT ON FUNCTION image_library._hidden_registries() IS
-  'Internal: the private registries whose team the acting role is not in; none for admins';
+  'Internal: the private registries whose team the viewer is not in; none for admins';
 
 CREATE FUNCTION image_library._sees_everything() RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._has_role('image_library_admin') $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT pg_has_role(image_library._viewer(), 'image_library_admin', 'MEMBER') $$;
 COMMENT ON FUNCTION image_library._sees_everything() IS
-  'Internal: whether the acting role may see what is kept of registries that are gone';
+  'Internal: whether the viewer may see what is kept of registries that are gone';
 
 CREATE FUNCTION image_library._keeps_snapshot() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -29,6 +29,16 @@ BEGIN
       MESSAGE = 'a use needs a consumer; consumer and location have at most 500 characters, and no control characters',
       HINT = 'Name what runs the image, such as a cluster or an inference service.';
   END IF;
+  -- Who records without end keeps nobody else from recording.
+  IF EXISTS (SELECT FROM image_library.image_use u
+             WHERE u.repository_id = image.repository_id AND u.digest = image.digest AND u.released_at IS NULL
+               AND u.recorded_by = session_user
+             OFFSET 9999) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'program_limit_exceeded',
+      MESSAGE = format('"%s" has recorded 10000 uses of image "%s" already', session_user, image_library._without_secrets(reference)),
+      HINT = 'Release those that have ended: see image_library.usage and image_library.release_use.';
+  END IF;
   INSERT INTO image_library.image_use (repository_id, tag, digest, consumer, location)
   VALUES (image.repository_id, image.tag, image.digest, record_use.consumer, record_use.location)
   ON CONFLICT DO NOTHING;
@@ -154,15 +164,19 @@ CREATE FUNCTION image_library._warn_of_users(repository_id integer, digest text,
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  users text[] := ARRAY(
-    SELECT concat(u.consumer, ' at ' || u.location) FROM image_library.image_use u
-    WHERE u.repository_id = _warn_of_users.repository_id AND u.digest = _warn_of_users.digest AND u.released_at IS NULL
-    ORDER BY 1);
+  total bigint;
+  users text;
 BEGIN
-  IF cardinality(users) > 0 THEN
+  SELECT count(*) INTO total FROM image_library.image_use u
+  WHERE u.repository_id = _warn_of_users.repository_id AND u.digest = _warn_of_users.digest AND u.released_at IS NULL;
+  IF total > 0 THEN
+    SELECT string_agg(named.text, ', ' ORDER BY named.text) INTO users
+    FROM (SELECT concat(left(u.consumer, 100), ' at ' || left(u.location, 100)) AS text FROM image_library.image_use u
+          WHERE u.repository_id = _warn_of_users.repository_id AND u.digest = _warn_of_users.digest AND u.released_at IS NULL
+          ORDER BY u.consumer, u.location LIMIT 20) named;
     RAISE WARNING USING
-      MESSAGE = format('image "%s" is in use by %s', reference, array_to_string(users[1:20], ', '))
-                || CASE WHEN cardinality(users) > 20 THEN format(' and %s more', cardinality(users) - 20) ELSE '' END,
+      MESSAGE = format('image "%s" is in use by %s', reference, users)
+                || CASE WHEN total > 20 THEN format(' and %s more', total - 20) ELSE '' END,
       HINT = 'See image_library.drift.';
   END IF;
 END
@@ -193,7 +207,16 @@ BEGIN
   IF image_library._keeps_snapshot() THEN
     PERFORM image_library._require_unchanged(image);
   END IF;
-  PERFORM image_library.resolve(image);
+  IF image_library._has_role('image_library_reader') THEN
+    PERFORM image_library.resolve(image);
+    RETURN;
+  END IF;
+  BEGIN
+    PERFORM image_library.resolve(image);
+  EXCEPTION WHEN OTHERS THEN
+    -- Who decided, and why, is for readers.
+    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM, HINT = 'A member of image_library_reader is told more.';
+  END;
 END
 $$;
 COMMENT ON FUNCTION image_library._require_usable(text) IS

@@ -1,0 +1,72 @@
+#include "postgres/acting_role.h"
+
+#include "postgres/bridge.h"
+#include "postgres/database.h"
+#include "postgres/policy_function.h"
+
+extern "C" {
+#include "utils/acl.h"
+}
+
+namespace image_library::postgres {
+
+void RequireKnownCaller() {
+  Oid user;
+  int context;
+  GetUserIdAndSecContext(&user, &context);
+  if ((context & (SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS)) == 0) return;
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+       errmsg("permission denied: image_library does not act for code of a table's owner"),
+       errdetail("Indexes, materialized views, ANALYZE and foreign keys' actions run such code, "
+                 "whoever makes them run it."),
+       errhint("Call the function in a statement of its own, or read a view.")));
+}
+
+namespace {
+
+// Inside SECURITY DEFINER the current user is the owner: the caller is the role that SET ROLE
+// chose, else the one that logged in. A policy gives its verdict for everybody, so it sees what its
+// owner may see, whoever approves.
+Oid ActingRole() {
+  if (OidIsValid(PolicyOwner())) return PolicyOwner();
+  // The agent's transactions are restricted operations of our own.
+  if (!Database::IsOpen()) RequireKnownCaller();
+  const Oid role = GetCurrentRoleId();
+  return OidIsValid(role) ? role : GetSessionUserId();
+}
+
+// Who reads a view: a function of another owner, or his materialized view, sees what he may see.
+Oid Viewer() {
+  const bool ours = Database::IsOpen() || GetUserId() == get_role_oid("image_library_owner", true);
+  return ours || OidIsValid(PolicyOwner()) ? ActingRole() : GetUserId();
+}
+
+Datum NameOf(Oid (*role)()) {
+  Datum name = 0;
+  Guard([&] {
+    Call([&] {
+      name = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(role(), false)));
+    });
+  });
+  return name;
+}
+
+}  // namespace
+}  // namespace image_library::postgres
+
+extern "C" {
+PG_FUNCTION_INFO_V1(image_library_acting_role);
+PG_FUNCTION_INFO_V1(image_library_viewer);
+
+/// _acting_role() -> the role on whose behalf a function of ours runs
+Datum image_library_acting_role(PG_FUNCTION_ARGS) {
+  PG_RETURN_DATUM(image_library::postgres::NameOf(&image_library::postgres::ActingRole));
+}
+
+/// _viewer() -> the role that reads a view
+Datum image_library_viewer(PG_FUNCTION_ARGS) {
+  PG_RETURN_DATUM(image_library::postgres::NameOf(&image_library::postgres::Viewer));
+}
+}
