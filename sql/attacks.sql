@@ -248,7 +248,7 @@ ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO test_app;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON ROUTINES TO test_app;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TYPES TO test_app;
 CREATE EXTENSION image_library;
-SELECT count(*), count(*) FILTER (WHERE acl::text LIKE '%test_app=%') AS open FROM (
+SELECT count(*) > 0 AS kept, count(*) FILTER (WHERE acl::text LIKE '%test_app=%') AS open FROM (
   SELECT nspacl FROM pg_namespace WHERE nspname = 'image_library'
   UNION ALL SELECT relacl FROM pg_class WHERE relnamespace = 'image_library'::regnamespace
   UNION ALL SELECT proacl FROM pg_proc WHERE pronamespace = 'image_library'::regnamespace
