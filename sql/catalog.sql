@@ -17,9 +17,9 @@ SELECT rolname, shobj_description(oid, 'pg_authid') IS NOT NULL AS comment, rolc
        ARRAY(SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS member_of
 FROM pg_roles r WHERE rolname LIKE 'image\_library\_%' ORDER BY 1;
 
--- Functions that are not C pin their search_path; so does everything that runs with its owner's rights.
+-- Functions that are not C pin their search_path, or were parsed when they were made; all that run with their owner's rights pin it.
 SELECT signature AS search_path_not_pinned FROM test.routine r JOIN pg_language l ON l.oid = r.prolang
-WHERE (l.lanname IN ('plpgsql', 'sql') OR r.prosecdef) AND NOT coalesce(r.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' ORDER BY 1;
+WHERE (l.lanname IN ('plpgsql', 'sql') AND r.prosqlbody IS NULL OR r.prosecdef) AND NOT coalesce(r.proconfig, '{}') @> '{"search_path=pg_catalog, pg_temp"}' ORDER BY 1;
 -- A function with its owner's rights takes and gives values of PostgreSQL's own types, and rows of them that are the library's:
 -- with any other type comes code of a user (casts, operators, input and output functions, domains, defaults).
 CREATE FUNCTION test.is_plain(asked oid) RETURNS boolean LANGUAGE sql AS $$

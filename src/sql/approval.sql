@@ -96,12 +96,3 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library.decision
   FOR EACH STATEMENT EXECUTE FUNCTION image_library._refuse_change();
 COMMENT ON TRIGGER append_only ON image_library.decision IS 'Refuses UPDATE and DELETE';
 COMMENT ON TRIGGER append_only_truncate ON image_library.decision IS 'Refuses TRUNCATE';
-
-CREATE FUNCTION image_library._usable_until(approval image_library.approval) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT CASE WHEN approval.quarantined_at IS NOT NULL THEN '-infinity'
-              ELSE least(coalesce(approval.valid_until, 'infinity'), coalesce(approval.deprecated_from, 'infinity')) END
-$$;
-COMMENT ON FUNCTION image_library._usable_until(image_library.approval) IS
-  'Internal: how long an approval counts: until it expires or is deprecated, and not in quarantine';

@@ -52,8 +52,7 @@ AS $$
       concat_ws('/', nullif(g.prefix, ''), r.name), t.name, i.media_type, i.artifact_type, i.config_type,
       i.layer_types, i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto')
       OFFSET 0) AS c (j)
-    WHERE a.state = 'approved' AND image_library._usable_until(a) > clock_timestamp()
-      AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
+    WHERE a.state = 'approved' AND image_library._blocks(t.name, t.rule_id, t.missing_since, a, clock_timestamp()) = '{}'
       AND NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
       AND g.registry_id <> ALL (image_library._hidden_registries())
       AND c.j ->> 'kind' = 'other' AND NOT (c.j ->> 'contested')::boolean

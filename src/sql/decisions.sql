@@ -88,12 +88,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = for
 AS $$
 BEGIN
   UPDATE image_library.entry e
-  SET approval = a.state, usable_until = image_library._usable_until(a), deprecated_from = a.deprecated_from
+  SET approval = a.state, usable_until = image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), deprecated_from = a.deprecated_from
   FROM image_library.approval a
   WHERE e.repository_id = _refresh_entry_approval.repository_id AND e.digest = ANY (digests)
     AND a.repository_id = e.repository_id AND a.digest = e.digest
     AND (e.approval, e.usable_until, e.deprecated_from)
-        IS DISTINCT FROM (a.state, image_library._usable_until(a), a.deprecated_from);
+        IS DISTINCT FROM (a.state, image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
 END
 $$;
 COMMENT ON FUNCTION image_library._refresh_entry_approval(integer, text[]) IS
@@ -217,7 +217,11 @@ BEGIN
   decision.actor := session_user;
   decision.decided_at := clock_timestamp();
   decision.statement_at := statement_timestamp();
-  INSERT INTO image_library.decision SELECT decision.*;
+  INSERT INTO image_library.decision (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state, actor,
+                                      decided_at, reason, rule_id, policy, action, valid_until, deprecated_from, statement_at)
+  VALUES (decision.decision_id, decision.registry_id, decision.registry, decision.repository, decision.tag, decision.digest,
+          decision.old_state, decision.new_state, decision.actor, decision.decided_at, decision.reason, decision.rule_id,
+          decision.policy, decision.action, decision.valid_until, decision.deprecated_from, decision.statement_at);
   PERFORM image_library._emit('image ' || CASE decision.action
       WHEN 'approve' THEN 'approved' WHEN 'vote' THEN 'voted for' WHEN 'reject' THEN 'rejected' WHEN 'revoke' THEN 'revoked'
       WHEN 'deprecate' THEN 'deprecated' WHEN 'undeprecate' THEN 'undeprecated' WHEN 'quarantine' THEN 'quarantined'
@@ -236,34 +240,32 @@ RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  told text[] := CASE
-    WHEN tag IS NULL THEN ARRAY['no tag points at it any more',
-      'Its tag points at another image now; see image_library.tag_history.',
-      'Approve what its registry has now; see image_library.pending_images.']
-    WHEN missing_since IS NOT NULL THEN ARRAY['it is missing from its registry',
-      format('It is missing since %s.', missing_since), 'Approve what its registry has now; see image_library.pending_images.']
-    WHEN rule_id IS NULL THEN ARRAY['no rule admits it',
-      'No enabled include rule takes the tag, or an exclude rule does.', 'See image_library.explain_tag.']
-    WHEN current.quarantined_at IS NOT NULL THEN ARRAY['it is in quarantine',
-      image_library._decided_so(current.quarantine_id), 'Use image_library.release first.']
-    WHEN current.deprecated_from <= clock_timestamp() THEN ARRAY[format('it is deprecated since %s', current.deprecated_from),
-      image_library._decided_so(current.deprecation_id), 'Use image_library.undeprecate first.']
-  END;
+  -- What an approval would end is no obstacle to it.
+  block text := (SELECT b FROM unnest(image_library._blocks(tag, rule_id, missing_since, current, clock_timestamp())) WITH ORDINALITY AS u (b, n)
+                 WHERE b NOT IN ('pending', 'rejected', 'revoked', 'expired') ORDER BY n LIMIT 1);
+  told record;
 BEGIN
-  IF told IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": %s', reference, told[1]), DETAIL = told[2], HINT = told[3];
+  IF block IS NULL THEN
+    RETURN;
   END IF;
+  SELECT * INTO told FROM image_library._why_blocked(block, missing_since, current);
+  RAISE EXCEPTION USING
+    ERRCODE = 'object_not_in_prerequisite_state',
+    MESSAGE = format('cannot approve image "%s": %s', reference, told.why),
+    DETAIL = CASE block
+      WHEN 'no tag' THEN 'Its tag points at another image now; see image_library.tag_history.'
+      WHEN 'missing' THEN format('It is missing since %s.', missing_since)
+      WHEN 'not admitted' THEN 'No enabled include rule takes the tag, or an exclude rule does.'
+      ELSE image_library._decided_so(told.decision_id) END,
+    HINT = CASE block
+      WHEN 'quarantined' THEN 'Use image_library.release first.'
+      WHEN 'deprecated' THEN 'Use image_library.undeprecate first.'
+      WHEN 'not admitted' THEN told.hint
+      ELSE 'Approve what its registry has now; see image_library.pending_images.' END;
 END
 $$;
 COMMENT ON FUNCTION image_library._check_approvable(text, text, bigint, timestamptz, image_library.approval) IS
   'Internal: raises 55000 where an image cannot be approved, whatever was decided on it before';
-
-CREATE FUNCTION image_library._is_expired(approval image_library.approval) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT approval.state = 'approved' AND coalesce(approval.valid_until <= clock_timestamp(), false) $$;
-COMMENT ON FUNCTION image_library._is_expired(image_library.approval) IS 'Internal: whether an approval has ended by itself';
 
 CREATE FUNCTION image_library._check_transition(reference text, verb text, new_state text, current image_library.approval)
 RETURNS void
@@ -271,7 +273,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   -- What has expired is approved, and waits for a decision as what is pending.
-  states text[] := ARRAY[current.state] || CASE WHEN image_library._is_expired(current) THEN '{pending}'::text[] ELSE '{}' END;
+  states text[] := ARRAY[current.state] || CASE WHEN current.valid_until <= clock_timestamp() THEN '{pending}'::text[] ELSE '{}' END;
   allowed text[] := CASE new_state WHEN 'revoked' THEN '{approved}'::text[]
                                    WHEN 'pending' THEN '{approved,rejected,revoked}'
                                    ELSE '{pending}' END;

@@ -15,8 +15,7 @@ RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT last.registry_id, last.repository, last.digest, last.new_state,
-         last.new_state = 'approved' AND coalesce(last.valid_until > at, true)
-         AND last.marks[1] IS DISTINCT FROM 'quarantine' AND coalesce(last.deprecated_from > at, true)
+         image_library._usable_until(last.new_state, last.valid_until, last.deprecated_from, coalesce(last.marks[1] = 'quarantine', false)) > at
   FROM (
     SELECT d.registry_id, d.repository, d.digest,
            (array_agg(d.new_state ORDER BY d.decision_id DESC))[1] AS new_state,

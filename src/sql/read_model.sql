@@ -120,7 +120,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT t.repository_id, t.name, r.registry_id, r.name, t.digest, c.facts ->> 'kind',
          -- An image that nobody decided on is pending.
-         coalesce(a.state, 'pending'), image_library._usable_until(a), t.missing_since,
+         coalesce(a.state, 'pending'), image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), t.missing_since,
          c.facts ->> 'title', c.facts ->> 'description', c.facts ->> 'version', image_library.version_key(t.name),
          i.size_bytes, i.created_at,
          c.facts ->> 'flavor', (c.facts ->> 'major_version')::integer, (c.facts ->> 'build_at')::timestamptz,

@@ -127,19 +127,18 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
   CROSS JOIN LATERAL (
     SELECT 'tag moved' AS drift, 'the tag points at ' || t.digest || ' now' AS detail WHERE t.digest <> u.digest
     UNION ALL
-    SELECT coalesce(a.state, 'pending'), 'the image is ' || coalesce(a.state, 'pending')
-    WHERE coalesce(a.state, 'pending') <> 'approved'
-    UNION ALL
-    SELECT 'not usable', CASE WHEN a.quarantined_at IS NOT NULL THEN 'the image is in quarantine'
-                              WHEN a.deprecated_from <= clock_timestamp() THEN 'the image is deprecated'
-                              ELSE 'the approval has expired' END
-    WHERE a.state = 'approved' AND image_library._usable_until(a) <= clock_timestamp()
+    SELECT CASE WHEN b IN ('quarantined', 'expired', 'deprecated') THEN 'not usable' ELSE b END,
+           CASE b WHEN 'quarantined' THEN 'the image is in quarantine'
+                  WHEN 'deprecated' THEN 'the image is deprecated'
+                  WHEN 'expired' THEN 'the approval has expired'
+                  WHEN 'missing' THEN 'the registry has the tag no more'
+                  WHEN 'not admitted' THEN 'no rule takes the tag'
+                  ELSE 'the image is ' || b END
+    FROM unnest(image_library._blocks(t.name, t.rule_id, t.missing_since, a, clock_timestamp())) b
+    -- Of what was never approved, or is not any more, the state says enough.
+    WHERE b <> 'no tag' AND (a.state = 'approved' OR b NOT IN ('quarantined', 'deprecated'))
     UNION ALL
     SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > clock_timestamp()
-    UNION ALL
-    SELECT 'missing', 'the registry has the tag no more' WHERE t.missing_since IS NOT NULL
-    UNION ALL
-    SELECT 'not admitted', 'no rule takes the tag' WHERE t.name IS NOT NULL AND t.rule_id IS NULL
     UNION ALL
     SELECT 'major downgrade', format('the tag was PostgreSQL %s and is %s now', runs.major_version, e.major_version)
     WHERE t.digest <> u.digest AND e.kind = 'postgres' AND e.major_version < runs.major_version

@@ -134,8 +134,7 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
              FROM image_library.approval_vote x
              WHERE image_library._counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
-    AND (coalesce(a.state, 'pending') = 'pending' OR a.state = 'approved' AND a.valid_until <= (SELECT clock_timestamp()))
-    AND a.quarantined_at IS NULL AND coalesce(a.deprecated_from > (SELECT clock_timestamp()), true)
+    AND image_library._blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}')
     AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, expired or reset';
 

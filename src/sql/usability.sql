@@ -1,0 +1,61 @@
+-- Whether an image may be used, and why not: the one answer for resolve, approve, drift, history, manifests and guarded tables.
+
+-- In the order in which people are told. An image without a row of approval is pending.
+CREATE FUNCTION image_library._blocks(tag text, rule_id bigint, missing_since timestamptz, approval image_library.approval, at timestamptz)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_remove(ARRAY[
+  CASE WHEN tag IS NULL THEN 'no tag' WHEN rule_id IS NULL THEN 'not admitted' END,
+  CASE WHEN missing_since IS NOT NULL THEN 'missing' END,
+  CASE WHEN (approval).quarantined_at IS NOT NULL THEN 'quarantined' END,
+  CASE WHEN coalesce((approval).state, 'pending') <> 'approved' THEN coalesce((approval).state, 'pending') END,
+  CASE WHEN (approval).state = 'approved' AND (approval).valid_until <= at THEN 'expired' END,
+  CASE WHEN (approval).deprecated_from <= at THEN 'deprecated' END], NULL);
+COMMENT ON FUNCTION image_library._blocks(text, bigint, timestamptz, image_library.approval, timestamptz) IS
+  'Internal: what keeps an image from being used at a time: no tag, not admitted, missing, quarantined, pending, rejected, revoked, expired, deprecated; empty: nothing does';
+
+-- For the read model and the past: an image that is there is usable at a time that is earlier, as _blocks says.
+CREATE FUNCTION image_library._usable_until(state text, valid_until timestamptz, deprecated_from timestamptz, quarantined boolean)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN quarantined OR coalesce(state, 'pending') <> 'approved' THEN '-infinity'
+            ELSE least(coalesce(valid_until, 'infinity'), coalesce(deprecated_from, 'infinity')) END;
+COMMENT ON FUNCTION image_library._usable_until(text, timestamptz, timestamptz, boolean) IS
+  'Internal: until when an approval counts: until it expires or is deprecated; -infinity: it does not count';
+
+CREATE FUNCTION image_library._why_blocked(block text, missing_since timestamptz, approval image_library.approval,
+  OUT why text, OUT hint text, OUT decision_id bigint)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  decision_id := approval.decision_id;
+  CASE block
+    WHEN 'no tag' THEN
+      why := 'no tag points at it any more';
+      hint := 'See image_library.tag_history for what its tag points at now.';
+    WHEN 'not admitted' THEN
+      why := 'no rule admits it';
+      hint := 'See image_library.explain_tag.';
+    WHEN 'missing' THEN
+      why := 'it is missing from its registry';
+      hint := format('It is gone since %s; see image_library.tag_history.', missing_since);
+    WHEN 'quarantined' THEN
+      why := 'it is in quarantine';
+      hint := 'A curator ends that with image_library.release.';
+      decision_id := approval.quarantine_id;
+    WHEN 'expired' THEN
+      why := format('its approval expired at %s', approval.valid_until);
+      hint := 'A curator may approve it again.';
+    WHEN 'deprecated' THEN
+      why := format('it is deprecated since %s', approval.deprecated_from);
+      hint := 'Use a newer image; a curator may end that with image_library.undeprecate.';
+      decision_id := approval.deprecation_id;
+    ELSE
+      why := format('it is %s', block);
+      hint := CASE block WHEN 'pending' THEN 'A curator decides with image_library.approve or reject.'
+                         ELSE 'See image_library.decisions; a curator may reset it.' END;
+  END CASE;
+END
+$$;
+COMMENT ON FUNCTION image_library._why_blocked(text, timestamptz, image_library.approval) IS
+  'Internal: one of the blocks in words for an error, what to do, and the decision that says so';
