@@ -68,6 +68,11 @@ SELECT r.signature, m[1] AS no_such_routine
 FROM test.routine r, regexp_matches(r.prosrc, 'image_library\.([a-z_]+)\s*\(', 'g') m
 WHERE r.prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
   AND NOT EXISTS (SELECT FROM test.routine f WHERE f.proname = m[1]) AND to_regclass('image_library.' || m[1]) IS NULL ORDER BY 1, 2;
+-- The read model's rows are put together in the order of its columns.
+SELECT column_name, told FROM (SELECT a.attname AS column_name, row_number() OVER (ORDER BY a.attnum) AS n FROM pg_attribute a
+                               WHERE a.attrelid = 'image_library.entry'::regclass AND a.attnum > 0) c
+FULL JOIN (SELECT m[1] AS told, row_number() OVER () AS n FROM test.routine r, regexp_matches(r.prosrc, ' AS ([a-z_]+)(?=,?\n\s+\S)', 'g') m
+           WHERE r.proname = '_wanted_entries' AND m[1] <> 'f') f USING (n) WHERE column_name IS DISTINCT FROM told;
 -- C functions can be called with NULL only where they expect it.
 SELECT signature AS c_function_not_strict FROM test.routine r JOIN pg_language l ON l.oid = r.prolang
 WHERE l.lanname = 'c' AND NOT r.proisstrict AND r.pronargs > 0 ORDER BY 1;

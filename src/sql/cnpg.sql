@@ -7,11 +7,10 @@ RETURNS TABLE (major integer, pinned_reference text, form text, image_os text, p
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH candidate AS (
-    SELECT p.major_version, p.tag, p.pinned_reference, p.os, p.platforms, p.version, p.build_at,
-           coalesce(p.variant, '') AS variant,
+    SELECT p.repository_id, p.tag, p.major_version, concat(p.place, ':', p.tag, '@', p.digest) AS pinned_reference, p.os, p.newest_key,
            concat_ws(' ', coalesce(nullif(p.variant, ''), 'plain'), p.os) AS form
-    FROM image_library.postgres_images p
-    WHERE p.flavor = _catalog_images.flavor
+    FROM image_library._usable_entries p
+    WHERE p.kind = 'postgres' AND p.flavor = _catalog_images.flavor
       AND p.major_version >= 10
       -- The operator trusts the major it is told.
       AND NOT p.contested
@@ -21,10 +20,10 @@ AS $$
   ), newest AS (
     SELECT DISTINCT ON (c.major_version) c.*
     FROM candidate c
-    ORDER BY c.major_version, image_library.version_key(coalesce(c.version, '')) DESC, c.build_at DESC NULLS LAST,
-             c.variant <> '', image_library.version_key(c.tag) DESC, c.pinned_reference COLLATE "C"
+    ORDER BY c.major_version, c.newest_key DESC, c.pinned_reference COLLATE "C"
   )
-  SELECT n.major_version, n.pinned_reference, n.form, n.os, n.platforms,
+  SELECT n.major_version, n.pinned_reference, n.form, n.os,
+         (SELECT l.platforms FROM image_library._tag_platforms l WHERE l.repository_id = n.repository_id AND l.tag = n.tag),
          ARRAY(SELECT DISTINCT c.form COLLATE "C" FROM candidate c WHERE c.major_version = n.major_version ORDER BY 1)
   FROM newest n
   ORDER BY n.major_version DESC
@@ -40,21 +39,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH extension_image AS (
     SELECT x.name, t.name AS tag, l.platforms, c.j ->> 'major_version' AS major, c.j ->> 'os' AS os,
-           concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name, '@', t.digest) AS pinned_reference
+           concat(r.place, ':', t.name, '@', t.digest) AS pinned_reference
     FROM image_library.approval a
     JOIN image_library.image_extension x ON x.digest = a.digest
     JOIN image_library.image i ON i.digest = a.digest
     JOIN image_library.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
     JOIN image_library._tag_platforms l ON l.repository_id = t.repository_id AND l.tag = t.name
-    JOIN image_library.repository r ON r.repository_id = a.repository_id
-    JOIN image_library.registry g ON g.registry_id = r.registry_id
-    CROSS JOIN LATERAL (SELECT image_library._classify(
-      concat_ws('/', nullif(g.prefix, ''), r.name), t.name, i.media_type, i.artifact_type, i.config_type,
-      i.layer_types, i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto')
-      OFFSET 0) AS c (j)
+    JOIN image_library._visible_repository r ON r.repository_id = a.repository_id
+    CROSS JOIN LATERAL (SELECT image_library._own_facts(t.repository_id, t.name, t.digest) OFFSET 0) AS c (j)
     WHERE a.state = 'approved' AND image_library._blocks(t.name, t.rule_id, t.missing_since, a, clock_timestamp()) = '{}'
       AND NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
-      AND g.registry_id <> ALL (image_library._hidden_registries())
       AND c.j ->> 'kind' = 'other' AND NOT (c.j ->> 'contested')::boolean
   ), newest AS (
     SELECT DISTINCT ON (x.name COLLATE "C") x.name, x.pinned_reference

@@ -25,7 +25,8 @@ BEGIN
   DELETE FROM image_library.other_conflict x
   USING unnest(classified) c LEFT JOIN unnest(wanted) w ON w.tag = c.tag
   WHERE x.repository_id = _refresh_conflicts.repository_id AND x.tag = c.tag AND x IS DISTINCT FROM w;
-  INSERT INTO image_library.other_conflict SELECT w.* FROM unnest(wanted) w ON CONFLICT DO NOTHING;
+  INSERT INTO image_library.other_conflict (repository_id, tag, conflicts)
+  SELECT w.repository_id, w.tag, w.conflicts FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
 COMMENT ON FUNCTION image_library._refresh_conflicts(integer, image_library._classified_tag[]) IS
@@ -49,12 +50,10 @@ CREATE VIEW image_library._unreadable_annotations AS
 COMMENT ON VIEW image_library._unreadable_annotations IS 'Internal: annotations and labels that were left out because they could not be read';
 
 CREATE VIEW image_library.classification_conflicts WITH (security_barrier) AS
-  SELECT g.name AS registry, r.name AS repository, t.name AS tag, t.digest, found.kind, found.conflict
+  SELECT r.registry, r.repository, t.name AS tag, t.digest, found.kind, found.conflict
   FROM image_library._conflicts found
   JOIN image_library.tag t ON t.repository_id = found.repository_id AND t.name = found.tag
-  JOIN image_library.repository r ON r.repository_id = t.repository_id
-  JOIN image_library.registry g ON g.registry_id = r.registry_id
-  WHERE t.rule_id IS NOT NULL
-    AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  JOIN image_library._visible_repository r ON r.repository_id = t.repository_id
+  WHERE t.rule_id IS NOT NULL;
 COMMENT ON VIEW image_library.classification_conflicts IS
   'Contradictions between annotations, labels, tag, repository and rule, and values that could not be read: a row each';

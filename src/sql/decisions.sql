@@ -20,10 +20,10 @@ BEGIN
   -- A digest alone stands for any of its tags, those that are there and admitted first; without
   -- a tag of its own it is still what one pointed at before.
   FOR found_image IN
-    SELECT DISTINCT ON (r.repository_id) g.registry_id, g.name AS registry, r.repository_id, r.name AS repository,
-           t.name AS tag, t.digest, t.rule_id, t.missing_since,
-           concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS name
-    FROM image_library.registry g
+    SELECT DISTINCT ON (r.repository_id) r.registry_id, g.name AS registry, r.repository_id, r.name AS repository,
+           t.name AS tag, t.digest, t.rule_id, t.missing_since, concat_ws('/', asked.host, asked.repository) AS place
+    FROM image_library._visible_registry g
+    -- Not by the repository's place: this way the index of the names serves.
     JOIN image_library.repository r
       ON r.registry_id = g.registry_id
      AND r.name = CASE WHEN g.prefix = '' THEN asked.repository
@@ -42,7 +42,6 @@ BEGIN
       FROM image_library.tag_period p
       WHERE p.repository_id = r.repository_id AND asked.tag IS NULL AND p.digest = asked.digest) t
     WHERE g.host = asked.host
-      AND g.registry_id <> ALL (image_library._hidden_registries())
     ORDER BY r.repository_id, t.name IS NULL, t.rule_id IS NULL, t.missing_since IS NOT NULL, t.name
   LOOP
     candidates := candidates || format('%s in registry %s', found_image.repository, found_image.registry);
@@ -54,7 +53,7 @@ BEGIN
     digest := found_image.digest;
     rule_id := found_image.rule_id;
     missing_since := found_image.missing_since;
-    pinned_reference := concat(found_image.name, ':' || found_image.tag, '@', found_image.digest);
+    pinned_reference := concat(found_image.place, ':' || found_image.tag, '@', found_image.digest);
   END LOOP;
   IF candidates IS NULL THEN
     RAISE EXCEPTION USING
@@ -367,11 +366,10 @@ BEGIN
     RETURN;
   END IF;
   WITH arrived AS (
-    SELECT DISTINCT ON (t.digest) g.registry_id, g.name AS registry, r.name AS repository, t.name AS tag, t.digest, t.rule_id
+    SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name AS tag, t.digest, t.rule_id
     FROM image_library._required_approvals(_approve_by_rule.repository_id, undecided) asked
     JOIN image_library.tag t ON t.repository_id = _approve_by_rule.repository_id AND t.digest = asked.digest
-    JOIN image_library.repository r USING (repository_id)
-    JOIN image_library.registry g USING (registry_id)
+    JOIN image_library._full_repository r USING (repository_id)
     WHERE asked.required = 0 AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ORDER BY t.digest, t.name
   ), approved AS (

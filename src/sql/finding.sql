@@ -31,20 +31,17 @@ CREATE FUNCTION image_library._named_repositories(patterns text[], whole text[])
 RETURNS SETOF image_library._named_repository
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT r.repository_id, g.name, r.name, about.reference, folded.name LIKE ALL (patterns),
+  SELECT r.repository_id, r.registry, r.repository, r.place, folded.name LIKE ALL (patterns),
          ARRAY(SELECT p FROM unnest(patterns) p WHERE about.text NOT LIKE p)
-  FROM image_library.repository r
-  JOIN image_library.registry g USING (registry_id)
-  CROSS JOIN LATERAL (SELECT lower(r.name COLLATE "C")) AS folded (name)
+  FROM image_library._visible_repository r
+  CROSS JOIN LATERAL (SELECT lower(r.repository COLLATE "C")) AS folded (name)
   CROSS JOIN LATERAL (
-    SELECT concat_ws('/', g.host, nullif(g.prefix, ''), r.name),
-           lower(concat_ws(' ', concat_ws('/', g.host, nullif(g.prefix, ''), r.name),
+    SELECT lower(concat_ws(' ', r.place,
       (SELECT string_agg(h.name, ' ') FROM image_library.hm_tag_repository x JOIN image_library.hm_tag h USING (hm_tag_id)
        WHERE x.repository_id = r.repository_id),
-      array_to_string(image_library._system_tags(g.host, '{}'), ' ')) COLLATE "C")) AS about (reference, text)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])
+      array_to_string(image_library._system_tags(r.host, '{}'), ' ')) COLLATE "C")) AS about (text)
   ORDER BY ' ' || translate(folded.name, '/-_.', '    ') || ' ' LIKE ALL (whole) DESC, folded.name LIKE ALL (patterns) DESC,
-           r.name, g.name
+           r.repository, r.registry
 $$;
 COMMENT ON FUNCTION image_library._named_repositories(text[], text[]) IS
   'Internal: all repositories, those first whose names have the words as words, then those that have them as parts';
@@ -175,14 +172,13 @@ CREATE FUNCTION image_library._similar_words(words text[]) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH name AS (
-    SELECT r.name AS text FROM image_library.repository r
-    WHERE r.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])
+    SELECT r.repository AS text FROM image_library._visible_repository r
     UNION SELECT x.name FROM image_library.image_extension x
     WHERE image_library._hidden_registries() = '{}' OR image_library._digest_visible(x.digest)
     UNION SELECT h.name FROM image_library.hm_tag h
     UNION SELECT unnest(ARRAY[e.title, e.publisher, e.model, e.flavor, e.variant, e.task])
-    FROM (SELECT DISTINCT e.title, e.publisher, e.model, e.flavor, e.variant, e.task FROM image_library.entry e
-          WHERE e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])) e
+    FROM (SELECT DISTINCT e.title, e.publisher, e.model, e.flavor, e.variant, e.task
+          FROM image_library.entry e JOIN image_library._visible_repository r USING (repository_id)) e
   ), known AS MATERIALIZED (
     SELECT DISTINCT w COLLATE "C" AS word
     FROM name, regexp_split_to_table(lower(name.text COLLATE "C"), '[^[:alnum:].]+') w
@@ -279,13 +275,12 @@ CREATE VIEW image_library.library_stats WITH (security_barrier) AS
          count(*) FILTER (WHERE a.state = 'revoked') AS revoked,
          count(*) FILTER (WHERE a.state = 'approved' AND e.kind = 'postgres') AS approved_postgres_images,
          count(*) FILTER (WHERE a.state = 'approved' AND e.kind = 'model') AS approved_models
-  FROM image_library.registry g
+  FROM image_library._visible_registry g
   LEFT JOIN image_library.repository r USING (registry_id)
   LEFT JOIN image_library.tag t
     ON t.repository_id = r.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
   LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
   LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])
   GROUP BY GROUPING SETS ((g.name), ());
 COMMENT ON VIEW image_library.library_stats IS
   'How many image tags are there and in which state, by registry; registry null is the total';

@@ -13,11 +13,11 @@ AS $$
     WHERE t.repository_id = _required_approvals.repository_id AND t.digest = ANY (digests) AND t.name <> ALL (without_tags)
   ), taken AS (
     SELECT u.rule_id, d.tag, CASE u.approval WHEN 'auto' THEN 0 ELSE u.required_approvals END AS required
-    FROM image_library.repository r
+    FROM image_library._visible_repository r
     JOIN image_library.rule u ON u.registry_id = r.registry_id AND u.enabled AND u.action = 'include'
     -- Which of its tags are among the newest is no matter here.
-    CROSS JOIN LATERAL image_library._decide_tags(jsonb_build_array(to_jsonb(u) - 'newest'), r.name, ARRAY(SELECT n.name FROM tagged n)) d
-    WHERE r.repository_id = _required_approvals.repository_id AND r.registry_id <> ALL (image_library._hidden_registries())
+    CROSS JOIN LATERAL image_library._decide_tags(jsonb_build_array(to_jsonb(u) - 'newest'), r.repository, ARRAY(SELECT n.name FROM tagged n)) d
+    WHERE r.repository_id = _required_approvals.repository_id
   )
   SELECT DISTINCT ON (asked.digest) asked.digest, coalesce(k.required, 1), k.rule_id
   FROM unnest(digests) AS asked (digest)
@@ -91,10 +91,9 @@ BEGIN
     RETURN;
   END IF;
   FOR image IN
-    SELECT DISTINCT ON (t.digest) g.registry_id, g.name AS registry, r.name AS repository, t.name AS tag, t.digest,
+    SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name AS tag, t.digest,
            asked.required, asked.rule_id, a.approvals
-    FROM image_library.repository r
-    JOIN image_library.registry g USING (registry_id)
+    FROM image_library._full_repository r
     JOIN image_library.tag t ON t.repository_id = r.repository_id AND t.name = ANY (new_tags)
     JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
     JOIN image_library._required_approvals(_reset_by_stricter_rule.repository_id, approved) asked ON asked.digest = t.digest

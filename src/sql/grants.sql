@@ -130,7 +130,7 @@ TO image_library_agent;
 GRANT SELECT, INSERT, UPDATE ON image_library.registry_note TO image_library_agent;
 GRANT SELECT, INSERT ON image_library.decision, image_library.event TO image_library_agent;
 GRANT DELETE ON image_library.event TO image_library_agent;
-GRANT SELECT ON image_library.policy, image_library.images TO image_library_agent;
+GRANT SELECT ON image_library.policy, image_library.images, image_library._full_repository TO image_library_agent;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
 GRANT EXECUTE ON FUNCTION
   image_library._sync_targets(text, boolean), image_library._sees_everything(), image_library._registry(text), image_library._without_secrets(text), image_library._registry_config(integer),
@@ -171,5 +171,6 @@ GRANT EXECUTE ON FUNCTION
   image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text),
   image_library._classification_keys(), image_library.version_key(text),
   -- Indexes call them.
+  image_library._newest_key(text, timestamptz, text, text),
   image_library._title_words(jsonb, jsonb), image_library._title_text(jsonb, jsonb), image_library._name_key(text)
 TO image_library_agent;

@@ -34,18 +34,14 @@ COMMENT ON FUNCTION image_library._decided_at(timestamptz) IS 'Internal: what ha
 CREATE FUNCTION image_library.library_at(at timestamptz) RETURNS SETOF image_library.historic_image
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT g.name, r.name, p.tag, p.digest,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', p.tag),
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', p.tag, '@', p.digest),
+  SELECT r.registry, r.repository, p.tag, p.digest, concat(r.place, ':', p.tag), concat(r.place, ':', p.tag, '@', p.digest),
          coalesce(d.approval, 'pending'), coalesce(d.usable, false)
   FROM image_library.tag_period p
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library._visible_repository r USING (repository_id)
   LEFT JOIN image_library._decided_at(at) d
-    ON d.registry_id = r.registry_id AND d.repository = r.name AND d.digest = p.digest
+    ON d.registry_id = r.registry_id AND d.repository = r.repository AND d.digest = p.digest
   WHERE p.since <= at AND coalesce(p.until > at, true)
-    AND g.registry_id <> ALL (image_library._hidden_registries())
-  ORDER BY g.name, r.name, p.tag
+  ORDER BY r.registry, r.repository, p.tag
 $$;
 COMMENT ON FUNCTION image_library.library_at(timestamptz) IS
   'The tags that were there at a time, what each pointed at, and what had been decided on that by then. Rules of that time are in the

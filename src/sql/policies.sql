@@ -161,8 +161,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT p.name, p.effect, v.tag, called.reason
   FROM image_library.images v
-  JOIN image_library.registry g ON g.name = v.registry
-  JOIN image_library.repository r ON r.registry_id = g.registry_id AND r.name = v.repository
+  JOIN image_library._full_repository r ON r.registry = v.registry AND r.repository = v.repository
   JOIN image_library.policy p
     ON p.applies_to IN ('all', v.kind) OR p.applies_to = image_library._own_facts(r.repository_id, v.tag, v.digest) ->> 'kind'
   CROSS JOIN LATERAL (SELECT image_library._policy_function(p.function) AS function) f

@@ -16,11 +16,10 @@ AS $$
     JOIN image_library.tag t ON t.repository_id = _undecided_images.repository_id AND t.name = asked.name
     WHERE NOT EXISTS (SELECT FROM image_library.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
   )
-  SELECT DISTINCT ON (t.digest) g.registry_id, g.name, r.name, t.name, t.digest, CASE WHEN asked.required = 0 THEN t.rule_id END
+  SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name, t.digest, CASE WHEN asked.required = 0 THEN t.rule_id END
   FROM image_library._required_approvals(_undecided_images.repository_id, ARRAY(SELECT u.digest FROM undecided u)) asked
   JOIN image_library.tag t ON t.repository_id = _undecided_images.repository_id AND t.digest = asked.digest
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library._full_repository r USING (repository_id)
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
     AND (asked.required = 0
          OR asked.required = 1 AND EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect = 'auto_approve'))

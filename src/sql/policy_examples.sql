@@ -62,9 +62,8 @@ CREATE FUNCTION image_library.has_features(image image_library.images, features 
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce((SELECT e.features @> has_features.features
-                   FROM image_library.entry e JOIN image_library.registry g USING (registry_id)
-                   WHERE g.name = image.registry AND e.repository = image.repository AND e.tag = image.tag
-                     AND g.registry_id <> ALL (image_library._hidden_registries())), false)
+                   FROM image_library.entry e JOIN image_library._visible_repository r USING (repository_id)
+                   WHERE r.registry = image.registry AND r.repository = image.repository AND e.tag = image.tag), false)
 $$;
 COMMENT ON FUNCTION image_library.has_features(image_library.images, text[]) IS
   'For policies: whether a Postgres image has every one of some features, such as tde';

@@ -42,7 +42,6 @@ CREATE VIEW image_library.postgres_images AS
   WHERE e.kind = 'postgres';
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images: what provisioning may run';
 
--- One order for everything that picks: newest minor, newest build of it, then the tag that says most.
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
   SELECT p.*
   FROM image_library.postgres_images p
@@ -52,8 +51,7 @@ CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
           FROM image_library._usable_entries e
           WHERE e.kind = 'postgres' AND e.flavor IS NOT NULL AND e.major_version IS NOT NULL AND NOT e.contested
           ORDER BY e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''),
-                   image_library.version_key(coalesce(e.version, '')) DESC, e.build_at DESC NULLS LAST, e.version_key DESC,
-                   concat(e.place, ':', e.tag, '@', e.digest) COLLATE "C") l)
+                   e.newest_key DESC, concat(e.place, ':', e.tag, '@', e.digest) COLLATE "C") l)
   ORDER BY p.flavor, p.major_version, p.variant NULLS FIRST, p.os NULLS FIRST;
 COMMENT ON VIEW image_library.postgres_latest IS
   'The newest approved image of each flavor, major version, variant and OS: newest minor, then newest build; contested ones are left out';
@@ -89,9 +87,9 @@ BEGIN
       HINT = 'For example {"vector": "0.8"}.';
   END IF;
   WITH candidate AS (
-    SELECT p.pinned_reference, p.tag, p.version, p.build_at, nullif(p.os, '') AS os, p.contested
-    FROM image_library.postgres_images p
-    WHERE p.flavor = known_flavor AND p.major_version = major
+    SELECT concat(p.place, ':', p.tag, '@', p.digest) AS pinned_reference, p.newest_key, nullif(p.os, '') AS os, p.contested
+    FROM image_library._usable_entries p
+    WHERE p.kind = 'postgres' AND p.flavor = known_flavor AND p.major_version = major
       AND coalesce(p.variant, '') = coalesce(latest_postgres.variant, '')
       AND (latest_postgres.os IS NULL OR coalesce(p.os, '') = latest_postgres.os)
       AND image_library._has_extensions(p.digest, min_extensions)
@@ -101,8 +99,7 @@ BEGIN
          c.contested
   INTO latest
   FROM candidate c
-  ORDER BY c.contested, image_library.version_key(coalesce(c.version, '')) DESC, c.build_at DESC NULLS LAST,
-           image_library.version_key(c.tag) DESC, c.pinned_reference COLLATE "C"
+  ORDER BY c.contested, c.newest_key DESC, c.pinned_reference COLLATE "C"
   LIMIT 1;
   IF coalesce(latest.contested, true) THEN
     RAISE EXCEPTION USING

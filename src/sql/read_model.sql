@@ -1,6 +1,18 @@
 -- The read model: one narrow row a Postgres or model tag that the rules admit, so that a consumer's page or lookup
 -- is one index scan. Written in the transaction of the sync, decision or rule change that it follows from.
 
+-- One order for everything that picks the newest: the newer version, its newer build, plain before variants, the tag that says most.
+CREATE FUNCTION image_library._newest_key(version text, build_at timestamptz, variant text, tag text) RETURNS bytea[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT ARRAY[image_library.version_key(coalesce(version, '')),
+               CASE WHEN build_at IS NULL THEN '' ELSE int8send((extract(epoch FROM build_at) * 1000000)::bigint) END,
+               CASE WHEN coalesce(variant, '') = '' THEN '\x01' ELSE '\x00' END,
+               image_library.version_key(tag)]::bytea[]
+$$;
+COMMENT ON FUNCTION image_library._newest_key(text, timestamptz, text, text) IS
+  'Internal: a key that is larger for the newer of two images; its first element is the version, its second the build';
+
 CREATE TABLE image_library.entry (
   repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
   tag text COLLATE "C" NOT NULL,
@@ -14,7 +26,7 @@ CREATE TABLE image_library.entry (
   title text,
   description text,
   version text,
-  version_key bytea NOT NULL,
+  newest_key bytea[] NOT NULL,
   size_bytes bigint NOT NULL,
   created_at timestamptz,
   flavor text,
@@ -40,7 +52,7 @@ CREATE INDEX entry_digest ON image_library.entry (digest, repository_id);
 CREATE INDEX entry_usable ON image_library.entry (kind, repository, tag)
   WHERE approval = 'approved' AND missing_since IS NULL;
 CREATE INDEX entry_conflicts ON image_library.entry (repository_id, tag) WHERE conflicts <> '{}';
-CREATE INDEX entry_newest ON image_library.entry (flavor, major_version, variant, version_key DESC)
+CREATE INDEX entry_newest ON image_library.entry (flavor, major_version, variant, newest_key DESC)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
 -- What a model is called, as names of Kubernetes tell it: llama-3.1 and llama_3.1 are one.
 CREATE FUNCTION image_library._name_key(name text) RETURNS text
@@ -51,6 +63,7 @@ CREATE INDEX entry_model_name ON image_library.entry (image_library._name_key(mo
 COMMENT ON TABLE image_library.entry IS 'Read model of postgres_images and model_library';
 COMMENT ON COLUMN image_library.entry.contested IS
   'Flavor, major, version, variant or OS are contradicted: nothing picks the image by itself';
+COMMENT ON COLUMN image_library.entry.newest_key IS 'What _newest_key gives: of several images the one with the largest is the newest';
 COMMENT ON COLUMN image_library.entry.usable_until IS 'An approval counts until then';
 COMMENT ON COLUMN image_library.entry.conflicts IS 'Where annotations, tag and repository contradict each other';
 
@@ -87,13 +100,12 @@ RETURNS SETOF image_library._classified_tag
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT t.name, t.digest, image_library._classify(
-    concat_ws('/', nullif(g.prefix, ''), r.name), t.name, i.media_type, i.artifact_type, i.config_type,
+    r.full_name, t.name, i.media_type, i.artifact_type, i.config_type,
     i.layer_types, i.annotations, i.labels, i.size_bytes, (SELECT image_library._classification_keys()),
     coalesce(u.kind, 'auto'))
   FROM unnest(tags) AS asked (name)
   JOIN image_library.tag t ON t.repository_id = _classified_tags.repository_id AND t.name = asked.name
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library._full_repository r USING (repository_id)
   JOIN image_library.image i ON i.digest = t.digest
   LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id
 $$;
@@ -104,10 +116,9 @@ CREATE FUNCTION image_library._own_facts(repository_id integer, tag text, digest
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT image_library._classify(
-    concat_ws('/', nullif(g.prefix, ''), r.name), _own_facts.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
+    r.full_name, _own_facts.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
     i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto')
-  FROM image_library.repository r
-  JOIN image_library.registry g USING (registry_id)
+  FROM image_library._full_repository r
   JOIN image_library.image i ON i.digest = _own_facts.digest
   WHERE r.repository_id = _own_facts.repository_id
 $$;
@@ -118,24 +129,44 @@ CREATE FUNCTION image_library._wanted_entries(repository_id integer, classified 
 RETURNS SETOF image_library.entry
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT t.repository_id, t.name, r.registry_id, r.name, t.digest, c.facts ->> 'kind',
+  -- In the order of the table's columns; sql/catalog.sql compares the names.
+  SELECT t.repository_id AS repository_id,
+         t.name AS tag,
+         r.registry_id AS registry_id,
+         r.repository AS repository,
+         t.digest AS digest,
+         c.facts ->> 'kind' AS kind,
          -- An image that nobody decided on is pending.
-         coalesce(a.state, 'pending'), image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), t.missing_since,
-         c.facts ->> 'title', c.facts ->> 'description', c.facts ->> 'version', image_library.version_key(t.name),
-         i.size_bytes, i.created_at,
-         c.facts ->> 'flavor', (c.facts ->> 'major_version')::integer, (c.facts ->> 'build_at')::timestamptz,
-         c.facts ->> 'variant', c.facts ->> 'os', f.features,
-         ARRAY(SELECT concat_ws(' ', e ->> 'name', e ->> 'version') FROM jsonb_array_elements(c.facts -> 'extensions') e),
-         c.facts ->> 'publisher', c.facts ->> 'model', c.facts ->> 'model_version', c.facts ->> 'format',
-         c.facts ->> 'task', (c.facts ->> 'gpu_count')::integer,
-         image_library._system_tags(g.host, f.features),
-         ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')), a.deprecated_from,
-         (c.facts ->> 'contested')::boolean
+         coalesce(a.state, 'pending') AS approval,
+         image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL) AS usable_until,
+         t.missing_since AS missing_since,
+         c.facts ->> 'title' AS title,
+         c.facts ->> 'description' AS description,
+         c.facts ->> 'version' AS version,
+         image_library._newest_key(c.facts ->> 'version', (c.facts ->> 'build_at')::timestamptz, c.facts ->> 'variant', t.name) AS newest_key,
+         i.size_bytes AS size_bytes,
+         i.created_at AS created_at,
+         c.facts ->> 'flavor' AS flavor,
+         (c.facts ->> 'major_version')::integer AS major_version,
+         (c.facts ->> 'build_at')::timestamptz AS build_at,
+         c.facts ->> 'variant' AS variant,
+         c.facts ->> 'os' AS os,
+         f.features AS features,
+         ARRAY(SELECT concat_ws(' ', e ->> 'name', e ->> 'version') FROM jsonb_array_elements(c.facts -> 'extensions') e) AS extensions,
+         c.facts ->> 'publisher' AS publisher,
+         c.facts ->> 'model' AS model,
+         c.facts ->> 'model_version' AS model_version,
+         c.facts ->> 'format' AS format,
+         c.facts ->> 'task' AS task,
+         (c.facts ->> 'gpu_count')::integer AS gpu_count,
+         image_library._system_tags(r.host, f.features) AS system_tags,
+         ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')) AS conflicts,
+         a.deprecated_from AS deprecated_from,
+         (c.facts ->> 'contested')::boolean AS contested
   FROM unnest(classified) c
   CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
   JOIN image_library.tag t ON t.repository_id = _wanted_entries.repository_id AND t.name = c.tag
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library._full_repository r USING (repository_id)
   JOIN image_library.image i ON i.digest = t.digest
   LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other'
@@ -156,8 +187,15 @@ BEGIN
   DELETE FROM image_library.entry e
   USING unnest(asked) AS a (tag) LEFT JOIN unnest(wanted) w ON w.tag = a.tag
   WHERE e.repository_id = _refresh_entries.repository_id AND e.tag = a.tag AND e IS DISTINCT FROM w;
-  INSERT INTO image_library.entry
-  SELECT w.*
+  INSERT INTO image_library.entry (repository_id, tag, registry_id, repository, digest, kind, approval, usable_until,
+                                   missing_since, title, description, version, newest_key, size_bytes, created_at,
+                                   flavor, major_version, build_at, variant, os, features, extensions, publisher,
+                                   model, model_version, format, task, gpu_count, system_tags, conflicts,
+                                   deprecated_from, contested)
+  SELECT w.repository_id, w.tag, w.registry_id, w.repository, w.digest, w.kind, w.approval, w.usable_until,
+         w.missing_since, w.title, w.description, w.version, w.newest_key, w.size_bytes, w.created_at, w.flavor,
+         w.major_version, w.build_at, w.variant, w.os, w.features, w.extensions, w.publisher, w.model,
+         w.model_version, w.format, w.task, w.gpu_count, w.system_tags, w.conflicts, w.deprecated_from, w.contested
   FROM unnest(wanted) w
   LEFT JOIN image_library.entry e ON e.repository_id = _refresh_entries.repository_id AND e.tag = w.tag
   WHERE e.tag IS NULL;
@@ -184,8 +222,8 @@ BEGIN
   WHERE x.digest = asked.digest
     AND NOT EXISTS (SELECT FROM unnest(wanted) w
                     WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
-  INSERT INTO image_library.image_extension
-  SELECT w.* FROM unnest(wanted) w ON CONFLICT DO NOTHING;
+  INSERT INTO image_library.image_extension (digest, name, version, description)
+  SELECT w.digest, w.name, w.version, w.description FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
 COMMENT ON FUNCTION image_library._refresh_extensions(image_library._classified_tag[]) IS
@@ -207,9 +245,17 @@ BEGIN
   WHERE x.digest = asked.digest
     AND NOT EXISTS (SELECT FROM unnest(wanted) w
                     WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
-  INSERT INTO image_library.model_profile
-  SELECT w.* FROM unnest(wanted) w ON CONFLICT DO NOTHING;
+  INSERT INTO image_library.model_profile (digest, name, engine, gpu, "precision", tp, pp, qos, lora, buildable)
+  SELECT w.digest, w.name, w.engine, w.gpu, w."precision", w.tp, w.pp, w.qos, w.lora, w.buildable
+  FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
 COMMENT ON FUNCTION image_library._refresh_profiles(image_library._classified_tag[]) IS
   'Internal: the ways to run the models that some tags point at';
+
+CREATE VIEW image_library._usable_entries WITH (security_barrier) AS
+  SELECT e.*, r.registry, r.place
+  FROM image_library.entry e
+  JOIN image_library._visible_repository r USING (repository_id)
+  WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp());
+COMMENT ON VIEW image_library._usable_entries IS 'Internal: approved, present and usable entries of registries that the acting role may see';

@@ -94,8 +94,8 @@ DECLARE
   found_rule image_library.rule;
 BEGIN
   SELECT r.* INTO found_rule
-  FROM image_library.rule r
-  WHERE r.rule_id = _rule.rule_id AND r.registry_id <> ALL (image_library._hidden_registries());
+  FROM image_library.rule r JOIN image_library._visible_registry g USING (registry_id)
+  WHERE r.rule_id = _rule.rule_id;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',

@@ -86,41 +86,36 @@ COMMENT ON FUNCTION image_library.release_use(text, text, text) IS
   'Notes that a consumer runs an image no more, at a location or at all of them; returns how many of the caller''s uses ended, any of them for admins';
 
 CREATE VIEW image_library.usage WITH (security_barrier) AS
-  SELECT g.name AS registry, r.name AS repository, u.tag, u.digest,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', u.tag, '@', u.digest) AS pinned_reference,
+  SELECT r.registry, r.repository, u.tag, u.digest, concat(r.place, ':', u.tag, '@', u.digest) AS pinned_reference,
          u.consumer, u.location, u.used_since, u.released_at, u.recorded_by
   FROM image_library.image_use u
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  JOIN image_library._visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.usage IS 'What runs, or ran, which image where';
 
 -- The image that runs may be one that no tag points at any more: it is classified from its facts as under its tag.
 CREATE FUNCTION image_library._postgres_image(repository_id integer, tag text, digest text,
-  OUT flavor text, OUT major_version integer, OUT variant text, OUT os text, OUT version text, OUT build_at timestamptz)
+  OUT flavor text, OUT major_version integer, OUT variant text, OUT os text, OUT newest_key bytea[])
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT c.facts ->> 'flavor', (c.facts ->> 'major_version')::integer, c.facts ->> 'variant', c.facts ->> 'os',
-         c.facts ->> 'version', (c.facts ->> 'build_at')::timestamptz
-  FROM image_library.repository r
+         image_library._newest_key(c.facts ->> 'version', (c.facts ->> 'build_at')::timestamptz, c.facts ->> 'variant', _postgres_image.tag)
+  FROM image_library._visible_repository r
   CROSS JOIN LATERAL image_library._own_facts(r.repository_id, _postgres_image.tag, _postgres_image.digest) AS c (facts)
   WHERE r.repository_id = _postgres_image.repository_id AND c.facts ->> 'kind' = 'postgres'
-    AND r.registry_id <> ALL (image_library._hidden_registries())
 $$;
 COMMENT ON FUNCTION image_library._postgres_image(integer, text, text) IS
   'Internal: what the Postgres image is that a tag points, or pointed, at; no row: it is none';
 
 CREATE VIEW image_library.drift WITH (security_barrier) AS
-  SELECT g.name AS registry, r.name AS repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail
+  SELECT r.registry, r.repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail
   FROM image_library.image_use u
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library._visible_repository r USING (repository_id)
   LEFT JOIN image_library.tag t ON t.repository_id = u.repository_id AND t.name = u.tag
   LEFT JOIN image_library.approval a ON a.repository_id = u.repository_id AND a.digest = u.digest
   LEFT JOIN image_library.entry e ON e.repository_id = u.repository_id AND e.tag = u.tag
   LEFT JOIN LATERAL (
-    SELECT e.flavor, e.major_version, e.variant, e.os, e.version, e.build_at WHERE e.digest = u.digest AND e.kind = 'postgres'
+    SELECT e.flavor, e.major_version, e.variant, e.os, e.newest_key WHERE e.digest = u.digest AND e.kind = 'postgres'
     UNION ALL
     SELECT p.* FROM image_library._postgres_image(u.repository_id, u.tag, u.digest) p WHERE t.digest <> u.digest
   ) runs ON true
@@ -143,20 +138,18 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     SELECT 'major downgrade', format('the tag was PostgreSQL %s and is %s now', runs.major_version, e.major_version)
     WHERE t.digest <> u.digest AND e.kind = 'postgres' AND e.major_version < runs.major_version
     UNION ALL
-    -- Of the same flavor, major, variant and OS, in the order of postgres_latest.
-    (SELECT CASE WHEN newer.version = runs.version THEN 'newer build' ELSE 'newer minor' END, newer.tag || ' is approved'
-     FROM image_library.entry newer
+    -- Of the same flavor, major, variant and OS; another tag of the same build is no newer one.
+    (SELECT CASE WHEN newer.newest_key[1] = runs.newest_key[1] THEN 'newer build' ELSE 'newer minor' END, newer.tag || ' is approved'
+     FROM image_library._usable_entries newer
      WHERE newer.kind = 'postgres' AND newer.repository_id = u.repository_id AND newer.digest <> u.digest
        AND newer.flavor = runs.flavor AND newer.major_version = runs.major_version
        AND newer.variant IS NOT DISTINCT FROM runs.variant AND newer.os IS NOT DISTINCT FROM runs.os
-       AND newer.approval = 'approved' AND newer.missing_since IS NULL AND newer.usable_until > clock_timestamp()
        AND NOT newer.contested
-       AND (image_library.version_key(newer.version) > image_library.version_key(runs.version)
-            OR newer.version = runs.version AND newer.build_at > runs.build_at)
-     ORDER BY image_library.version_key(newer.version) DESC, newer.build_at DESC NULLS LAST, newer.version_key DESC LIMIT 1)
+       AND (newer.newest_key[1] > runs.newest_key[1]
+            OR newer.newest_key[1] = runs.newest_key[1] AND runs.newest_key[2] <> '' AND newer.newest_key[2] > runs.newest_key[2])
+     ORDER BY newer.newest_key DESC LIMIT 1)
   ) d
-  WHERE u.released_at IS NULL
-    AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  WHERE u.released_at IS NULL;
 COMMENT ON VIEW image_library.drift IS 'What runs and is not, or soon will not be, what should run; a row a reason';
 
 CREATE FUNCTION image_library._warn_of_users(repository_id integer, digest text, reference text) RETURNS void

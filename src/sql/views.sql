@@ -9,9 +9,8 @@ CREATE VIEW image_library.registries WITH (security_barrier) AS
          g.owner, g.created_at, g.created_by, g.private, g.proxy, g.realm_hosts,
          EXISTS (SELECT FROM image_library.client_certificate c WHERE c.registry_id = g.registry_id) AS client_certificate,
          n.token_server, n.warning, g.requests_per_run
-  FROM image_library.registry g
-  LEFT JOIN image_library.registry_note n USING (registry_id)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  FROM image_library._visible_registry g
+  LEFT JOIN image_library.registry_note n USING (registry_id);
 COMMENT ON VIEW image_library.registries IS 'The registries, and for which repository prefixes a credential is set';
 
 CREATE VIEW image_library.rules WITH (security_barrier) AS
@@ -19,13 +18,11 @@ CREATE VIEW image_library.rules WITH (security_barrier) AS
          r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by,
          r.required_approvals
   FROM image_library.rule r
-  JOIN image_library.registry g USING (registry_id)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  JOIN image_library._visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.rules IS 'Repository rules in force (enabled) and out of it';
 
 CREATE VIEW image_library.repositories WITH (security_barrier) AS
-  SELECT g.name AS registry, r.name AS repository,
-         concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS reference,
+  SELECT r.registry, r.repository, r.place AS reference,
          cardinality(l.tags) AS tags_listed, l.changed_at AS listing_changed_at,
          (SELECT count(*) FROM image_library.tag t
           WHERE t.repository_id = r.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
@@ -37,12 +34,10 @@ CREATE VIEW image_library.repositories WITH (security_barrier) AS
                WHERE e.repository_id = r.repository_id AND e.missing_since IS NULL ORDER BY 1) AS kinds,
          (SELECT e.description FROM image_library.entry e
           WHERE e.repository_id = r.repository_id AND e.missing_since IS NULL AND e.description IS NOT NULL
-          ORDER BY e.version_key DESC LIMIT 1) AS description
-  FROM image_library.repository r
-  JOIN image_library.registry g USING (registry_id)
+          ORDER BY image_library.version_key(e.tag) DESC LIMIT 1) AS description
+  FROM image_library._visible_repository r
   LEFT JOIN image_library.listing l USING (repository_id)
-  LEFT JOIN image_library.repository_readme m USING (repository_id)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  LEFT JOIN image_library.repository_readme m USING (repository_id);
 COMMENT ON VIEW image_library.repositories IS 'Repositories that were seen, with the number of tags listed and in the library';
 
 -- All platforms of an image are read, whichever rule brought it: another rule, of another registry too, may want others.
@@ -58,19 +53,16 @@ COMMENT ON VIEW image_library._tag_platforms IS 'Internal: the platforms of an i
 -- The barrier is beneath: a page of it is cut before what is dear is asked for each row, which a barrier around all of it
 -- would forbid. All that is asked hangs on a row that may be seen.
 CREATE VIEW image_library._visible_tags WITH (security_barrier) AS
-  SELECT t.repository_id, g.name AS registry, g.host, concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS place,
-         r.name AS repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
+  SELECT t.repository_id, r.registry, r.host, r.place, r.repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
          e.kind, e.version, e.title, e.description, e.system_tags,
          i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text,
          a.state, a.deprecated_from, a.valid_until, a.quarantined_at
   FROM image_library.tag t
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library._visible_repository r USING (repository_id)
   JOIN image_library.image i ON i.digest = t.digest
   LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
   LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
-  WHERE t.rule_id IS NOT NULL
-    AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  WHERE t.rule_id IS NOT NULL;
 COMMENT ON VIEW image_library._visible_tags IS 'Internal: what images shows, as it is stored';
 
 CREATE VIEW image_library.images AS
@@ -94,19 +86,9 @@ CREATE VIEW image_library.images AS
   FROM image_library._visible_tags t;
 COMMENT ON VIEW image_library.images IS 'The library: a row a tag that the rules admit';
 
--- The same for what consumers read.
-CREATE VIEW image_library._usable_entries WITH (security_barrier) AS
-  SELECT e.*, g.name AS registry, concat_ws('/', g.host, nullif(g.prefix, ''), e.repository) AS place
-  FROM image_library.entry e
-  JOIN image_library.registry g USING (registry_id)
-  WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp())
-    AND e.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
-COMMENT ON VIEW image_library._usable_entries IS 'Internal: approved, present and usable entries of registries that the acting role may see';
-
 CREATE VIEW image_library.pending_images WITH (security_barrier) AS
-  SELECT concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name) AS reference,
-         concat(concat_ws('/', g.host, nullif(g.prefix, ''), r.name), ':', t.name, '@', t.digest) AS pinned_reference,
-         g.name AS registry, r.name AS repository, t.name AS tag, t.digest,
+  SELECT concat(r.place, ':', t.name) AS reference, concat(r.place, ':', t.name, '@', t.digest) AS pinned_reference,
+         r.registry, r.repository, t.name AS tag, t.digest,
          coalesce(e.kind, 'other') AS kind,
          CASE WHEN a.state = 'approved' THEN 'expired'
               WHEN a.reset_at IS NOT NULL THEN 'reset'
@@ -116,12 +98,11 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          e.version, before.digest AS previous_digest, before.state AS previous_approval,
          coalesce(cardinality(v.voters), 0) AS votes,
          -- Few registries have rules that ask for more than one.
-         CASE WHEN g.registry_id IN (SELECT u.registry_id FROM image_library.rule u WHERE u.enabled AND u.required_approvals > 1)
+         CASE WHEN r.registry_id IN (SELECT u.registry_id FROM image_library.rule u WHERE u.enabled AND u.required_approvals > 1)
               THEN (SELECT greatest(q.required, 1) FROM image_library._required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
          coalesce(v.voters, '{}') AS voters
   FROM image_library.tag t
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
+  JOIN image_library._visible_repository r USING (repository_id)
   LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
   LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   LEFT JOIN LATERAL (
@@ -134,8 +115,7 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
              FROM image_library.approval_vote x
              WHERE image_library._counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
-    AND image_library._blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}')
-    AND g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+    AND image_library._blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
 COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, expired or reset';
 
 CREATE VIEW image_library.decisions WITH (security_barrier) AS
@@ -144,36 +124,14 @@ CREATE VIEW image_library.decisions WITH (security_barrier) AS
   FROM image_library.decision d
   -- Of a registry that is gone nobody knows any more whether it was private: admins see what was decided.
   WHERE (SELECT image_library._sees_everything())
-     OR d.registry_id IN (SELECT g.registry_id FROM image_library.registry g
-                          WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]));
+     OR d.registry_id IN (SELECT g.registry_id FROM image_library._visible_registry g);
 COMMENT ON VIEW image_library.decisions IS 'Every decision: who, when, why, from which state to which; never changed';
 
 CREATE VIEW image_library.tag_history WITH (security_barrier) AS
-  SELECT g.name AS registry, r.name AS repository, p.tag, p.digest, tstzrange(p.since, p.until) AS valid
+  SELECT r.registry, r.repository, p.tag, p.digest, tstzrange(p.since, p.until) AS valid
   FROM image_library.tag_period p
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  JOIN image_library._visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.tag_history IS 'Which digest a tag pointed at, and when; periods of a tag do not overlap';
-
--- A digest is visible when a tag of a visible registry points at it.
-CREATE FUNCTION image_library._digest_visible(digest text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT EXISTS (SELECT FROM image_library.tag t JOIN image_library.repository r USING (repository_id)
-                 WHERE t.digest = _digest_visible.digest
-                   AND r.registry_id <> ALL (image_library._hidden_registries()))
-$$;
-COMMENT ON FUNCTION image_library._digest_visible(text) IS 'Internal: whether the acting role may see a digest';
-
-CREATE FUNCTION image_library._repository_visible(repository_id integer) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT EXISTS (SELECT FROM image_library.repository r
-                 WHERE r.repository_id = _repository_visible.repository_id
-                   AND r.registry_id <> ALL (image_library._hidden_registries()))
-$$;
-COMMENT ON FUNCTION image_library._repository_visible(integer) IS 'Internal: whether the acting role may see a repository';
 
 CREATE VIEW image_library.image_platforms WITH (security_barrier) AS
   SELECT p.digest, p.platform, p.os, p.architecture, p.variant, p.manifest_digest, p.config_digest, p.size_bytes, p.created_at,
@@ -198,24 +156,21 @@ COMMENT ON VIEW image_library.model_profiles IS 'Ways to run a model, by image d
 CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
   SELECT DISTINCT ON (x.digest, x.referrer_digest, x.repository_id)
          x.digest, x.referrer_digest, x.artifact_type, x.size_bytes, x.annotations, x.source, x.first_seen_at,
-         g.name AS registry, r.name AS repository
+         r.registry, r.repository
   FROM image_library.image_referrer x
-  LEFT JOIN image_library.repository r USING (repository_id)
-  LEFT JOIN image_library.registry g USING (registry_id)
+  LEFT JOIN image_library._visible_repository r USING (repository_id)
   WHERE (SELECT image_library._hidden_registries()) = '{}'
-     OR image_library._digest_visible(x.digest) AND (x.repository_id IS NULL OR image_library._repository_visible(x.repository_id))
+     OR image_library._digest_visible(x.digest) AND (x.repository_id IS NULL OR r.repository_id IS NOT NULL)
   ORDER BY x.digest, x.referrer_digest, x.repository_id, x.first_seen_at, x.source;
 COMMENT ON VIEW image_library.image_referrers IS
   'Signatures, SBOMs and attestations by image digest and the repository that lists them: listed, not verified';
 
 CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
   SELECT h.name, h.color,
-         (SELECT count(*) FROM image_library.hm_tag_repository x JOIN image_library.repository r USING (repository_id)
-          WHERE x.hm_tag_id = h.hm_tag_id
-            AND r.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])) AS repositories,
-         (SELECT count(*) FROM image_library.hm_tag_image x JOIN image_library.repository r USING (repository_id)
-          WHERE x.hm_tag_id = h.hm_tag_id
-            AND r.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])) AS image_tags,
+         (SELECT count(*) FROM image_library.hm_tag_repository x JOIN image_library._visible_repository r USING (repository_id)
+          WHERE x.hm_tag_id = h.hm_tag_id) AS repositories,
+         (SELECT count(*) FROM image_library.hm_tag_image x JOIN image_library._visible_repository r USING (repository_id)
+          WHERE x.hm_tag_id = h.hm_tag_id) AS image_tags,
          h.created_at, h.created_by
   FROM image_library.hm_tag h;
 COMMENT ON VIEW image_library.hm_tags IS 'HM tags and how often they are given; the system''s own are not among them';
@@ -225,8 +180,7 @@ CREATE VIEW image_library.sync_run WITH (security_barrier) AS
          r.not_modified, r.retries, r.repositories, r.tags_seen, r.images_added, r.tags_moved, r.tags_missing,
          r.problems, r.next_at
   FROM image_library.run r
-  JOIN image_library.registry g USING (registry_id)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  JOIN image_library._visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.sync_run IS 'A row a run of the agent: what it asked, found and changed; no outcome yet while it runs';
 
 CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
@@ -235,16 +189,13 @@ CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
         UNION ALL
         SELECT u.registry_id, u.repository, u.tag, 'unreadable annotation', u.detail, u.since, u.since
         FROM image_library._unreadable_annotations u) p
-  JOIN image_library.registry g USING (registry_id)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  JOIN image_library._visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.sync_problem IS 'What could not be read and why, until it can; no tag: the whole repository';
 
 CREATE VIEW image_library.refused_removals WITH (security_barrier) AS
-  SELECT g.name AS registry, r.name AS repository, f.tags, f.refused_at, f.accepted_at, f.accepted_by
+  SELECT r.registry, r.repository, f.tags, f.refused_at, f.accepted_at, f.accepted_by
   FROM image_library.refused_removal f
-  JOIN image_library.repository r USING (repository_id)
-  JOIN image_library.registry g USING (registry_id)
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+  JOIN image_library._visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.refused_removals IS
   'Tags that a listing suddenly lacked, more than image_library.max_removal_percent: nothing was removed. accept_removals says that it is real';
 
@@ -278,12 +229,11 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
          (SELECT count(*) FROM image_library.problem p WHERE p.registry_id = g.registry_id)
          + (SELECT count(*) FROM image_library._unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
          CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before
-  FROM image_library.registry g
+  FROM image_library._visible_registry g
   LEFT JOIN image_library.registry_state m USING (registry_id)
   LEFT JOIN LATERAL (SELECT r.* FROM image_library.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
   LEFT JOIN LATERAL (SELECT image_library._syncing_pid(g.registry_id) AS pid) running ON true
   CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library.rule r WHERE r.registry_id = g.registry_id
-                                     AND r.enabled AND r.action = 'include') AS something) includes
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
+                                     AND r.enabled AND r.action = 'include') AS something) includes;
 COMMENT ON VIEW image_library.sync_status IS 'A row a registry: how its last sync went and when the next is due';
