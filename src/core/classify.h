@@ -91,6 +91,17 @@ struct Classification {
 Classification Classify(const ImageFacts& facts, const ClassificationKeys& keys,
                         std::string_view forced_kind = "auto");
 
+/// A Postgres flavor (`postgresql`, `epas`, `pge`) in any spelling that EDB uses in annotations, in
+/// its command line and in repositories; empty for any other text.
+std::string KnownFlavor(std::string_view text);
+
+/// What the keys find in annotations, else in labels; empty texts where they find nothing.
+struct PublishedTexts {
+  std::string title, description, version;
+};
+PublishedTexts ReadPublishedTexts(const StringMap& annotations, const StringMap& labels,
+                                  const ClassificationKeys& keys);
+
 /// Base64 of CSV (RFC 4180) `name,version,description`, with or without a header line; false (and
 /// nothing in out) when it is neither. Of a name that comes twice the first is kept.
 bool ParseExtensionList(std::string_view base64_csv, std::vector<Extension>* out);

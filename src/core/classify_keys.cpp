@@ -120,6 +120,15 @@ std::string FactReader::Text(std::string_view purpose) const {
   return value ? value->text : std::string();
 }
 
+PublishedTexts ReadPublishedTexts(const StringMap& annotations, const StringMap& labels,
+                                  const ClassificationKeys& keys) {
+  ImageFacts facts;
+  facts.annotations = annotations;
+  facts.labels = labels;
+  const FactReader reader(facts, keys);
+  return {reader.Text("title"), reader.Text("description"), reader.Text("version")};
+}
+
 std::string Quoted(std::string_view value) {
   constexpr std::size_t kMaxBytes = 64;
   return "\"" + Scrub(value, kMaxBytes) + "\"";

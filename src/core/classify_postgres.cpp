@@ -43,16 +43,6 @@ constexpr auto kFlavorNames = std::to_array<FlavorName>({
 constexpr auto kServerSuffixes = std::to_array<std::string_view>(
     {"torsten", "pgd", "testing", "trunk", "minimal", "standard", "system", "postgis"});
 
-std::string FlavorOfValue(std::string_view value) {
-  std::string name = Lower(Trim(value));
-  std::replace(name.begin(), name.end(), '_', '-');
-  std::replace(name.begin(), name.end(), ' ', '-');
-  for (const FlavorName& known : kFlavorNames) {
-    if (name == known.name) return std::string(known.flavor);
-  }
-  return {};
-}
-
 std::string_view LastComponent(std::string_view repository) {
   const std::size_t slash = repository.rfind('/');
   return slash == std::string_view::npos ? repository : repository.substr(slash + 1);
@@ -142,7 +132,7 @@ TagVersion ServerVersion(const TagVersion& tag) {
 void ReadFlavor(const FactReader& reader, Classification* image) {
   const std::string named = FlavorOfRepository(reader.facts().repository);
   if (const std::optional<FactValue> value = reader.Find("flavor")) {
-    image->flavor = FlavorOfValue(value->text);
+    image->flavor = KnownFlavor(value->text);
     if (image->flavor.empty()) {
       image->conflicts.push_back("flavor " + Quoted(value->text) + " is unknown");
     } else if (!named.empty() && named != image->flavor) {
@@ -339,6 +329,16 @@ void ReadExtensions(const FactReader& reader, Classification* image) {
 }
 
 }  // namespace
+
+std::string KnownFlavor(std::string_view value) {
+  std::string name = Lower(Trim(value));
+  std::replace(name.begin(), name.end(), '_', '-');
+  std::replace(name.begin(), name.end(), ' ', '-');
+  for (const FlavorName& known : kFlavorNames) {
+    if (name == known.name) return std::string(known.flavor);
+  }
+  return {};
+}
 
 bool DeclaresPostgres(const FactReader& reader) {
   return reader.Has("flavor") || reader.Has("major_version") || reader.Has("features") ||

@@ -1,8 +1,10 @@
-// _classify: what an image is, as jsonb.
+// What an image is, from its stored facts: _classify and its kin.
 #include "postgres/datum.h"
 
 #include "core/classify.h"
+#include "core/error.h"
 #include "core/json_writer.h"
+#include "core/text.h"
 #include "postgres/bridge.h"
 #include "postgres/owned.h"
 
@@ -96,6 +98,9 @@ const ClassificationKeys& KeysArgument(FunctionCallInfo fcinfo, int number) {
 
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_classify);
+PG_FUNCTION_INFO_V1(image_library_default_annotation_keys);
+PG_FUNCTION_INFO_V1(image_library_flavor);
+PG_FUNCTION_INFO_V1(image_library_published_texts);
 
 /// _classify(repository, tag, media_type, artifact_type, config_type, layer_types, annotations,
 /// labels, size_bytes, keys, forced_kind) -> jsonb
@@ -116,5 +121,46 @@ Datum image_library_classify(PG_FUNCTION_ARGS) {
     result = JsonbDatum(ToJson(Classify(facts, keys, TextArgument(fcinfo, 10))));
   });
   PG_RETURN_DATUM(result);
+}
+
+/// _default_annotation_keys() -> (purpose, position, key)
+Datum image_library_default_annotation_keys(PG_FUNCTION_ARGS) {
+  Guard([&] {
+    BeginRows(fcinfo);
+    for (const auto& [purpose, keys] : DefaultClassificationKeys()) {
+      for (std::size_t i = 0; i < keys.size(); ++i)
+        AddRow(fcinfo, {Column::Text(purpose), Column::Integer4(static_cast<std::int32_t>(i + 1)),
+                        Column::Text(keys[i])});
+    }
+  });
+  PG_RETURN_NULL();
+}
+
+/// _flavor(flavor text) -> the flavor as the library writes it; raises 22023
+Datum image_library_flavor(PG_FUNCTION_ARGS) {
+  Datum result = 0;
+  Guard([&] {
+    const std::string asked = NullableTextArgument(fcinfo, 0).value_or("null");
+    const std::string flavor = KnownFlavor(asked);
+    if (flavor.empty())
+      throw Error(ErrorKind::kInvalidArgument, "unknown flavor \"" + Scrub(asked, 300) + "\"", {},
+                  "Flavors are postgresql, epas and pge.");
+    result = TextDatum(flavor);
+  });
+  PG_RETURN_DATUM(result);
+}
+
+/// _published_texts(annotations jsonb, labels jsonb, keys jsonb) -> (title, description, version)
+Datum image_library_published_texts(PG_FUNCTION_ARGS) {
+  Datum row = 0;
+  Guard([&] {
+    const ClassificationKeys& keys = KeysArgument(fcinfo, 2);
+    const PublishedTexts texts =
+        ReadPublishedTexts(Json::Parse(JsonbArgument(fcinfo, 0)).Map(),
+                           Json::Parse(JsonbArgument(fcinfo, 1)).Map(), keys);
+    row = RowDatum(fcinfo, {Column::TextOrNull(texts.title), Column::TextOrNull(texts.description),
+                            Column::TextOrNull(texts.version)});
+  });
+  PG_RETURN_DATUM(row);
 }
 }

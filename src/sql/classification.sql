@@ -9,52 +9,6 @@ CREATE TABLE image_library.annotation_key (
 COMMENT ON TABLE image_library.annotation_key IS
   'Annotations and labels by purpose as an admin set them; a purpose without rows has the keys of the library';
 
-CREATE FUNCTION image_library._default_annotation_keys() RETURNS TABLE (purpose text, "position" integer, key text)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-  VALUES
-  ('title', 1, 'org.opencontainers.image.title'),
-    ('title', 2, 'org.label-schema.name'),
-    ('description', 1, 'org.opencontainers.image.description'),
-    ('description', 2, 'org.label-schema.description'),
-    ('description', 3, 'io.k8s.description'),
-    ('version', 1, 'org.opencontainers.image.version'),
-    ('version', 2, 'org.label-schema.version'),
-    ('created', 1, 'org.opencontainers.image.created'),
-    ('created', 2, 'org.label-schema.build-date'),
-    ('source', 1, 'org.opencontainers.image.source'),
-    ('source', 2, 'org.opencontainers.image.url'),
-    ('base_name', 1, 'org.opencontainers.image.base.name'),
-    ('flavor', 1, 'org.enterprisedb.pg.flavor'),
-    ('major_version', 1, 'org.enterprisedb.pg.major_version'),
-    ('features', 1, 'org.enterprisedb.pg.features'),
-    ('extensions', 1, 'org.enterprisedb.pgextensions'),
-    ('os', 1, 'io.cloudnativepg.image.base.os'),
-    ('extension_major', 1, 'io.cloudnativepg.image.base.pgmajor'),
-    ('extension_version', 1, 'io.cloudnativepg.image.sql.version'),
-    ('extension_base', 1, 'io.cloudnativepg.image.base.name'),
-    ('nim', 1, 'com.nvidia.nim.model_download_protocol'),
-    ('nim', 2, 'com.nvidia.nim'),
-    ('nim', 3, 'com.nvidia.nim.*'),
-    ('publisher', 1, 'com.nvidia.nim.publisher'),
-    ('publisher', 2, 'org.opencontainers.image.vendor'),
-    ('model', 1, 'com.nvidia.nim.model'),
-    ('model', 2, 'com.nvidia.nim.model.name'),
-    ('model', 3, 'com.nvidia.nim.name'),
-    ('model_version', 1, 'com.nvidia.nim.version'),
-    ('model_version', 2, 'com.nvidia.nim.model.version'),
-    ('task', 1, 'com.nvidia.nim.task'),
-    ('task', 2, 'com.nvidia.nim.model.task'),
-    ('task', 3, 'org.cncf.model.task'),
-    ('gpu_count', 1, 'com.nvidia.nim.gpu_count'),
-    ('gpu_count', 2, 'com.nvidia.nim.gpu.count'),
-    ('gpu_count', 3, 'com.nvidia.nim.gpus'),
-    ('profiles', 1, 'com.nvidia.nim.profiles'),
-    ('profiles', 2, 'com.nvidia.nim.model_profiles'),
-    ('profiles', 3, 'com.nvidia.nim.model.profiles')
-$$;
-COMMENT ON FUNCTION image_library._default_annotation_keys() IS 'Internal: the keys that publishers document';
-
 -- The first key that is there decides.
 CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
   SELECT d.purpose, coalesce(own.keys, d.keys) AS keys, own.keys IS NULL AS is_default

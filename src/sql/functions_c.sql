@@ -81,6 +81,21 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_c
 COMMENT ON FUNCTION image_library._classify(text, text, text, text, text, text[], jsonb, jsonb, bigint, jsonb, text) IS
   'Internal: what an image is, from its stored facts and the documented keys';
 
+CREATE FUNCTION image_library._default_annotation_keys() RETURNS TABLE (purpose text, "position" integer, key text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_default_annotation_keys';
+COMMENT ON FUNCTION image_library._default_annotation_keys() IS 'Internal: the keys that publishers document';
+
+CREATE FUNCTION image_library._flavor(flavor text) RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_flavor';
+COMMENT ON FUNCTION image_library._flavor(text) IS
+  'Internal: a flavor in any of the spellings in use, as the library writes it; raises 22023';
+
+CREATE FUNCTION image_library._published_texts(annotations jsonb, labels jsonb, keys jsonb,
+  OUT title text, OUT description text, OUT version text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_published_texts';
+COMMENT ON FUNCTION image_library._published_texts(jsonb, jsonb, jsonb) IS
+  'Internal: title, description and version that the keys find in annotations, else in labels';
+
 CREATE PROCEDURE image_library.sync(registry text DEFAULT NULL, force boolean DEFAULT false)
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_sync';
 COMMENT ON PROCEDURE image_library.sync(text, boolean) IS

@@ -1,25 +1,5 @@
 -- What Postgres provisioning reads: approved, present, usable.
 
-CREATE FUNCTION image_library._flavor(flavor text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  known text := CASE lower(flavor COLLATE "C")
-    WHEN 'postgresql' THEN 'postgresql' WHEN 'postgres' THEN 'postgresql' WHEN 'pg' THEN 'postgresql'
-    WHEN 'epas' THEN 'epas' WHEN 'pge' THEN 'pge' WHEN 'pgextended' THEN 'pge' END;
-BEGIN
-  IF known IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown flavor "%s"', left(coalesce(flavor, 'null'), 300)),
-      HINT = 'Flavors are postgresql, epas and pge.';
-  END IF;
-  RETURN known;
-END
-$$;
-COMMENT ON FUNCTION image_library._flavor(text) IS
-  'Internal: a flavor in any of the spellings in use, as the library writes it';
-
 CREATE VIEW image_library.postgres_images AS
   SELECT e.registry, e.repository, e.tag, e.digest,
          concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,

@@ -87,6 +87,23 @@ END
 $$;
 COMMENT ON FUNCTION image_library._check_rule(image_library.rule) IS 'Internal: raises 22023 or 2201B when a rule is wrong';
 
+-- Options cross by their names: a new one is told in the table, in the signatures and in _check_rule, and in no list of positions.
+CREATE FUNCTION image_library._new_rule(options jsonb) RETURNS image_library.rule
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  made image_library.rule := jsonb_populate_record(NULL::image_library.rule, options);
+BEGIN
+  made.exclude_tags := coalesce(made.exclude_tags, '{}');
+  made.immutable_tags := coalesce(made.immutable_tags, false);
+  made.enabled := true;
+  PERFORM image_library._check_rule(made);
+  RETURN made;
+END
+$$;
+COMMENT ON FUNCTION image_library._new_rule(jsonb) IS
+  'Internal: a rule of some options by their names, checked, not stored; raises 22023 or 2201B';
+
 CREATE FUNCTION image_library._rule(rule_id bigint) RETURNS image_library.rule
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -173,20 +190,10 @@ DECLARE
   new_rule image_library.rule;
 BEGIN
   PERFORM image_library._require_owner(format('add a rule to registry "%s"', registry), of_registry.owner);
-  new_rule.registry_id := of_registry.registry_id;
-  new_rule.repositories := repositories;
-  new_rule.tags := tags;
-  new_rule.exclude_tags := coalesce(exclude_tags, '{}');
-  new_rule.action := action;
-  new_rule.kind := kind;
-  new_rule.approval := approval;
-  new_rule.platforms := platforms;
-  new_rule.immutable_tags := coalesce(immutable_tags, false);
-  new_rule.newest := newest;
-  new_rule.priority := priority;
-  new_rule.owner := nullif(image_library._checked_owner(owner), '-'::regrole);
-  new_rule.required_approvals := required_approvals;
-  PERFORM image_library._check_rule(new_rule);
+  new_rule := image_library._new_rule(jsonb_build_object(
+    'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action,
+    'kind', kind, 'approval', approval, 'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest,
+    'priority', priority, 'owner', nullif(image_library._checked_owner(owner), '-'::regrole), 'required_approvals', required_approvals));
   INSERT INTO image_library.rule AS r (registry_id, repositories, tags, exclude_tags, action, kind, approval,
                                        platforms, immutable_tags, newest, priority, owner, required_approvals)
   VALUES (new_rule.registry_id, new_rule.repositories, new_rule.tags, new_rule.exclude_tags, new_rule.action,
@@ -200,32 +207,22 @@ $$;
 COMMENT ON FUNCTION image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer) IS
   'Adds a rule and applies it at once to the tags that are known; returns its number. Patterns are globs, regex: or version:';
 
-CREATE FUNCTION image_library._altered_rule(rule image_library.rule, change image_library.rule) RETURNS image_library.rule
+CREATE FUNCTION image_library._altered_rule(rule image_library.rule, change jsonb) RETURNS image_library.rule
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  altered image_library.rule := rule;
+  altered image_library.rule := jsonb_populate_record(rule, jsonb_strip_nulls(change));
 BEGIN
-  altered.repositories := coalesce(change.repositories, rule.repositories);
-  altered.tags := coalesce(change.tags, rule.tags);
-  altered.exclude_tags := coalesce(change.exclude_tags, rule.exclude_tags);
-  altered.action := coalesce(change.action, rule.action);
-  altered.kind := coalesce(change.kind, rule.kind);
-  altered.approval := coalesce(change.approval, rule.approval);
-  -- An empty array and 0 say that there shall be none.
-  altered.platforms := nullif(coalesce(change.platforms, rule.platforms), '{}');
-  altered.immutable_tags := coalesce(change.immutable_tags, rule.immutable_tags);
-  altered.newest := nullif(coalesce(change.newest, rule.newest), 0);
-  altered.priority := coalesce(change.priority, rule.priority);
-  altered.enabled := coalesce(change.enabled, rule.enabled);
-  altered.owner := nullif(coalesce(change.owner, rule.owner), '-'::regrole);
-  altered.required_approvals := coalesce(change.required_approvals, rule.required_approvals);
+  -- An empty array, 0 and '-' say that there shall be none.
+  altered.platforms := nullif(altered.platforms, '{}');
+  altered.newest := nullif(altered.newest, 0);
+  altered.owner := nullif(altered.owner, '-'::regrole);
   PERFORM image_library._check_rule(altered);
   RETURN altered;
 END
 $$;
-COMMENT ON FUNCTION image_library._altered_rule(image_library.rule, image_library.rule) IS
-  'Internal: a rule with what a change gives (null: as it is), checked; raises 22023 or 2201B';
+COMMENT ON FUNCTION image_library._altered_rule(image_library.rule, jsonb) IS
+  'Internal: a rule with the options that a change gives (null: as it is), checked; raises 22023 or 2201B';
 
 -- A rule's team has what it was given, not what it would like: neither other repositories, nor the tags of another team's rule.
 CREATE FUNCTION image_library._check_rule_scope(old image_library.rule, changed image_library.rule) RETURNS void
@@ -262,19 +259,10 @@ DECLARE
   changed image_library.rule;
 BEGIN
   PERFORM image_library._require_rule_owner(format('alter rule %s', rule_id), old);
-  changed.repositories := repositories;
-  changed.tags := tags;
-  changed.exclude_tags := exclude_tags;
-  changed.action := action;
-  changed.kind := kind;
-  changed.approval := approval;
-  changed.platforms := platforms;
-  changed.immutable_tags := immutable_tags;
-  changed.newest := newest;
-  changed.priority := priority;
-  changed.owner := image_library._checked_owner(owner);
-  changed.required_approvals := required_approvals;
-  changed := image_library._altered_rule(old, changed);
+  changed := image_library._altered_rule(old, jsonb_build_object(
+    'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval,
+    'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority,
+    'owner', image_library._checked_owner(owner), 'required_approvals', required_approvals));
   PERFORM image_library._check_rule_scope(old, changed);
   UPDATE image_library.rule r
   SET repositories = changed.repositories, tags = changed.tags, exclude_tags = changed.exclude_tags,

@@ -60,22 +60,11 @@ DECLARE
   of_registry image_library.registry := image_library._registry(registry);
   previewed image_library.rule;
 BEGIN
-  -- It would be the youngest rule.
-  previewed.rule_id := 9223372036854775807;
-  previewed.registry_id := of_registry.registry_id;
-  previewed.repositories := repositories;
-  previewed.tags := tags;
-  previewed.exclude_tags := coalesce(exclude_tags, '{}');
-  previewed.action := action;
-  previewed.kind := kind;
-  previewed.approval := approval;
-  previewed.platforms := platforms;
-  previewed.immutable_tags := coalesce(immutable_tags, false);
-  previewed.newest := newest;
-  previewed.priority := priority;
-  previewed.enabled := true;
-  previewed.required_approvals := required_approvals;
-  PERFORM image_library._check_rule(previewed);
+  previewed := image_library._new_rule(jsonb_build_object(
+    -- It would be the youngest rule.
+    'rule_id', 9223372036854775807, 'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags,
+    'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval, 'platforms', platforms,
+    'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority, 'required_approvals', required_approvals));
   IF image_library._is_repository_name(repositories) THEN
     IF refresh THEN
       PERFORM image_library._require_owner(format('list a repository of registry "%s"', registry), of_registry.owner);
@@ -106,21 +95,11 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   old image_library.rule := image_library._rule(rule_id);
-  change image_library.rule;
+  change jsonb := jsonb_build_object(
+    'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval,
+    'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority, 'enabled', enabled,
+    'owner', owner, 'required_approvals', required_approvals);
 BEGIN
-  change.repositories := repositories;
-  change.tags := tags;
-  change.exclude_tags := exclude_tags;
-  change.action := action;
-  change.kind := kind;
-  change.approval := approval;
-  change.platforms := platforms;
-  change.immutable_tags := immutable_tags;
-  change.newest := newest;
-  change.priority := priority;
-  change.enabled := enabled;
-  change.owner := owner;
-  change.required_approvals := required_approvals;
   RETURN QUERY
     SELECT *
     FROM image_library._preview(old.registry_id, ARRAY[old],
