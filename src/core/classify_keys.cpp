@@ -6,20 +6,6 @@
 namespace image_library {
 namespace {
 
-/// `*` stands for any text.
-bool KeyMatches(std::string_view pattern, std::string_view key) {
-  const std::vector<std::string_view> parts = Split(pattern, "*");
-  if (parts.size() == 1) return pattern == key;
-  if (!key.starts_with(parts.front())) return false;
-  key.remove_prefix(parts.front().size());
-  for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
-    const std::size_t at = key.find(parts[i]);
-    if (at == std::string_view::npos) return false;
-    key.remove_prefix(at + parts[i].size());
-  }
-  return key.ends_with(parts.back());
-}
-
 /// The first value that is not blank, by the order of the keys.
 std::optional<std::string> FirstValue(const StringMap& map, const std::vector<std::string>& keys) {
   const auto value_of = [](const std::string& text) { return std::string(Trim(text)); };
@@ -30,7 +16,7 @@ std::optional<std::string> FirstValue(const StringMap& map, const std::vector<st
       continue;
     }
     for (const auto& [name, text] : map) {
-      if (KeyMatches(key, name) && !Trim(text).empty()) return value_of(text);
+      if (MatchesStars(key, name) && !Trim(text).empty()) return value_of(text);
     }
   }
   return {};

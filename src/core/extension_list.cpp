@@ -1,5 +1,6 @@
 #include <set>
 
+#include "core/base64.h"
 #include "core/classify.h"
 #include "core/strings.h"
 #include "core/text.h"

@@ -5,26 +5,6 @@
 namespace image_library {
 namespace {
 
-// Goes back to the last star only, so its time is at most the product of both lengths.
-bool MatchesGlob(std::string_view glob, std::string_view text) noexcept {
-  std::size_t g = 0, t = 0, star = std::string_view::npos, resume = 0;
-  while (t < text.size()) {
-    if (g < glob.size() && glob[g] == '*') {
-      star = g++;
-      resume = t;
-    } else if (g < glob.size() && glob[g] == text[t]) {
-      ++g, ++t;
-    } else if (star != std::string_view::npos) {
-      g = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (g < glob.size() && glob[g] == '*') ++g;
-  return g == glob.size();
-}
-
 // Where the port of host:port begins, colon included; its size when there is none.
 std::size_t PortOf(std::string_view text) noexcept {
   const std::size_t colon = text.rfind(':');
@@ -64,7 +44,7 @@ bool MatchesHost(const std::vector<std::string>& patterns, std::string_view host
     const std::string wanted = Lower(pattern);
     const std::size_t colon = PortOf(wanted);
     if (colon < wanted.size() && std::string_view(wanted).substr(colon + 1) != port) continue;
-    if (MatchesGlob(std::string_view(wanted).substr(0, colon), name)) return true;
+    if (MatchesStars(std::string_view(wanted).substr(0, colon), name)) return true;
   }
   return false;
 }

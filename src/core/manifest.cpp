@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base64.h"
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/http_header.h"

@@ -42,6 +42,27 @@ inline std::vector<std::string_view> Split(std::string_view text, std::string_vi
   }
 }
 
+/// Whether text matches a pattern in which `*` stands for any text. Goes back to the last star
+/// only, so its time is at most the product of both lengths.
+inline bool MatchesStars(std::string_view pattern, std::string_view text) noexcept {
+  std::size_t g = 0, t = 0, star = std::string_view::npos, resume = 0;
+  while (t < text.size()) {
+    if (g < pattern.size() && pattern[g] == '*') {
+      star = g++;
+      resume = t;
+    } else if (g < pattern.size() && pattern[g] == text[t]) {
+      ++g, ++t;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (g < pattern.size() && pattern[g] == '*') ++g;
+  return g == pattern.size();
+}
+
 }  // namespace image_library
 
 #endif

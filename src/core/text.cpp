@@ -63,15 +63,6 @@ bool ReadOffset(std::string_view text, int* minutes) noexcept {
   return true;
 }
 
-int Base64Value(char c) noexcept {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return -1;
-}
-
 }  // namespace
 
 std::string Scrub(std::string_view text, std::size_t max_bytes) {
@@ -144,43 +135,6 @@ std::string NormalizeTimestamp(std::string_view rfc3339) {
                 static_cast<unsigned>(utc_date.month()), static_cast<unsigned>(utc_date.day()),
                 of_day / 60, of_day % 60, second);
   return std::string(text) + std::string(fraction) + "+00";
-}
-
-bool DecodeBase64(std::string_view text, std::string* out) {
-  std::size_t padding = 0;
-  for (; !text.empty(); text.remove_suffix(1)) {
-    if (text.back() == '=')
-      ++padding;
-    else if (text.back() != '\n' && text.back() != '\r')
-      break;
-  }
-  std::string bytes;
-  bytes.reserve(text.size() * 3 / 4);
-  unsigned int buffer = 0;
-  int bits = 0;
-  std::size_t symbols = 0;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') continue;  // MIME breaks lines
-    const int value = Base64Value(c);
-    if (value < 0) return false;
-    ++symbols;
-    buffer = (buffer << 6 | static_cast<unsigned int>(value)) & 0xFFFFFF;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes += static_cast<char>(buffer >> bits & 0xFF);
-  }
-  if (symbols % 4 == 1 || padding > 2 || (padding > 0 && (symbols + padding) % 4 != 0))
-    return false;
-  *out = std::move(bytes);
-  return true;
-}
-
-bool DecodeBase64Url(std::string_view text, std::string* out) {
-  std::string standard(text);
-  std::replace(standard.begin(), standard.end(), '-', '+');
-  std::replace(standard.begin(), standard.end(), '_', '/');
-  return DecodeBase64(standard, out);
 }
 
 }  // namespace image_library

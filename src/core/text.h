@@ -23,12 +23,6 @@ bool IsUtf8(std::string_view text) noexcept;
 /// no times.
 std::string NormalizeTimestamp(std::string_view rfc3339);
 
-/// Standard base64 with or without padding; false when it is not.
-bool DecodeBase64(std::string_view text, std::string* out);
-
-/// The same with the alphabet of URLs.
-bool DecodeBase64Url(std::string_view text, std::string* out);
-
 }  // namespace image_library
 
 #endif

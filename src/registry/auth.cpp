@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include <openssl/evp.h>
-
+#include "core/base64.h"
 #include "core/error.h"
 #include "core/host_list.h"
 #include "core/json.h"
@@ -34,15 +33,6 @@ std::optional<Challenge> SelectFrom(const std::vector<Challenge>& challenges) {
   }
   if (basic == nullptr) return std::nullopt;
   return *basic;
-}
-
-std::string Base64(const std::string& text) {
-  std::string encoded((text.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  encoded.resize(static_cast<std::size_t>(size));
-  return encoded;
 }
 
 // By path parts: `nim` is for `nim` and `nim/x`, not for `nimble`.
@@ -89,7 +79,7 @@ RealmTrust TrustRealm(const Location& origin, const Location& realm,
 
 std::string BasicAuthorization(const std::string& username, const std::string& password) {
   if (username.empty() && password.empty()) return "";
-  return "Basic " + Base64(username + ":" + password);
+  return "Basic " + EncodeBase64(username + ":" + password);
 }
 
 // Ends a fetch also when its coroutine is destroyed.

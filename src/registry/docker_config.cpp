@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "core/base64.h"
 #include "core/error.h"
 #include "core/json.h"
 #include "core/strings.h"

@@ -1,3 +1,4 @@
+#include "core/base64.h"
 #include "core/text.h"
 
 #include <string>
