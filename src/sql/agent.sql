@@ -26,9 +26,8 @@ BEGIN
   END IF;
   RETURN QUERY
     SELECT g.registry_id, g.name
-    FROM image_library.registry g
+    FROM image_library._visible_registry g
     WHERE g.enabled AND (_sync_targets.registry IS NULL OR g.name = _sync_targets.registry)
-      AND g.registry_id <> ALL (image_library._hidden_registries())
     ORDER BY g.name;
 END
 $$;

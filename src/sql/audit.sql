@@ -147,7 +147,6 @@ CREATE VIEW image_library.audit WITH (security_barrier) AS
   FROM image_library.audit_entry e
   -- Of a registry that is gone nobody knows any more whether it was private: admins see what was changed.
   WHERE e.registry_id IS NULL OR (SELECT image_library._sees_everything())
-     OR e.registry_id IN (SELECT g.registry_id FROM image_library.registry g
-                          WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]));
+     OR e.registry_id IN (SELECT g.registry_id FROM image_library._visible_registry g);
 COMMENT ON VIEW image_library.audit IS
   'Who changed registries, rules, credentials (never their content), HM tags, policies and annotation keys, and what they were before; who purged events and history';

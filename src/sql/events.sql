@@ -84,8 +84,7 @@ CREATE VIEW image_library.events WITH (security_barrier) AS
   FROM image_library.event e
   -- As with decisions: what is told of a registry that is gone only admins see.
   WHERE e.registry_id IS NULL OR (SELECT image_library._sees_everything())
-     OR e.registry_id IN (SELECT g.registry_id FROM image_library.registry g
-                          WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]));
+     OR e.registry_id IN (SELECT g.registry_id FROM image_library._visible_registry g);
 COMMENT ON VIEW image_library.events IS 'The log of events; events_since reads on from where a client was';
 
 CREATE FUNCTION image_library.events_since(sequence bigint, max_rows integer DEFAULT 1000)

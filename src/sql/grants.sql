@@ -130,7 +130,7 @@ TO image_library_agent;
 GRANT SELECT, INSERT, UPDATE ON image_library.registry_note TO image_library_agent;
 GRANT SELECT, INSERT ON image_library.decision, image_library.event TO image_library_agent;
 GRANT DELETE ON image_library.event TO image_library_agent;
-GRANT SELECT ON image_library.policy, image_library.images, image_library._full_repository TO image_library_agent;
+GRANT SELECT ON image_library.policy, image_library.images, image_library._full_repository, image_library._visible_registry TO image_library_agent;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
 GRANT EXECUTE ON FUNCTION
   image_library._sync_targets(text, boolean), image_library._sees_everything(), image_library._registry(text), image_library._without_secrets(text), image_library._registry_config(integer),

@@ -4,8 +4,7 @@
 CREATE FUNCTION image_library._known_registries() RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT ARRAY(SELECT g.registry_id FROM image_library.registry g
-               WHERE g.registry_id <> ALL (image_library._hidden_registries()) ORDER BY 1)
+  SELECT ARRAY(SELECT g.registry_id FROM image_library._visible_registry g ORDER BY 1)
 $$;
 COMMENT ON FUNCTION image_library._known_registries() IS 'Internal: the registries that are there and that the acting role may see';
 

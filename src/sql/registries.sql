@@ -89,9 +89,8 @@ DECLARE
   found_registry image_library.registry;
 BEGIN
   SELECT g.* INTO found_registry
-  FROM image_library.registry g
-  WHERE g.name = registry
-    AND g.registry_id <> ALL (image_library._hidden_registries());
+  FROM image_library._visible_registry g
+  WHERE g.name = registry;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
