@@ -1,6 +1,6 @@
-// A batch as the JSON that image_library._write_batch takes.
+#include "postgres/batch_json.h"
+
 #include "core/json_writer.h"
-#include "postgres/catalog.h"
 
 namespace image_library::postgres {
 namespace {

@@ -123,7 +123,7 @@ void LatchWaiter::Wait(int descriptor, int timeout_ms) {
 }
 
 sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,
-                        const SqlCatalog::Report& report) {
+                        const SqlStore::Report& report) {
   LatchWaiter waiter(database);
   std::string run;
   Patiently(waiter, [&] {
@@ -139,11 +139,11 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
       database.Query("SELECT image_library._apply_changed_rules($1::pg_catalog.int8)", {run});
     });
     const sync::RegistryConfig config = LoadRegistry(database, registry_id);
-    SqlCatalog catalog(database, registry_id, report);
+    SqlStore store(database, registry_id, report);
     sync::EngineOptions options;
     options.max_removal_percent = settings::max_removal_percent;
     options.run_timeout = settings::run_timeout;
-    result = sync::SyncRegistry(config, catalog, waiter, options);
+    result = sync::SyncRegistry(config, store, waiter, options);
     Patiently(waiter, [&] { Remember(database, registry_id, result); });
   } catch (const Error& error) {
     result.outcome = sync::Outcome::kFailed;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "postgres/catalog.h"
+#include "postgres/store.h"
 #include "postgres/database.h"
 #include "registry/http.h"
 #include "sync/engine.h"
@@ -27,7 +27,7 @@ class LatchWaiter : public registry::Waiter {
 /// Syncs the registry and keeps the run's row. Precondition: its SyncLock is held. What ends a run
 /// early (an error of the database) is recorded and thrown again.
 sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,
-                        const SqlCatalog::Report& report);
+                        const SqlStore::Report& report);
 
 }  // namespace image_library::postgres
 

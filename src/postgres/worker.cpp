@@ -53,7 +53,7 @@ void PostRest(const std::vector<Due>& due, std::size_t skip, TimestampTz next = 
 
 // Of a registry that somebody is dropping, say, not even the row of a run can be written: it is
 // left out by this worker. False when it was.
-bool RunUnlessLocked(Database& database, const Due& due, const SqlCatalog::Report& report,
+bool RunUnlessLocked(Database& database, const Due& due, const SqlStore::Report& report,
                      sync::RunResult& result) {
   try {
     result = RunSync(database, due.registry_id, "schedule", report);

@@ -1,7 +1,9 @@
 // How much a batch holds: what the database gets in one statement, and memory keeps until then.
+#include "sync/batch.h"
+
 #include <utility>
 
-#include "sync/catalog.h"
+#include "core/digest.h"
 
 namespace image_library::sync {
 namespace {
@@ -35,6 +37,15 @@ void Batch::Add(Image image) {
 void Batch::Add(Referrer referrer) {
   bytes += BytesOf(referrer);
   referrers.push_back(std::move(referrer));
+}
+
+std::string ListingFingerprint(const std::vector<std::string>& tags) {
+  std::string joined;
+  for (const std::string& tag : tags) {
+    joined += tag;
+    joined += '\n';
+  }
+  return Sha256Digest(joined);
 }
 
 }  // namespace image_library::sync

@@ -173,7 +173,7 @@ Task<Written> BatchWriter::Write(Batch batch) {
 Task<void> BatchWriter::TryToWrite(const Batch& batch) {
   for (int tries_left = was_busy_ ? 1 : kTries;;) {
     try {
-      catalog_.Write(batch);
+      store_.Write(batch);
       co_return;
     } catch (const StoreBusy&) {
       if (--tries_left == 0) throw;

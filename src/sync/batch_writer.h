@@ -9,7 +9,7 @@
 
 #include "registry/http.h"
 #include "registry/task.h"
-#include "sync/catalog.h"
+#include "sync/store.h"
 
 namespace image_library::sync {
 
@@ -24,8 +24,8 @@ struct Written {
 class BatchWriter {
  public:
   /// Both must outlive it; the transport is slept on between tries.
-  BatchWriter(Catalog& catalog, registry::Transport& transport)
-      : catalog_(catalog), transport_(transport) {}
+  BatchWriter(Store& store, registry::Transport& transport)
+      : store_(store), transport_(transport) {}
 
   /// Stores the batch: whole when the database takes it, else in ever smaller parts, until those
   /// that it refuses are alone. Each is put on record as a problem (`not stored`) of its tag, or of
@@ -42,7 +42,7 @@ class BatchWriter {
   registry::Task<void> WriteSplit(Batch batch, Written& written);
   registry::Task<void> RecordBusy(std::string repository);
 
-  Catalog& catalog_;
+  Store& store_;
   registry::Transport& transport_;
   bool was_busy_ = false;
 };

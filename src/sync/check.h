@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "registry/http.h"
-#include "sync/catalog.h"
+#include "sync/registry_config.h"
 
 namespace image_library::sync {
 

@@ -4,7 +4,6 @@
 #include <exception>
 #include <utility>
 
-#include "core/digest.h"
 #include "sync/check.h"
 #include "sync/problem.h"
 
@@ -16,19 +15,10 @@ using registry::Listing;
 using registry::TagHead;
 using registry::Task;
 
-std::string ListingFingerprint(const std::vector<std::string>& tags) {
-  std::string joined;
-  for (const std::string& tag : tags) {
-    joined += tag;
-    joined += '\n';
-  }
-  return Sha256Digest(joined);
-}
-
-Engine::Engine(const RegistryConfig& config, Catalog& catalog, registry::Client& client,
+Engine::Engine(const RegistryConfig& config, Store& store, registry::Client& client,
                const LimitedTransport& limits, DeadlineTransport& deadline, EngineOptions options)
     : config_(config),
-      catalog_(catalog),
+      store_(store),
       client_(client),
       limits_(limits),
       deadline_(deadline),
@@ -37,7 +27,7 @@ Engine::Engine(const RegistryConfig& config, Catalog& catalog, registry::Client&
       room_(static_cast<std::size_t>(std::max(32, config.max_connections)) << 20,
             2 * registry::limit::kManifest),
       reader_(client, room_),
-      writer_(catalog, deadline),
+      writer_(store, deadline),
       progress_(config.progress),
       in_rounds_(config.requests_per_run || config.progress != Progress()) {
   // A budget is for whole images: read side by side, none of them might come to its end.
@@ -48,7 +38,7 @@ Task<void> Engine::Run() {
   try {
     co_await client_.Ping();
     std::vector<std::string> repositories = co_await FindRepositories();
-    catalog_.ForgetOtherProblems(repositories);
+    store_.ForgetOtherProblems(repositories);
     if (in_rounds_)
       co_await SyncInRounds(std::move(repositories));
     else
@@ -81,7 +71,7 @@ Task<std::vector<std::string>> Engine::FindRepositories() {
     const Listing catalogue = co_await client_.ListRepositories();
     for (const std::string& name : catalogue.names)
       if (config_.rules.WantsRepository(name)) names.insert(name);
-    for (const std::string& name : catalog_.KnownRepositories())
+    for (const std::string& name : store_.KnownRepositories())
       if (config_.rules.WantsRepository(name)) names.insert(name);
   }
   co_return std::vector<std::string>(names.begin(), names.end());
@@ -109,7 +99,7 @@ Task<void> Engine::SyncRepository(std::string name) {
     NoteUnfinished(name);
     co_return;
   }
-  RepositoryRun run(name, catalog_.LoadRepository(name));
+  RepositoryRun run(name, store_.LoadRepository(name));
   ++result_.statistics.repositories;
   const Mark before = Now();
   resume_here_ = true;
@@ -131,7 +121,7 @@ Task<void> Engine::SyncRepository(std::string name) {
   if (stopped_ && !too_much) NoteUnfinished(name);
   if (run.was_listed) ++repositories_read_;
   co_await Flush(run);
-  catalog_.Progress(run.name + ": " + std::to_string(run.listed.size()) + " tags listed");
+  store_.ReportProgress(run.name + ": " + std::to_string(run.listed.size()) + " tags listed");
 }
 
 Task<void> Engine::ReadRepository(RepositoryRun& run) {
@@ -274,7 +264,7 @@ Task<bool> Engine::ReadImage(RepositoryRun& run, FoundTag tag,
   }
   const bool is_new = !run.Knows(digest);
   if (is_new) {
-    const std::vector<KnownImage> stored = catalog_.KnownImages({digest});
+    const std::vector<KnownImage> stored = store_.KnownImages({digest});
     // What is not whole may be whole here: no registry keeps facts from those of another.
     if (stored.empty() || !stored.front().whole) {
       if (!co_await ReadNewImage(run, tag, std::move(manifest), place)) co_return false;
@@ -340,7 +330,7 @@ void Engine::AddTag(RepositoryRun& run, FoundTag tag) {
   run.batch.tags.push_back(std::move(tag));
 }
 
-RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry::Waiter& waiter,
+RunResult SyncRegistry(const RegistryConfig& config, Store& store, registry::Waiter& waiter,
                        EngineOptions options) {
   registry::CurlTransport transport(TransportOptions(config));
   LimitedTransport limits(transport, config.requests_per_run, config.url.Origin());
@@ -348,7 +338,7 @@ RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry:
   client_options.abilities = config.abilities;
   DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout));
   registry::Client client(std::move(client_options), deadline);
-  Engine engine(config, catalog, client, limits, deadline, options);
+  Engine engine(config, store, client, limits, deadline, options);
   transport.Run(engine.Run(), waiter);
   RunResult result = engine.result();
   result.statistics.bytes = transport.traffic().bytes;

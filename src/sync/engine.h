@@ -11,12 +11,14 @@
 #include "registry/client.h"
 #include "registry/task.h"
 #include "sync/batch_writer.h"
-#include "sync/catalog.h"
 #include "sync/deadline.h"
 #include "sync/image_reader.h"
 #include "sync/limits.h"
+#include "sync/registry_config.h"
 #include "sync/repository_run.h"
 #include "sync/room.h"
+#include "sync/run_result.h"
+#include "sync/store.h"
 
 namespace image_library::sync {
 
@@ -38,20 +40,6 @@ struct EngineOptions {
   int run_timeout = 0;
 };
 
-/// How a run ended.
-struct RunResult {
-  Outcome outcome = Outcome::kComplete;
-  std::string error;  ///< why it failed or stopped early; empty otherwise
-  std::string hint;
-  RunStatistics statistics;
-  bool limited = false;          ///< the registry's own limit was met
-  std::int64_t retry_after = 0;  ///< seconds it then asked to be left alone; 0: it did not say
-  Progress progress;             ///< where the next run goes on
-  registry::Abilities abilities;
-  std::string token_server;  ///< host that gave the tokens; empty: none did
-  std::string warning;       ///< the registry's last Warning header
-};
-
 /// One run over one registry. Trouble with a tag is recorded and the rest of its repository goes
 /// on; trouble with a repository is recorded and the other repositories go on; a registry that
 /// cannot be reached at all fails the run. Nothing is removed unless a complete listing lacks it
@@ -64,10 +52,10 @@ class Engine {
  public:
   /// All arguments must outlive the engine; the client sends through the deadline, and that through
   /// the limits.
-  Engine(const RegistryConfig& config, Catalog& catalog, registry::Client& client,
+  Engine(const RegistryConfig& config, Store& store, registry::Client& client,
          const LimitedTransport& limits, DeadlineTransport& deadline, EngineOptions options = {});
 
-  /// Never throws image_library::Error; what the Catalog throws passes through.
+  /// Never throws image_library::Error; what the Store throws passes through.
   registry::Task<void> Run();
 
   /// Valid when Run has ended. Bytes and retries are the caller's to fill in.
@@ -141,7 +129,7 @@ class Engine {
   bool TookTooMuch(const Mark& before) const;
 
   const RegistryConfig& config_;
-  Catalog& catalog_;
+  Store& store_;
   registry::Client& client_;
   const LimitedTransport& limits_;
   DeadlineTransport& deadline_;
@@ -161,11 +149,8 @@ class Engine {
 };
 
 /// Syncs one registry over the network: transport, client and engine together.
-RunResult SyncRegistry(const RegistryConfig& config, Catalog& catalog, registry::Waiter& waiter,
+RunResult SyncRegistry(const RegistryConfig& config, Store& store, registry::Waiter& waiter,
                        EngineOptions options = {});
-
-/// Digest of a sorted listing.
-std::string ListingFingerprint(const std::vector<std::string>& tags);
 
 }  // namespace image_library::sync
 

@@ -1,4 +1,4 @@
-// What sync_problem calls what went wrong.
+// What is put on record of what went wrong: rows of sync_problem.
 #ifndef IMAGE_LIBRARY_SYNC_PROBLEM_H_
 #define IMAGE_LIBRARY_SYNC_PROBLEM_H_
 
@@ -7,6 +7,14 @@
 #include "core/error.h"
 
 namespace image_library::sync {
+
+/// Something that was skipped; tag is empty when it concerns the whole repository.
+struct Problem {
+  std::string repository;
+  std::string tag;
+  std::string problem;  ///< short code: `malformed manifest`, `digest mismatch`, `too large` ...
+  std::string detail;
+};
 
 namespace problem {
 inline constexpr char kDigestMismatch[] = "digest mismatch";

@@ -176,7 +176,7 @@ Task<std::optional<Referrer>> Engine::ToReferrer(std::string repository, std::st
 // Signatures are made after images, and taken away: who matters is asked about again.
 Task<void> Engine::RefreshReferrers() {
   Group group(config_.requests_per_run ? 1 : kRefreshedAtOnce);
-  for (DueReferrers& due : catalog_.ReferrersDue(client_.abilities().referrers != false)) {
+  for (DueReferrers& due : store_.ReferrersDue(client_.abilities().referrers != false)) {
     if (stopped_) break;
     Task<void> task = RefreshReferrersOf(std::move(due));
     co_await group.Spawn(std::move(task));

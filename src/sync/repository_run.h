@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "registry/task.h"
-#include "sync/catalog.h"
+#include "sync/batch.h"
+#include "sync/known.h"
 #include "sync/problem.h"
 
 namespace image_library::sync {

@@ -60,7 +60,7 @@ Task<void> Engine::LookRound(const std::vector<std::string>& repositories) {
 
 // By what the library decided of each tag: the listing was looked at in its own round.
 Task<void> Engine::LookAtRepository(std::string name) {
-  RepositoryRun run(name, catalog_.LoadRepository(name));
+  RepositoryRun run(name, store_.LoadRepository(name));
   std::map<std::int64_t, const Rule*> rules;
   for (const Rule& rule : config_.rules.rules()) rules[rule.id] = &rule;
   std::vector<TagDecision> known;

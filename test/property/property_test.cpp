@@ -22,7 +22,7 @@
 #include "core/error.h"
 #include "core/json_writer.h"
 #include "core/manifest.h"
-#include "memory_catalog.h"
+#include "memory_store.h"
 #include "registry/client.h"
 #include "registry/http.h"
 #include "server.h"
@@ -44,7 +44,7 @@ class PollWaiter : public registry::Waiter {
 };
 
 // Knows what one run marked missing, and what of an image was not there.
-class WatchedCatalog : public MemoryCatalog {
+class WatchedStore : public MemoryStore {
  public:
   std::vector<DueReferrers> ReferrersDue(bool) override {
     std::vector<DueReferrers> incomplete;
@@ -60,7 +60,7 @@ class WatchedCatalog : public MemoryCatalog {
   }
   void Write(const Batch& batch) override {
     for (const std::string& tag : batch.missing) removed.emplace_back(batch.repository, tag);
-    MemoryCatalog::Write(batch);
+    MemoryStore::Write(batch);
   }
 
   std::vector<std::pair<std::string, std::string>> removed;
@@ -143,8 +143,8 @@ class SeedRun {
     registry::Client client({config.url, config.credentials}, deadline, {3, 1, 20});
     EngineOptions options;
     if (last) options.max_removal_percent = 100;
-    Engine engine(config, catalog_, client, limits, deadline, options);
-    catalog_.removed.clear();
+    Engine engine(config, store_, client, limits, deadline, options);
+    store_.removed.clear();
     alarm(kHangSeconds);
     try {
       PollWaiter waiter;
@@ -156,14 +156,14 @@ class SeedRun {
     if (!verbose_) return;
     printf("# seed %u: outcome %d, %s\n", seed_, static_cast<int>(engine.result().outcome),
            engine.result().error.c_str());
-    for (const auto& [where, problem] : catalog_.problems)
+    for (const auto& [where, problem] : store_.problems)
       printf("#   %s:%s %s\n", where.first.c_str(), where.second.c_str(), problem.c_str());
   }
 
   void CheckRemovals() {
-    if (catalog_.removed.empty()) return;
+    if (store_.removed.empty()) return;
     const Json proof = registries_.Ask("proof");
-    for (const auto& [repository, tag] : catalog_.removed) {
+    for (const auto& [repository, tag] : store_.removed) {
       const Json told = proof[repository.c_str()];
       const std::vector<std::string> not_found = told["not_found"].Strings();
       const std::vector<Json> listings = told["listings"].Elements();
@@ -183,7 +183,7 @@ class SeedRun {
       const std::vector<std::string> manifests = mark["manifests"].Strings();
       content_[std::string(digest)] = {{manifests.begin(), manifests.end()}, mark["labels"].Map()};
     });
-    for (const auto& [digest, image] : catalog_.images) {
+    for (const auto& [digest, image] : store_.images) {
       const auto found = content_.find(digest);
       if (found == content_.end()) {
         Fail(kVerifiedContent, digest + " never was in the registry");
@@ -209,7 +209,7 @@ class SeedRun {
       for (auto& [tag, digest] : tags.Map())
         if (!IsReferrerTag(tag)) wanted[std::string(repository)][tag] = digest;
     });
-    for (const auto& [repository, tags] : catalog_.tags)
+    for (const auto& [repository, tags] : store_.tags)
       for (const auto& [name, tag] : tags)
         if (!tag.missing) found[repository][name] = tag.digest;
     for (const auto& [repository, tags] : wanted)
@@ -217,7 +217,7 @@ class SeedRun {
         if (found[repository][tag] != digest)
           Fail(kEqualsTruth, repository + ":" + tag + " should be " + digest + ", is " +
                                  found[repository][tag] + Problem(repository, tag));
-        else if (catalog_.images[digest].labels != content_[digest].second)
+        else if (store_.images[digest].labels != content_[digest].second)
           Fail(kEqualsTruth, repository + ":" + tag + " is " + digest + " with other labels");
     for (const auto& [repository, tags] : found)
       for (const auto& [tag, digest] : tags)
@@ -228,8 +228,8 @@ class SeedRun {
 
   std::string Problem(const std::string& repository, const std::string& tag) const {
     for (const std::string& name : {tag, std::string()}) {
-      const auto problem = catalog_.problems.find({repository, name});
-      if (problem != catalog_.problems.end()) return " (" + problem->second + ")";
+      const auto problem = store_.problems.find({repository, name});
+      if (problem != store_.problems.end()) return " (" + problem->second + ")";
     }
     return "";
   }
@@ -237,7 +237,7 @@ class SeedRun {
   RandomRegistries& registries_;
   const unsigned seed_;
   const bool verbose_;
-  WatchedCatalog catalog_;
+  WatchedStore store_;
   Content content_;
   Json truth_ = Json::Parse("{}");
   std::multimap<Property, std::string> failures_;

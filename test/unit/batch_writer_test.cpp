@@ -26,7 +26,7 @@ class BatchWriterTest : public EngineTest {
   }
   // The database refuses whatever has the image of the tag.
   void RefuseImageOf(const std::string& tag) {
-    catalog_.before_write = [digest = registry_.DigestOf("team/app", tag)](const Batch& batch) {
+    store_.before_write = [digest = registry_.DigestOf("team/app", tag)](const Batch& batch) {
       if (HasImage(batch, digest)) throw DataRefused("jsonb is full");
     };
   }
@@ -47,9 +47,9 @@ TEST_F(BatchWriterTest, BatchesEndByBytes) {
   EngineOptions options;
   options.tags_at_once = 1;
   EXPECT_EQ(Sync(options).outcome, Outcome::kComplete);
-  EXPECT_THAT(catalog_.images, SizeIs(6));
-  EXPECT_EQ(catalog_.largest_batch, 5u);
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.images, SizeIs(6));
+  EXPECT_EQ(store_.largest_batch, 5u);
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 // The image is kept without what is over the limit, and that is told as long as the tag points at
@@ -57,14 +57,14 @@ TEST_F(BatchWriterTest, BatchesEndByBytes) {
 TEST_F(BatchWriterTest, AnnotationsOverTheirLimitAreAProblemThatStays) {
   registry_.Raw("team/app", "1", Annotated(20, 'a'));
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  ASSERT_THAT(catalog_.images, SizeIs(1));
-  EXPECT_THAT(catalog_.images.begin()->second.annotations, SizeIs(8));
+  ASSERT_THAT(store_.images, SizeIs(1));
+  EXPECT_THAT(store_.images.begin()->second.annotations, SizeIs(8));
   Sync();
-  ASSERT_THAT(catalog_.problems, SizeIs(1));
-  EXPECT_EQ(catalog_.problems.begin()->second, "annotations cut");
+  ASSERT_THAT(store_.problems, SizeIs(1));
+  EXPECT_EQ(store_.problems.begin()->second, "annotations cut");
   registry_.Raw("team/app", "1", Annotated(1, 'b'));
   Sync();
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 TEST_F(BatchWriterTest, TagsOfKnownImagesEndBatchesToo) {
@@ -74,12 +74,12 @@ TEST_F(BatchWriterTest, TagsOfKnownImagesEndBatchesToo) {
   for (int i = 0; i < 10; ++i)
     registry_.Tag("team/copy", "1." + std::to_string(i), std::to_string(i));
   std::size_t most = 0;
-  catalog_.before_write = [&](const Batch& batch) { most = std::max(most, batch.tags.size()); };
+  store_.before_write = [&](const Batch& batch) { most = std::max(most, batch.tags.size()); };
   EngineOptions options;
   options.images_per_batch = 4;
   options.tags_at_once = 1;
   Sync(options);
-  EXPECT_THAT(catalog_.tags["team/copy"], SizeIs(10));
+  EXPECT_THAT(store_.tags["team/copy"], SizeIs(10));
   EXPECT_EQ(most, 4u);
 }
 
@@ -89,22 +89,22 @@ TEST_F(BatchWriterTest, TheCulpritIsAloneOnRecordAndTheRestIsStored) {
   const RunResult result = Sync();
   EXPECT_EQ(result.outcome, Outcome::kPartial);
   EXPECT_EQ(result.statistics.problems, 1);
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(19));
-  EXPECT_THAT(catalog_.problems,
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(19));
+  EXPECT_THAT(store_.problems,
               ElementsAre(std::make_pair(std::make_pair("team/app", "1.7"), "not stored")));
-  EXPECT_EQ(catalog_.details.at({"team/app", "1.7"}), "jsonb is full");
+  EXPECT_EQ(store_.details.at({"team/app", "1.7"}), "jsonb is full");
   // About 2 log2 n tries, not n.
-  EXPECT_LT(catalog_.tries, 20);
+  EXPECT_LT(store_.tries, 20);
 
   transport_.TakeLog();
   Sync();
   const std::vector<std::string> requests = Requests();
   EXPECT_THAT(requests, Contains("GET team/app/manifests/1.7"));
   EXPECT_THAT(requests, Not(Contains("GET team/app/manifests/1.8")));
-  catalog_.before_write = nullptr;
+  store_.before_write = nullptr;
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_THAT(catalog_.problems, IsEmpty());
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(20));
+  EXPECT_THAT(store_.problems, IsEmpty());
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(20));
 }
 
 TEST_F(BatchWriterTest, EveryTagOfARefusedImageIsOnRecord) {
@@ -115,20 +115,20 @@ TEST_F(BatchWriterTest, EveryTagOfARefusedImageIsOnRecord) {
   options.tags_at_once = 1;
   options.images_per_batch = 4;  // a and the others end a batch: b and z come later
   Sync(options);
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(3));
-  EXPECT_THAT(catalog_.problems, SizeIs(3));
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(3));
+  EXPECT_THAT(store_.problems, SizeIs(3));
   for (const char* tag : {"a", "b", "z"})
-    EXPECT_EQ(catalog_.details.at({"team/app", tag}), "jsonb is full") << tag;
+    EXPECT_EQ(store_.details.at({"team/app", tag}), "jsonb is full") << tag;
 }
 
 TEST_F(BatchWriterTest, AListingThatIsRefusedTakesNoImagesWithIt) {
   Fill(5);
-  catalog_.before_write = [](const Batch& batch) {
+  store_.before_write = [](const Batch& batch) {
     if (batch.listing) throw DataRefused("array is too large");
   };
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(5));
-  EXPECT_THAT(catalog_.details.at({"team/app", ""}), HasSubstr("array is too large"));
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(5));
+  EXPECT_THAT(store_.details.at({"team/app", ""}), HasSubstr("array is too large"));
 }
 
 TEST_F(BatchWriterTest, AReferrerThatIsRefusedTakesNoOtherWithIt) {
@@ -136,21 +136,21 @@ TEST_F(BatchWriterTest, AReferrerThatIsRefusedTakesNoOtherWithIt) {
   const std::string digest = registry_.DigestOf("team/app", "1.0");
   registry_.Tag("team/app", FallbackTag(digest) + ".sig", "signature");
   registry_.Tag("team/app", FallbackTag(digest) + ".att", "attestation");
-  catalog_.before_write = [](const Batch& batch) {
+  store_.before_write = [](const Batch& batch) {
     for (const Referrer& referrer : batch.referrers)
       if (referrer.tag.ends_with(".att")) throw DataRefused("no such thing");
   };
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
-  ASSERT_THAT(catalog_.referrers, SizeIs(1));
-  EXPECT_EQ(catalog_.referrers[0].tag, FallbackTag(digest) + ".sig");
-  EXPECT_EQ(catalog_.problems.at({"team/app", FallbackTag(digest) + ".att"}), "not stored");
+  ASSERT_THAT(store_.referrers, SizeIs(1));
+  EXPECT_EQ(store_.referrers[0].tag, FallbackTag(digest) + ".sig");
+  EXPECT_EQ(store_.problems.at({"team/app", FallbackTag(digest) + ".att"}), "not stored");
 }
 
 TEST_F(BatchWriterTest, AnythingElseEndsTheRun) {
   Fill(3);
-  catalog_.before_write = [](const Batch&) { throw std::runtime_error("disk full"); };
+  store_.before_write = [](const Batch&) { throw std::runtime_error("disk full"); };
   EXPECT_THROW(Sync(), std::runtime_error);
-  EXPECT_EQ(catalog_.tries, 1);
+  EXPECT_EQ(store_.tries, 1);
 }
 
 class BusyTest : public BatchWriterTest {
@@ -164,36 +164,36 @@ class BusyTest : public BatchWriterTest {
 
 TEST_F(BusyTest, AShortWaitIsNoTrouble) {
   int refusals = 2;
-  catalog_.before_write = [&](const Batch&) {
+  store_.before_write = [&](const Batch&) {
     if (refusals-- > 0) throw StoreBusy("lock timeout");
   };
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_THAT(catalog_.problems, IsEmpty());
-  EXPECT_THAT(catalog_.images, SizeIs(9));
+  EXPECT_THAT(store_.problems, IsEmpty());
+  EXPECT_THAT(store_.images, SizeIs(9));
   // The waits are those of the transport, in which others go on.
   EXPECT_THAT(transport_.sleeps, SizeIs(2));
 }
 
 TEST_F(BusyTest, ALongOneCostsOneRepositoryUntilTheNextRun) {
-  catalog_.before_write = [](const Batch& batch) {
+  store_.before_write = [](const Batch& batch) {
     if (batch.repository == "team/b" && !batch.tags.empty()) throw StoreBusy("lock timeout");
   };
   const RunResult result = Sync();
   EXPECT_EQ(result.outcome, Outcome::kPartial);
-  EXPECT_THAT(catalog_.problems, ElementsAre(std::make_pair(std::make_pair("team/b", ""), "busy")));
-  EXPECT_THAT(catalog_.tags["team/a"], SizeIs(3));
-  EXPECT_THAT(catalog_.tags["team/b"], IsEmpty());
-  EXPECT_THAT(catalog_.tags["team/c"], SizeIs(3));
-  EXPECT_EQ(catalog_.fingerprints["team/b"], "");
-  catalog_.before_write = nullptr;
+  EXPECT_THAT(store_.problems, ElementsAre(std::make_pair(std::make_pair("team/b", ""), "busy")));
+  EXPECT_THAT(store_.tags["team/a"], SizeIs(3));
+  EXPECT_THAT(store_.tags["team/b"], IsEmpty());
+  EXPECT_THAT(store_.tags["team/c"], SizeIs(3));
+  EXPECT_EQ(store_.fingerprints["team/b"], "");
+  store_.before_write = nullptr;
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_THAT(catalog_.tags["team/b"], SizeIs(3));
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.tags["team/b"], SizeIs(3));
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 TEST_F(BusyTest, NoMoreIsReadOfABusyRepository) {
   for (int i = 0; i < 50; ++i) registry_.Tag("team/b", "2." + std::to_string(i), "b");
-  catalog_.before_write = [](const Batch& batch) {
+  store_.before_write = [](const Batch& batch) {
     if (batch.repository == "team/b" && !batch.tags.empty()) throw StoreBusy("lock timeout");
   };
   EngineOptions options;

@@ -1,4 +1,4 @@
-// The sync engine over a registry in memory and a catalog in memory.
+// The sync engine over a registry in memory and a store in memory.
 #ifndef IMAGE_LIBRARY_TEST_UNIT_ENGINE_FIXTURE_H_
 #define IMAGE_LIBRARY_TEST_UNIT_ENGINE_FIXTURE_H_
 
@@ -14,7 +14,7 @@
 
 #include "core/digest.h"
 #include "fake_transport.h"
-#include "memory_catalog.h"
+#include "memory_store.h"
 #include "sync/check.h"
 #include "sync/engine.h"
 
@@ -136,14 +136,14 @@ class EngineTest : public ::testing::Test {
   }
   void Rules(const std::string& json) { config_.rules = RuleSet::FromJson(json); }
   RunResult Sync(EngineOptions options = {}) {
-    catalog_.NextRun();
+    store_.NextRun();
     LimitedTransport limits(transport_, config_.requests_per_run, config_.url.Origin());
     DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout),
                                [this] { return now_; });
     registry::ClientOptions client_options = ClientOptionsOf(config_);
     client_options.abilities = config_.abilities;
     registry::Client client(std::move(client_options), deadline);
-    Engine engine(config_, catalog_, client, limits, deadline, options);
+    Engine engine(config_, store_, client, limits, deadline, options);
     registry::Await(engine.Run());
     config_.progress = engine.result().progress;
     return engine.result();
@@ -161,7 +161,7 @@ class EngineTest : public ::testing::Test {
   }
 
   MemoryRegistry registry_;
-  MemoryCatalog catalog_;
+  MemoryStore store_;
   FakeTransport transport_;
   RegistryConfig config_;
   DeadlineTransport::Seconds now_{0};

@@ -1,4 +1,4 @@
-// The sync engine over a registry in memory and a catalog in memory: which requests it makes, and
+// The sync engine over a registry in memory and a store in memory: which requests it makes, and
 // what it writes.
 #include "engine_fixture.h"
 
@@ -21,7 +21,7 @@ TEST_F(EngineTest, NewImageTakesTwoRequests) {
   EXPECT_THAT(requests[0], HasSubstr("GET team/app/tags/list"));
   EXPECT_EQ(requests[1], "GET team/app/manifests/1.0");
   EXPECT_THAT(requests[2], HasSubstr("GET team/app/blobs/sha256:"));
-  const Image& image = catalog_.images.begin()->second;
+  const Image& image = store_.images.begin()->second;
   EXPECT_EQ(image.labels.at("content"), "a");
   ASSERT_THAT(image.platforms, SizeIs(1));
   EXPECT_EQ(image.platforms[0].platform.ToString(), "linux/amd64");
@@ -32,12 +32,12 @@ TEST_F(EngineTest, UnchangedTagTakesOneHeadAndNoWrite) {
   Sync();
   Requests();
   transport_.requests.clear();
-  catalog_.writes = 0;
+  store_.writes = 0;
   const RunResult result = Sync();
   EXPECT_EQ(result.statistics.not_modified, 1);
   EXPECT_THAT(Requests(),
               ElementsAre("GET team/app/tags/list?n=100", "HEAD team/app/manifests/1.0"));
-  EXPECT_EQ(catalog_.writes, 0);
+  EXPECT_EQ(store_.writes, 0);
   for (const Request& request : transport_.requests)
     EXPECT_EQ(registry::HeaderOf(request, "If-None-Match"), "") << request.url;
 }
@@ -56,7 +56,7 @@ TEST_F(EngineTest, TagsOfOneDigestShareItsImage) {
   registry_.Tag("team/app", "1", "a");
   registry_.Tag("team/app", "latest", "a");
   EXPECT_EQ(Sync().statistics.images_added, 1);
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(3));
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(3));
 }
 
 TEST_F(EngineTest, MovedTagTakesTheNewDigest) {
@@ -66,7 +66,7 @@ TEST_F(EngineTest, MovedTagTakesTheNewDigest) {
   Requests();
   const RunResult result = Sync();
   EXPECT_EQ(result.statistics.tags_moved, 1);
-  EXPECT_EQ(catalog_.tags["team/app"]["1.0"].digest, registry_.DigestOf("team/app", "1.0"));
+  EXPECT_EQ(store_.tags["team/app"]["1.0"].digest, registry_.DigestOf("team/app", "1.0"));
   EXPECT_THAT(Requests(), SizeIs(4));  // list, HEAD, manifest by digest, config
 }
 
@@ -84,11 +84,11 @@ TEST_F(EngineTest, BadManifestIsRecordedAndTheRestGoesOn) {
   registry_.Tag("team/app", "1.0", "a");
   const RunResult result = Sync();
   EXPECT_EQ(result.outcome, Outcome::kPartial);
-  EXPECT_EQ(catalog_.problems.at({"team/app", "bad"}), "malformed");
-  EXPECT_EQ(catalog_.tags["team/app"].count("1.0"), 1u);
+  EXPECT_EQ(store_.problems.at({"team/app", "bad"}), "malformed");
+  EXPECT_EQ(store_.tags["team/app"].count("1.0"), 1u);
   registry_.Tag("team/app", "bad", "good now");
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 TEST_F(EngineTest, ProblemOfADeletedTagIsOver) {
@@ -97,7 +97,7 @@ TEST_F(EngineTest, ProblemOfADeletedTagIsOver) {
   Sync();
   registry_.Untag("team/app", "bad");
   Sync();
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 TEST_F(EngineTest, ProblemOfARepositoryThatNoRuleNamesIsOver) {
@@ -105,10 +105,10 @@ TEST_F(EngineTest, ProblemOfARepositoryThatNoRuleNamesIsOver) {
             {"rule_id":2,"repositories":"team/ap","tags":["*"]}])");
   registry_.Tag("team/app", "1.0", "a");
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
-  EXPECT_EQ(catalog_.problems.count({"team/ap", ""}), 1u);
+  EXPECT_EQ(store_.problems.count({"team/ap", ""}), 1u);
   Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]}])");
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 TEST_F(EngineTest, AbsentTagIsMissingOnlyWhenHeadAgrees) {
@@ -117,8 +117,8 @@ TEST_F(EngineTest, AbsentTagIsMissingOnlyWhenHeadAgrees) {
   registry_.Hide("1");
   registry_.Untag("team/app", "2");
   EXPECT_EQ(Sync().statistics.tags_missing, 1);
-  EXPECT_FALSE(catalog_.tags["team/app"]["1"].missing);
-  EXPECT_TRUE(catalog_.tags["team/app"]["2"].missing);
+  EXPECT_FALSE(store_.tags["team/app"]["1"].missing);
+  EXPECT_TRUE(store_.tags["team/app"]["2"].missing);
 }
 
 TEST_F(EngineTest, MissingTagComesBack) {
@@ -126,10 +126,10 @@ TEST_F(EngineTest, MissingTagComesBack) {
   Sync();
   registry_.Untag("team/app", "2");
   Sync();
-  ASSERT_TRUE(catalog_.tags["team/app"]["2"].missing);
+  ASSERT_TRUE(store_.tags["team/app"]["2"].missing);
   registry_.Tag("team/app", "2", "2");
   Sync();
-  EXPECT_FALSE(catalog_.tags["team/app"]["2"].missing);
+  EXPECT_FALSE(store_.tags["team/app"]["2"].missing);
 }
 
 TEST_F(EngineTest, ListingThatShrinksTooFarIsRefused) {
@@ -138,7 +138,7 @@ TEST_F(EngineTest, ListingThatShrinksTooFarIsRefused) {
   for (const char* tag : {"1", "2", "3"}) registry_.Untag("team/app", tag);
   const RunResult result = Sync();
   EXPECT_EQ(result.outcome, Outcome::kPartial);
-  EXPECT_FALSE(catalog_.tags["team/app"]["1"].missing);
+  EXPECT_FALSE(store_.tags["team/app"]["1"].missing);
   EngineOptions options;
   options.max_removal_percent = 100;
   EXPECT_EQ(Sync(options).statistics.tags_missing, 3);
@@ -149,7 +149,7 @@ TEST_F(EngineTest, UnreachableRegistryFailsTheRun) {
   const RunResult result = Sync();
   EXPECT_EQ(result.outcome, Outcome::kFailed);
   EXPECT_THAT(result.error, HasSubstr("503"));
-  EXPECT_EQ(catalog_.writes, 0);
+  EXPECT_EQ(store_.writes, 0);
 }
 
 TEST_F(EngineTest, DeniedRegistryFailsTheRunAndRemovesNothing) {
@@ -160,7 +160,7 @@ TEST_F(EngineTest, DeniedRegistryFailsTheRunAndRemovesNothing) {
     const RunResult result = Sync();
     EXPECT_EQ(result.outcome, Outcome::kFailed) << status;
     EXPECT_THAT(result.error, HasSubstr("denied or absent"));
-    EXPECT_FALSE(catalog_.tags["team/app"]["1.0"].missing) << status;
+    EXPECT_FALSE(store_.tags["team/app"]["1.0"].missing) << status;
   }
 }
 
@@ -170,8 +170,8 @@ TEST_F(EngineTest, OneDeniedRepositoryDoesNotStopTheOthers) {
   registry_.Tag("team/secret", "1.0", "b");
   registry_.Fail("team/secret/tags", 403);
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
-  EXPECT_EQ(catalog_.problems.at({"team/secret", ""}), "denied");
-  EXPECT_EQ(catalog_.tags["team/app"].count("1.0"), 1u);
+  EXPECT_EQ(store_.problems.at({"team/secret", ""}), "denied");
+  EXPECT_EQ(store_.tags["team/app"].count("1.0"), 1u);
 }
 
 TEST_F(EngineTest, ServerErrorsInARowEndTheRun) {
@@ -193,8 +193,8 @@ TEST_F(EngineTest, LargeRepositoryIsWrittenInBatches) {
   options.images_per_batch = 10;
   options.tags_at_once = 1;
   Sync(options);
-  EXPECT_THAT(catalog_.images, SizeIs(25));
-  EXPECT_EQ(catalog_.largest_batch, 10u);
+  EXPECT_THAT(store_.images, SizeIs(25));
+  EXPECT_EQ(store_.largest_batch, 10u);
 }
 
 TEST_F(EngineTest, IndexIsReadWithItsPlatformsAndAttestations) {
@@ -215,7 +215,7 @@ TEST_F(EngineTest, IndexIsReadWithItsPlatformsAndAttestations) {
      "annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":")" +
           child + R"("}}]})");
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  const Image& image = catalog_.images.at(registry_.DigestOf("team/app", "1.0"));
+  const Image& image = store_.images.at(registry_.DigestOf("team/app", "1.0"));
   std::vector<std::string> platforms;
   for (const PlatformImage& platform : image.platforms)
     platforms.push_back(platform.platform.ToString());
@@ -230,10 +230,10 @@ TEST_F(EngineTest, CosignTagIsAReferrerAndNoImage) {
   const std::string digest = registry_.DigestOf("team/app", "1.0");
   registry_.Tag("team/app", "sha256-" + digest.substr(7) + ".sig", "signature");
   Sync();
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(1));
-  ASSERT_THAT(catalog_.referrers, SizeIs(1));
-  EXPECT_EQ(catalog_.referrers[0].subject, digest);
-  EXPECT_EQ(catalog_.referrers[0].source, "cosign tag");
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(1));
+  ASSERT_THAT(store_.referrers, SizeIs(1));
+  EXPECT_EQ(store_.referrers[0].subject, digest);
+  EXPECT_EQ(store_.referrers[0].source, "cosign tag");
 }
 
 // Facts of a digest are the same whoever reads it first.
@@ -246,7 +246,7 @@ TEST_F(EngineTest, EveryPlatformIsReadWhateverTheRuleSays) {
                 R"({"schemaVersion":2,"manifests":[{"digest":")" + child +
                     R"(","size":1,"platform":{"os":"linux","architecture":"amd64"}}]})");
   Sync();
-  const Image& image = catalog_.images.at(registry_.DigestOf("team/app", "1.0"));
+  const Image& image = store_.images.at(registry_.DigestOf("team/app", "1.0"));
   ASSERT_THAT(image.platforms, SizeIs(1));
   EXPECT_EQ(image.labels.at("content"), "a");
 }

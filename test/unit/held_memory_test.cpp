@@ -58,7 +58,7 @@ class LargeImagesTest : public EngineTest {
     LimitedTransport limits(transport_, {}, config_.url.Origin());
     DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
     registry::Client client(ClientOptionsOf(config_), deadline);
-    Engine engine(config_, catalog_, client, limits, deadline, options);
+    Engine engine(config_, store_, client, limits, deadline, options);
     Task<void> run = engine.Run();
     before_ = most_ = InUse();
     run.Start();
@@ -81,8 +81,8 @@ TEST_F(LargeImagesTest, OneChildOfAnIndexIsHeldAtATime) {
   registry_.Raw("team/app", "1", R"({"schemaVersion":2,"manifests":[)" + children + "]}");
   SyncSideBySide();
   EXPECT_EQ(outcome_, Outcome::kComplete);
-  EXPECT_THAT(catalog_.images.begin()->second.platforms, SizeIs(40));
-  EXPECT_EQ(catalog_.images.begin()->second.annotations.at("0").front(), 'a');
+  EXPECT_THAT(store_.images.begin()->second.platforms, SizeIs(40));
+  EXPECT_EQ(store_.images.begin()->second.annotations.at("0").front(), 'a');
   EXPECT_LT((most_ - before_) / kMiB, 24u);
 }
 
@@ -95,32 +95,32 @@ TEST_F(LargeImagesTest, ManyIndexesSideBySideHoldFew) {
     registry_.Raw("team/app", std::to_string(tag),
                   R"({"schemaVersion":2,"manifests":[)" + children + "]}");
   }
-  catalog_.forgetful = true;
+  store_.forgetful = true;
   SyncSideBySide();
   EXPECT_EQ(outcome_, Outcome::kComplete);
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(12));
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(12));
   EXPECT_LT((most_ - before_) / kMiB, 50u);
 }
 
 TEST_F(LargeImagesTest, ManyLargeManifestsSideBySideHoldFew) {
   for (int i = 0; i < 24; ++i) registry_.Raw("team/app", std::to_string(i), Large(i));
-  catalog_.forgetful = true;
+  store_.forgetful = true;
   SyncSideBySide();
   EXPECT_EQ(outcome_, Outcome::kComplete);
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(24));
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(24));
   EXPECT_LT((most_ - before_) / kMiB, 64u);
 }
 
 // Nobody is left waiting for room when the database ends the run.
 TEST_F(EngineTest, WhatEndsARunEndsItForThoseWhoWaitToo) {
   for (int i = 0; i < 100; ++i) registry_.Tag("team/app", std::to_string(i), std::to_string(i));
-  catalog_.broken = transport_.holding = true;
+  store_.broken = transport_.holding = true;
   LimitedTransport limits(transport_, {}, config_.url.Origin());
   DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
   registry::Client client(ClientOptionsOf(config_), deadline);
   EngineOptions options;
   options.tags_at_once = 100;
-  Engine engine(config_, catalog_, client, limits, deadline, options);
+  Engine engine(config_, store_, client, limits, deadline, options);
   Task<void> run = engine.Run();
   run.Start();
   while (!transport_.held.Empty()) transport_.held.ResumeOne();

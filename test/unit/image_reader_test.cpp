@@ -27,7 +27,7 @@ class ImageReaderTest : public EngineTest {
     return Sha256Digest(manifest);
   }
   const Image& ImageOf(const std::string& tag) {
-    return catalog_.images.at(registry_.DigestOf("team/app", tag));
+    return store_.images.at(registry_.DigestOf("team/app", tag));
   }
 
   std::string image_;
@@ -53,7 +53,7 @@ TEST_F(ImageReaderTest, IndexesNestedTooDeepAreRefused) {
   registry_.Raw("team/app", "deep", Index(Child(Store(Index(Child(digest))))));
   Sync();
   EXPECT_THAT(ImageOf("ok").platforms, SizeIs(1));
-  EXPECT_EQ(catalog_.problems.at({"team/app", "deep"}), "too large");
+  EXPECT_EQ(store_.problems.at({"team/app", "deep"}), "too large");
 }
 
 TEST_F(ImageReaderTest, AChildThatIsNotThereIsARowOfItsOwn) {
@@ -89,7 +89,7 @@ class LateChildTest : public ImageReaderTest {
     DueReferrers due{"team/app", ImageOf("1").digest, {}, {}};
     for (const PlatformImage& platform : ImageOf("1").platforms)
       (platform.present ? due.present : due.absent).push_back(platform.manifest_digest);
-    catalog_.due = {due};
+    store_.due = {due};
     Sync();
   }
   std::vector<std::string> Manifests() {
@@ -109,14 +109,14 @@ TEST_F(LateChildTest, IsReadWithTheWholeImageOnceItIsThere) {
   EXPECT_TRUE(ImageOf("1").platforms[0].present);
   EXPECT_FALSE(ImageOf("1").platforms[2].present);
   EXPECT_EQ(ImageOf("1").labels.at("content"), "a");
-  EXPECT_THAT(catalog_.checked, SizeIs(1));
+  EXPECT_THAT(store_.checked, SizeIs(1));
 }
 
 TEST_F(LateChildTest, OnlyWhatWasAbsentIsAskedUntilThen) {
   AskAgain();
   EXPECT_THAT(Manifests(), testing::ElementsAre(image_, Sha256Digest("sparse")));
   EXPECT_EQ(ImageOf("1").labels.size(), 0u);
-  EXPECT_THAT(catalog_.checked, SizeIs(1));
+  EXPECT_THAT(store_.checked, SizeIs(1));
 }
 
 TEST_F(LateChildTest, NothingIsLostThatWasThere) {
@@ -137,7 +137,7 @@ TEST_F(LateChildTest, AnotherRepositoryThatHasItIsRead) {
   const RunResult result = Sync();
   EXPECT_TRUE(ImageOf("1").platforms[0].present);
   EXPECT_EQ(ImageOf("1").labels.at("content"), "a");
-  EXPECT_THAT(catalog_.tags["team/honest"], SizeIs(1));
+  EXPECT_THAT(store_.tags["team/honest"], SizeIs(1));
   // The two of team/other are new; this one is only known better.
   EXPECT_EQ(result.statistics.images_added, 2);
 }
@@ -159,7 +159,7 @@ TEST_F(LateChildTest, AChildThatIsGoneLaterIsNoLongerPresent) {
   const std::string other = registry_.DigestOf("team/other", "2");
   DueReferrers due{"team/app", ImageOf("1").digest, {}, {}};
   due.children = {other};
-  catalog_.due = {due};
+  store_.due = {due};
   Sync();
   EXPECT_THAT(Requests(), testing::Contains("HEAD team/app/manifests/" + other));
   EXPECT_TRUE(ImageOf("1").platforms[1].present);
@@ -168,11 +168,11 @@ TEST_F(LateChildTest, AChildThatIsGoneLaterIsNoLongerPresent) {
   EXPECT_FALSE(ImageOf("1").platforms[1].present);
   // Where the image is not to be had either, it says nothing.
   registry_.Heal();
-  catalog_.images[due.digest].platforms[1].present = true;
+  store_.images[due.digest].platforms[1].present = true;
   registry_.Fail("team/app/manifests/sha256", 404);
   Sync();
   EXPECT_TRUE(ImageOf("1").platforms[1].present);
-  catalog_.images[due.digest].platforms[1].present = false;
+  store_.images[due.digest].platforms[1].present = false;
   // It comes back as one that came late does.
   registry_.Heal();
   registry_.Fail("team/app/manifests/" + image_, 404);
@@ -229,7 +229,7 @@ TEST_F(ImageReaderTest, AnIndexThatComesLater) {
   ASSERT_THAT(ImageOf("1").platforms, SizeIs(1));
   EXPECT_EQ(ImageOf("1").platforms[0].platform.ToString(), "unknown/unknown");
   registry_.Heal();
-  catalog_.due = {{"team/app", ImageOf("1").digest, {}, {}, {inner}}};
+  store_.due = {{"team/app", ImageOf("1").digest, {}, {}, {inner}}};
   Sync();
   ASSERT_THAT(ImageOf("1").platforms, SizeIs(1));
   EXPECT_EQ(ImageOf("1").platforms[0].platform.ToString(), "linux/amd64");
@@ -243,7 +243,7 @@ TEST_F(ImageReaderTest, Schema1IsKeptByItsDigest) {
               {"docker-content-digest", Sha256Digest(R"({"schemaVersion":1,"fsLayers":[]})")}}));
   registry_.Tag("team/app", "1", "a");
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  const Image& image = catalog_.images.at(Sha256Digest(R"({"schemaVersion":1,"fsLayers":[]})"));
+  const Image& image = store_.images.at(Sha256Digest(R"({"schemaVersion":1,"fsLayers":[]})"));
   EXPECT_THAT(image.media_type, HasSubstr("manifest.v1+json"));
   EXPECT_THAT(image.platforms, IsEmpty());
 }
@@ -257,15 +257,15 @@ TEST_F(ImageReaderTest, AWrongDigestHeaderIsAWarning) {
                                {"docker-content-digest", Sha256Digest("lie")}});
   registry_.Serve("manifests/1", lie);
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_EQ(catalog_.tags["team/app"]["1"].digest, Sha256Digest(manifest));
-  EXPECT_EQ(catalog_.problems.at({"team/app", "1"}), "digest mismatch");
-  catalog_.writes = 0;
+  EXPECT_EQ(store_.tags["team/app"]["1"].digest, Sha256Digest(manifest));
+  EXPECT_EQ(store_.problems.at({"team/app", "1"}), "digest mismatch");
+  store_.writes = 0;
   EXPECT_EQ(Sync().statistics.not_modified, 1);
-  EXPECT_EQ(catalog_.writes, 0);
-  EXPECT_EQ(catalog_.problems.at({"team/app", "1"}), "digest mismatch");
+  EXPECT_EQ(store_.writes, 0);
+  EXPECT_EQ(store_.problems.at({"team/app", "1"}), "digest mismatch");
   registry_.Heal();
   Sync();
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 // S1: HEAD said one digest, and when its manifest is asked for the tag is elsewhere.
@@ -276,7 +276,7 @@ TEST_F(ImageReaderTest, ATagThatMovesWhileItIsLookedAt) {
   const std::string moved = registry_.DigestOf("team/app", "1");
   registry_.Fail("manifests/" + moved, 404);
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_EQ(catalog_.tags["team/app"]["1"].digest, moved);
+  EXPECT_EQ(store_.tags["team/app"]["1"].digest, moved);
 }
 
 TEST_F(ImageReaderTest, AnImmutableTagThatCameBackElsewhereIsTold) {
@@ -287,9 +287,9 @@ TEST_F(ImageReaderTest, AnImmutableTagThatCameBackElsewhereIsTold) {
   Sync();
   registry_.Tag("team/app", "1", "something else");
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_EQ(catalog_.problems.at({"team/app", "1"}), "immutable tag moved");
+  EXPECT_EQ(store_.problems.at({"team/app", "1"}), "immutable tag moved");
   Sync();
-  EXPECT_EQ(catalog_.problems.at({"team/app", "1"}), "immutable tag moved");
+  EXPECT_EQ(store_.problems.at({"team/app", "1"}), "immutable tag moved");
 }
 
 TEST_F(ImageReaderTest, HeadThatDoesNotWorkIsRemembered) {

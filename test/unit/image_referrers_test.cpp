@@ -42,12 +42,12 @@ class ImageReferrersTest : public EngineTest {
   }
   std::vector<std::string> Types() const {
     std::vector<std::string> types;
-    for (const Referrer& referrer : catalog_.referrers) types.push_back(referrer.artifact_type);
+    for (const Referrer& referrer : store_.referrers) types.push_back(referrer.artifact_type);
     return types;
   }
   DueReferrers Due() const {
     DueReferrers due{"team/app", subject_, {}, {}};
-    for (const Referrer& referrer : catalog_.referrers) {
+    for (const Referrer& referrer : store_.referrers) {
       due.known[referrer.digest] = referrer.artifact_type;
       if (!referrer.tag.empty()) due.tags.push_back(referrer.tag);
     }
@@ -60,9 +60,9 @@ class ImageReferrersTest : public EngineTest {
 TEST_F(ImageReferrersTest, TheApiIsAskedForNewImagesAndBelieved) {
   Api(DescriptorOf(Sha256Digest("s"), "application/spdx+json"));
   Sync();
-  ASSERT_THAT(catalog_.referrers, SizeIs(1));
-  EXPECT_EQ(catalog_.referrers[0].subject, subject_);
-  EXPECT_EQ(catalog_.referrers[0].source, "api");
+  ASSERT_THAT(store_.referrers, SizeIs(1));
+  EXPECT_EQ(store_.referrers[0].subject, subject_);
+  EXPECT_EQ(store_.referrers[0].source, "api");
   transport_.TakeLog();
   Sync();
   for (const std::string& line : transport_.TakeLog())
@@ -72,7 +72,7 @@ TEST_F(ImageReferrersTest, TheApiIsAskedForNewImagesAndBelieved) {
 // Each repository is asked what refers to an image in it, whoever knew the image before.
 TEST_F(ImageReferrersTest, AKnownImageIsAskedAboutInARepositoryThatIsNewToIt) {
   Sync();
-  ASSERT_THAT(catalog_.referrers, IsEmpty());
+  ASSERT_THAT(store_.referrers, IsEmpty());
   Rules(R"([{"rule_id":1,"repositories":"team/*","tags":["*"]}])");
   registry_.Copy("team/app", "1", "team/copy");
   registry_.Tag("team/copy", FallbackTag(subject_) + ".sig", "signature");
@@ -95,8 +95,8 @@ TEST_F(ImageReferrersTest, TheSizeOfACosignTagIsThatOfItsManifest) {
       Sha256Digest("layer") + R"(","size":123456789}]})";
   registry_.Raw("team/app", FallbackTag(subject_) + ".sig", body);
   Sync();
-  ASSERT_THAT(catalog_.referrers, SizeIs(1));
-  EXPECT_EQ(catalog_.referrers[0].size_bytes, static_cast<std::int64_t>(body.size()));
+  ASSERT_THAT(store_.referrers, SizeIs(1));
+  EXPECT_EQ(store_.referrers[0].size_bytes, static_cast<std::int64_t>(body.size()));
 }
 
 TEST_F(ImageReferrersTest, AnnotationsAreScrubbedAndBounded) {
@@ -106,11 +106,11 @@ TEST_F(ImageReferrersTest, AnnotationsAreScrubbedAndBounded) {
   Api(R"({"digest":")" + Sha256Digest("s") +
       R"(","size":9,"artifactType":"application/a","annotations":{)" + annotations + "}}");
   Sync();
-  ASSERT_THAT(catalog_.referrers, SizeIs(1));
+  ASSERT_THAT(store_.referrers, SizeIs(1));
   // A scrubbed control character takes three bytes.
-  EXPECT_LE(BytesOf(catalog_.referrers[0].annotations), 66u << 10);
-  EXPECT_GT(BytesOf(catalog_.referrers[0].annotations), 63u << 10);
-  EXPECT_EQ(catalog_.referrers[0].annotations.at("0"), "\xEF\xBF\xBD");
+  EXPECT_LE(BytesOf(store_.referrers[0].annotations), 66u << 10);
+  EXPECT_GT(BytesOf(store_.referrers[0].annotations), 63u << 10);
+  EXPECT_EQ(store_.referrers[0].annotations.at("0"), "\xEF\xBF\xBD");
 }
 
 TEST_F(ImageReferrersTest, AMissingTypeIsReadFromTheManifest) {
@@ -128,7 +128,7 @@ TEST_F(ImageReferrersTest, WhatBelongsToSomethingElseIsLeftOut) {
   const std::string other = Attach(Sha256Digest("other"), R"(,"artifactType":"application/a")");
   Api(DescriptorOf(other, "") + "," + DescriptorOf(subject_, "application/self"));
   Sync();
-  EXPECT_THAT(catalog_.referrers, IsEmpty());
+  EXPECT_THAT(store_.referrers, IsEmpty());
 }
 
 TEST_F(ImageReferrersTest, AnEmptyAnswerIsNotTheLastWord) {
@@ -136,8 +136,8 @@ TEST_F(ImageReferrersTest, AnEmptyAnswerIsNotTheLastWord) {
   registry_.Raw("team/app", FallbackTag(subject_),
                 IndexOf(DescriptorOf(Sha256Digest("s"), "application/spdx+json")));
   Sync();
-  ASSERT_THAT(catalog_.referrers, SizeIs(1));
-  EXPECT_EQ(catalog_.referrers[0].source, "fallback tag");
+  ASSERT_THAT(store_.referrers, SizeIs(1));
+  EXPECT_EQ(store_.referrers[0].source, "fallback tag");
 }
 
 TEST_F(ImageReferrersTest, AFallbackTagThatIsTheSubjectItselfIsNone) {
@@ -145,34 +145,34 @@ TEST_F(ImageReferrersTest, AFallbackTagThatIsTheSubjectItselfIsNone) {
   const std::string index = registry_.DigestOf("team/app", "2");
   registry_.Raw("team/app", FallbackTag(index), IndexOf(DescriptorOf(subject_, "")));
   Sync();
-  EXPECT_THAT(catalog_.referrers, IsEmpty());
+  EXPECT_THAT(store_.referrers, IsEmpty());
 }
 
 TEST_F(ImageReferrersTest, FailuresKeepWhatWasFound) {
   Api(DescriptorOf(Sha256Digest("s"), "application/spdx+json"));
   Sync();
-  catalog_.due = {Due()};
+  store_.due = {Due()};
   for (const int status : {401, 403, 500, 503}) {
     registry_.Fail("/referrers/", status);
     Sync();
-    EXPECT_THAT(catalog_.referrers, SizeIs(1)) << status;
-    EXPECT_THAT(catalog_.checked, IsEmpty()) << status;
+    EXPECT_THAT(store_.referrers, SizeIs(1)) << status;
+    EXPECT_THAT(store_.checked, IsEmpty()) << status;
   }
 }
 
 TEST_F(ImageReferrersTest, LaterOnesAreFoundAndLostOnesGo) {
   Api("");
   Sync();
-  ASSERT_THAT(catalog_.referrers, IsEmpty());
+  ASSERT_THAT(store_.referrers, IsEmpty());
   Api(DescriptorOf(Sha256Digest("s"), "application/spdx+json"));
-  catalog_.due = {Due()};
+  store_.due = {Due()};
   Sync();
-  EXPECT_THAT(catalog_.referrers, SizeIs(1));
-  EXPECT_THAT(catalog_.checked, ElementsAre(subject_));
+  EXPECT_THAT(store_.referrers, SizeIs(1));
+  EXPECT_THAT(store_.checked, ElementsAre(subject_));
   Api("");
-  catalog_.due = {Due()};
+  store_.due = {Due()};
   Sync();
-  EXPECT_THAT(catalog_.referrers, IsEmpty());
+  EXPECT_THAT(store_.referrers, IsEmpty());
 }
 
 TEST_F(ImageReferrersTest, CosignTagsAreReadOnceAndGoWithTheirTag) {
@@ -180,9 +180,9 @@ TEST_F(ImageReferrersTest, CosignTagsAreReadOnceAndGoWithTheirTag) {
   Sync();
   registry_.Tag("team/app", tag, "signature");
   Sync();  // the image is known, the tag is new
-  ASSERT_THAT(catalog_.referrers, SizeIs(1));
-  EXPECT_EQ(catalog_.referrers[0].source, "cosign tag");
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(1));
+  ASSERT_THAT(store_.referrers, SizeIs(1));
+  EXPECT_EQ(store_.referrers[0].source, "cosign tag");
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(1));
   registry_.Tag("team/app", "2", "b");
   transport_.TakeLog();
   Sync();
@@ -190,7 +190,7 @@ TEST_F(ImageReferrersTest, CosignTagsAreReadOnceAndGoWithTheirTag) {
     EXPECT_EQ(line.find(".sig"), std::string::npos) << line;
   registry_.Untag("team/app", tag);
   Sync();
-  EXPECT_THAT(catalog_.referrers, IsEmpty());
+  EXPECT_THAT(store_.referrers, IsEmpty());
 }
 
 TEST_F(ImageReferrersTest, ARegistryWithoutTheApiIsAskedOnce) {
@@ -224,7 +224,7 @@ TEST_F(ImageReferrersTest, CirclesEndAtTheFirst) {
   const std::string a = Attach(subject_, R"(,"artifactType":"application/a")");
   Api(DescriptorOf(a, "") + "," + DescriptorOf(a, "application/a"));
   Sync();
-  EXPECT_THAT(catalog_.referrers, SizeIs(1));
+  EXPECT_THAT(store_.referrers, SizeIs(1));
 }
 
 }  // namespace

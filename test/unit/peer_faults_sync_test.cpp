@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "memory_catalog.h"
+#include "memory_store.h"
 #include "scripted_registry.h"
 #include "sync/engine.h"
 
@@ -50,7 +50,7 @@ class PeerFaultsSync : public testing::Test {
     LimitedTransport limits(registry_.transport, config_.requests_per_run, config_.url.Origin());
     DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
     registry::Client client({config_.url, {}}, deadline);
-    Engine engine(config_, catalog_, client, limits, deadline);
+    Engine engine(config_, store_, client, limits, deadline);
     registry::Await(engine.Run());
     return engine.result();
   }
@@ -83,13 +83,13 @@ class PeerFaultsSync : public testing::Test {
   }
   std::vector<std::string> Present(const std::string& repository = "app") {
     std::vector<std::string> present;
-    for (const auto& [name, tag] : catalog_.tags[repository])
+    for (const auto& [name, tag] : store_.tags[repository])
       if (!tag.missing) present.push_back(name);
     return present;
   }
 
   ScriptedRegistry registry_;
-  MemoryCatalog catalog_;
+  MemoryStore store_;
   RegistryConfig config_;
 };
 
@@ -112,7 +112,7 @@ TEST_F(PeerFaultsSync, Case11_ABrokenTagStopsNothing) {
   registry_.Tags("app", R"(["1","2","3"])");
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
   EXPECT_THAT(Present(), ElementsAre("1", "3"));
-  EXPECT_THAT(catalog_.problems, SizeIs(1));
+  EXPECT_THAT(store_.problems, SizeIs(1));
   registry_.Tags("app", "[]");  // and no tags at all is not believed
   Sync();
   EXPECT_THAT(Present(), ElementsAre("1", "3"));
@@ -127,9 +127,9 @@ TEST_F(PeerFaultsSync, Case12_OneRepositoryEndsNoOther) {
   registry_.Tags("app", R"(["1"])");
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
   EXPECT_THAT(Present(), ElementsAre("1"));
-  EXPECT_EQ(catalog_.problems.count({"absent", ""}), 1u);
-  EXPECT_EQ(catalog_.problems.count({"broken", ""}), 1u);
-  EXPECT_EQ(catalog_.problems.count({"empty", ""}), 0u);
+  EXPECT_EQ(store_.problems.count({"absent", ""}), 1u);
+  EXPECT_EQ(store_.problems.count({"broken", ""}), 1u);
+  EXPECT_EQ(store_.problems.count({"empty", ""}), 0u);
 }
 
 TEST_F(PeerFaultsSync, Case16_MediaTypesMayBeAbsentAndMixed) {
@@ -140,7 +140,7 @@ TEST_F(PeerFaultsSync, Case16_MediaTypesMayBeAbsentAndMixed) {
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
   EXPECT_THAT(Present(), ElementsAre("list", "plain"));
   for (const auto& [tag, content] : {std::pair("plain", "a"), std::pair("list", "b")}) {
-    const auto& image = catalog_.images.at(catalog_.tags["app"][tag].digest);
+    const auto& image = store_.images.at(store_.tags["app"][tag].digest);
     EXPECT_EQ(image.labels.at("content"), content);
     ASSERT_THAT(image.platforms, SizeIs(1));
     EXPECT_EQ(image.platforms[0].platform.ToString(), "linux/amd64");
@@ -157,7 +157,7 @@ TEST_F(PeerFaultsSync, Case17_AmbiguousManifestsAreRefused) {
   registry_.Tags("app", R"(["both","claims","1"])");
   Sync();
   EXPECT_THAT(Present(), IsEmpty());
-  EXPECT_THAT(catalog_.problems, SizeIs(3));
+  EXPECT_THAT(store_.problems, SizeIs(3));
 }
 
 TEST_F(PeerFaultsSync, Case18_NestedIndexesHaveADepth) {
@@ -169,7 +169,7 @@ TEST_F(PeerFaultsSync, Case18_NestedIndexesHaveADepth) {
   registry_.Tags("app", R"(["1","2","11"])");
   Sync();
   EXPECT_THAT(Present(), ElementsAre("1", "2"));
-  EXPECT_EQ((catalog_.problems[{"app", "11"}]), "too large");
+  EXPECT_EQ((store_.problems[{"app", "11"}]), "too large");
 }
 
 // GHCR redirected to github.com, and answered with 429 for hours.
@@ -204,8 +204,8 @@ TEST_F(PeerFaultsSync, Case29_NotAcceptableIsNoApi) {
   registry_.Tags("app", "[\"1\",\"" + tag + "\"]");
   Sync();
   EXPECT_THAT(Present(), ElementsAre("1"));
-  ASSERT_FALSE(catalog_.referrers.empty());
-  EXPECT_EQ(catalog_.referrers.front().digest, sbom);
+  ASSERT_FALSE(store_.referrers.empty());
+  EXPECT_EQ(store_.referrers.front().digest, sbom);
 }
 
 // GitLab resolves the fallback tag to the subject itself, whose platforms look like referrers.
@@ -216,7 +216,7 @@ TEST_F(PeerFaultsSync, Case30_TheSubjectIsNotItsOwnReferrer) {
   Index(tag, {child});
   registry_.Tags("app", "[\"1\",\"" + tag + "\"]");
   Sync();
-  EXPECT_THAT(catalog_.referrers, IsEmpty());
+  EXPECT_THAT(store_.referrers, IsEmpty());
 }
 
 // GET counts as a pull, and keeps images from being cleaned up.
@@ -239,8 +239,8 @@ TEST_F(PeerFaultsSync, Case34_NulInJsonIsThatImagesProblem) {
   registry_.Tags("app", R"(["1","nul","surrogate"])");
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
   EXPECT_THAT(Present(), ElementsAre("1"));
-  EXPECT_EQ((catalog_.problems[{"app", "nul"}]), "malformed");
-  EXPECT_EQ((catalog_.problems[{"app", "surrogate"}]), "malformed");
+  EXPECT_EQ((store_.problems[{"app", "nul"}]), "malformed");
+  EXPECT_EQ((store_.problems[{"app", "surrogate"}]), "malformed");
 }
 
 }  // namespace

@@ -14,40 +14,40 @@ class RemovalsTest : public EngineTest {
     for (const char* tag : {"1", "2", "3", "4", "5", "6"}) registry_.Tag("team/app", tag, tag);
     Sync();
   }
-  bool Missing(const std::string& tag) { return catalog_.tags["team/app"][tag].missing; }
+  bool Missing(const std::string& tag) { return store_.tags["team/app"][tag].missing; }
 };
 
 TEST_F(RemovalsTest, AreRefusedOnceAndToldOnce) {
   for (const char* tag : {"1", "2", "3", "4"}) registry_.Untag("team/app", tag);
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
-  EXPECT_THAT(catalog_.refused["team/app"], ElementsAre("1", "2", "3", "4"));
-  EXPECT_EQ(catalog_.problems.at({"team/app", ""}), "removals refused");
+  EXPECT_THAT(store_.refused["team/app"], ElementsAre("1", "2", "3", "4"));
+  EXPECT_EQ(store_.problems.at({"team/app", ""}), "removals refused");
   EXPECT_FALSE(Missing("1"));
   // A listing that is whole again ends it.
   for (const char* tag : {"1", "2", "3"}) registry_.Tag("team/app", tag, tag);
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_THAT(catalog_.refused, IsEmpty());
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.refused, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
   EXPECT_TRUE(Missing("4"));
 }
 
 TEST_F(RemovalsTest, AcceptedOnesGoAndNoOthers) {
   for (const char* tag : {"1", "2", "3", "4"}) registry_.Untag("team/app", tag);
   Sync();
-  catalog_.accepted = true;
+  store_.accepted = true;
   for (const char* tag : {"5", "6"}) registry_.Untag("team/app", tag);
   Sync();
   for (const char* tag : {"1", "2", "3", "4"}) EXPECT_TRUE(Missing(tag)) << tag;
   EXPECT_FALSE(Missing("5"));
   // What vanished since is another question.
-  EXPECT_THAT(catalog_.refused["team/app"], ElementsAre("5", "6"));
-  EXPECT_FALSE(catalog_.accepted);
+  EXPECT_THAT(store_.refused["team/app"], ElementsAre("5", "6"));
+  EXPECT_FALSE(store_.accepted);
 }
 
 TEST_F(RemovalsTest, AcceptedOnesThatAreThereAfterAllStay) {
   for (const char* tag : {"1", "2", "3", "4"}) registry_.Hide(tag);
   Sync();
-  catalog_.accepted = true;
+  store_.accepted = true;
   EXPECT_EQ(Sync().statistics.tags_missing, 0);
   EXPECT_FALSE(Missing("1"));
 }
@@ -55,13 +55,13 @@ TEST_F(RemovalsTest, AcceptedOnesThatAreThereAfterAllStay) {
 TEST_F(RemovalsTest, ARepositoryThatIsNotFoundLosesNothing) {
   for (const char* tag : {"2", "3", "4", "5", "6"}) {
     registry_.Untag("team/app", tag);
-    catalog_.tags["team/app"].erase(tag);
+    store_.tags["team/app"].erase(tag);
   }
   registry_.Fail("team/app", 404);  // one tag is known: no share of it would be too much
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
   EXPECT_FALSE(Missing("1"));
-  EXPECT_THAT(catalog_.refused["team/app"], ElementsAre("1"));
-  catalog_.accepted = true;
+  EXPECT_THAT(store_.refused["team/app"], ElementsAre("1"));
+  store_.accepted = true;
   Sync();
   EXPECT_TRUE(Missing("1"));
 }
@@ -96,7 +96,7 @@ TEST_F(RemovalsTest, ACatalogueThatForgetsRemovesNothing) {
 TEST_F(RemovalsTest, ARuleThatTakesATagNoMoreRemovesNothing) {
   Rules(R"([{"rule_id":2,"repositories":"team/app","tags":["1"]}])");
   EXPECT_EQ(Sync().outcome, Outcome::kComplete);
-  EXPECT_THAT(catalog_.tags["team/app"], SizeIs(6));
+  EXPECT_THAT(store_.tags["team/app"], SizeIs(6));
   EXPECT_FALSE(Missing("6"));
 }
 

@@ -26,7 +26,7 @@ class RoundsTest : public EngineTest {
   }
   std::size_t Tags() const {
     std::size_t count = 0;
-    for (const auto& [name, tags] : catalog_.tags) count += tags.size();
+    for (const auto& [name, tags] : store_.tags) count += tags.size();
     return count;
   }
   // Runs until one is complete; the number of runs.
@@ -48,7 +48,7 @@ TEST_F(RoundsTest, ABudgetIsUsedUpExactly) {
     EXPECT_THAT(transport_.TakeLog(), SizeIs(budget));
     EXPECT_THAT(result.error, HasSubstr("budget of " + std::to_string(budget) + " requests"));
     EXPECT_FALSE(result.limited);
-    EXPECT_THAT(catalog_.problems, IsEmpty());
+    EXPECT_THAT(store_.problems, IsEmpty());
   }
 }
 
@@ -57,9 +57,9 @@ TEST_F(RoundsTest, TheSumOfRunsReadsEverything) {
   Budget(20);
   SyncAll(30);
   EXPECT_EQ(Tags(), 40u);
-  EXPECT_THAT(catalog_.images, SizeIs(40));
+  EXPECT_THAT(store_.images, SizeIs(40));
   EXPECT_EQ(config_.progress, Progress());
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 TEST_F(RoundsTest, EveryKnownTagIsLookedAtBeforeAnyIsAgain) {
@@ -82,7 +82,7 @@ TEST_F(RoundsTest, MovedTagsAreFoundUnderABudget) {
   registry_.Tag("team/b", "1.9", "moved");
   Budget(12);
   SyncAll(20);
-  EXPECT_EQ(catalog_.tags["team/b"]["1.9"].digest, registry_.DigestOf("team/b", "1.9"));
+  EXPECT_EQ(store_.tags["team/b"]["1.9"].digest, registry_.DigestOf("team/b", "1.9"));
 }
 
 TEST_F(RoundsTest, NewTagsComeBeforeLooksAtKnownOnes) {
@@ -134,11 +134,11 @@ TEST_F(RoundsTest, AnImageBeyondTheBudgetDoesNotStopTheOthers) {
   Budget(14);
   for (int run = 0; run < 8; ++run) Sync();
   EXPECT_EQ(Tags(), 6u);
-  EXPECT_EQ(catalog_.problems.at({"team/a", "0"}), "over budget");
+  EXPECT_EQ(store_.problems.at({"team/a", "0"}), "over budget");
   Budget(50);
   SyncAll(3);
   EXPECT_EQ(Tags(), 7u);
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 TEST_F(RoundsTest, AfterARetryAfterNoRequestIsSent) {
@@ -219,7 +219,7 @@ TEST_F(DeadlineTest, ARunThatTakesTooLongStopsAndKeepsWhatItHas) {
   EXPECT_EQ(result.statistics.requests, 20);
   EXPECT_THAT(result.error, HasSubstr("run_timeout"));
   EXPECT_FALSE(result.limited);
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
   EXPECT_GT(Tags(), 5u);
   EXPECT_GT(transport_.drops, 0);
   EXPECT_EQ(config_.progress.listing, "team/a");
@@ -244,7 +244,7 @@ TEST_F(DeadlineTest, TheSumOfRunsReadsAndLooksAtEverything) {
   EXPECT_LT(runs, 40);
   EXPECT_EQ(Tags(), 40u);
   EXPECT_EQ(config_.progress, Progress());
-  EXPECT_THAT(catalog_.problems, IsEmpty());
+  EXPECT_THAT(store_.problems, IsEmpty());
 }
 
 // Looks that wait have half of the time, however many new tags come.
@@ -272,7 +272,7 @@ TEST_F(DeadlineTest, ARepositoryThatTakesAllOfTheTimeDoesNotStopTheOthers) {
   options.repositories_at_once = 1;
   for (int run = 0; run < 3; ++run) Sync(options);
   EXPECT_EQ(Tags(), 4u);
-  EXPECT_EQ(catalog_.problems.at({"team/a", ""}), "over budget");
+  EXPECT_EQ(store_.problems.at({"team/a", ""}), "over budget");
 }
 
 TEST_F(DeadlineTest, NoTimeoutIsNoLimit) {

@@ -1,4 +1,4 @@
-#include "postgres/catalog.h"
+#include "postgres/store.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/host_list.h"
 #include "core/json_writer.h"
+#include "postgres/batch_json.h"
 #include "postgres/settings.h"
 #include "registry/docker_config.h"
 #include "registry/location.h"
@@ -107,7 +108,7 @@ std::vector<registry::Credential> ReadCredentials(Database& database,
 
 }  // namespace
 
-sync::KnownRepository SqlCatalog::LoadRepository(const std::string& repository) {
+sync::KnownRepository SqlStore::LoadRepository(const std::string& repository) {
   sync::KnownRepository known;
   database_.Transaction([&] {
     for (const Row& row : database_.Execute(
@@ -129,7 +130,7 @@ sync::KnownRepository SqlCatalog::LoadRepository(const std::string& repository) 
   return known;
 }
 
-std::vector<sync::KnownImage> SqlCatalog::KnownImages(const std::vector<std::string>& digests) {
+std::vector<sync::KnownImage> SqlStore::KnownImages(const std::vector<std::string>& digests) {
   std::vector<sync::KnownImage> known;
   for (const Row& row : database_.Query(
            "SELECT digest, whole FROM image_library._known_images($1::pg_catalog.jsonb)",
@@ -138,7 +139,7 @@ std::vector<sync::KnownImage> SqlCatalog::KnownImages(const std::vector<std::str
   return known;
 }
 
-void SqlCatalog::Write(const sync::Batch& batch) {
+void SqlStore::Write(const sync::Batch& batch) {
   try {
     WriteBatch(database_, registry_id_, batch);
   } catch (const PostgresError& error) {
@@ -150,7 +151,7 @@ void SqlCatalog::Write(const sync::Batch& batch) {
   }
 }
 
-std::vector<std::string> SqlCatalog::KnownRepositories() {
+std::vector<std::string> SqlStore::KnownRepositories() {
   std::vector<std::string> names;
   for (const Row& row :
        database_.Query("SELECT name FROM image_library._known_repositories($1::pg_catalog.int4)",
@@ -159,13 +160,13 @@ std::vector<std::string> SqlCatalog::KnownRepositories() {
   return names;
 }
 
-void SqlCatalog::ForgetOtherProblems(const std::vector<std::string>& repositories) {
+void SqlStore::ForgetOtherProblems(const std::vector<std::string>& repositories) {
   database_.Query(
       "SELECT image_library._forget_other_problems($1::pg_catalog.int4, $2::pg_catalog.jsonb)",
       {registry_id_, ToJsonArray(repositories)});
 }
 
-std::vector<sync::DueReferrers> SqlCatalog::ReferrersDue(bool with_api) {
+std::vector<sync::DueReferrers> SqlStore::ReferrersDue(bool with_api) {
   std::vector<sync::DueReferrers> due;
   for (const Row& row :
        database_.Query("SELECT repository, digest, tags, known, absent, present, children FROM "

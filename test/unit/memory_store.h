@@ -1,6 +1,6 @@
-// A Catalog in memory.
-#ifndef IMAGE_LIBRARY_TEST_UNIT_MEMORY_CATALOG_H_
-#define IMAGE_LIBRARY_TEST_UNIT_MEMORY_CATALOG_H_
+// A Store in memory.
+#ifndef IMAGE_LIBRARY_TEST_UNIT_MEMORY_STORE_H_
+#define IMAGE_LIBRARY_TEST_UNIT_MEMORY_STORE_H_
 
 #include <algorithm>
 #include <functional>
@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "sync/catalog.h"
+#include "sync/store.h"
 
 namespace image_library::sync {
 
 // What image_library._write_batch does, in a few lines.
-class MemoryCatalog : public Catalog {
+class MemoryStore : public Store {
  public:
   KnownRepository LoadRepository(const std::string& repository) override {
     KnownRepository known;
@@ -89,7 +89,7 @@ class MemoryCatalog : public Catalog {
     });
   }
   std::vector<DueReferrers> ReferrersDue(bool) override { return due; }
-  void Progress(const std::string&) override {}
+  void ReportProgress(const std::string&) override {}
   // What a later run sees: nothing is of this run any more.
   void NextRun() {
     for (auto& [repository, its_tags] : tags)

@@ -1,21 +1,22 @@
-// sync::Catalog over SQL: what a sync reads and writes, one short transaction a call.
-#ifndef IMAGE_LIBRARY_POSTGRES_CATALOG_H_
-#define IMAGE_LIBRARY_POSTGRES_CATALOG_H_
+// sync::Store over SQL: what a sync reads and writes, one short transaction a call.
+#ifndef IMAGE_LIBRARY_POSTGRES_STORE_H_
+#define IMAGE_LIBRARY_POSTGRES_STORE_H_
 
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "postgres/database.h"
-#include "sync/catalog.h"
+#include "sync/registry_config.h"
+#include "sync/store.h"
 
 namespace image_library::postgres {
 
-class SqlCatalog : public sync::Catalog {
+class SqlStore : public sync::Store {
  public:
   using Report = std::function<void(const std::string& line)>;
 
-  SqlCatalog(Database& database, std::int32_t registry_id, Report report)
+  SqlStore(Database& database, std::int32_t registry_id, Report report)
       : database_(database),
         registry_id_(std::to_string(registry_id)),
         report_(std::move(report)) {}
@@ -26,7 +27,7 @@ class SqlCatalog : public sync::Catalog {
   std::vector<std::string> KnownRepositories() override;
   void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
   std::vector<sync::DueReferrers> ReferrersDue(bool with_api) override;
-  void Progress(const std::string& line) override { report_(line); }
+  void ReportProgress(const std::string& line) override { report_(line); }
 
  private:
   Database& database_;
@@ -43,9 +44,6 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id);
 
 /// Writes a batch of a repository in a transaction; the database's own error when it refuses.
 void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch);
-
-/// The argument of image_library._write_batch.
-std::string BatchJson(const sync::Batch& batch);
 
 }  // namespace image_library::postgres
 

@@ -1,0 +1,73 @@
+// What is written of one repository at a time.
+#ifndef IMAGE_LIBRARY_SYNC_BATCH_H_
+#define IMAGE_LIBRARY_SYNC_BATCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/image.h"
+#include "sync/problem.h"
+
+namespace image_library::sync {
+
+/// A manifest that an image's index names and that is gone from the repository.
+struct GoneChild {
+  std::string image;
+  std::string digest;
+};
+
+/// A complete answer to what refers to a subject: rows of the same origin that are not among the
+/// batch's referrers are gone.
+struct ReferrerAnswer {
+  std::string subject;
+  std::string tag;  ///< the tag that was read, or is no longer listed; empty: the referrers API
+};
+
+/// A tag and the digest that the registry has for it now.
+struct FoundTag {
+  std::string name;
+  std::string digest;
+  std::int64_t rule_id = 0;  ///< the deciding rule
+};
+
+/// What is written in one transaction: part of one repository.
+struct Batch {
+  std::string repository;
+  std::vector<Image> images;         ///< digests the library did not know, or not whole
+  std::vector<Image> completed;      ///< those it knew, with manifests that were not there before
+  std::vector<FoundTag> tags;        ///< new, moved or returned tags only
+  std::vector<std::string> missing;  ///< tags that a complete listing lacks and HEAD says 404
+  std::vector<Referrer> referrers;
+  std::vector<ReferrerAnswer> referrer_answers;
+  std::vector<std::string> referrers_checked;  ///< subjects that were asked about again
+  std::vector<GoneChild> gone_children;
+  /// Tags that a listing lacks beyond belief, to be shown to a person; empty: none any more.
+  std::optional<std::vector<std::string>> refused_removals;
+  /// The tags of a complete listing, when it differs from the last one.
+  std::optional<std::vector<std::string>> listing;
+  std::string listing_fingerprint;
+  /// Tags (empty: the repository) whose problem on record is over unless it is named in problems.
+  std::vector<std::string> checked;
+  std::vector<Problem> problems;
+  std::size_t bytes = 0;  ///< of the text of images and referrers that were added by Add
+
+  void Add(Image image);
+  void Add(Referrer referrer);
+
+  bool Empty() const {
+    return images.empty() && completed.empty() && tags.empty() && missing.empty() &&
+           referrers.empty() && referrer_answers.empty() && referrers_checked.empty() &&
+           gone_children.empty() && !refused_removals && !listing && checked.empty() &&
+           problems.empty();
+  }
+};
+
+/// Digest of a sorted listing.
+std::string ListingFingerprint(const std::vector<std::string>& tags);
+
+}  // namespace image_library::sync
+
+#endif

@@ -1,0 +1,52 @@
+// What the library knows before a run.
+#ifndef IMAGE_LIBRARY_SYNC_KNOWN_H_
+#define IMAGE_LIBRARY_SYNC_KNOWN_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace image_library::sync {
+
+/// A tag as the library knows it before the run.
+struct KnownTag {
+  std::string name;
+  std::string digest;
+  bool missing = false;
+  std::int64_t rule_id = 0;  ///< the deciding rule; 0: hidden
+  bool fresh = false;        ///< read by this run
+};
+
+/// A repository as the library knows it before the run.
+struct KnownRepository {
+  std::string listing_fingerprint;  ///< of the last complete listing; empty: never listed
+  std::vector<KnownTag> tags;       ///< sorted by name
+  /// What is on record by tag; the empty name stands for the repository itself.
+  std::map<std::string, std::string> problems;
+  /// Tags that only carry referrers, as far as they were read; sorted.
+  std::vector<std::string> referrer_tags;
+  bool removals_refused = false;      ///< the last listing lacked too many tags ...
+  std::vector<std::string> accepted;  ///< ... and a person says that these are gone; sorted
+};
+
+/// An image whose referrers it is time to ask for again, and what its index names and lacked.
+struct DueReferrers {
+  std::string repository;
+  std::string digest;
+  std::vector<std::string> tags;             ///< referrer tags of it that were read before
+  std::map<std::string, std::string> known;  ///< artifact types by digest of the referrer
+  std::vector<std::string> absent = {};      ///< manifests that were not there; linux/amd64's first
+  std::vector<std::string> present = {};     ///< manifests that were, if any was not; sorted
+  std::vector<std::string> children = {};    ///< manifests to be looked for: are they still there?
+};
+
+/// What is stored of a digest.
+struct KnownImage {
+  std::string digest;
+  bool whole = true;  ///< false: its index names manifests that were not there when it was read
+};
+
+}  // namespace image_library::sync
+
+#endif

@@ -1,0 +1,40 @@
+// One registry with its rules and credentials, as a run reads it.
+#ifndef IMAGE_LIBRARY_SYNC_REGISTRY_CONFIG_H_
+#define IMAGE_LIBRARY_SYNC_REGISTRY_CONFIG_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/rule.h"
+#include "core/url.h"
+#include "registry/client.h"
+#include "sync/progress.h"
+
+namespace image_library::sync {
+
+/// One registry, as a run needs it.
+struct RegistryConfig {
+  std::int32_t id = 0;
+  std::string name;
+  RegistryUrl url;
+  int max_connections = 16;
+  std::optional<int> requests_per_second;
+  std::optional<int> requests_per_run;  ///< all of them; the next run goes on where one stopped
+  std::string ca_certificate;           ///< PEM; empty: the system's store
+  bool allow_private = false;
+  std::string client_certificate, client_key;  ///< PEM; empty: none
+  std::string proxy;                           ///< empty: none
+  std::vector<std::string> realm_hosts;        ///< token servers that get credentials
+  std::vector<std::string> allowed_hosts;      ///< of the whole server; empty: all
+  std::vector<registry::Credential> credentials;
+  registry::ReloadCredentials reload_credentials;  ///< see registry::ClientOptions
+  RuleSet rules;
+  Progress progress;              ///< of the last run
+  registry::Abilities abilities;  ///< as runs of the last day found them
+};
+
+}  // namespace image_library::sync
+
+#endif

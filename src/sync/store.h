@@ -1,0 +1,52 @@
+// Where a sync keeps what it finds. src/postgres implements it over SPI, unit tests in memory.
+#ifndef IMAGE_LIBRARY_SYNC_STORE_H_
+#define IMAGE_LIBRARY_SYNC_STORE_H_
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "sync/batch.h"
+#include "sync/known.h"
+
+namespace image_library::sync {
+
+/// The database refused a batch because of what is in it (too large, not a value of its type, a
+/// constraint): the same without the culprit can be stored. what() is the database's message.
+class DataRefused : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The database could not write now, because others hold locks: another try may succeed.
+class StoreBusy : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Each call is one short transaction (none is open between calls). Implementations throw when the
+/// database refuses. After DataRefused and StoreBusy the store is usable; anything else ends the
+/// run.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual KnownRepository LoadRepository(const std::string& repository) = 0;
+  /// Those of digests whose image is stored already.
+  virtual std::vector<KnownImage> KnownImages(const std::vector<std::string>& digests) = 0;
+  /// Of an image that is stored, what is more complete wins. May throw DataRefused and StoreBusy.
+  virtual void Write(const Batch& batch) = 0;
+  /// Names of the repositories that the library holds tags of.
+  virtual std::vector<std::string> KnownRepositories() = 0;
+  /// Ends the problems with all repositories but these: no rule asks for those any more.
+  virtual void ForgetOtherProblems(const std::vector<std::string>& repositories) = 0;
+  /// Images in use, approved or new whose referrers were not asked for in a while, longest first.
+  /// with_api: else only those that have referrer tags.
+  virtual std::vector<DueReferrers> ReferrersDue(bool with_api) = 0;
+  /// One line of progress for a person (NOTICE in the foreground, activity in the worker).
+  virtual void ReportProgress(const std::string& line) = 0;
+};
+
+}  // namespace image_library::sync
+
+#endif
