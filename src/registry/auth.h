@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "core/http_header.h"
-#include "registry/client.h"
+#include "registry/http.h"
 #include "registry/location.h"
 #include "registry/retry.h"
+#include "registry/types.h"
 
 namespace image_library::registry {
 

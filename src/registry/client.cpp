@@ -381,8 +381,6 @@ std::string Client::authentication() const { return impl_->exchange.authenticato
 
 std::string Client::token_server() const { return impl_->exchange.authenticator().token_server(); }
 
-const RateLimit& Client::rate_limit() const noexcept { return impl_->exchange.rate_limit(); }
-
 const std::vector<std::string>& Client::warnings() const noexcept {
   return impl_->exchange.warnings();
 }

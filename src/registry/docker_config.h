@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "registry/client.h"
+#include "registry/types.h"
 
 namespace image_library::registry {
 

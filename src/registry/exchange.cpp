@@ -105,16 +105,8 @@ Task<Response> Exchange::Authorized(Authenticator& authenticator, Question quest
   co_return co_await Send(std::move(question), std::move(other));
 }
 
-// What the registry says beside its answers.
-void Exchange::Note(const Response& response) {
+void Exchange::KeepWarnings(const Response& response) {
   constexpr std::size_t kMostWarnings = 10;
-  const auto remaining = ParseRateLimit(response.Header("ratelimit-remaining"));
-  const auto limit = ParseRateLimit(response.Header("ratelimit-limit"));
-  if (remaining) rate_limit_.remaining = remaining->requests;
-  if (limit) rate_limit_.limit = limit->requests;
-  for (const auto& value : {remaining, limit}) {
-    if (value && value->window > 0) rate_limit_.window = value->window;
-  }
   for (const std::string_view value : response.Headers("warning")) {
     std::optional<std::string> warning = ParseWarning(value);
     const bool known =
@@ -134,7 +126,7 @@ Task<Response> Exchange::Send(Question question, std::string authorization) {
     request.headers.emplace_back("Authorization", std::move(authorization));
   }
   Response response = co_await sender_.Send(std::move(request));
-  if (own) Note(response);
+  if (own) KeepWarnings(response);
   co_return std::move(response);
 }
 

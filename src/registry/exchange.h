@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "registry/auth.h"
-#include "registry/client.h"
+#include "registry/http.h"
 #include "registry/retry.h"
 #include "registry/status.h"
+#include "registry/types.h"
 
 namespace image_library::registry {
 
@@ -36,14 +37,13 @@ class Exchange {
 
   Authenticator& authenticator() noexcept { return authenticator_; }
   const RetryingSender& sender() const noexcept { return sender_; }
-  const RateLimit& rate_limit() const noexcept { return rate_limit_; }
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
  private:
   Task<Response> Follow(Question question);
   Task<Response> Authorized(Authenticator& authenticator, Question question);
   Task<Response> Send(Question question, std::string authorization);
-  void Note(const Response& response);
+  void KeepWarnings(const Response& response);
   Authenticator& Foreign(const std::string& origin);
 
   const std::string origin_;
@@ -51,7 +51,6 @@ class Exchange {
   Authenticator authenticator_;
   /// Where redirects led: asked without credentials.
   std::map<std::string, std::unique_ptr<Authenticator>> foreign_;
-  RateLimit rate_limit_;
   std::vector<std::string> warnings_;
 };
 

@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "registry/client.h"
 #include "registry/exchange.h"
+#include "registry/status.h"
+#include "registry/types.h"
 
 namespace image_library::registry {
 

@@ -1,21 +1,19 @@
 #include "registry/retry.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "core/error.h"
-#include "core/http_header.h"
+#include "registry/rate_limit.h"
 
 namespace image_library::registry {
 
 namespace {
 
-// 522: an edge cache that cannot reach its origin. A registry that limits requests (429, or 503
-// with a time to come back) is not asked again here: whoever knows of all requests slows them down.
+// 522: an edge cache that cannot reach its origin.
 bool IsTemporary(const Response& response) {
   switch (response.status) {
     case 503:
-      return !ParseRetryAfter(response.Header("retry-after"), std::time(nullptr));
+      return !IsLimitRefusal(response);
     case 408:
     case 500:
     case 502:

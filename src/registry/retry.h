@@ -6,8 +6,9 @@
 #include <optional>
 #include <random>
 
-#include "registry/client.h"
 #include "registry/http.h"
+#include "registry/task.h"
+#include "registry/types.h"
 
 namespace image_library::registry {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/json.h"
+#include "registry/rate_limit.h"
 
 namespace image_library::registry {
 
@@ -49,8 +50,7 @@ Meaning MeaningOf(const Response& response, const Subject& subject) {
   if (status == 404) {
     return {ErrorKind::kNotFound, "not found", "Check the name and the registry's URL."};
   }
-  // 503 with a time to come back is a limit as well.
-  if (status == 429 || (status == 503 && !response.Header("retry-after").empty())) {
+  if (IsLimitRefusal(response)) {
     return {ErrorKind::kRateLimited, "the registry limits requests", kLimitHint};
   }
   if (status >= 500) {

@@ -12,6 +12,7 @@
 #include "registry/auth.h"
 #include "registry/client.h"
 #include "registry/location.h"
+#include "registry/rate_limit.h"
 
 namespace image_library::sync {
 
@@ -99,6 +100,14 @@ class Recorder : public registry::Transport {
   void DropQueued(std::exception_ptr failure) override { transport_.DropQueued(failure); }
 
   const std::vector<Answered>& answers() const noexcept { return answers_; }
+
+  /// What an origin's answers say of its limits; redirects lead to others, which have their own.
+  registry::RateLimit RateLimitOf(const std::string& origin) const {
+    registry::RateLimit limit;
+    for (const Answered& answer : answers_)
+      if (answer.url.starts_with(origin + "/")) limit.Learn(answer.response);
+    return limit;
+  }
 
   /// The answer to `GET /v2/`, with which a check begins; nullptr when there was none.
   const Response* First() const { return answers_.empty() ? nullptr : &answers_.front().response; }
@@ -336,7 +345,7 @@ class Probe {
   }
 
   void Limits() {
-    const registry::RateLimit& limit = client_.rate_limit();
+    const registry::RateLimit limit = recorder_.RateLimitOf(config_.url.Origin());
     if (!limit.remaining && !limit.limit) {
       Add("limits", true, "no rate limit is told");
       return;

@@ -1,12 +1,11 @@
 #include "sync/limits.h"
 
 #include <algorithm>
-#include <ctime>
 #include <string>
 #include <utility>
 
 #include "core/error.h"
-#include "core/http_header.h"
+#include "registry/rate_limit.h"
 
 namespace image_library::sync {
 
@@ -50,12 +49,11 @@ Task<Response> LimitedTransport::Send(Request request) {
       continue;
     }
     if (own) LearnRate(*response);
-    const auto after = ParseRetryAfter(response->Header("retry-after"), std::time(nullptr));
-    if (response->status != 429 && !(response->status == 503 && after)) {
+    if (!registry::IsLimitRefusal(*response)) {
       Succeeded(pauses_before);
       co_return std::move(*response);
     }
-    if (!SlowDown(after, pauses_before)) co_return std::move(*response);
+    if (!SlowDown(registry::RetryAfter(*response), pauses_before)) co_return std::move(*response);
     ++retries_;
   }
 }
@@ -113,9 +111,9 @@ void LimitedTransport::Succeeded(std::uint64_t pauses_before) {
 }
 
 void LimitedTransport::LearnRate(const Response& response) {
-  const auto remaining = ParseRateLimit(response.Header("ratelimit-remaining"));
-  const auto limit = ParseRateLimit(response.Header("ratelimit-limit"));
-  if (remaining && limit && remaining->requests <= limit->requests / kReserve)
+  registry::RateLimit rate;
+  rate.Learn(response);
+  if (rate.remaining && rate.limit && *rate.remaining <= *rate.limit / kReserve)
     limited_ = nearly_used_up_ = true;
 }
 

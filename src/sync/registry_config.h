@@ -9,7 +9,7 @@
 
 #include "core/rule.h"
 #include "core/url.h"
-#include "registry/client.h"
+#include "registry/types.h"
 #include "sync/progress.h"
 
 namespace image_library::sync {

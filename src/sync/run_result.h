@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "registry/client.h"
+#include "registry/types.h"
 #include "sync/progress.h"
 
 namespace image_library::sync {

@@ -227,6 +227,15 @@ TEST_F(CheckTest, LimitsClockAndWarnings) {
   EXPECT_EQ(Failed(), "limits ");
 }
 
+TEST_F(CheckTest, RateHeadersOfARedirectsTargetAreNotTheRegistrys) {
+  answers_["GET team/app/manifests/2"] = Answer(307, "", {{"location", "https://cdn.test/x"}});
+  answers_["GET https://cdn.test/x"] = Manifest();
+  answers_["GET https://cdn.test/x"].headers.emplace_back("ratelimit-remaining", "0;w=60");
+  Check();
+  EXPECT_EQ(Failed(), "");
+  EXPECT_EQ(Row("limits").detail, "no rate limit is told");
+}
+
 TEST_F(CheckTest, ARegistryThatLiesOfItsDigests) {
   answers_["GET team/app/manifests/2"] =
       Answer(200, kBody,

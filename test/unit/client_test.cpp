@@ -527,7 +527,7 @@ TEST_F(ClientTest, AFailureThatStaysIsToldAfterThreeAttempts) {
   EXPECT_EQ(transport_.log.size(), 1u);
 }
 
-// Whoever knows of all requests slows them down: limits_test.
+// LimitedTransport sends it again: limits_test.
 TEST_F(ClientTest, ALimitIsNotTriedAgainHere) {
   for (const int status : {429, 503}) {
     Make();
@@ -540,29 +540,10 @@ TEST_F(ClientTest, ALimitIsNotTriedAgainHere) {
   EXPECT_THAT(transport_.sleeps, IsEmpty());
 }
 
-TEST_F(ClientTest, RateHeadersOfTheRegistryAreKept) {
-  Serve({{"HEAD team/app/manifests/1", Answer(200, "",
-                                              {{"docker-content-digest", Sha256Digest("x")},
-                                               {"ratelimit-limit", "100;w=21600"},
-                                               {"ratelimit-remaining", "76;w=21600"}})},
-         {"GET team/app/tags/list?n=100", Answer(200, R"({"tags":[]})")}});
-  EXPECT_FALSE(client_->rate_limit().limit);
-  Await(client_->HeadTag("app", "1"));
-  Await(client_->ListTags("app"));  // an answer without them changes nothing
-  EXPECT_EQ(client_->rate_limit().limit, 100);
-  EXPECT_EQ(client_->rate_limit().remaining, 76);
-  EXPECT_EQ(client_->rate_limit().window, 21600);
-}
-
-TEST_F(ClientTest, RateHeadersOfARedirectsTargetAreNotTheRegistrys) {
-  const std::string digest = Sha256Digest("{}");
-  handler_ = [&](const Request& request) {
-    return request.url.find("cdn.test") != std::string::npos
-               ? Answer(200, "{}", {{"ratelimit-remaining", "0;w=60"}})
-               : Answer(307, "", {{"location", "https://cdn.test/x"}});
-  };
-  Await(client_->GetBlob("app", digest));
-  EXPECT_FALSE(client_->rate_limit().remaining);
+TEST_F(ClientTest, ARetryAfterThatCannotBeReadIsNoLimit) {
+  ServeAlways(Answer(503, "", {{"retry-after", "later"}}));
+  EXPECT_EQ(ErrorOf(client_->Ping()).kind(), ErrorKind::kServer);
+  EXPECT_EQ(transport_.log.size(), 3u);
 }
 
 TEST_F(ClientTest, EachWarningIsKeptOnce) {
