@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/json_writer.h"
 #include "postgres/settings.h"
+#include "sync/sync_registry.h"
 
 namespace image_library::postgres {
 namespace {
@@ -140,7 +141,7 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
     });
     const sync::RegistryConfig config = LoadRegistry(database, registry_id);
     SqlStore store(database, registry_id, report);
-    sync::EngineOptions options;
+    sync::RunOptions options;
     options.max_removal_percent = settings::max_removal_percent;
     options.run_timeout = settings::run_timeout;
     result = sync::SyncRegistry(config, store, waiter, options);

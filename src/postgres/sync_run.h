@@ -8,7 +8,7 @@
 #include "postgres/store.h"
 #include "postgres/database.h"
 #include "registry/http.h"
-#include "sync/engine.h"
+#include "sync/run_result.h"
 
 namespace image_library::postgres {
 

@@ -27,7 +27,7 @@
 #include "registry/http.h"
 #include "server.h"
 #include "sync/check.h"
-#include "sync/engine.h"
+#include "sync/registry_run.h"
 
 namespace image_library::sync {
 namespace {
@@ -141,21 +141,21 @@ class SeedRun {
     LimitedTransport limits(transport, config.requests_per_run, config.url.Origin(), pace);
     DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
     registry::Client client({config.url, config.credentials}, deadline, {3, 1, 20});
-    EngineOptions options;
+    RunOptions options;
     if (last) options.max_removal_percent = 100;
-    Engine engine(config, store_, client, limits, deadline, options);
+    RegistryRun run(config, store_, client, limits, deadline, options);
     store_.removed.clear();
     alarm(kHangSeconds);
     try {
       PollWaiter waiter;
-      transport.Run(engine.Run(), waiter);
+      transport.Run(run.Execute(), waiter);
     } catch (const std::exception& error) {
       Fail(kNoCrash, std::string("an exception: ") + error.what());
     }
     alarm(0);
     if (!verbose_) return;
-    printf("# seed %u: outcome %d, %s\n", seed_, static_cast<int>(engine.result().outcome),
-           engine.result().error.c_str());
+    printf("# seed %u: outcome %d, %s\n", seed_, static_cast<int>(run.result().outcome),
+           run.result().error.c_str());
     for (const auto& [where, problem] : store_.problems)
       printf("#   %s:%s %s\n", where.first.c_str(), where.second.c_str(), problem.c_str());
   }

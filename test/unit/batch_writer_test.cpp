@@ -44,7 +44,7 @@ std::string Annotated(int annotations, char fill) {
 TEST_F(BatchWriterTest, BatchesEndByBytes) {
   for (int i = 0; i < 6; ++i)
     registry_.Raw("team/app", std::to_string(i), Annotated(8, static_cast<char>('a' + i)));
-  EngineOptions options;
+  RunOptions options;
   options.tags_at_once = 1;
   EXPECT_EQ(Sync(options).outcome, Outcome::kComplete);
   EXPECT_THAT(store_.images, SizeIs(6));
@@ -75,7 +75,7 @@ TEST_F(BatchWriterTest, TagsOfKnownImagesEndBatchesToo) {
     registry_.Tag("team/copy", "1." + std::to_string(i), std::to_string(i));
   std::size_t most = 0;
   store_.before_write = [&](const Batch& batch) { most = std::max(most, batch.tags.size()); };
-  EngineOptions options;
+  RunOptions options;
   options.images_per_batch = 4;
   options.tags_at_once = 1;
   Sync(options);
@@ -111,7 +111,7 @@ TEST_F(BatchWriterTest, EveryTagOfARefusedImageIsOnRecord) {
   Fill(3);
   for (const char* tag : {"a", "b", "z"}) registry_.Tag("team/app", tag, "shared");
   RefuseImageOf("a");
-  EngineOptions options;
+  RunOptions options;
   options.tags_at_once = 1;
   options.images_per_batch = 4;  // a and the others end a batch: b and z come later
   Sync(options);
@@ -196,7 +196,7 @@ TEST_F(BusyTest, NoMoreIsReadOfABusyRepository) {
   store_.before_write = [](const Batch& batch) {
     if (batch.repository == "team/b" && !batch.tags.empty()) throw StoreBusy("lock timeout");
   };
-  EngineOptions options;
+  RunOptions options;
   options.images_per_batch = 2;
   options.tags_at_once = 1;
   Sync(options);

@@ -16,7 +16,7 @@
 #include "fake_transport.h"
 #include "memory_store.h"
 #include "sync/check.h"
-#include "sync/engine.h"
+#include "sync/registry_run.h"
 
 namespace image_library::sync {
 
@@ -135,7 +135,7 @@ class EngineTest : public ::testing::Test {
     Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]}])");
   }
   void Rules(const std::string& json) { config_.rules = RuleSet::FromJson(json); }
-  RunResult Sync(EngineOptions options = {}) {
+  RunResult Sync(RunOptions options = {}) {
     store_.NextRun();
     LimitedTransport limits(transport_, config_.requests_per_run, config_.url.Origin());
     DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout),
@@ -143,10 +143,10 @@ class EngineTest : public ::testing::Test {
     registry::ClientOptions client_options = ClientOptionsOf(config_);
     client_options.abilities = config_.abilities;
     registry::Client client(std::move(client_options), deadline);
-    Engine engine(config_, store_, client, limits, deadline, options);
-    registry::Await(engine.Run());
-    config_.progress = engine.result().progress;
-    return engine.result();
+    RegistryRun run(config_, store_, client, limits, deadline, options);
+    registry::Await(run.Execute());
+    config_.progress = run.result().progress;
+    return run.result();
   }
   // Requests but the ping and the probe for referrers.
   std::vector<std::string> Requests() {

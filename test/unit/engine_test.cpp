@@ -139,7 +139,7 @@ TEST_F(EngineTest, ListingThatShrinksTooFarIsRefused) {
   const RunResult result = Sync();
   EXPECT_EQ(result.outcome, Outcome::kPartial);
   EXPECT_FALSE(store_.tags["team/app"]["1"].missing);
-  EngineOptions options;
+  RunOptions options;
   options.max_removal_percent = 100;
   EXPECT_EQ(Sync(options).statistics.tags_missing, 3);
 }
@@ -178,7 +178,7 @@ TEST_F(EngineTest, ServerErrorsInARowEndTheRun) {
   for (int i = 0; i < 40; ++i)
     registry_.Tag("team/app", "1." + std::to_string(i), std::to_string(i));
   registry_.Fail("/blobs/", 500);
-  EngineOptions options;
+  RunOptions options;
   options.tags_at_once = 1;
   const RunResult result = Sync(options);
   EXPECT_EQ(result.outcome, Outcome::kPartial);
@@ -189,7 +189,7 @@ TEST_F(EngineTest, ServerErrorsInARowEndTheRun) {
 TEST_F(EngineTest, LargeRepositoryIsWrittenInBatches) {
   for (int i = 0; i < 25; ++i)
     registry_.Tag("team/app", "1." + std::to_string(i), std::to_string(i));
-  EngineOptions options;
+  RunOptions options;
   options.images_per_batch = 10;
   options.tags_at_once = 1;
   Sync(options);

@@ -53,18 +53,18 @@ class LargeImagesTest : public EngineTest {
     return info.uordblks + info.hblkhd;
   }
   // Answers come one by one, each when everybody waits for one.
-  void SyncSideBySide(EngineOptions options = {}) {
+  void SyncSideBySide(RunOptions options = {}) {
     transport_.holding = true;
     LimitedTransport limits(transport_, {}, config_.url.Origin());
     DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
     registry::Client client(ClientOptionsOf(config_), deadline);
-    Engine engine(config_, store_, client, limits, deadline, options);
-    Task<void> run = engine.Run();
+    RegistryRun run(config_, store_, client, limits, deadline, options);
+    Task<void> task = run.Execute();
     before_ = most_ = InUse();
-    run.Start();
-    while (!run.Done()) transport_.held.ResumeOne();
-    run.Result();
-    outcome_ = engine.result().outcome;
+    task.Start();
+    while (!task.Done()) transport_.held.ResumeOne();
+    task.Result();
+    outcome_ = run.result().outcome;
   }
 
   std::map<std::string, int> large_;
@@ -118,14 +118,14 @@ TEST_F(EngineTest, WhatEndsARunEndsItForThoseWhoWaitToo) {
   LimitedTransport limits(transport_, {}, config_.url.Origin());
   DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
   registry::Client client(ClientOptionsOf(config_), deadline);
-  EngineOptions options;
+  RunOptions options;
   options.tags_at_once = 100;
-  Engine engine(config_, store_, client, limits, deadline, options);
-  Task<void> run = engine.Run();
-  run.Start();
+  RegistryRun run(config_, store_, client, limits, deadline, options);
+  Task<void> task = run.Execute();
+  task.Start();
   while (!transport_.held.Empty()) transport_.held.ResumeOne();
-  ASSERT_TRUE(run.Done());
-  EXPECT_THROW(run.Result(), std::runtime_error);
+  ASSERT_TRUE(task.Done());
+  EXPECT_THROW(task.Result(), std::runtime_error);
 }
 
 // --- Room

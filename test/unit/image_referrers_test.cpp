@@ -195,7 +195,7 @@ TEST_F(ImageReferrersTest, CosignTagsAreReadOnceAndGoWithTheirTag) {
 
 TEST_F(ImageReferrersTest, ARegistryWithoutTheApiIsAskedOnce) {
   registry_.Tag("team/app", "2", "b");
-  EngineOptions options;
+  RunOptions options;
   options.tags_at_once = 1;
   const RunResult result = Sync(options);
   EXPECT_EQ(result.abilities.referrers, false);

@@ -8,7 +8,7 @@
 
 #include "memory_store.h"
 #include "scripted_registry.h"
-#include "sync/engine.h"
+#include "sync/registry_run.h"
 
 namespace image_library::sync {
 namespace {
@@ -50,9 +50,9 @@ class PeerFaultsSync : public testing::Test {
     LimitedTransport limits(registry_.transport, config_.requests_per_run, config_.url.Origin());
     DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
     registry::Client client({config_.url, {}}, deadline);
-    Engine engine(config_, store_, client, limits, deadline);
-    registry::Await(engine.Run());
-    return engine.result();
+    RegistryRun run(config_, store_, client, limits, deadline);
+    registry::Await(run.Execute());
+    return run.result();
   }
 
   /// A manifest and its config, which tells them apart.

@@ -183,7 +183,7 @@ TEST_F(RoundsTest, ATenthOfTheRegistrysLimitIsLeftToOthers) {
   registry_.Serve("manifests/1.3", Answer(200, R"({"schemaVersion":2,"layers":[]})",
                                           {{"ratelimit-limit", "100;w=21600"},
                                            {"ratelimit-remaining", "10;w=21600"}}));
-  EngineOptions options;
+  RunOptions options;
   options.tags_at_once = 1;
   const RunResult result = Sync(options);
   EXPECT_TRUE(result.limited);
@@ -205,8 +205,8 @@ class DeadlineTest : public RoundsTest {
       return registry_.Handle(request);
     });
   }
-  static EngineOptions Timeout(int seconds) {
-    EngineOptions options;
+  static RunOptions Timeout(int seconds) {
+    RunOptions options;
     options.run_timeout = seconds;
     return options;
   }
@@ -268,7 +268,7 @@ TEST_F(DeadlineTest, ARepositoryThatTakesAllOfTheTimeDoesNotStopTheOthers) {
     now_ += DeadlineTransport::Seconds(slow ? 19 : 1);
     return registry_.Handle(request);
   });
-  EngineOptions options = Timeout(20);
+  RunOptions options = Timeout(20);
   options.repositories_at_once = 1;
   for (int run = 0; run < 3; ++run) Sync(options);
   EXPECT_EQ(Tags(), 4u);

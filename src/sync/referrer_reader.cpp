@@ -1,0 +1,121 @@
+#include "sync/referrer_reader.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/rule.h"
+#include "core/text.h"
+
+namespace image_library::sync {
+
+using registry::FetchedManifest;
+using registry::Task;
+
+namespace {
+
+bool SaysItsType(const Descriptor& descriptor) {
+  return !descriptor.artifact_type.empty() && descriptor.artifact_type != media_type::kOciEmpty;
+}
+
+std::string ArtifactTypeOf(const Manifest& manifest) {
+  if (!manifest.artifact_type.empty()) return manifest.artifact_type;
+  if (manifest.config && manifest.config->media_type != media_type::kOciEmpty)
+    return manifest.config->media_type;
+  return manifest.layers.empty() ? std::string() : manifest.layers.front().media_type;
+}
+
+// Keeps annotations within the limits of those of images: see ImageParts.
+void ScrubAnnotations(Referrer& referrer) {
+  constexpr std::size_t kMaxEntries = 1000;
+  constexpr std::size_t kMaxKey = 256;
+  constexpr std::size_t kMaxValue = 65536;
+  StringMap clean;
+  for (const auto& [key, value] : referrer.annotations) {
+    if (clean.size() >= kMaxEntries) break;
+    clean.emplace(Scrub(key, kMaxKey), Scrub(value, kMaxValue));
+  }
+  referrer.annotations = std::move(clean);
+}
+
+void AddAnswer(Batch& batch, ReferrerAnswer answer, std::vector<Referrer> referrers) {
+  batch.referrer_answers.push_back(std::move(answer));
+  for (Referrer& referrer : referrers) {
+    ScrubAnnotations(referrer);
+    batch.Add(std::move(referrer));
+  }
+}
+
+}  // namespace
+
+Task<bool> ReferrerReader::ReadApi(Batch& batch, std::string subject,
+                                   std::map<std::string, std::string> known) {
+  const std::optional<std::vector<Descriptor>> descriptors =
+      co_await client_.ListReferrers(batch.repository, subject);
+  if (!descriptors) co_return false;
+  std::vector<Referrer> referrers;
+  for (Descriptor descriptor : *descriptors) {
+    const auto before = known.find(descriptor.digest);
+    if (!SaysItsType(descriptor) && before != known.end())
+      descriptor.artifact_type = before->second;
+    std::optional<Referrer> referrer =
+        co_await ToReferrer(batch.repository, subject, std::move(descriptor));
+    if (referrer) referrers.push_back(std::move(*referrer));
+  }
+  const bool any = !referrers.empty();
+  AddAnswer(batch, {subject, {}}, std::move(referrers));
+  co_return any;
+}
+
+Task<void> ReferrerReader::ReadTag(Batch& batch, std::string subject, std::string tag) {
+  std::string suffix;
+  IsReferrerTag(tag, nullptr, &suffix);
+  const std::optional<FetchedManifest> fetched =
+      co_await client_.GetManifest(batch.repository, tag);
+  // A registry may resolve the tag's name to the subject itself.
+  if (!fetched || fetched->digest == subject) co_return;
+  const Manifest manifest = ParseManifest(fetched->body, fetched->content_type);
+  std::vector<Referrer> referrers;
+  if (!suffix.empty()) {
+    referrers.push_back({subject, fetched->digest, ArtifactTypeOf(manifest),
+                         static_cast<std::int64_t>(fetched->body.size()), manifest.annotations,
+                         "cosign tag", tag});
+    if (manifest.artifact_type.empty() && !manifest.layers.empty())
+      referrers.back().artifact_type = manifest.layers.front().media_type;
+  }
+  for (const Descriptor& child : manifest.manifests) {
+    if (!suffix.empty()) break;
+    std::optional<Referrer> referrer = co_await ToReferrer(batch.repository, subject, child);
+    if (!referrer) continue;
+    referrer->source = "fallback tag";
+    referrer->tag = tag;
+    referrers.push_back(std::move(*referrer));
+  }
+  // Added at once, after the last co_await: the batch may be written while this waits.
+  AddAnswer(batch, {subject, tag}, std::move(referrers));
+}
+
+// The referrer that a descriptor stands for; one that does not say its type is read. Nothing for
+// the subject itself, and for what turns out to belong to something else.
+Task<std::optional<Referrer>> ReferrerReader::ToReferrer(std::string repository,
+                                                         std::string subject,
+                                                         Descriptor descriptor) {
+  if (descriptor.digest == subject) co_return std::nullopt;
+  Referrer referrer{subject,
+                    descriptor.digest,
+                    descriptor.artifact_type,
+                    descriptor.size,
+                    descriptor.annotations,
+                    "api",
+                    {}};
+  if (SaysItsType(descriptor)) co_return referrer;
+  const std::optional<FetchedManifest> fetched =
+      co_await client_.GetManifest(repository, descriptor.digest);
+  if (!fetched) co_return referrer;
+  const Manifest manifest = ParseManifest(fetched->body, fetched->content_type);
+  if (!manifest.subject || manifest.subject->digest != subject) co_return std::nullopt;
+  referrer.artifact_type = ArtifactTypeOf(manifest);
+  if (referrer.annotations.empty()) referrer.annotations = manifest.annotations;
+  co_return referrer;
+}
+
+}  // namespace image_library::sync

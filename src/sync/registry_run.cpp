@@ -1,0 +1,171 @@
+#include "sync/registry_run.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "sync/image_refresh.h"
+#include "sync/problem.h"
+
+namespace image_library::sync {
+
+using registry::Group;
+using registry::Listing;
+using registry::Task;
+
+RegistryRun::RegistryRun(const RegistryConfig& config, Store& store, registry::Client& client,
+                         const LimitedTransport& limits, DeadlineTransport& deadline,
+                         RunOptions options)
+    : context_(config, store, client, limits, deadline, options),
+      limits_(limits),
+      deadline_(deadline),
+      progress_(config.progress),
+      in_rounds_(config.requests_per_run || config.progress != Progress()) {}
+
+Task<void> RegistryRun::Execute() {
+  ImageRefresh refresh(context_);
+  try {
+    co_await context_.client.Ping();
+    std::vector<std::string> repositories = co_await FindRepositories();
+    context_.store.ForgetOtherProblems(repositories);
+    if (in_rounds_)
+      co_await SyncInRounds(std::move(repositories));
+    else
+      co_await SyncSideBySide(std::move(repositories));
+    if (!context_.stop.stopped()) co_await refresh.Refresh();
+    // A registry of which nothing could be listed has not been synced in part.
+    if (first_refusal_ && repositories_listed_ == 0) throw *first_refusal_;
+    if (context_.stop.stopped() || context_.statistics.problems > 0)
+      result_.outcome = Outcome::kPartial;
+    if (const std::optional<Error>& reason = context_.stop.reason()) {
+      result_.error = Describe(*reason);
+      result_.hint = reason->hint();
+    }
+  } catch (const Error& error) {
+    result_.outcome = Outcome::kFailed;
+    result_.error = Describe(error);
+    result_.hint = error.hint();
+  }
+  Finish();
+}
+
+void RegistryRun::Finish() {
+  result_.limited = limits_.limited();
+  result_.retry_after = limits_.retry_after();
+  progress_.limited = result_.limited || deadline_.ended_run();
+  // The next run works in rounds, and its first list begins with what this one did not finish.
+  if (!in_rounds_ && progress_.limited) progress_.listing = first_unfinished_;
+  result_.progress = progress_;
+  result_.abilities = context_.client.abilities();
+  result_.statistics = context_.statistics;
+  result_.statistics.requests = limits_.sent();
+}
+
+// Rules name repositories without the catalogue. Those that the library holds are read even when
+// the catalogue lacks them: a catalogue may be incomplete.
+Task<std::vector<std::string>> RegistryRun::FindRepositories() {
+  const RuleSet& rules = context_.config.rules;
+  std::set<std::string> names;
+  for (std::string& name : rules.LiteralRepositories()) names.insert(std::move(name));
+  if (rules.WantsCatalog()) {
+    const Listing catalogue = co_await context_.client.ListRepositories();
+    for (const std::string& name : catalogue.names)
+      if (rules.WantsRepository(name)) names.insert(name);
+    for (const std::string& name : context_.store.KnownRepositories())
+      if (rules.WantsRepository(name)) names.insert(name);
+  }
+  co_return std::vector<std::string>(names.begin(), names.end());
+}
+
+Task<void> RegistryRun::SyncSideBySide(std::vector<std::string> repositories) {
+  Group group(context_.options.repositories_at_once);
+  for (std::string& name : repositories) {
+    if (context_.stop.stopped()) {
+      NoteUnfinished(name);
+      break;
+    }
+    Task<void> task = SyncOne(std::move(name));
+    co_await group.Spawn(std::move(task));
+  }
+  co_await group.Join();
+}
+
+// While known tags wait for their turn, the round of listings has half of the requests or the time,
+// so that neither round keeps the other from its end.
+Task<void> RegistryRun::SyncInRounds(std::vector<std::string> repositories) {
+  // The listings begin where the last run stopped, and come round to what was before.
+  std::vector<std::string> circle = repositories;
+  const auto first = std::lower_bound(circle.begin(), circle.end(), progress_.listing);
+  std::rotate(circle.begin(), first, circle.end());
+  std::size_t listed = 0;
+  bool all_listed = co_await ListRound(circle, listed, progress_.looking);
+  if (all_listed && !progress_.looking) {
+    progress_.looking = true;
+    progress_.repository.clear();
+    progress_.tag.clear();
+  }
+  if (progress_.looking && !context_.stop.stopped()) co_await LookRound(repositories);
+  if (!context_.stop.stopped() && !all_listed)
+    all_listed = co_await ListRound(circle, listed, false);
+  progress_.listing = all_listed ? std::string() : circle[listed];
+}
+
+// Lists repositories from `at` on and reads their new tags; half: only until half of the requests
+// or the time is used. True when it came to the end.
+Task<bool> RegistryRun::ListRound(const std::vector<std::string>& repositories, std::size_t& at,
+                                  bool half) {
+  for (; at < repositories.size(); ++at) {
+    if (context_.stop.stopped() || (half && context_.budget.HalfIsUsed())) co_return false;
+    const bool finished = co_await SyncRepository(repositories[at]);
+    if (context_.stop.stopped() && !finished) co_return false;
+  }
+  co_return true;
+}
+
+Task<void> RegistryRun::LookRound(const std::vector<std::string>& repositories) {
+  const auto first =
+      std::lower_bound(repositories.begin(), repositories.end(), progress_.repository);
+  for (auto name = first; name != repositories.end(); ++name) {
+    if (*name != progress_.repository) progress_.tag.clear();
+    progress_.repository = *name;
+    co_await LookAtRepository(*name);
+    if (context_.stop.stopped()) co_return;
+  }
+  progress_.looking = false;
+  progress_.repository.clear();
+  progress_.tag.clear();
+}
+
+Task<void> RegistryRun::LookAtRepository(std::string name) {
+  RepositorySync repository(context_, name);
+  co_await repository.Look(progress_.tag);
+  if (context_.stop.stopped()) progress_.tag = repository.first_unread();
+  co_await repository.Flush();
+}
+
+Task<void> RegistryRun::SyncOne(std::string name) {
+  (void)co_await SyncRepository(std::move(name));
+}
+
+// False when the next run is to begin with the repository.
+Task<bool> RegistryRun::SyncRepository(std::string name) {
+  if (context_.stop.stopped()) {
+    NoteUnfinished(name);
+    co_return false;
+  }
+  RepositorySync repository(context_, name);
+  ++context_.statistics.repositories;
+  co_await repository.Read(!in_rounds_);
+  if (repository.refusal() && !first_refusal_) first_refusal_ = repository.refusal();
+  if (context_.stop.stopped() && !repository.took_too_much()) NoteUnfinished(name);
+  if (repository.was_listed()) ++repositories_listed_;
+  co_await repository.Flush();
+  context_.store.ReportProgress(name + ": " + std::to_string(repository.listed()) + " tags listed");
+  co_return !repository.resumes_here();
+}
+
+void RegistryRun::NoteUnfinished(const std::string& repository) {
+  if (first_unfinished_.empty() || repository < first_unfinished_) first_unfinished_ = repository;
+}
+
+}  // namespace image_library::sync

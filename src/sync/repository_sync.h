@@ -1,0 +1,72 @@
+// The sync of one repository: its listing, its tags, and what is no longer there.
+#ifndef IMAGE_LIBRARY_SYNC_REPOSITORY_SYNC_H_
+#define IMAGE_LIBRARY_SYNC_REPOSITORY_SYNC_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "registry/task.h"
+#include "sync/referrer_sync.h"
+#include "sync/repository_state.h"
+#include "sync/repository_writer.h"
+#include "sync/run_context.h"
+#include "sync/tag_reader.h"
+
+namespace image_library::sync {
+
+/// Trouble with a tag is a problem of the tag, and the rest of the repository is read; trouble with
+/// the listing is a problem of the repository. A tag is marked missing only when a complete listing
+/// lacks it and its manifest answers 404. Call Read or Look, then Flush.
+class RepositorySync {
+ public:
+  /// The context must outlive it. Throws what the Store throws.
+  RepositorySync(RunContext& context, const std::string& name);
+  RepositorySync(const RepositorySync&) = delete;
+  RepositorySync& operator=(const RepositorySync&) = delete;
+
+  /// Lists the repository and reads its new tags; with known_tags looks at those that the library
+  /// knows as well. Throws what the Store throws, never Error.
+  registry::Task<void> Read(bool known_tags);
+
+  /// Looks at the tags that the library knows, from this name on, without a listing.
+  registry::Task<void> Look(std::string from);
+
+  /// Writes what was read since the last batch.
+  registry::Task<void> Flush() { return writer_.Flush(); }
+
+  /// The listing was read to its end.
+  bool was_listed() const noexcept { return state_.was_listed; }
+  /// Tags of the listing.
+  std::size_t listed() const noexcept { return state_.listed.size(); }
+  /// Why the repository could not be listed; nothing when it was, or when the run was over.
+  const std::optional<Error>& refusal() const noexcept { return refusal_; }
+  /// The listing alone took more than half of what a run has: the next run begins with others.
+  bool took_too_much() const noexcept { return took_too_much_; }
+  /// Of a run that stopped: the next one begins with this repository.
+  bool resumes_here() const noexcept { return resumes_here_; }
+  /// See TagReader.
+  const std::string& first_unread() const noexcept { return tags_.first_unread(); }
+
+ private:
+  registry::Task<void> ReadAll(bool known_tags);
+  registry::Task<void> List();
+  registry::Task<void> FindMissing();
+  std::vector<std::string> AbsentTags(std::size_t* present) const;
+  void RefuseRemovals(std::vector<std::string> absent, std::size_t present);
+  void ForgetProblems();
+
+  RunContext& context_;
+  RepositoryState state_;
+  RepositoryWriter writer_;
+  ReferrerSync referrers_;
+  TagReader tags_;
+  std::optional<Error> refusal_;
+  bool took_too_much_ = false;
+  bool resumes_here_ = true;
+};
+
+}  // namespace image_library::sync
+
+#endif

@@ -1,0 +1,32 @@
+#include "sync/sync_registry.h"
+
+#include <chrono>
+#include <utility>
+
+#include "registry/client.h"
+#include "sync/check.h"
+#include "sync/deadline.h"
+#include "sync/limits.h"
+#include "sync/registry_run.h"
+
+namespace image_library::sync {
+
+RunResult SyncRegistry(const RegistryConfig& config, Store& store, registry::Waiter& waiter,
+                       const RunOptions& options) {
+  registry::CurlTransport transport(TransportOptions(config));
+  LimitedTransport limits(transport, config.requests_per_run, config.url.Origin());
+  registry::ClientOptions client_options = ClientOptionsOf(config);
+  client_options.abilities = config.abilities;
+  DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout));
+  registry::Client client(std::move(client_options), deadline);
+  RegistryRun run(config, store, client, limits, deadline, options);
+  transport.Run(run.Execute(), waiter);
+  RunResult result = run.result();
+  result.statistics.bytes = transport.traffic().bytes;
+  result.statistics.retries = client.retries() + limits.retries();
+  result.token_server = client.token_server();
+  if (!client.warnings().empty()) result.warning = client.warnings().back();
+  return result;
+}
+
+}  // namespace image_library::sync

@@ -1,0 +1,61 @@
+// Reads the tags of one repository: what each points at, and the images that are new.
+#ifndef IMAGE_LIBRARY_SYNC_TAG_READER_H_
+#define IMAGE_LIBRARY_SYNC_TAG_READER_H_
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/rule.h"
+#include "registry/task.h"
+#include "registry/types.h"
+#include "sync/batch.h"
+#include "sync/referrer_sync.h"
+#include "sync/repository_state.h"
+#include "sync/repository_writer.h"
+#include "sync/room.h"
+#include "sync/run_context.h"
+
+namespace image_library::sync {
+
+class TagReader {
+ public:
+  /// All must outlive it.
+  TagReader(RunContext& context, RepositoryState& state, RepositoryWriter& writer,
+            ReferrerSync& referrers);
+
+  /// Reads tags side by side, each with the rule that decided, until the run stops. An error of a
+  /// tag is recorded as its problem, and the others go on. Throws what the Store throws.
+  registry::Task<void> Read(const std::vector<TagDecision>& tags);
+
+  /// The first, by name, of the tags that were not read since the run stopped; empty: none.
+  const std::string& first_unread() const noexcept { return first_unread_; }
+
+ private:
+  registry::Task<void> ReadOne(std::string tag, const Rule* rule);
+  registry::Task<void> ReadTag(std::string tag, const Rule* rule, Room::Place& place);
+  registry::Task<bool> ReadImage(FoundTag tag, std::optional<registry::FetchedManifest> manifest,
+                                 Room::Place& place);
+  registry::Task<bool> ReadNewImage(const FoundTag& tag,
+                                    std::optional<registry::FetchedManifest> manifest,
+                                    Room::Place& place);
+  void AddTag(FoundTag tag);
+  std::vector<FoundTag> TakeWaiting(const std::string& digest);
+  void LeaveUnread(const std::string& tag);
+
+  RunContext& context_;
+  RepositoryState& state_;
+  RepositoryWriter& writer_;
+  ReferrerSync& referrers_;
+  /// Tags by the digest they point at, while another tag of the repository reads that image.
+  std::map<std::string, std::vector<FoundTag>> waiting_;
+  /// Images of which some texts are over their limits.
+  std::set<std::string> cut_digests_;
+  std::string first_unread_;
+};
+
+}  // namespace image_library::sync
+
+#endif
