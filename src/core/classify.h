@@ -17,13 +17,11 @@ namespace image_library {
 struct ImageFacts {
   std::string repository;  ///< with the registry's prefix
   std::string tag;
-  std::string media_type;
   std::string artifact_type;
   std::string config_type;
   std::vector<std::string> layer_types;
   StringMap annotations;
   StringMap labels;
-  std::int64_t size_bytes = 0;
 };
 
 /// Annotation and label keys by purpose, best first: an admin can change them

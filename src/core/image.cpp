@@ -170,15 +170,4 @@ Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
   return image;
 }
 
-Image AssembleImage(std::string digest, const Manifest& manifest,
-                    const std::vector<FetchedPlatform>& platforms,
-                    const std::vector<Descriptor>& nested_attestations) {
-  ImageParts parts;
-  for (const FetchedPlatform& platform : platforms) parts.Add(platform);
-  for (const Descriptor& child : manifest.manifests)
-    if (child.IsAttestation()) parts.AddAttestation(child);
-  for (const Descriptor& child : nested_attestations) parts.AddAttestation(child);
-  return std::move(parts).Assemble(std::move(digest), manifest);
-}
-
 }  // namespace image_library

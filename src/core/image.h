@@ -95,12 +95,6 @@ class ImageParts {
   std::int64_t primary_bytes_ = 0;  // of its config and layers
 };
 
-/// Puts an image together from its manifest, its platforms (one, itself, when it is no index) and
-/// the attestations in indexes that are nested in it.
-Image AssembleImage(std::string digest, const Manifest& manifest,
-                    const std::vector<FetchedPlatform>& platforms,
-                    const std::vector<Descriptor>& nested_attestations = {});
-
 }  // namespace image_library
 
 #endif

@@ -57,7 +57,6 @@ Rule ReadRule(const Json& json) {
   rule.tags = TagPatterns(Texts(json, "tags", {"*"}));
   rule.exclude_tags = TagPatterns(Texts(json, "exclude_tags", {}));
   rule.include = action == "include";
-  rule.platforms = Texts(json, "platforms", {});
   rule.immutable_tags = json["immutable_tags"].Boolean().value_or(false);
   if (newest) rule.newest = static_cast<int>(*newest);
   rule.priority = static_cast<int>(json["priority"].Integer().value_or(100));

@@ -18,8 +18,7 @@ struct Rule {
   Pattern repositories;
   std::vector<Pattern> tags;
   std::vector<Pattern> exclude_tags;
-  bool include = true;                 ///< action: include or exclude
-  std::vector<std::string> platforms;  ///< `linux/amd64`, `linux/arm/v7`; empty: all
+  bool include = true;  ///< action: include or exclude
   bool immutable_tags = false;
   std::optional<int> newest;  ///< keep the n newest tags by version order
   int priority = 100;

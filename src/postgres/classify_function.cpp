@@ -103,20 +103,18 @@ PG_FUNCTION_INFO_V1(image_library_flavor);
 PG_FUNCTION_INFO_V1(image_library_published_texts);
 
 /// _classify(repository, tag, media_type, artifact_type, config_type, layer_types, annotations,
-/// labels, size_bytes, keys, forced_kind) -> jsonb
+/// labels, size_bytes, keys, forced_kind) -> jsonb; media_type and size_bytes decide nothing
 Datum image_library_classify(PG_FUNCTION_ARGS) {
   Datum result = 0;
   Guard([&] {
     ImageFacts facts;
     facts.repository = TextArgument(fcinfo, 0);
     facts.tag = TextArgument(fcinfo, 1);
-    facts.media_type = TextArgument(fcinfo, 2);
     facts.artifact_type = TextArgument(fcinfo, 3);
     facts.config_type = TextArgument(fcinfo, 4);
     facts.layer_types = TextArrayArgument(fcinfo, 5);
     facts.annotations = Json::Parse(JsonbArgument(fcinfo, 6)).Map();
     facts.labels = Json::Parse(JsonbArgument(fcinfo, 7)).Map();
-    facts.size_bytes = PG_ARGISNULL(8) ? 0 : PG_GETARG_INT64(8);
     const ClassificationKeys& keys = KeysArgument(fcinfo, 9);
     result = JsonbDatum(ToJson(Classify(facts, keys, TextArgument(fcinfo, 10))));
   });

@@ -121,7 +121,6 @@ void EventLoop::Start(Transfer& transfer) {
     transfer.handle_->Prepare(transfer.request_);
     active_.emplace(transfer.handle_->get(), &transfer);
     multi_.Add(transfer.handle_->get());
-    ++traffic_.requests;
   } catch (...) {
     transfer.failure_ = std::current_exception();
     if (transfer.handle_) active_.erase(transfer.handle_->get());

@@ -88,8 +88,7 @@ struct HttpOptions {
 
 /// Traffic of one run.
 struct Traffic {
-  std::int64_t requests = 0;
-  std::int64_t bytes = 0;     ///< of bodies
+  std::int64_t bytes = 0;     ///< of bodies, those that were dropped and sent again among them
   std::size_t most_held = 0;  ///< bytes of bodies in memory at once
 };
 

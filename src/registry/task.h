@@ -155,37 +155,36 @@ class WaitQueue {
   IntrusiveList<Awaiter> waiting_;
 };
 
-/// A counting semaphore for coroutines, first come first served.
-class Semaphore {
+/// A lock for coroutines, first come first served.
+class Mutex {
  public:
-  explicit Semaphore(std::size_t permits) : permits_(permits) {}
-  Semaphore(const Semaphore&) = delete;
-  Semaphore& operator=(const Semaphore&) = delete;
+  Mutex() = default;
+  Mutex(const Mutex&) = delete;
+  Mutex& operator=(const Mutex&) = delete;
 
-  /// Waits for a permit; pair with Release.
+  /// Waits for the lock; pair with Release.
   Task<void> Acquire() {
-    if (permits_ == 0 || !waiting_.Empty()) {
-      co_await waiting_.Wait();  // Release took the permit for this coroutine
-    } else {
-      --permits_;
-    }
+    if (held_ || !waiting_.Empty())
+      co_await waiting_.Wait();  // Release took the lock for this coroutine
+    else
+      held_ = true;
   }
 
-  /// Gives a permit back; waiting coroutines resume inside this call (or inside the call of
-  /// Release that it is nested in). Not for destructors: a cancelled run resumes nobody.
+  /// Gives the lock back; waiting coroutines resume inside this call (or inside the call of Release
+  /// that it is nested in). Not for destructors: a cancelled run resumes nobody.
   void Release() {
-    ++permits_;
+    held_ = false;
     if (releasing_) return;
     releasing_ = true;
-    while (permits_ > 0 && !waiting_.Empty()) {
-      --permits_;
+    while (!held_ && !waiting_.Empty()) {
+      held_ = true;
       waiting_.ResumeOne();
     }
     releasing_ = false;
   }
 
  private:
-  std::size_t permits_;
+  bool held_ = false;
   bool releasing_ = false;
   WaitQueue waiting_;
 };

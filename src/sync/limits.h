@@ -78,7 +78,7 @@ class LimitedTransport : public registry::Transport {
   std::chrono::milliseconds gap_{0};
   TimePoint not_before_{};
   TimePoint next_at_{};
-  registry::Semaphore turn_{1};
+  registry::Mutex turn_;
 };
 
 }  // namespace image_library::sync

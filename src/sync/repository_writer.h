@@ -55,7 +55,7 @@ class RepositoryWriter {
   Batch batch_;
   bool busy_ = false;
   /// Batches are written one after the other: tags come after their images.
-  registry::Semaphore writing_{1};
+  registry::Mutex writing_;
   /// Images that the database refused, with its message by digest.
   std::map<std::string, std::string> refused_;
 };

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "core/digest.h"
 #include "core/error.h"
@@ -48,7 +49,11 @@ void CheckManifest(std::string_view body) {
     FetchedPlatform itself;
     itself.digest = Sha256Digest(body);
     itself.manifest = manifest;
-    const Image image = AssembleImage(itself.digest, manifest, {itself});
+    ImageParts parts;
+    parts.Add(itself);
+    for (const Descriptor& child : manifest.manifests)
+      if (child.IsAttestation()) parts.AddAttestation(child);
+    const Image image = std::move(parts).Assemble(itself.digest, manifest);
     Require(image.size_bytes >= 0);
     RequireStorable(image.annotations);
   } catch (const Error& error) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "assemble_image.h"
 #include "core/classify.h"
 #include "core/image.h"
 
@@ -108,13 +109,11 @@ inline Classification Read(const Entry& entry, const char* forced = "auto") {
   const Image image = Assemble(entry);
   return Classify({.repository = entry.repository,
                    .tag = entry.tag,
-                   .media_type = image.media_type,
                    .artifact_type = image.artifact_type,
                    .config_type = image.config_type,
                    .layer_types = image.layer_types,
                    .annotations = image.annotations,
-                   .labels = image.labels,
-                   .size_bytes = image.size_bytes},
+                   .labels = image.labels},
                   DefaultClassificationKeys(), forced);
 }
 

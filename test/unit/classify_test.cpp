@@ -18,7 +18,6 @@ ImageFacts ImageAt(std::string repository, std::string tag, StringMap annotation
                    StringMap labels = {}) {
   return {.repository = std::move(repository),
           .tag = std::move(tag),
-          .media_type = std::string(media_type::kOciIndex),
           .config_type = std::string(media_type::kOciConfig),
           .layer_types = {"application/vnd.oci.image.layer.v1.tar+gzip"},
           .annotations = std::move(annotations),
@@ -256,7 +255,6 @@ ImageFacts Artifact(std::string repository, std::string tag, std::string artifac
                     StringMap annotations = {}) {
   return {.repository = std::move(repository),
           .tag = std::move(tag),
-          .media_type = std::string(media_type::kOciManifest),
           .artifact_type = std::move(artifact_type),
           .config_type = std::move(config_type),
           .layer_types = std::move(layer_types),

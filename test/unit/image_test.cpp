@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "assemble_image.h"
+
 namespace image_library {
 namespace {
 

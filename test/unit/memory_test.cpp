@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "assemble_image.h"
 #include "core/error.h"
 #include "core/image.h"
 #include "core/json.h"

@@ -43,7 +43,6 @@ TEST(RuleTest, ReadsColumns) {
   EXPECT_EQ(rules.rules()[0].id, 9);
   EXPECT_EQ(rules.rules()[0].newest, 2);
   EXPECT_EQ(rules.rules()[1].id, 3);
-  EXPECT_THAT(rules.rules()[1].platforms, ElementsAre("linux/amd64"));
   EXPECT_TRUE(rules.rules()[1].immutable_tags);
   EXPECT_EQ(rules.rules()[1].newest, std::nullopt);
   EXPECT_EQ(rules.rules()[2].id, 5);

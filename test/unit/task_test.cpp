@@ -134,64 +134,64 @@ TEST(WaitQueueTest, WhoWaitsAgainIsLeftForTheNextCall) {
   EXPECT_EQ(turns, 2);
 }
 
-Task<void> Guarded(Semaphore& semaphore, WaitQueue& gate, int* inside, int* most, int* ended) {
-  co_await semaphore.Acquire();
+Task<void> Guarded(Mutex& mutex, WaitQueue& gate, int* inside, int* most, int* ended) {
+  co_await mutex.Acquire();
   ++*inside;
   *most = std::max(*most, *inside);
   co_await gate.Wait();
   --*inside;
   ++*ended;
-  semaphore.Release();
+  mutex.Release();
 }
 
-TEST(SemaphoreTest, AdmitsAsManyAsItHasPermits) {
-  Semaphore semaphore(2);
+TEST(MutexTest, AdmitsOneAtATime) {
+  Mutex mutex;
   WaitQueue gate;
   int inside = 0, most = 0, ended = 0;
   std::vector<Task<void>> tasks;
   for (int i = 0; i < 7; ++i) {
-    tasks.push_back(Guarded(semaphore, gate, &inside, &most, &ended));
+    tasks.push_back(Guarded(mutex, gate, &inside, &most, &ended));
     tasks.back().Start();
   }
-  EXPECT_EQ(inside, 2);
+  EXPECT_EQ(inside, 1);
   while (!gate.Empty()) gate.ResumeOne();
   EXPECT_EQ(ended, 7);
-  EXPECT_EQ(most, 2);
+  EXPECT_EQ(most, 1);
   EXPECT_EQ(inside, 0);
 }
 
-Task<void> AcquireAndRelease(Semaphore& semaphore, int* ended) {
-  co_await semaphore.Acquire();
+Task<void> AcquireAndRelease(Mutex& mutex, int* ended) {
+  co_await mutex.Acquire();
   ++*ended;
-  semaphore.Release();
+  mutex.Release();
 }
 
-TEST(SemaphoreTest, ALongQueueDoesNotGrowTheStack) {
-  Semaphore semaphore(1);
-  Task<void> first = semaphore.Acquire();
+TEST(MutexTest, ALongQueueDoesNotGrowTheStack) {
+  Mutex mutex;
+  Task<void> first = mutex.Acquire();
   first.Start();
   int ended = 0;
   std::vector<Task<void>> tasks;
   for (int i = 0; i < 200000; ++i) {
-    tasks.push_back(AcquireAndRelease(semaphore, &ended));
+    tasks.push_back(AcquireAndRelease(mutex, &ended));
     tasks.back().Start();
   }
   EXPECT_EQ(ended, 0);
-  semaphore.Release();
+  mutex.Release();
   EXPECT_EQ(ended, 200000);
 }
 
-TEST(SemaphoreTest, ADestroyedWaiterTakesNoPermit) {
-  Semaphore semaphore(1);
+TEST(MutexTest, ADestroyedWaiterDoesNotTakeIt) {
+  Mutex mutex;
   int ended = 0;
-  Task<void> first = semaphore.Acquire();
+  Task<void> first = mutex.Acquire();
   first.Start();
-  Task<void> second = AcquireAndRelease(semaphore, &ended);
+  Task<void> second = AcquireAndRelease(mutex, &ended);
   second.Start();
-  Task<void> third = AcquireAndRelease(semaphore, &ended);
+  Task<void> third = AcquireAndRelease(mutex, &ended);
   third.Start();
   second = Task<void>();
-  semaphore.Release();
+  mutex.Release();
   EXPECT_EQ(ended, 1);
   EXPECT_TRUE(third.Done());
 }
