@@ -1,6 +1,8 @@
-#include <array>
+#include "core/artifact_type.h"
 
-#include "core/classify_internal.h"
+#include <array>
+#include <string_view>
+
 #include "core/manifest.h"
 #include "core/rule.h"
 

@@ -1,9 +1,13 @@
 #include "core/classify.h"
 
-#include <algorithm>
+#include <optional>
+#include <string>
 
-#include "core/classify_internal.h"
-#include "core/strings.h"
+#include "core/artifact_type.h"
+#include "core/classify_model.h"
+#include "core/classify_postgres.h"
+#include "core/declared_version.h"
+#include "core/version.h"
 
 namespace image_library {
 namespace {
@@ -30,12 +34,6 @@ std::string ModelFormat(const FactReader& reader, const ArtifactType& artifact) 
   return nim ? "nim" : "modelcar";
 }
 
-bool HasPrefix(const std::vector<std::uint64_t>& numbers,
-               const std::vector<std::uint64_t>& prefix) {
-  return prefix.size() <= numbers.size() &&
-         std::equal(prefix.begin(), prefix.end(), numbers.begin());
-}
-
 std::string DeclaredOrTagVersion(const FactReader& reader) {
   const std::string tag = ParseTagVersion(reader.facts().tag).Text();
   bool is_label = false;
@@ -44,47 +42,6 @@ std::string DeclaredOrTagVersion(const FactReader& reader) {
 }
 
 }  // namespace
-
-std::optional<TagVersion> DeclaredVersion(const FactReader& reader, std::string_view purpose,
-                                          bool* is_label) {
-  const std::optional<FactValue> value = reader.Find(purpose);
-  if (!value) return {};
-  *is_label = value->is_label;
-  // Base images that name themselves leave their version behind with their name.
-  if (value->is_label && reader.facts().labels.contains("org.opencontainers.image.ref.name")) {
-    return {};
-  }
-  TagVersion version = ParseTagVersion(value->text);
-  if (version.numbers.empty()) return {};
-  return version;
-}
-
-TagVersion ReconcileVersions(const TagVersion& tag, const std::optional<TagVersion>& declared,
-                             bool is_label, Classification* image) {
-  if (!declared) return tag;
-  if (tag.numbers.empty()) return *declared;
-  const bool same_prerelease = Lower(tag.prerelease) == Lower(declared->prerelease);
-  if (HasPrefix(declared->numbers, tag.numbers) && (tag.prerelease.empty() || same_prerelease)) {
-    return *declared;
-  }
-  if (HasPrefix(tag.numbers, declared->numbers) &&
-      (declared->prerelease.empty() || same_prerelease)) {
-    return tag;
-  }
-  image->conflicts.push_back(std::string(is_label ? "label" : "annotation") + " says version " +
-                             Quoted(declared->Text()) + ", tag says " + Quoted(tag.Text()));
-  if (!is_label) image->contested = true;
-  return is_label ? tag : *declared;
-}
-
-BaseImage SplitBaseName(std::string_view name) {
-  name = name.substr(0, name.find('@'));
-  const std::size_t slash = name.rfind('/');
-  const std::size_t colon = name.find(':', slash == std::string_view::npos ? 0 : slash);
-  BaseImage base{std::string(name.substr(0, colon)), {}};
-  if (colon != std::string_view::npos) base.tag = name.substr(colon + 1);
-  return base;
-}
 
 Classification Classify(const ImageFacts& facts, const ClassificationKeys& keys,
                         std::string_view forced_kind) {

@@ -1,11 +1,14 @@
+#include "core/classify_model.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 
-#include "core/classify_internal.h"
+#include "core/declared_version.h"
 #include "core/error.h"
 #include "core/strings.h"
 #include "core/text.h"
+#include "core/version.h"
 
 namespace image_library {
 namespace {

@@ -1,12 +1,15 @@
+#include "core/classify_postgres.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <set>
 
-#include "core/classify_internal.h"
+#include "core/declared_version.h"
 #include "core/strings.h"
 #include "core/text.h"
+#include "core/version.h"
 
 namespace image_library {
 namespace {
@@ -14,6 +17,20 @@ namespace {
 // Majors that a tag or an annotation can mean: 9.x still exists, 2025 is a date.
 constexpr std::uint64_t kFirstMajor = 9;
 constexpr std::uint64_t kLastMajor = 99;
+
+/// The parts of `host/path/name:tag@digest`, whatever of them is there.
+struct BaseImage {
+  std::string repository, tag;
+};
+
+BaseImage SplitBaseName(std::string_view name) {
+  name = name.substr(0, name.find('@'));
+  const std::size_t slash = name.rfind('/');
+  const std::size_t colon = name.find(':', slash == std::string_view::npos ? 0 : slash);
+  BaseImage base{std::string(name.substr(0, colon)), {}};
+  if (colon != std::string_view::npos) base.tag = name.substr(colon + 1);
+  return base;
+}
 
 struct FlavorName {
   std::string_view name, flavor;

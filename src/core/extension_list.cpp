@@ -1,7 +1,8 @@
+#include "core/extension_list.h"
+
 #include <set>
 
 #include "core/base64.h"
-#include "core/classify.h"
 #include "core/strings.h"
 #include "core/text.h"
 

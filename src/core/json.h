@@ -89,12 +89,6 @@ class Json {
   Node node_;  ///< absent without a document
 };
 
-/// One JSON object, keys in order, compact: what `jsonb` takes.
-std::string ToJson(const StringMap& map);
-
-/// One JSON string literal.
-std::string ToJsonString(std::string_view text);
-
 }  // namespace image_library
 
 #endif

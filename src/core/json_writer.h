@@ -1,4 +1,5 @@
-// JSON writing: objects and arrays as text, in the order they are written.
+// JSON writing: objects and arrays as text, in the order they are written. By hand, because
+// simdjson 3.0 writes only documents that it has parsed.
 #ifndef IMAGE_LIBRARY_CORE_JSON_WRITER_H_
 #define IMAGE_LIBRARY_CORE_JSON_WRITER_H_
 
@@ -10,6 +11,12 @@
 #include "core/json.h"
 
 namespace image_library {
+
+/// One JSON string literal. The text is valid UTF-8.
+std::string ToJsonString(std::string_view text);
+
+/// One JSON object, keys in order, compact: what `jsonb` takes.
+std::string ToJson(const StringMap& map);
 
 /// One JSON object. Keys are literals of ours and are not escaped; texts are.
 class JsonObject {

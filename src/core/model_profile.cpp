@@ -1,7 +1,8 @@
+#include "core/model_profile.h"
+
 #include <array>
 #include <charconv>
 
-#include "core/classify.h"
 #include "core/strings.h"
 
 namespace image_library {

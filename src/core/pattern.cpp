@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/reference.h"
 #include "core/version.h"
+#include "core/version_range.h"
 
 namespace image_library {
 namespace {

@@ -35,29 +35,6 @@ std::string VersionKey(std::string_view tag);
 /// Bytes that sort as the text does when each run of digits counts as a number: `rc2`, `rc10`.
 std::string NaturalKey(std::string_view text);
 
-/// Conjunction of comparisons such as `>=16 <18`, `17.*`, `~17.4` (same major), `=17.4`, with
-/// `||` between alternatives. A bound compares numbers only as far as it writes them for `=`;
-/// missing numbers are 0 otherwise. Prereleases match only when a bound names a prerelease of the
-/// same numbers.
-class VersionRange {
- public:
-  /// Throws Error kInvalidArgument.
-  static VersionRange Parse(std::string_view text);
-  bool Contains(const TagVersion& version) const;
-
- private:
-  struct Bound {
-    enum class Op { kLess, kLessEqual, kEqual, kGreaterEqual, kGreater, kNotEqual } op;
-    std::vector<std::uint64_t> numbers;
-    std::string prerelease;
-  };
-  static void ParseComparison(std::string_view range, std::string_view comparison,
-                              std::vector<Bound>* bounds);
-  static bool Admits(const Bound& bound, const TagVersion& version);
-
-  std::vector<std::vector<Bound>> alternatives_;
-};
-
 }  // namespace image_library
 
 #endif

@@ -1,8 +1,9 @@
+#include "core/version_range.h"
+
 #include <algorithm>
 
 #include "core/error.h"
 #include "core/strings.h"
-#include "core/version.h"
 
 namespace image_library {
 namespace {

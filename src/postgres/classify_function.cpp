@@ -1,8 +1,12 @@
 // What an image is, from its stored facts: _classify and its kin.
 #include "postgres/datum.h"
 
+#include "core/classification.h"
+#include "core/classification_keys.h"
 #include "core/classify.h"
+#include "core/classify_postgres.h"
 #include "core/error.h"
+#include "core/fact_reader.h"
 #include "core/json_writer.h"
 #include "core/text.h"
 #include "postgres/bridge.h"

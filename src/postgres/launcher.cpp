@@ -6,7 +6,7 @@
 //   SIGUSR1  PostgreSQL's own: latch, barriers, notice of a worker's start or end
 //
 // Only plain C data in this file: an ereport may leave any line.
-#include "postgres/agent.h"
+#include "postgres/launcher.h"
 #include "postgres/board.h"
 #include "postgres/settings.h"
 

@@ -1,5 +1,5 @@
 // The module's entry: settings, shared memory and the launcher.
-#include "postgres/agent.h"
+#include "postgres/launcher.h"
 #include "postgres/board.h"
 #include "postgres/settings.h"
 #include "postgres/statement_guard.h"

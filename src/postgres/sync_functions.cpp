@@ -1,7 +1,7 @@
 // What SQL says to the agent: sync, start_worker, check_registry and their kin.
 #include "core/error.h"
 #include "core/json.h"
-#include "postgres/agent.h"
+#include "postgres/launcher.h"
 #include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/datum.h"

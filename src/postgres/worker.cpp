@@ -2,7 +2,7 @@
 //
 //   SIGTERM  die: ends at the next wait, within a wait on the network too
 //   SIGHUP   settings are read again between waits
-#include "postgres/agent.h"
+#include "postgres/launcher.h"
 
 #include <algorithm>
 #include <set>

@@ -15,6 +15,8 @@
 #include <string_view>
 
 #include "core/classify.h"
+#include "core/extension_list.h"
+#include "core/model_profile.h"
 #include "core/strings.h"
 #include "core/text.h"
 #include "core/version.h"

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/extension_list.h"
 #include "core/manifest.h"
+#include "core/model_profile.h"
 
 namespace image_library {
 namespace {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/json_writer.h"
 
 namespace image_library {
 namespace {

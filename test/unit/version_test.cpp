@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/version_range.h"
 
 namespace image_library {
 namespace {

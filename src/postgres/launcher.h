@@ -1,6 +1,6 @@
 // The agent: a launcher for the cluster and short-lived workers, one registry each.
-#ifndef IMAGE_LIBRARY_POSTGRES_AGENT_H_
-#define IMAGE_LIBRARY_POSTGRES_AGENT_H_
+#ifndef IMAGE_LIBRARY_POSTGRES_LAUNCHER_H_
+#define IMAGE_LIBRARY_POSTGRES_LAUNCHER_H_
 
 #include "postgres/pg.h"
 

@@ -1,0 +1,25 @@
+// What an artifact is by its media types alone.
+#ifndef IMAGE_LIBRARY_CORE_ARTIFACT_TYPE_H_
+#define IMAGE_LIBRARY_CORE_ARTIFACT_TYPE_H_
+
+#include <string>
+
+#include "core/fact_reader.h"
+
+namespace image_library {
+
+/// What an artifact is by its media types alone.
+struct ArtifactType {
+  enum class Kind {
+    kImage,       ///< a container image, of whatever content
+    kModel,       ///< a model artifact; format says which
+    kAttachment,  ///< signature, attestation, SBOM or Helm chart
+    kUnknown,     ///< any other artifact
+  } kind = Kind::kUnknown;
+  std::string format;
+};
+ArtifactType ArtifactTypeOf(const ImageFacts& facts);
+
+}  // namespace image_library
+
+#endif

@@ -1,0 +1,30 @@
+// The annotation and label keys that classification reads.
+#ifndef IMAGE_LIBRARY_CORE_CLASSIFICATION_KEYS_H_
+#define IMAGE_LIBRARY_CORE_CLASSIFICATION_KEYS_H_
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace image_library {
+
+/// Annotation and label keys by purpose, best first: an admin can change them
+/// (image_library.annotation_key). A `*` in a key stands for any text. An annotation under any of
+/// the keys comes before a label, because labels are inherited from base images. Purposes:
+///   all images       `title`, `description`, `version`, `created`, `source`, `base_name`
+///   Postgres images  `flavor`, `major_version`, `features`, `extensions`, `os`
+///   extension images `extension_major`, `extension_version`, `extension_base`
+///   models           `nim`, `publisher`, `model`, `model_version`, `task`, `gpu_count`, `profiles`
+using ClassificationKeys = std::map<std::string, std::vector<std::string>>;
+
+/// The keys that EDB, CloudNativePG, NVIDIA and the OCI image-spec (annotations.md) document, with
+/// the likely ones where nothing is documented (`task`, `gpu_count`, `profiles`, `model`).
+ClassificationKeys DefaultClassificationKeys();
+
+/// `{"flavor": ["org.enterprisedb.pg.flavor"], ...}`; throws Error kInvalidArgument.
+ClassificationKeys ParseClassificationKeys(std::string_view json);
+
+}  // namespace image_library
+
+#endif
