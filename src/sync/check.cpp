@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "registry/client.h"
-#include "registry/location.h"
 #include "sync/check_probe.h"
 #include "sync/limits.h"
 
@@ -32,25 +31,6 @@ Task<void> ProbeInto(const RegistryConfig& config, CurlTransport& transport,
 }
 
 }  // namespace
-
-registry::HttpOptions TransportOptions(const RegistryConfig& config) {
-  registry::HttpOptions options;
-  options.max_connections = config.max_connections;
-  options.requests_per_second = config.requests_per_second;
-  options.ca_certificate = config.ca_certificate;
-  options.allow_private = config.allow_private;
-  options.client_certificate = config.client_certificate;
-  options.client_key = config.client_key;
-  const std::optional<registry::Location> origin = registry::ParseLocation(config.url.Origin());
-  if (origin) options.client_host = origin->host;
-  options.proxy = config.proxy;
-  options.allowed_hosts = config.allowed_hosts;
-  return options;
-}
-
-registry::ClientOptions ClientOptionsOf(const RegistryConfig& config) {
-  return {config.url, config.credentials, config.realm_hosts, config.reload_credentials};
-}
 
 std::vector<CheckResult> CheckRegistry(const RegistryConfig& config, registry::Waiter& waiter) {
   std::vector<CheckResult> results;

@@ -27,10 +27,6 @@ std::vector<std::string> ListRepositoryTags(const RegistryConfig& config,
                                             const std::string& repository,
                                             registry::Waiter& waiter);
 
-/// The transport's and the client's options for a registry.
-registry::HttpOptions TransportOptions(const RegistryConfig& config);
-registry::ClientOptions ClientOptionsOf(const RegistryConfig& config);
-
 }  // namespace image_library::sync
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "core/rule.h"
 #include "core/url.h"
+#include "registry/http.h"
 #include "registry/types.h"
 #include "sync/progress.h"
 
@@ -34,6 +35,10 @@ struct RegistryConfig {
   Progress progress;              ///< of the last run
   registry::Abilities abilities;  ///< as runs of the last day found them
 };
+
+/// The transport's and the client's options for a registry.
+registry::HttpOptions TransportOptions(const RegistryConfig& config);
+registry::ClientOptions ClientOptionsOf(const RegistryConfig& config);
 
 }  // namespace image_library::sync
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "registry/client.h"
-#include "sync/check.h"
 #include "sync/deadline.h"
 #include "sync/limits.h"
 #include "sync/registry_run.h"

@@ -26,7 +26,7 @@
 #include "registry/client.h"
 #include "registry/http.h"
 #include "server.h"
-#include "sync/check.h"
+#include "sync/registry_config.h"
 #include "sync/registry_run.h"
 
 namespace image_library::sync {

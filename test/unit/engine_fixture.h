@@ -15,7 +15,7 @@
 #include "core/digest.h"
 #include "fake_transport.h"
 #include "memory_store.h"
-#include "sync/check.h"
+#include "sync/registry_config.h"
 #include "sync/registry_run.h"
 
 namespace image_library::sync {
