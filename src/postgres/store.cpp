@@ -211,7 +211,7 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     config.proxy = Text(row[11]);
     config.realm_hosts = Json::Parse(Text(row[12]), Json::kAnyNumber).Strings();
     config.allowed_hosts = settings::AllowedHosts();
-    // Who owns the proxy is in the middle: a superuser names it, as well as the registry.
+    // A proxy sees what passes through it: its host must be allowed, like the registry's.
     if (!config.proxy.empty())
       registry::RequireAllowedHost(config.allowed_hosts, true, config.proxy);
     config.credentials = ReadCredentials(database, config);

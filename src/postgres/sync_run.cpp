@@ -49,7 +49,7 @@ void Finish(Database& database, const std::string& run, const sync::RunResult& r
        CountsJson(result.statistics)});
 }
 
-// Before Finish, which reckons with it: nobody is to ask a registry that wants to be left alone.
+// Call it before Finish, which computes the time of the next sync from it.
 void Remember(Database& database, std::int32_t registry_id, const sync::RunResult& result) {
   const auto refused = [](std::optional<bool> ability) {
     return ability == false ? "true" : "false";

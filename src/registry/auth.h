@@ -1,4 +1,4 @@
-// How one origin wants to be asked: challenges, Basic, Bearer tokens (RFC 7235, 7617, 6750; the
+// Authentication at one origin: challenges, Basic, Bearer tokens (RFC 7235, 7617, 6750; the
 // token protocol of the CNCF distribution, docs/spec/auth).
 #ifndef IMAGE_LIBRARY_REGISTRY_AUTH_H_
 #define IMAGE_LIBRARY_REGISTRY_AUTH_H_

@@ -82,9 +82,9 @@ std::size_t SizeOf(const Descriptor& descriptor) {
 }
 
 // Collects the descriptors of a referrers list.
-class ReferrerReader : public PageReader {
+class ReferrerPages : public PageReader {
  public:
-  explicit ReferrerReader(Subject subject) : subject_(std::move(subject)) {}
+  explicit ReferrerPages(Subject subject) : subject_(std::move(subject)) {}
 
   void Reset() override {
     descriptors.clear();
@@ -349,7 +349,7 @@ Task<std::optional<std::vector<Descriptor>>> Client::ListReferrers(std::string r
   question.accept = media_type::kOciIndex;
   question.max_body = limit::kManifest;
   const Subject subject = question.subject;
-  ReferrerReader reader(subject);
+  ReferrerPages reader(subject);
   std::optional<Response> refusal;
   try {
     refusal = co_await ReadPages(impl_->exchange, std::move(question), 0, reader);

@@ -15,6 +15,7 @@
 
 namespace image_library::registry {
 
+/// A request, and what it is about.
 struct Question {
   Method method = Method::kGet;
   std::string url;
@@ -25,6 +26,8 @@ struct Question {
   Subject subject = {};
 };
 
+/// Asks one registry: adds authorization, answers challenges once, follows redirects (without
+/// credentials once they leave the registry's origin) and tries again after temporary failures.
 class Exchange {
  public:
   Exchange(const ClientOptions& options, Transport& transport, RetryPolicy policy);

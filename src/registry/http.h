@@ -33,7 +33,7 @@ struct Response {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
   std::string body;
-  HeldBytes held = {};  ///< of the body; who keeps the body without it does not count
+  HeldBytes held = {};  ///< counts the body; a body that is kept without it is not counted
 
   /// First value of a header, or empty.
   std::string_view Header(std::string_view name) const noexcept;
@@ -82,7 +82,7 @@ struct HttpOptions {
   int total_timeout_ms = 120000;
   /// Bytes of bodies in memory, those of Responses that still live among them. When they are used
   /// up, a body that is being received is dropped and asked for again later, except that of the
-  /// newest request: who holds a body mostly waits for one more, and gives both back then.
+  /// newest request: the holder of a body mostly waits for one more answer, and then frees both.
   std::size_t body_budget = 8u << 20;
 };
 

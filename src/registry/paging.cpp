@@ -41,7 +41,8 @@ enum class Walk {
   kGuessRefused,  // on a page that we asked for with `last`
 };
 
-// A cursor may be gone (its tag was deleted); a refusal or an overload is not about cursors.
+// A page is refused when the tag of its cursor was deleted. 401, 403, 429 and 5xx mean other
+// things.
 bool IsAboutCursor(int status) {
   return status >= 400 && status < 500 && status != 401 && status != 403 && status != 429;
 }
@@ -161,7 +162,7 @@ PageCount NameReader::Read(const Response& page) {
     if (!name) {
       ++invalid;
     } else if (name->empty()) {
-      ++count.fresh;  // someone else's: no sign of a page that repeats
+      ++count.fresh;  // of another prefix: the page is no repeated one
     } else if (Add(std::move(*name))) {
       ++count.fresh;
     }

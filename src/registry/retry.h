@@ -12,6 +12,7 @@
 
 namespace image_library::registry {
 
+/// Sends requests by RetryPolicy: again after a failure that may pass, with a pause that doubles.
 class RetryingSender {
  public:
   /// The transport must outlive the sender.

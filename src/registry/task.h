@@ -18,7 +18,7 @@ class Task;
 
 namespace internal {
 
-// Resumes whoever awaited the task when it ends.
+// Resumes the coroutine that awaits the task when it ends.
 struct FinalAwaiter {
   bool await_ready() const noexcept { return false; }
   template <typename Promise>

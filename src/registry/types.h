@@ -88,8 +88,8 @@ struct TagHead {
   std::string digest;  ///< empty when the registry did not send a usable one: GET then
 };
 
-/// What the client does again after a temporary failure. A refusal that asks for fewer requests is
-/// the transport's to obey (sync::LimitedTransport), and kRateLimited here.
+/// How often a request is sent after temporary failures. A refusal because of too many requests
+/// (IsLimitRefusal) is none: sync::LimitedTransport sends it again, the client throws kRateLimited.
 struct RetryPolicy {
   int attempts = 3;          ///< in all
   int first_delay_ms = 500;  ///< doubled each time, with jitter

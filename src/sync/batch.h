@@ -44,7 +44,8 @@ struct Batch {
   std::vector<ReferrerAnswer> referrer_answers;
   std::vector<std::string> referrers_checked;  ///< subjects that were asked about again
   std::vector<GoneChild> gone_children;
-  /// Tags that a listing lacks beyond belief, to be shown to a person; empty: none any more.
+  /// Tags that a listing lacks and that were not marked missing, for accept_removals; empty: the
+  /// refusal on record is over.
   std::optional<std::vector<std::string>> refused_removals;
   /// The tags of a complete listing, when it differs from the last one.
   std::optional<std::vector<std::string>> listing;

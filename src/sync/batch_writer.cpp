@@ -214,7 +214,8 @@ Task<void> BatchWriter::WriteParts(Parts& parts, std::size_t from, std::size_t t
   co_await WriteParts(parts, middle, to);
 }
 
-// No lock that others hold for long is in the way of a problem. If one is, the run's outcome tells.
+// Records the problem unless other sessions hold the locks that it needs: Written::busy says it
+// too.
 Task<void> BatchWriter::RecordBusy(std::string repository) {
   Batch batch;
   batch.repository = repository;

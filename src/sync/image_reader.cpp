@@ -16,7 +16,7 @@ using registry::Task;
 
 namespace {
 
-// Nested indexes deeper than this are somebody's joke (image-spec allows nesting, sets no limit).
+// The image-spec allows indexes in indexes and sets no limit.
 constexpr int kMaxIndexDepth = 4;
 constexpr std::size_t kMaxPlatforms = 200;
 constexpr std::size_t kMaxChildren = 10000;

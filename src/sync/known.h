@@ -26,8 +26,8 @@ struct KnownRepository {
   std::map<std::string, std::string> problems;
   /// Tags that only carry referrers, as far as they were read; sorted.
   std::vector<std::string> referrer_tags;
-  bool removals_refused = false;      ///< the last listing lacked too many tags ...
-  std::vector<std::string> accepted;  ///< ... and a person says that these are gone; sorted
+  bool removals_refused = false;      ///< the last listing lacked too many tags
+  std::vector<std::string> accepted;  ///< of those, the tags that a person accepted as gone; sorted
 };
 
 /// An image whose referrers it is time to ask for again, and what its index names and lacked.

@@ -17,10 +17,10 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::int64_t kReserve = 10;  // a tenth of the registry's limit
-constexpr milliseconds kSlice(1000);   // how soon those who wait notice that there is no point
+constexpr milliseconds kSlice(1000);   // how soon waiting requests notice that the run is over
 constexpr milliseconds kShortestGap(10);
 
-// What waited for a connection when the registry refused another request: it waits its turn.
+// Ends the wait for a connection when the registry refuses another request: Send waits its turn.
 struct Recalled {};
 
 }  // namespace
@@ -58,7 +58,7 @@ Task<Response> LimitedTransport::Send(Request request) {
   }
 }
 
-// One after the other, when the registry wants it slowly.
+// Lets requests pass at once, or one by one with a gap after a refusal.
 Task<void> LimitedTransport::WaitForTurn() {
   if (!closed_ && gap_.count() == 0 && Now() >= not_before_) co_return;
   co_await turn_.Acquire();
@@ -83,7 +83,7 @@ Task<void> LimitedTransport::WaitForTurn() {
 // False when the registry is to be left alone from now on.
 bool LimitedTransport::SlowDown(std::optional<std::int64_t> retry_after,
                                 std::uint64_t pauses_before) {
-  // Whatever waits for a connection would only be refused as well, and held against us.
+  // Requests that wait for a connection would be refused too, and the registry counts them.
   inner_.DropQueued(std::make_exception_ptr(Recalled()));
   if (pauses_before == pauses_) {
     ++pauses_;

@@ -30,7 +30,7 @@ struct Pace {
 ///     nothing more: the refusal is the answer then, and further requests throw Error kBudget;
 ///   - none is sent beyond the budget of the run, which counts them all;
 ///   - none is sent once a rate limit that the registry tells (`ratelimit-remaining`, as Docker Hub
-///     does) is down to a tenth: the rest is for those who pull.
+///     does) is down to a tenth: the rest is left to those who pull images.
 /// The last two throw Error kBudget, which no retry helps.
 class LimitedTransport : public registry::Transport {
  public:
@@ -71,7 +71,7 @@ class LimitedTransport : public registry::Transport {
   bool closed_ = false;
   bool nearly_used_up_ = false;
   std::int64_t retry_after_ = 0;
-  // What was sent before a pause says nothing about the time after it.
+  // An answer to a request that was sent before a pause does not count after it.
   std::uint64_t pauses_ = 0;
   int refusals_ = 0;  // since the last success
   std::chrono::milliseconds pause_{0};

@@ -1,4 +1,4 @@
-// What several images of a run have in common, made once.
+// A cache of what several images of a run share.
 #ifndef IMAGE_LIBRARY_SYNC_ONCE_H_
 #define IMAGE_LIBRARY_SYNC_ONCE_H_
 
@@ -14,8 +14,9 @@
 
 namespace image_library::sync {
 
-/// A cache bounded in bytes, oldest out first. Who asks for what is being made waits for it, and
-/// shares its failure; a failure is not kept. T has a member `bytes`.
+/// A cache bounded in bytes, oldest out first. A caller that asks for a value while it is made
+/// waits for it, and gets the same error when it fails; errors are not kept. T has a member
+/// `bytes`.
 template <typename T>
 class Once {
  public:

@@ -21,7 +21,7 @@ struct Progress {
 
   /// Empty when there is nothing to go on with.
   std::string ToText() const;
-  /// What is no progress reads as none.
+  /// A text that ToText did not write gives an empty progress.
   static Progress FromText(std::string_view text);
 };
 

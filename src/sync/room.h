@@ -10,9 +10,9 @@
 
 namespace image_library::sync {
 
-/// A semaphore of bytes. Whoever reads an image enters before the request, when nobody knows how
-/// large the answer is: room is taken for what the answers were like of late, and more or less once
-/// it is known. So a burst of large manifests overdraws it by a few of them, and the others wait.
+/// A semaphore of bytes. A reader of an image enters before its request, when the size of the
+/// answer is unknown: it takes as much as recent answers took, and Hold corrects that. A burst of
+/// large manifests exceeds the limit by a few of them, and the others wait.
 class Room {
  public:
   /// What one image holds; left by hand, since a run that is cancelled resumes nobody.
