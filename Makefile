@@ -6,8 +6,8 @@ MODULE_big = image_library
 SOURCES = $(sort $(wildcard src/core/*.cpp src/registry/*.cpp src/sync/*.cpp src/postgres/*.cpp))
 OBJS = $(SOURCES:.cpp=.o)
 
-# The rooms of the extension script, in the order they are built on each other.
-SQL_ROOMS = $(addprefix src/sql/,$(addsuffix .sql,$(shell cat src/sql/rooms)))
+# The files of the extension script, in the order in which they build on each other.
+SQL_FILES = $(addprefix src/sql/,$(addsuffix .sql,$(shell cat src/sql/install_order)))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
 REGRESS = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
@@ -42,8 +42,8 @@ all install installcheck:
 	@echo "$(PG_CONFIG) is not there: install postgresql-server-dev, or name it with PG_CONFIG=" >&2; false
 endif
 
-$(DATA_built): src/sql/rooms $(SQL_ROOMS) image_library.control
-	cat $(SQL_ROOMS) > $@
+$(DATA_built): src/sql/install_order $(SQL_FILES) image_library.control
+	cat $(SQL_FILES) > $@
 
 # Every object is rebuilt when a header changes: the tree is small.
 $(OBJS): $(wildcard src/*/*.h) Makefile
