@@ -78,7 +78,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._find_image(text) IS
+COMMENT ON FUNCTION image_library._find_image IS
   'Internal: the image that a reference means, without tag when none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
 
 -- PL/pgSQL keeps its plans: approving in bulk calls these functions once an image.
@@ -95,8 +95,9 @@ BEGIN
         IS DISTINCT FROM (a.state, image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_entry_approval(integer, text[]) IS
+COMMENT ON FUNCTION image_library._refresh_entry_approval IS
   'Internal: brings the read model of some digests up to date after decisions';
+GRANT EXECUTE ON FUNCTION image_library._refresh_entry_approval TO image_library_agent;
 
 -- Of two sessions that decide at once the second waits here, and sees what the first decided.
 CREATE FUNCTION image_library._lock_approval(repository_id integer, digest text) RETURNS image_library.approval
@@ -115,7 +116,7 @@ BEGIN
   RETURN locked;
 END
 $$;
-COMMENT ON FUNCTION image_library._lock_approval(integer, text) IS
+COMMENT ON FUNCTION image_library._lock_approval IS
   'Internal: the state of an image, which no other session changes until this transaction ends';
 
 -- Reasons are read in terminals and logs for years.
@@ -132,7 +133,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_reason(text) IS
+COMMENT ON FUNCTION image_library._check_reason IS
   'Internal: raises 22023 for a reason that is too long or would do something to the terminal that shows it';
 
 CREATE FUNCTION image_library._lock_image(reference text, verb text) RETURNS record
@@ -157,7 +158,7 @@ BEGIN
   RETURN image;
 END
 $$;
-COMMENT ON FUNCTION image_library._lock_image(text, text) IS
+COMMENT ON FUNCTION image_library._lock_image IS
   'Internal: what _find_image finds, which the acting role may decide on and no sync or rule changes meanwhile';
 
 CREATE FUNCTION image_library._decided_so(decision_id bigint) RETURNS text
@@ -166,7 +167,7 @@ AS $$
   SELECT format('%s decided so at %s%s.', d.actor, d.decided_at, ': ' || d.reason)
   FROM image_library.decision d WHERE d.decision_id = _decided_so.decision_id
 $$;
-COMMENT ON FUNCTION image_library._decided_so(bigint) IS 'Internal: a decision in a sentence; null: there is none';
+COMMENT ON FUNCTION image_library._decided_so IS 'Internal: a decision in a sentence; null: there is none';
 
 -- SELECT approve(reference) FROM pending_images ... comes to an image once a tag: the first decides, for all of them.
 CREATE FUNCTION image_library._decided_just_now(registry_id integer, repository text, digest text, verb text,
@@ -183,7 +184,7 @@ AS $$
       AND d.repository = _decided_just_now.repository
     ORDER BY d.decision_id DESC LIMIT 1), false)
 $$;
-COMMENT ON FUNCTION image_library._decided_just_now(integer, text, text, text, timestamptz) IS
+COMMENT ON FUNCTION image_library._decided_just_now IS
   'Internal: whether the last decision on an image is this one, by the session user in this statement';
 
 CREATE FUNCTION image_library._decision_on(image record, action text, old_state text, new_state text, reason text)
@@ -205,8 +206,9 @@ BEGIN
   RETURN decision;
 END
 $$;
-COMMENT ON FUNCTION image_library._decision_on(record, text, text, text, text) IS
+COMMENT ON FUNCTION image_library._decision_on IS
   'Internal: a decision on an image, which _tell_decision has still to tell';
+GRANT EXECUTE ON FUNCTION image_library._decision_on TO image_library_agent;
 
 CREATE FUNCTION image_library._tell_decision(decision image_library.decision) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -230,8 +232,9 @@ BEGIN
   RETURN decision.decision_id;
 END
 $$;
-COMMENT ON FUNCTION image_library._tell_decision(image_library.decision) IS
+COMMENT ON FUNCTION image_library._tell_decision IS
   'Internal: adds a row to the decisions, made now by who logged in; returns its number';
+GRANT EXECUTE ON FUNCTION image_library._tell_decision TO image_library_agent;
 
 CREATE FUNCTION image_library._check_approvable(reference text, tag text, rule_id bigint, missing_since timestamptz,
   current image_library.approval)
@@ -263,7 +266,7 @@ BEGIN
       ELSE 'Approve what its registry has now; see image_library.pending_images.' END;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_approvable(text, text, bigint, timestamptz, image_library.approval) IS
+COMMENT ON FUNCTION image_library._check_approvable IS
   'Internal: raises 55000 where an image cannot be approved, whatever was decided on it before';
 
 CREATE FUNCTION image_library._check_transition(reference text, verb text, new_state text, current image_library.approval)
@@ -291,7 +294,7 @@ BEGIN
                 ELSE 'Use image_library.reset first, to decide anew.' END;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_transition(text, text, text, image_library.approval) IS
+COMMENT ON FUNCTION image_library._check_transition IS
   'Internal: raises 55000 where the state of an image does not allow a decision';
 
 CREATE FUNCTION image_library._decide(reference text, new_state text, reason text, valid_until timestamptz DEFAULT NULL)
@@ -346,7 +349,7 @@ BEGIN
   RETURN image.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library._decide(text, text, text, timestamptz) IS
+COMMENT ON FUNCTION image_library._decide IS
   'Internal: one decision: the state, the row that tells it, the read model; raises 55000 where the state does not allow it';
 
 CREATE FUNCTION image_library._approve_by_rule(repository_id integer, tags text[]) RETURNS void
@@ -399,8 +402,9 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._approve_by_rule(integer, text[]) IS
+COMMENT ON FUNCTION image_library._approve_by_rule IS
   'Internal: approves what nobody has decided on where every rule that takes a tag of it says approval => auto';
+GRANT EXECUTE ON FUNCTION image_library._approve_by_rule TO image_library_agent;
 
 CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL)
 RETURNS text
@@ -416,22 +420,26 @@ BEGIN
   RETURN image_library._decide(reference, 'approved', reason, valid_until);
 END
 $$;
-COMMENT ON FUNCTION image_library.approve(text, text, timestamptz) IS
+COMMENT ON FUNCTION image_library.approve IS
   'Approves the image that a reference means now, until valid_until (null: without end), or is one of the approvals that its rule
 requires; returns its pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.approve TO image_library_curator;
 
 CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._decide(reference, 'rejected', reason) $$;
-COMMENT ON FUNCTION image_library.reject(text, text) IS 'Rejects a pending image; returns its pinned reference';
+COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns its pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.reject TO image_library_curator;
 
 CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._decide(reference, 'revoked', reason) $$;
-COMMENT ON FUNCTION image_library.revoke(text, text) IS 'Takes an approval back; returns the pinned reference';
+COMMENT ON FUNCTION image_library.revoke IS 'Takes an approval back; returns the pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.revoke TO image_library_curator;
 
 CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._decide(reference, 'pending', reason) $$;
-COMMENT ON FUNCTION image_library.reset(text, text) IS
+COMMENT ON FUNCTION image_library.reset IS
   'Puts an image back to pending, to decide on it anew; returns its pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.reset TO image_library_curator;

@@ -25,8 +25,9 @@ AS $$
   LEFT JOIN taken k ON k.tag = n.name
   ORDER BY asked.digest, k.required DESC NULLS LAST, k.rule_id
 $$;
-COMMENT ON FUNCTION image_library._required_approvals(integer, text[], text[]) IS
+COMMENT ON FUNCTION image_library._required_approvals IS
   'Internal: how many people must approve some images of a repository (0: every rule that takes one of their tags approves by itself), and the rule that says so (null: none takes them)';
+GRANT EXECUTE ON FUNCTION image_library._required_approvals TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
   OUT given integer, OUT required integer, OUT rule_id bigint, OUT ends_at timestamptz)
@@ -71,7 +72,7 @@ BEGIN
     DETAIL = format('Rule %s requires so many people.', rule_id);
 END
 $$;
-COMMENT ON FUNCTION image_library._count_votes(text, integer, text, timestamptz) IS
+COMMENT ON FUNCTION image_library._count_votes IS
   'Internal: counts the session user among those who approve an image; keeps the vote while they are not enough. Raises 55000 for a second vote';
 
 -- Whoever may push can give a digest that a rule or one person approved a tag that needs more people: it waits for them.
@@ -117,8 +118,9 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._reset_by_stricter_rule(integer, text[]) IS
+COMMENT ON FUNCTION image_library._reset_by_stricter_rule IS
   'Internal: puts back to pending what too few people approved for a rule that one of its new tags comes under';
+GRANT EXECUTE ON FUNCTION image_library._reset_by_stricter_rule TO image_library_agent;
 
 CREATE FUNCTION image_library._check_mark(reference text, action text, current image_library.approval) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -143,7 +145,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_mark(text, text, image_library.approval) IS
+COMMENT ON FUNCTION image_library._check_mark IS
   'Internal: raises 55000 where deprecation or quarantine of an image cannot begin or end';
 
 CREATE FUNCTION image_library._mark(reference text, action text, reason text, effective timestamptz DEFAULT NULL) RETURNS text
@@ -186,7 +188,7 @@ BEGIN
   RETURN image.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library._mark(text, text, text, timestamptz) IS
+COMMENT ON FUNCTION image_library._mark IS
   'Internal: begins or ends deprecation or quarantine of an image: the state stays, the row that tells it, the read model';
 
 CREATE FUNCTION image_library.deprecate(reference text, effective timestamptz, reason text DEFAULT NULL) RETURNS text
@@ -202,23 +204,27 @@ BEGIN
   RETURN image_library._mark(reference, 'deprecate', reason, effective);
 END
 $$;
-COMMENT ON FUNCTION image_library.deprecate(text, timestamptz, text) IS
+COMMENT ON FUNCTION image_library.deprecate IS
   'Deprecates an approved image: consumers are warned before the effective time, and stopped from then on; again: another time.
 Returns the pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.deprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.undeprecate(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._mark(reference, 'undeprecate', reason) $$;
-COMMENT ON FUNCTION image_library.undeprecate(text, text) IS 'Ends the deprecation of an image; returns its pinned reference';
+COMMENT ON FUNCTION image_library.undeprecate IS 'Ends the deprecation of an image; returns its pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.undeprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.quarantine(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._mark(reference, 'quarantine', reason) $$;
-COMMENT ON FUNCTION image_library.quarantine(text, text) IS
+COMMENT ON FUNCTION image_library.quarantine IS
   'Blocks an image at once, whatever was decided on it; its state stays. Returns its pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.quarantine TO image_library_curator;
 
 CREATE FUNCTION image_library.release(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._mark(reference, 'release', reason) $$;
-COMMENT ON FUNCTION image_library.release(text, text) IS
+COMMENT ON FUNCTION image_library.release IS
   'Ends the quarantine of an image, which is then what it was before; returns its pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.release TO image_library_curator;

@@ -13,11 +13,13 @@ CREATE TABLE image_library.policy (
 COMMENT ON TABLE image_library.policy IS 'Policies, each a function over a row of image_library.images';
 COMMENT ON COLUMN image_library.policy.function IS
   'Schema and name: a function of that name that takes an image. One that is gone is a policy that is not met';
+GRANT SELECT ON image_library.policy TO image_library_agent;
 
 CREATE FUNCTION image_library._call_policy(function oid, image image_library.images) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_call_policy';
-COMMENT ON FUNCTION image_library._call_policy(oid, image_library.images) IS
+COMMENT ON FUNCTION image_library._call_policy IS
   'Internal: calls a policy with its owner''s rights, for at most image_library.policy_timeout; null: it is met, else why not';
+GRANT EXECUTE ON FUNCTION image_library._call_policy TO image_library_agent;
 
 -- In the catalog, and not by its name: that would ask whoever looks for a right to its schema.
 CREATE FUNCTION image_library._policy_function(function text) RETURNS regprocedure
@@ -27,7 +29,8 @@ AS $$
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, parse_ident(function) AS name
   WHERE n.nspname = name[1] AND p.proname = name[2] AND p.pronargs = 1 AND p.proargtypes[0] = 'image_library.images'::regtype
 $$;
-COMMENT ON FUNCTION image_library._policy_function(text) IS 'Internal: the function of a policy; null: it is gone';
+COMMENT ON FUNCTION image_library._policy_function IS 'Internal: the function of a policy; null: it is gone';
+GRANT EXECUTE ON FUNCTION image_library._policy_function TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._check_policy_function(function regprocedure) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -62,7 +65,7 @@ BEGIN
   RETURN format('%I.%I', found_function.nspname, found_function.proname);
 END
 $$;
-COMMENT ON FUNCTION image_library._check_policy_function(regprocedure) IS
+COMMENT ON FUNCTION image_library._check_policy_function IS
   'Internal: schema and name of a function that can be a policy and the acting role may call; raises 22023, 42P13, 42501';
 
 CREATE FUNCTION image_library.add_policy(name text, function regprocedure, applies_to text DEFAULT 'all', effect text DEFAULT 'require')
@@ -97,9 +100,10 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_policy(text, regprocedure, text, text) IS
+COMMENT ON FUNCTION image_library.add_policy IS
   'Makes a function over an image a policy: require (nobody approves what it does not say true of), auto_approve (what it says true
 of is approved on arrival) or warn. What is approved already stays so';
+GRANT EXECUTE ON FUNCTION image_library.add_policy TO image_library_admin;
 
 CREATE FUNCTION image_library._require_policy(what text, name text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -114,7 +118,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_policy(text, text) IS 'Internal: raises 42501, and 42704 for an unknown policy';
+COMMENT ON FUNCTION image_library._require_policy IS 'Internal: raises 42501, and 42704 for an unknown policy';
 
 CREATE FUNCTION image_library.enable_policy(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -124,7 +128,8 @@ BEGIN
   UPDATE image_library.policy p SET enabled = true WHERE p.name = enable_policy.name AND NOT p.enabled;
 END
 $$;
-COMMENT ON FUNCTION image_library.enable_policy(text) IS 'Puts a policy into force again, for what is decided from then on';
+COMMENT ON FUNCTION image_library.enable_policy IS 'Puts a policy into force again, for what is decided from then on';
+GRANT EXECUTE ON FUNCTION image_library.enable_policy TO image_library_admin;
 
 CREATE FUNCTION image_library.disable_policy(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -134,7 +139,8 @@ BEGIN
   UPDATE image_library.policy p SET enabled = false WHERE p.name = disable_policy.name AND p.enabled;
 END
 $$;
-COMMENT ON FUNCTION image_library.disable_policy(text) IS 'Takes a policy out of force';
+COMMENT ON FUNCTION image_library.disable_policy IS 'Takes a policy out of force';
+GRANT EXECUTE ON FUNCTION image_library.disable_policy TO image_library_admin;
 
 CREATE FUNCTION image_library.drop_policy(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -144,7 +150,8 @@ BEGIN
   DELETE FROM image_library.policy p WHERE p.name = drop_policy.name;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_policy(text) IS 'Removes a policy; its function stays, and so do decisions that it took part in';
+COMMENT ON FUNCTION image_library.drop_policy IS 'Removes a policy; its function stays, and so do decisions that it took part in';
+GRANT EXECUTE ON FUNCTION image_library.drop_policy TO image_library_admin;
 
 CREATE VIEW image_library.policies WITH (security_barrier) AS
   SELECT p.name, p.function,
@@ -152,6 +159,7 @@ CREATE VIEW image_library.policies WITH (security_barrier) AS
          p.applies_to, p.effect, p.enabled, p.created_at, p.created_by
   FROM image_library.policy p;
 COMMENT ON VIEW image_library.policies IS 'Policies in force (enabled) and out of it';
+GRANT SELECT ON image_library.policies TO image_library_reader;
 
 -- An approval is of the digest: every tag that would show it must pass, or one tag were a way around for the others.
 -- The kind that a rule gives an image takes it from under no policy for what it is by itself.
@@ -173,8 +181,9 @@ AS $$
     AND p.enabled AND p.effect = ANY (effects)
   ORDER BY p.name, v.tag
 $$;
-COMMENT ON FUNCTION image_library._policy_outcomes(text, text, text, text[]) IS
+COMMENT ON FUNCTION image_library._policy_outcomes IS
   'Internal: what the policies in force say of each tag of an image; a null reason: the policy is met';
+GRANT EXECUTE ON FUNCTION image_library._policy_outcomes TO image_library_agent;
 
 CREATE FUNCTION image_library.policy_failures(reference text) RETURNS TABLE (policy text, effect text, reason text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -196,8 +205,9 @@ BEGIN
     ORDER BY 1, 3;
 END
 $$;
-COMMENT ON FUNCTION image_library.policy_failures(text) IS
+COMMENT ON FUNCTION image_library.policy_failures IS
   'The policies in force that an image does not meet, each with its effect and why; no row: it meets all';
+GRANT EXECUTE ON FUNCTION image_library.policy_failures TO image_library_reader;
 
 CREATE FUNCTION image_library._check_policies(reference text, registry text, repository text, digest text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -228,5 +238,5 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_policies(text, text, text, text) IS
+COMMENT ON FUNCTION image_library._check_policies IS
   'Internal: raises 55000 with all required policies that an image does not meet, and warns of the others';

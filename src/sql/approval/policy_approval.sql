@@ -3,8 +3,9 @@
 CREATE FUNCTION image_library._has_approval_policies() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect <> 'warn') $$;
-COMMENT ON FUNCTION image_library._has_approval_policies() IS
+COMMENT ON FUNCTION image_library._has_approval_policies IS
   'Internal: whether policies have a say in what is approved on arrival';
+GRANT EXECUTE ON FUNCTION image_library._has_approval_policies TO image_library_agent;
 
 CREATE FUNCTION image_library._undecided_images(repository_id integer, tags text[])
 RETURNS TABLE (registry_id integer, registry text, repository text, tag text, digest text, rule_id bigint)
@@ -25,8 +26,9 @@ AS $$
          OR asked.required = 1 AND EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
   ORDER BY t.digest, t.name
 $$;
-COMMENT ON FUNCTION image_library._undecided_images(integer, text[]) IS
+COMMENT ON FUNCTION image_library._undecided_images IS
   'Internal: images of some tags that nobody has decided on and that one approval is enough for, with the rule that gives it';
+GRANT EXECUTE ON FUNCTION image_library._undecided_images TO image_library_agent;
 
 CREATE FUNCTION image_library._policy_verdict(registry text, repository text, digest text,
   OUT refused boolean, OUT approving_policy text, OUT slow_policy text)
@@ -52,8 +54,9 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._policy_verdict(text, text, text) IS
+COMMENT ON FUNCTION image_library._policy_verdict IS
   'Internal: whether policies refuse an image, the first one that approves it, and one that took too long to say';
+GRANT EXECUTE ON FUNCTION image_library._policy_verdict TO image_library_agent;
 
 CREATE FUNCTION image_library._approve_by_policy(repository_id integer, tags text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
@@ -94,9 +97,10 @@ BEGIN
   RETURN cardinality(approved_digests);
 END
 $$;
-COMMENT ON FUNCTION image_library._approve_by_policy(integer, text[]) IS
+COMMENT ON FUNCTION image_library._approve_by_policy IS
   'Internal: approves what nobody has decided on where a rule or a policy says so and no policy refuses; returns how many.
 Called once the read model has the tags: a policy looks at it';
+GRANT EXECUTE ON FUNCTION image_library._approve_by_policy TO image_library_agent;
 
 CREATE FUNCTION image_library.apply_policies(registry text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -124,6 +128,7 @@ BEGIN
   RETURN approved;
 END
 $$;
-COMMENT ON FUNCTION image_library.apply_policies(text) IS
+COMMENT ON FUNCTION image_library.apply_policies IS
   'Asks the policies again about what nobody has decided on, as on arrival; returns how many images were approved. For policies
 that time changes, such as a least age';
+GRANT EXECUTE ON FUNCTION image_library.apply_policies TO image_library_admin;

@@ -32,6 +32,7 @@ BEGIN
   RETURN image.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library.resolve(text) IS
+COMMENT ON FUNCTION image_library.resolve IS
   'The pinned reference (host/repository:tag@digest) of an approved, present image; else an error that says why not. Warns of
 what will be deprecated';
+GRANT EXECUTE ON FUNCTION image_library.resolve TO image_library_reader;

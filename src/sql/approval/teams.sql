@@ -26,7 +26,7 @@ AS $$
     r.name, ARRAY(SELECT d.tag FROM decided d WHERE d.rule_id IS NULL)) c
   WHERE r.repository_id = _rules_of_image.repository_id
 $$;
-COMMENT ON FUNCTION image_library._rules_of_image(integer, text) IS
+COMMENT ON FUNCTION image_library._rules_of_image IS
   'Internal: the rules whose teams own an image in a repository';
 
 -- An image is owned by the registry's team, and by the teams of the rules that decide on its tags: all of these rules
@@ -51,7 +51,7 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_team(text, integer, text) IS
+COMMENT ON FUNCTION image_library._require_team IS
   'Internal: raises 42501 unless the acting role may decide on an image: in the teams that own it, or nobody owns it';
 
 CREATE FUNCTION image_library._require_repository_team(what text, repository_id integer) RETURNS void
@@ -72,5 +72,5 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_repository_team(text, integer) IS
+COMMENT ON FUNCTION image_library._require_repository_team IS
   'Internal: raises 42501 unless the acting role may organize a repository: in a team that owns some of it, or nobody does';

@@ -11,8 +11,9 @@ RETURN array_remove(ARRAY[
   CASE WHEN coalesce((approval).state, 'pending') <> 'approved' THEN coalesce((approval).state, 'pending') END,
   CASE WHEN (approval).state = 'approved' AND (approval).valid_until <= at THEN 'expired' END,
   CASE WHEN (approval).deprecated_from <= at THEN 'deprecated' END], NULL);
-COMMENT ON FUNCTION image_library._blocks(text, bigint, timestamptz, image_library.approval, timestamptz) IS
+COMMENT ON FUNCTION image_library._blocks IS
   'Internal: what keeps an image from being used at a time: no tag, not admitted, missing, quarantined, pending, rejected, revoked, expired, deprecated; empty: nothing does';
+GRANT EXECUTE ON FUNCTION image_library._blocks TO image_library_reader;
 
 -- For the read model and the past: an image that is there is usable at a time that is earlier, as _blocks says.
 CREATE FUNCTION image_library._usable_until(state text, valid_until timestamptz, deprecated_from timestamptz, quarantined boolean)
@@ -20,8 +21,9 @@ RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN quarantined OR coalesce(state, 'pending') <> 'approved' THEN '-infinity'
             ELSE least(coalesce(valid_until, 'infinity'), coalesce(deprecated_from, 'infinity')) END;
-COMMENT ON FUNCTION image_library._usable_until(text, timestamptz, timestamptz, boolean) IS
+COMMENT ON FUNCTION image_library._usable_until IS
   'Internal: until when an approval counts: until it expires or is deprecated; -infinity: it does not count';
+GRANT EXECUTE ON FUNCTION image_library._usable_until TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._why_blocked(block text, missing_since timestamptz, approval image_library.approval,
   OUT why text, OUT hint text, OUT decision_id bigint)
@@ -57,5 +59,5 @@ BEGIN
   END CASE;
 END
 $$;
-COMMENT ON FUNCTION image_library._why_blocked(text, timestamptz, image_library.approval) IS
+COMMENT ON FUNCTION image_library._why_blocked IS
   'Internal: one of the blocks in words for an error, what to do, and the decision that says so';

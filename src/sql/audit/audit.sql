@@ -38,7 +38,7 @@ AS $$
     -- The agent's notes are no change by a person.
     ELSE changed - '{sync_requested_at,rules_changed_at}'::text[] END
 $$;
-COMMENT ON FUNCTION image_library._audited(text, jsonb) IS
+COMMENT ON FUNCTION image_library._audited IS
   'Internal: what the audit keeps of a row; of a credential neither name, secret, file nor variable, of a client certificate only when';
 
 CREATE FUNCTION image_library._audited_registry(changed jsonb, OUT registry_id integer, OUT registry text)
@@ -54,7 +54,7 @@ BEGIN
      ORDER BY e.audit_id DESC LIMIT 1));
 END
 $$;
-COMMENT ON FUNCTION image_library._audited_registry(jsonb) IS 'Internal: the registry that a changed row belongs to; null: to none';
+COMMENT ON FUNCTION image_library._audited_registry IS 'Internal: the registry that a changed row belongs to; null: to none';
 
 CREATE FUNCTION image_library._audited_name(object text, changed jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -71,7 +71,7 @@ AS $$
       WHERE h.hm_tag_id = (changed ->> 'hm_tag_id')::integer AND r.repository_id = (changed ->> 'repository_id')::integer)
     ELSE changed ->> 'name' END
 $$;
-COMMENT ON FUNCTION image_library._audited_name(text, jsonb) IS
+COMMENT ON FUNCTION image_library._audited_name IS
   'Internal: what a changed row is called; null: it goes with something else that is dropped, which has its own entry';
 
 CREATE FUNCTION image_library._audit() RETURNS trigger
@@ -109,7 +109,7 @@ BEGIN
   RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION image_library._audit() IS
+COMMENT ON FUNCTION image_library._audit IS
   'Internal: writes the audit entry of a changed row, and the event of a changed registry, rule or policy';
 
 CREATE FUNCTION image_library._audit_purge(object text, purged jsonb) RETURNS void
@@ -117,7 +117,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO image_library.audit_entry (action, object, name, old) VALUES ('purged', _audit_purge.object, _audit_purge.object, purged)
 $$;
-COMMENT ON FUNCTION image_library._audit_purge(text, jsonb) IS
+COMMENT ON FUNCTION image_library._audit_purge IS
   'Internal: writes the audit entry of a purge by a person: what, older than what, and how much';
 
 DO $$
@@ -150,3 +150,4 @@ CREATE VIEW image_library.audit WITH (security_barrier) AS
      OR e.registry_id IN (SELECT g.registry_id FROM image_library._visible_registry g);
 COMMENT ON VIEW image_library.audit IS
   'Who changed registries, rules, credentials (never their content), HM tags, policies and annotation keys, and what they were before; who purged events and history';
+GRANT SELECT ON image_library.audit TO image_library_reader;

@@ -15,6 +15,7 @@ CREATE TABLE image_library.event (
 );
 COMMENT ON TABLE image_library.event IS 'What happened in the library, in the transaction in which it happened';
 COMMENT ON COLUMN image_library.event.transaction IS 'Who wrote it: an event is told when every older transaction has ended';
+GRANT SELECT, INSERT, DELETE ON image_library.event TO image_library_agent;
 
 -- Equal notifications of a transaction are one: a sync of 1,000 tags sends as many as it has kinds of events.
 CREATE FUNCTION image_library._notify(event text) RETURNS void
@@ -23,7 +24,8 @@ AS $$
   -- Whoever listens sees every payload, so nothing is named in it.
   SELECT pg_notify('image_library', jsonb_build_object('event', event)::text)
 $$;
-COMMENT ON FUNCTION image_library._notify(text) IS 'Internal: wakes the listeners when this transaction commits';
+COMMENT ON FUNCTION image_library._notify IS 'Internal: wakes the listeners when this transaction commits';
+GRANT EXECUTE ON FUNCTION image_library._notify TO image_library_agent;
 
 CREATE FUNCTION image_library._emit(event text, registry_id integer, registry text, repository text, tag text,
   digest text, detail jsonb DEFAULT '{}')
@@ -36,7 +38,8 @@ BEGIN
   PERFORM image_library._notify(event);
 END
 $$;
-COMMENT ON FUNCTION image_library._emit(text, integer, text, text, text, text, jsonb) IS 'Internal: tells one event';
+COMMENT ON FUNCTION image_library._emit IS 'Internal: tells one event';
+GRANT EXECUTE ON FUNCTION image_library._emit TO image_library_agent;
 
 -- Called before the tags are written: what is about to change is told by what is there.
 CREATE FUNCTION image_library._emit_tags(repository_id integer, arrived image_library._found_tag[], missing text[])
@@ -76,8 +79,9 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._emit_tags(integer, image_library._found_tag[], text[]) IS
+COMMENT ON FUNCTION image_library._emit_tags IS
   'Internal: tells which tags of a batch are new, moved, back or missing';
+GRANT EXECUTE ON FUNCTION image_library._emit_tags TO image_library_agent;
 
 CREATE VIEW image_library.events WITH (security_barrier) AS
   SELECT e.event_id, e.at, e.event, e.registry, e.repository, e.tag, e.digest, e.detail
@@ -86,6 +90,7 @@ CREATE VIEW image_library.events WITH (security_barrier) AS
   WHERE e.registry_id IS NULL OR (SELECT image_library._sees_everything())
      OR e.registry_id IN (SELECT g.registry_id FROM image_library._visible_registry g);
 COMMENT ON VIEW image_library.events IS 'The log of events; events_since reads on from where a client was';
+GRANT SELECT ON image_library.events TO image_library_reader;
 
 CREATE FUNCTION image_library.events_since(sequence bigint, max_rows integer DEFAULT 1000)
 RETURNS SETOF image_library.events
@@ -107,8 +112,9 @@ AS $$
   ORDER BY v.event_id
   LIMIT greatest(coalesce(max_rows, 1000), 0)
 $$;
-COMMENT ON FUNCTION image_library.events_since(bigint, integer) IS
+COMMENT ON FUNCTION image_library.events_since IS
   'Events after a number, oldest first, each only when no older transaction can add one before it; begin with 0';
+GRANT EXECUTE ON FUNCTION image_library.events_since TO image_library_reader;
 
 -- The settings are the module's: a session that has not loaded it yet reads what postgresql.conf says, without its unit.
 CREATE FUNCTION image_library._retention(setting text) RETURNS interval
@@ -119,7 +125,8 @@ BEGIN
   RETURN nullif(current_setting(setting), '-1')::interval;
 END
 $$;
-COMMENT ON FUNCTION image_library._retention(text) IS 'Internal: how long a setting says that rows are kept; null: for ever';
+COMMENT ON FUNCTION image_library._retention IS 'Internal: how long a setting says that rows are kept; null: for ever';
+GRANT EXECUTE ON FUNCTION image_library._retention TO image_library_agent;
 
 -- A run takes no more than that along; the next one goes on.
 CREATE FUNCTION image_library._purge_history(max_rows integer DEFAULT 10000, OUT events bigint, OUT runs bigint)
@@ -145,8 +152,9 @@ BEGIN
   GET DIAGNOSTICS runs = ROW_COUNT;
 END
 $$;
-COMMENT ON FUNCTION image_library._purge_history(integer) IS
+COMMENT ON FUNCTION image_library._purge_history IS
   'Internal: removes events and runs older than image_library.event_retention and run_retention; a number of events at most';
+GRANT EXECUTE ON FUNCTION image_library._purge_history TO image_library_agent;
 
 CREATE FUNCTION image_library.purge_history(OUT events bigint, OUT runs bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -159,8 +167,9 @@ BEGIN
     'run_retention', image_library._retention('image_library.run_retention'), 'runs', runs));
 END
 $$;
-COMMENT ON FUNCTION image_library.purge_history() IS
+COMMENT ON FUNCTION image_library.purge_history IS
   'Removes events and runs older than image_library.event_retention and run_retention now, as the agent does when a run begins; the audit keeps who did';
+GRANT EXECUTE ON FUNCTION image_library.purge_history TO image_library_admin;
 
 CREATE FUNCTION image_library.purge_events(older_than interval DEFAULT '90 days') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -180,4 +189,5 @@ BEGIN
   RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION image_library.purge_events(interval) IS 'Removes events older than that; returns how many, and the audit keeps who did';
+COMMENT ON FUNCTION image_library.purge_events IS 'Removes events older than that; returns how many, and the audit keeps who did';
+GRANT EXECUTE ON FUNCTION image_library.purge_events TO image_library_admin;

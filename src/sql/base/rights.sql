@@ -2,17 +2,18 @@
 
 CREATE FUNCTION image_library._acting_role() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_acting_role';
-COMMENT ON FUNCTION image_library._acting_role() IS
+COMMENT ON FUNCTION image_library._acting_role IS
   'Internal: the role on whose behalf a function of ours runs; raises 42501 where the session does not tell';
 
 CREATE FUNCTION image_library._viewer() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_viewer';
-COMMENT ON FUNCTION image_library._viewer() IS 'Internal: the role that reads a view';
+COMMENT ON FUNCTION image_library._viewer IS 'Internal: the role that reads a view';
+GRANT EXECUTE ON FUNCTION image_library._viewer TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._has_role(role_name name) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT pg_has_role(image_library._acting_role(), role_name, 'MEMBER') $$;
-COMMENT ON FUNCTION image_library._has_role(name) IS 'Internal: whether the acting role is a member of a role';
+COMMENT ON FUNCTION image_library._has_role IS 'Internal: whether the acting role is a member of a role';
 
 CREATE FUNCTION image_library._require_admin(what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -27,7 +28,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_admin(text) IS 'Internal: raises 42501 unless the acting role is an admin';
+COMMENT ON FUNCTION image_library._require_admin IS 'Internal: raises 42501 unless the acting role is an admin';
 
 CREATE FUNCTION image_library._require_owner(what text, VARIADIC owners regrole[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -54,7 +55,7 @@ BEGIN
     HINT = 'Ask an admin, or a member of the team that owns it.';
 END
 $$;
-COMMENT ON FUNCTION image_library._require_owner(text, regrole[]) IS
+COMMENT ON FUNCTION image_library._require_owner IS
   'Internal: raises 42501 unless the acting role is an admin, or a curator in one of the owning teams';
 
 CREATE FUNCTION image_library._checked_owner(owner regrole) RETURNS regrole
@@ -71,7 +72,7 @@ BEGIN
   RETURN owner;
 END
 $$;
-COMMENT ON FUNCTION image_library._checked_owner(regrole) IS 'Internal: an owner that is given; raises 42704 when there is no such role';
+COMMENT ON FUNCTION image_library._checked_owner IS 'Internal: an owner that is given; raises 42704 when there is no such role';
 
 CREATE FUNCTION image_library._registries_hidden_from(viewer name) RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -81,27 +82,31 @@ AS $$
                          WHERE g.private AND NOT coalesce(pg_has_role(viewer, g.owner::oid, 'MEMBER'), false)
                          ORDER BY 1) END
 $$;
-COMMENT ON FUNCTION image_library._registries_hidden_from(name) IS
+COMMENT ON FUNCTION image_library._registries_hidden_from IS
   'Internal: the private registries whose team a role is not in; none for admins';
+GRANT EXECUTE ON FUNCTION image_library._registries_hidden_from TO image_library_reader, image_library_agent;
 
 -- Not SECURITY DEFINER: _viewer must see who asks.
 CREATE FUNCTION image_library._hidden_registries() RETURNS integer[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._registries_hidden_from(image_library._viewer()) $$;
-COMMENT ON FUNCTION image_library._hidden_registries() IS
+COMMENT ON FUNCTION image_library._hidden_registries IS
   'Internal: the private registries whose team the viewer is not in; none for admins';
+GRANT EXECUTE ON FUNCTION image_library._hidden_registries TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._sees_everything() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT pg_has_role(image_library._viewer(), 'image_library_admin', 'MEMBER') $$;
-COMMENT ON FUNCTION image_library._sees_everything() IS
+COMMENT ON FUNCTION image_library._sees_everything IS
   'Internal: whether the viewer may see what is kept of registries that are gone';
+GRANT EXECUTE ON FUNCTION image_library._sees_everything TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._keeps_snapshot() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT current_setting('transaction_isolation') IN ('repeatable read', 'serializable') $$;
-COMMENT ON FUNCTION image_library._keeps_snapshot() IS
+COMMENT ON FUNCTION image_library._keeps_snapshot IS
   'Internal: whether this transaction does not see what others commit since it began';
+GRANT EXECUTE ON FUNCTION image_library._keeps_snapshot TO image_library_agent;
 
 -- Whoever waited for a lock must see what was committed meanwhile, or the read model would keep what is not so any more.
 CREATE FUNCTION image_library._require_read_committed() RETURNS void
@@ -117,5 +122,6 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_read_committed() IS
+COMMENT ON FUNCTION image_library._require_read_committed IS
   'Internal: raises 25000 in a transaction that keeps its first snapshot';
+GRANT EXECUTE ON FUNCTION image_library._require_read_committed TO image_library_agent;

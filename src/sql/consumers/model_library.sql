@@ -19,6 +19,7 @@ CREATE VIEW image_library.model_library AS
   FROM image_library._usable_entries e
   WHERE e.kind = 'model';
 COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models: what serving may run';
+GRANT SELECT ON image_library.model_library TO image_library_reader;
 
 -- A model card: what its publisher says of it (OCI image-spec, annotations.md) beside what the library knows.
 CREATE FUNCTION image_library._published(annotations jsonb, labels jsonb, key text) RETURNS text
@@ -27,7 +28,7 @@ AS $$
   SELECT coalesce(nullif(annotations ->> ('org.opencontainers.image.' || key), ''),
                   nullif(labels ->> ('org.opencontainers.image.' || key), ''))
 $$;
-COMMENT ON FUNCTION image_library._published(jsonb, jsonb, text) IS
+COMMENT ON FUNCTION image_library._published IS
   'Internal: an OCI annotation, or the label of that name';
 
 CREATE FUNCTION image_library.model_card(reference text) RETURNS jsonb
@@ -66,6 +67,7 @@ BEGIN
   RETURN card;
 END
 $$;
-COMMENT ON FUNCTION image_library.model_card(text) IS
+COMMENT ON FUNCTION image_library.model_card IS
   'The card of a model, approved or not: what it is, who published it under which licence, what it needs, and the README of its
 repository; what nobody says is left out';
+GRANT EXECUTE ON FUNCTION image_library.model_card TO image_library_reader;

@@ -21,6 +21,7 @@ CREATE VIEW image_library.postgres_images AS
   FROM image_library._usable_entries e
   WHERE e.kind = 'postgres';
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images: what provisioning may run';
+GRANT SELECT ON image_library.postgres_images TO image_library_reader;
 
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
   SELECT p.*
@@ -35,6 +36,7 @@ CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
   ORDER BY p.flavor, p.major_version, p.variant NULLS FIRST, p.os NULLS FIRST;
 COMMENT ON VIEW image_library.postgres_latest IS
   'The newest approved image of each flavor, major version, variant and OS: newest minor, then newest build; contested ones are left out';
+GRANT SELECT ON image_library.postgres_latest TO image_library_reader;
 
 CREATE FUNCTION image_library._has_extensions(digest text, min_extensions jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -47,7 +49,7 @@ AS $$
         AND image_library.version_key(coalesce(nullif(x.version, ''), '0'))
             >= image_library.version_key(coalesce(nullif(wanted.version, ''), '0'))))
 $$;
-COMMENT ON FUNCTION image_library._has_extensions(text, jsonb) IS
+COMMENT ON FUNCTION image_library._has_extensions IS
   'Internal: whether an image has extensions, each in a least version (null or empty: any)';
 
 -- Without an OS the newest of all is taken as cnpg_image_catalog takes it, and the caller is told that there was a choice.
@@ -105,7 +107,8 @@ BEGIN
   RETURN latest.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library.latest_postgres(text, integer, text, jsonb, text) IS
+COMMENT ON FUNCTION image_library.latest_postgres IS
   'The pinned reference of the newest approved image of a flavor and major version: newest minor, then newest build of it. Never of
 another major or variant (null: plain), nor one that is contested; without os the newest of all systems, and a NOTICE when
 there was a choice';
+GRANT EXECUTE ON FUNCTION image_library.latest_postgres TO image_library_reader;

@@ -13,13 +13,13 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 AS $$
   SELECT ARRAY(SELECT DISTINCT substr('  ' || word || ' ', n, 3) FROM generate_series(1, length(word) + 1) n)
 $$;
-COMMENT ON FUNCTION image_library._trigrams(text) IS 'Internal: the trigrams of a word';
+COMMENT ON FUNCTION image_library._trigrams IS 'Internal: the trigrams of a word';
 
 -- Words are data: what LIKE would take for wildcards is escaped.
 CREATE FUNCTION image_library._like_pattern(word text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%' $$;
-COMMENT ON FUNCTION image_library._like_pattern(text) IS 'Internal: the pattern for LIKE of what has a word';
+COMMENT ON FUNCTION image_library._like_pattern IS 'Internal: the pattern for LIKE of what has a word';
 
 CREATE TYPE image_library._named_repository AS (
   repository_id integer, registry text, repository text, reference text, in_name boolean, missing text[]);
@@ -43,7 +43,7 @@ AS $$
   ORDER BY ' ' || translate(folded.name, '/-_.', '    ') || ' ' LIKE ALL (whole) DESC, folded.name LIKE ALL (patterns) DESC,
            r.repository, r.registry
 $$;
-COMMENT ON FUNCTION image_library._named_repositories(text[], text[]) IS
+COMMENT ON FUNCTION image_library._named_repositories IS
   'Internal: all repositories, those first whose names have the words as words, then those that have them as parts';
 
 -- One repository after the other, best first, so that a search ends when it has enough; what the name has of the words is asked
@@ -90,7 +90,7 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._search(text[], text, integer) IS
+COMMENT ON FUNCTION image_library._search IS
   'Internal: images that have every one of some words in lower case in what the read model and names say, best first';
 
 CREATE FUNCTION image_library._entry_text(e image_library.entry, hm_tags text) RETURNS text
@@ -99,7 +99,7 @@ AS $$
   SELECT concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
                    array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '))
 $$;
-COMMENT ON FUNCTION image_library._entry_text(image_library.entry, text) IS
+COMMENT ON FUNCTION image_library._entry_text IS
   'Internal: what a search looks at in a Postgres or model image';
 
 -- Titles of images that are neither Postgres nor model are not in the read model: their words are in an index.
@@ -109,12 +109,14 @@ AS $$
   SELECT concat_ws(' ', annotations ->> 'org.opencontainers.image.title', annotations ->> 'org.opencontainers.image.description',
                    labels ->> 'org.opencontainers.image.title', labels ->> 'org.opencontainers.image.description')
 $$;
-COMMENT ON FUNCTION image_library._title_text(jsonb, jsonb) IS 'Internal: title and description as published';
+COMMENT ON FUNCTION image_library._title_text IS 'Internal: title and description as published';
+GRANT EXECUTE ON FUNCTION image_library._title_text TO image_library_agent;
 
 CREATE FUNCTION image_library._title_words(annotations jsonb, labels jsonb) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT to_tsvector('simple', left(image_library._title_text(annotations, labels), 2000)) $$;
-COMMENT ON FUNCTION image_library._title_words(jsonb, jsonb) IS 'Internal: the words of title and description';
+COMMENT ON FUNCTION image_library._title_words IS 'Internal: the words of title and description';
+GRANT EXECUTE ON FUNCTION image_library._title_words TO image_library_agent;
 CREATE INDEX image_title ON image_library.image USING gin (image_library._title_words(annotations, labels));
 
 CREATE FUNCTION image_library._search_titles(words text[], max_rows integer) RETURNS SETOF image_library.found_image
@@ -147,7 +149,7 @@ AS $$
   ORDER BY t.missing_since IS NOT NULL, n.repository, n.registry, image_library.version_key(t.name) DESC
   LIMIT max_rows
 $$;
-COMMENT ON FUNCTION image_library._search_titles(text[], integer) IS
+COMMENT ON FUNCTION image_library._search_titles IS
   'Internal: images other than Postgres and models of which title and description begin some of the words, and names have the others';
 
 CREATE FUNCTION image_library._search_everywhere(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
@@ -165,7 +167,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._search_everywhere(text[], text, integer) IS
+COMMENT ON FUNCTION image_library._search_everywhere IS
   'Internal: images that have every one of some words, those found by name before those found by title';
 
 CREATE FUNCTION image_library._similar_words(words text[]) RETURNS text[]
@@ -202,7 +204,7 @@ AS $$
   FROM unnest(words) WITH ORDINALITY AS w (word, position)
   LEFT JOIN likest l ON l.position = w.position
 $$;
-COMMENT ON FUNCTION image_library._similar_words(text[]) IS
+COMMENT ON FUNCTION image_library._similar_words IS
   'Internal: words of the library in place of those it does not have, where they share trigrams enough';
 
 CREATE FUNCTION image_library.search_images(query text, kind text DEFAULT NULL, max_rows integer DEFAULT 50)
@@ -239,12 +241,13 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.search_images(text, text, integer) IS
+COMMENT ON FUNCTION image_library.search_images IS
   'Images that have every word of the query, or a part of a word, in host, repository, tag, title, description, HM tags, publisher,
 model, flavor, variant, task, extensions or features. Best first: whole words of the repository''s name, parts of it, elsewhere;
 within a repository present before missing, newest first. Titles of images that are neither Postgres nor model are found by the
 beginnings of their words. Upper and lower case of ASCII letters are one. Where nothing has a word, the word most like it stands in
 (matched = similar)';
+GRANT EXECUTE ON FUNCTION image_library.search_images TO image_library_reader;
 
 CREATE FUNCTION image_library.recent_tags(registry text, repository text, max_rows integer DEFAULT 10)
 RETURNS SETOF image_library.images
@@ -259,8 +262,9 @@ BEGIN
     LIMIT greatest(coalesce(max_rows, 10), 0);
 END
 $$;
-COMMENT ON FUNCTION image_library.recent_tags(text, text, integer) IS
+COMMENT ON FUNCTION image_library.recent_tags IS
   'The newest present tags of a repository as rows of images: by creation as published, else as first seen, then by version';
+GRANT EXECUTE ON FUNCTION image_library.recent_tags TO image_library_reader;
 
 CREATE VIEW image_library.library_stats WITH (security_barrier) AS
   SELECT g.name AS registry,
@@ -284,3 +288,4 @@ CREATE VIEW image_library.library_stats WITH (security_barrier) AS
   GROUP BY GROUPING SETS ((g.name), ());
 COMMENT ON VIEW image_library.library_stats IS
   'How many image tags are there and in which state, by registry; registry null is the total';
+GRANT SELECT ON image_library.library_stats TO image_library_reader;

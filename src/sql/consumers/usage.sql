@@ -45,8 +45,9 @@ BEGIN
   RETURN image.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library.record_use(text, text, text) IS
+COMMENT ON FUNCTION image_library.record_use IS
   'Notes that a consumer runs an image, whatever its state: an observation; returns the pinned reference';
+GRANT EXECUTE ON FUNCTION image_library.record_use TO image_library_reader;
 
 CREATE FUNCTION image_library.release_use(reference text, consumer text, location text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -82,8 +83,9 @@ BEGIN
   RETURN released;
 END
 $$;
-COMMENT ON FUNCTION image_library.release_use(text, text, text) IS
+COMMENT ON FUNCTION image_library.release_use IS
   'Notes that a consumer runs an image no more, at a location or at all of them; returns how many of the caller''s uses ended, any of them for admins';
+GRANT EXECUTE ON FUNCTION image_library.release_use TO image_library_reader;
 
 CREATE VIEW image_library.usage WITH (security_barrier) AS
   SELECT r.registry, r.repository, u.tag, u.digest, concat(r.place, ':', u.tag, '@', u.digest) AS pinned_reference,
@@ -91,6 +93,7 @@ CREATE VIEW image_library.usage WITH (security_barrier) AS
   FROM image_library.image_use u
   JOIN image_library._visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.usage IS 'What runs, or ran, which image where';
+GRANT SELECT ON image_library.usage TO image_library_reader;
 
 -- The image that runs may be one that no tag points at any more: it is classified from its facts as under its tag.
 CREATE FUNCTION image_library._postgres_image(repository_id integer, tag text, digest text,
@@ -104,8 +107,9 @@ AS $$
   CROSS JOIN LATERAL image_library._own_facts(r.repository_id, _postgres_image.tag, _postgres_image.digest) AS c (facts)
   WHERE r.repository_id = _postgres_image.repository_id AND c.facts ->> 'kind' = 'postgres'
 $$;
-COMMENT ON FUNCTION image_library._postgres_image(integer, text, text) IS
+COMMENT ON FUNCTION image_library._postgres_image IS
   'Internal: what the Postgres image is that a tag points, or pointed, at; no row: it is none';
+GRANT EXECUTE ON FUNCTION image_library._postgres_image TO image_library_reader;
 
 CREATE VIEW image_library.drift WITH (security_barrier) AS
   SELECT r.registry, r.repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail
@@ -151,6 +155,7 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
   ) d
   WHERE u.released_at IS NULL;
 COMMENT ON VIEW image_library.drift IS 'What runs and is not, or soon will not be, what should run; a row a reason';
+GRANT SELECT ON image_library.drift TO image_library_reader;
 
 CREATE FUNCTION image_library._warn_of_users(repository_id integer, digest text, reference text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -173,7 +178,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._warn_of_users(integer, text, text) IS 'Internal: warns whoever revokes an image that runs';
+COMMENT ON FUNCTION image_library._warn_of_users IS 'Internal: warns whoever revokes an image that runs';
 
 -- The locks go with the subtransaction: nobody who decides is kept waiting for the transaction that uses the image.
 CREATE FUNCTION image_library._require_unchanged(reference text) RETURNS void
@@ -189,7 +194,7 @@ EXCEPTION WHEN SQLSTATE 'IL000' THEN
   NULL;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_unchanged(text) IS
+COMMENT ON FUNCTION image_library._require_unchanged IS
   'Internal: raises 40001 when an image is not any more what a transaction that keeps its first snapshot sees';
 
 CREATE FUNCTION image_library._require_usable(image text) RETURNS void
@@ -211,10 +216,11 @@ BEGIN
   END;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_usable(text) IS
+COMMENT ON FUNCTION image_library._require_usable IS
   'Internal: raises what resolve raises, and 40001 in a transaction that keeps an older snapshot of the image; require_approved calls it';
 
 CREATE FUNCTION image_library.require_approved() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_require_approved';
-COMMENT ON FUNCTION image_library.require_approved() IS
+COMMENT ON FUNCTION image_library.require_approved IS
   'Trigger for your own tables: the named column takes only images that resolve; also as a deferred constraint trigger';
+GRANT EXECUTE ON FUNCTION image_library.require_approved TO image_library_reader;

@@ -12,6 +12,7 @@ CREATE VIEW image_library.registries WITH (security_barrier) AS
   FROM image_library._visible_registry g
   LEFT JOIN image_library.registry_note n USING (registry_id);
 COMMENT ON VIEW image_library.registries IS 'The registries, and for which repository prefixes a credential is set';
+GRANT SELECT ON image_library.registries TO image_library_reader;
 
 CREATE VIEW image_library.rules WITH (security_barrier) AS
   SELECT r.rule_id, g.name AS registry, r.repositories, r.tags, r.exclude_tags, r.action, r.kind, r.approval,
@@ -20,6 +21,7 @@ CREATE VIEW image_library.rules WITH (security_barrier) AS
   FROM image_library.rule r
   JOIN image_library._visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.rules IS 'Repository rules in force (enabled) and out of it';
+GRANT SELECT ON image_library.rules TO image_library_reader;
 
 CREATE VIEW image_library.repositories WITH (security_barrier) AS
   SELECT r.registry, r.repository, r.place AS reference,
@@ -39,6 +41,7 @@ CREATE VIEW image_library.repositories WITH (security_barrier) AS
   LEFT JOIN image_library.listing l USING (repository_id)
   LEFT JOIN image_library.repository_readme m USING (repository_id);
 COMMENT ON VIEW image_library.repositories IS 'Repositories that were seen, with the number of tags listed and in the library';
+GRANT SELECT ON image_library.repositories TO image_library_reader;
 
 -- All platforms of an image are read, whichever rule brought it: another rule, of another registry too, may want others.
 CREATE VIEW image_library._tag_platforms AS
@@ -85,6 +88,7 @@ CREATE VIEW image_library.images AS
          nullif(t.created_text, '') AS created_text
   FROM image_library._visible_tags t;
 COMMENT ON VIEW image_library.images IS 'The library: a row a tag that the rules admit';
+GRANT SELECT ON image_library.images TO image_library_reader, image_library_agent;
 
 CREATE VIEW image_library.pending_images WITH (security_barrier) AS
   SELECT concat(r.place, ':', t.name) AS reference, concat(r.place, ':', t.name, '@', t.digest) AS pinned_reference,
@@ -117,6 +121,7 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
     AND image_library._blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
 COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, expired or reset';
+GRANT SELECT ON image_library.pending_images TO image_library_reader;
 
 CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
@@ -126,12 +131,14 @@ CREATE VIEW image_library.decisions WITH (security_barrier) AS
   WHERE (SELECT image_library._sees_everything())
      OR d.registry_id IN (SELECT g.registry_id FROM image_library._visible_registry g);
 COMMENT ON VIEW image_library.decisions IS 'Every decision: who, when, why, from which state to which; never changed';
+GRANT SELECT ON image_library.decisions TO image_library_reader;
 
 CREATE VIEW image_library.tag_history WITH (security_barrier) AS
   SELECT r.registry, r.repository, p.tag, p.digest, tstzrange(p.since, p.until) AS valid
   FROM image_library.tag_period p
   JOIN image_library._visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.tag_history IS 'Which digest a tag pointed at, and when; periods of a tag do not overlap';
+GRANT SELECT ON image_library.tag_history TO image_library_reader;
 
 CREATE VIEW image_library.image_platforms WITH (security_barrier) AS
   SELECT p.digest, p.platform, p.os, p.architecture, p.variant, p.manifest_digest, p.config_digest, p.size_bytes, p.created_at,
@@ -139,12 +146,14 @@ CREATE VIEW image_library.image_platforms WITH (security_barrier) AS
   FROM image_library.image_platform p
   WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(p.digest);
 COMMENT ON VIEW image_library.image_platforms IS 'Platforms by image digest';
+GRANT SELECT ON image_library.image_platforms TO image_library_reader;
 
 CREATE VIEW image_library.image_extensions WITH (security_barrier) AS
   SELECT x.digest, x.name, x.version, x.description
   FROM image_library.image_extension x
   WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
 COMMENT ON VIEW image_library.image_extensions IS 'PostgreSQL extensions by image digest';
+GRANT SELECT ON image_library.image_extensions TO image_library_reader;
 
 CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
   SELECT x.digest, x.name, x.engine, x.gpu, x."precision", x.tp, x.pp, x.tp * x.pp AS gpu_count, x.qos, x.lora,
@@ -152,6 +161,7 @@ CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
   FROM image_library.model_profile x
   WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
 COMMENT ON VIEW image_library.model_profiles IS 'Ways to run a model, by image digest; GPUs needed are tp times pp';
+GRANT SELECT ON image_library.model_profiles TO image_library_reader;
 
 CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
   SELECT DISTINCT ON (x.digest, x.referrer_digest, x.repository_id)
@@ -164,6 +174,7 @@ CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
   ORDER BY x.digest, x.referrer_digest, x.repository_id, x.first_seen_at, x.source;
 COMMENT ON VIEW image_library.image_referrers IS
   'Signatures, SBOMs and attestations by image digest and the repository that lists them: listed, not verified';
+GRANT SELECT ON image_library.image_referrers TO image_library_reader;
 
 CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
   SELECT h.name, h.color,
@@ -174,6 +185,7 @@ CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
          h.created_at, h.created_by
   FROM image_library.hm_tag h;
 COMMENT ON VIEW image_library.hm_tags IS 'HM tags and how often they are given; the system''s own are not among them';
+GRANT SELECT ON image_library.hm_tags TO image_library_reader;
 
 CREATE VIEW image_library.sync_run WITH (security_barrier) AS
   SELECT r.run_id, g.name AS registry, r.cause, r.started_at, r.finished_at, r.outcome, r.error, r.requests, r.bytes,
@@ -182,6 +194,7 @@ CREATE VIEW image_library.sync_run WITH (security_barrier) AS
   FROM image_library.run r
   JOIN image_library._visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.sync_run IS 'A row a run of the agent: what it asked, found and changed; no outcome yet while it runs';
+GRANT SELECT ON image_library.sync_run TO image_library_reader;
 
 CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
   SELECT g.name AS registry, p.repository, nullif(p.tag, '') AS tag, p.problem, p.detail, p.first_seen_at, p.last_seen_at
@@ -191,6 +204,7 @@ CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
         FROM image_library._unreadable_annotations u) p
   JOIN image_library._visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.sync_problem IS 'What could not be read and why, until it can; no tag: the whole repository';
+GRANT SELECT ON image_library.sync_problem TO image_library_reader;
 
 CREATE VIEW image_library.refused_removals WITH (security_barrier) AS
   SELECT r.registry, r.repository, f.tags, f.refused_at, f.accepted_at, f.accepted_by
@@ -198,6 +212,7 @@ CREATE VIEW image_library.refused_removals WITH (security_barrier) AS
   JOIN image_library._visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.refused_removals IS
   'Tags that a listing suddenly lacked, more than image_library.max_removal_percent: nothing was removed. accept_removals says that it is real';
+GRANT SELECT ON image_library.refused_removals TO image_library_reader;
 
 CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   SELECT g.name AS registry,
@@ -237,3 +252,4 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library.rule r WHERE r.registry_id = g.registry_id
                                      AND r.enabled AND r.action = 'include') AS something) includes;
 COMMENT ON VIEW image_library.sync_status IS 'A row a registry: how its last sync went and when the next is due';
+GRANT SELECT ON image_library.sync_status TO image_library_reader;

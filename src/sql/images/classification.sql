@@ -8,6 +8,7 @@ CREATE TABLE image_library.annotation_key (
 );
 COMMENT ON TABLE image_library.annotation_key IS
   'Annotations and labels by purpose as an admin set them; a purpose without rows has the keys of the library';
+GRANT SELECT ON image_library.annotation_key TO image_library_agent;
 
 -- The first key that is there decides.
 CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
@@ -17,11 +18,13 @@ CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
   LEFT JOIN (SELECT k.purpose, array_agg(k.key ORDER BY k.position) AS keys
              FROM image_library.annotation_key k GROUP BY k.purpose) own USING (purpose);
 COMMENT ON VIEW image_library.annotation_keys IS 'Which annotations and labels tell what of an image, best first';
+GRANT SELECT ON image_library.annotation_keys TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._classification_keys() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT jsonb_object_agg(k.purpose, k.keys) FROM image_library.annotation_keys k $$;
-COMMENT ON FUNCTION image_library._classification_keys() IS 'Internal: the keys as _classify takes them';
+COMMENT ON FUNCTION image_library._classification_keys IS 'Internal: the keys as _classify takes them';
+GRANT EXECUTE ON FUNCTION image_library._classification_keys TO image_library_agent;
 
 CREATE FUNCTION image_library.set_annotation_keys(purpose text, keys text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -47,14 +50,16 @@ BEGIN
   PERFORM image_library._reclassify();
 END
 $$;
-COMMENT ON FUNCTION image_library.set_annotation_keys(text, text[]) IS
+COMMENT ON FUNCTION image_library.set_annotation_keys IS
   'Says which annotations and labels tell something of an image, best first (null: as shipped), and classifies every image anew';
+GRANT EXECUTE ON FUNCTION image_library.set_annotation_keys TO image_library_admin;
 
 CREATE FUNCTION image_library.reset_annotation_keys(purpose text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library.set_annotation_keys(purpose, NULL) $$;
-COMMENT ON FUNCTION image_library.reset_annotation_keys(text) IS
+COMMENT ON FUNCTION image_library.reset_annotation_keys IS
   'Returns to the keys that the library has for a purpose, and classifies every image anew';
+GRANT EXECUTE ON FUNCTION image_library.reset_annotation_keys TO image_library_admin;
 
 CREATE FUNCTION image_library._reclassify() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -68,7 +73,7 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._reclassify() IS 'Internal: reads what every image is from its stored facts';
+COMMENT ON FUNCTION image_library._reclassify IS 'Internal: reads what every image is from its stored facts';
 
 CREATE FUNCTION image_library.reclassify() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -78,5 +83,6 @@ BEGIN
   PERFORM image_library._reclassify();
 END
 $$;
-COMMENT ON FUNCTION image_library.reclassify() IS
+COMMENT ON FUNCTION image_library.reclassify IS
   'Classifies every image anew from its stored facts; no registry is asked';
+GRANT EXECUTE ON FUNCTION image_library.reclassify TO image_library_admin;

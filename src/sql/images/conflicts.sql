@@ -10,6 +10,7 @@ CREATE TABLE image_library.other_conflict (
 );
 COMMENT ON TABLE image_library.other_conflict IS
   'Contradictions in images that are neither Postgres nor model, such as extension images';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.other_conflict TO image_library_agent;
 
 CREATE FUNCTION image_library._refresh_conflicts(repository_id integer, classified image_library._classified_tag[])
 RETURNS void
@@ -29,8 +30,9 @@ BEGIN
   SELECT w.repository_id, w.tag, w.conflicts FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_conflicts(integer, image_library._classified_tag[]) IS
+COMMENT ON FUNCTION image_library._refresh_conflicts IS
   'Internal: the contradictions of some tags of a repository that the read model has no entry for';
+GRANT EXECUTE ON FUNCTION image_library._refresh_conflicts TO image_library_agent;
 
 CREATE VIEW image_library._conflicts AS
   SELECT e.repository_id, e.tag, e.kind, unnest(e.conflicts) AS conflict
@@ -57,3 +59,4 @@ CREATE VIEW image_library.classification_conflicts WITH (security_barrier) AS
   WHERE t.rule_id IS NOT NULL;
 COMMENT ON VIEW image_library.classification_conflicts IS
   'Contradictions between annotations, labels, tag, repository and rule, and values that could not be read: a row each';
+GRANT SELECT ON image_library.classification_conflicts TO image_library_reader;

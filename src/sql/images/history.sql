@@ -29,7 +29,7 @@ AS $$
     WHERE d.decided_at <= at
     GROUP BY d.registry_id, d.repository, d.digest) last
 $$;
-COMMENT ON FUNCTION image_library._decided_at(timestamptz) IS 'Internal: what had been decided on each image at a time';
+COMMENT ON FUNCTION image_library._decided_at IS 'Internal: what had been decided on each image at a time';
 
 CREATE FUNCTION image_library.library_at(at timestamptz) RETURNS SETOF image_library.historic_image
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -43,6 +43,7 @@ AS $$
   WHERE p.since <= at AND coalesce(p.until > at, true)
   ORDER BY r.registry, r.repository, p.tag
 $$;
-COMMENT ON FUNCTION image_library.library_at(timestamptz) IS
+COMMENT ON FUNCTION image_library.library_at IS
   'The tags that were there at a time, what each pointed at, and what had been decided on that by then. Rules of that time are in the
 audit: a tag that a rule had hidden is shown';
+GRANT EXECUTE ON FUNCTION image_library.library_at TO image_library_reader;

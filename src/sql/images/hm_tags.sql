@@ -43,7 +43,7 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library._hm_tag_id(text) IS 'Internal: the number of an HM tag; raises 42704';
+COMMENT ON FUNCTION image_library._hm_tag_id IS 'Internal: the number of an HM tag; raises 42704';
 
 CREATE FUNCTION image_library.add_hm_tag(name text, color text DEFAULT 'gray') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -76,7 +76,8 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_hm_tag(text, text) IS 'Makes an HM tag; the color is a name or #rrggbb';
+COMMENT ON FUNCTION image_library.add_hm_tag IS 'Makes an HM tag; the color is a name or #rrggbb';
+GRANT EXECUTE ON FUNCTION image_library.add_hm_tag TO image_library_curator;
 
 CREATE FUNCTION image_library.drop_hm_tag(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -91,7 +92,8 @@ BEGIN
   DELETE FROM image_library.hm_tag h WHERE h.hm_tag_id = id;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_hm_tag(text) IS 'Removes an HM tag from everything that has it; for who made it, and admins';
+COMMENT ON FUNCTION image_library.drop_hm_tag IS 'Removes an HM tag from everything that has it; for who made it, and admins';
+GRANT EXECUTE ON FUNCTION image_library.drop_hm_tag TO image_library_curator;
 
 CREATE FUNCTION image_library._known_repository_id(registry text, repository text) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -111,7 +113,7 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library._known_repository_id(text, text) IS 'Internal: the number of a repository; raises 42704';
+COMMENT ON FUNCTION image_library._known_repository_id IS 'Internal: the number of a repository; raises 42704';
 
 CREATE FUNCTION image_library._organized_repository_id(registry text, repository text) RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -123,7 +125,7 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library._organized_repository_id(text, text) IS
+COMMENT ON FUNCTION image_library._organized_repository_id IS
   'Internal: the number of a repository that the acting role may give HM tags; raises 42704, 42501';
 
 CREATE FUNCTION image_library.tag_repository(registry text, repository text, hm_tag text) RETURNS void
@@ -133,7 +135,8 @@ AS $$
   VALUES (image_library._hm_tag_id(hm_tag), image_library._organized_repository_id(registry, repository))
   ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION image_library.tag_repository(text, text, text) IS 'Gives a repository an HM tag';
+COMMENT ON FUNCTION image_library.tag_repository IS 'Gives a repository an HM tag';
+GRANT EXECUTE ON FUNCTION image_library.tag_repository TO image_library_curator;
 
 CREATE FUNCTION image_library.untag_repository(registry text, repository text, hm_tag text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -142,7 +145,8 @@ AS $$
   WHERE hm_tag_id = image_library._hm_tag_id(hm_tag)
     AND repository_id = image_library._organized_repository_id(registry, repository)
 $$;
-COMMENT ON FUNCTION image_library.untag_repository(text, text, text) IS 'Takes an HM tag from a repository';
+COMMENT ON FUNCTION image_library.untag_repository IS 'Takes an HM tag from a repository';
+GRANT EXECUTE ON FUNCTION image_library.untag_repository TO image_library_curator;
 
 CREATE FUNCTION image_library._find_tag(reference text, OUT repository_id integer, OUT tag text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -158,7 +162,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._find_tag(text) IS 'Internal: the tag that a reference names, which the acting role may give HM tags; raises what _find_image raises, 42501';
+COMMENT ON FUNCTION image_library._find_tag IS 'Internal: the tag that a reference names, which the acting role may give HM tags; raises what _find_image raises, 42501';
 
 CREATE FUNCTION image_library.tag_image(reference text, hm_tag text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -168,7 +172,8 @@ AS $$
   FROM image_library._find_tag(reference) i
   ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION image_library.tag_image(text, text) IS 'Gives an image tag an HM tag; it stays when the tag moves';
+COMMENT ON FUNCTION image_library.tag_image IS 'Gives an image tag an HM tag; it stays when the tag moves';
+GRANT EXECUTE ON FUNCTION image_library.tag_image TO image_library_curator;
 
 CREATE FUNCTION image_library.untag_image(reference text, hm_tag text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -177,7 +182,8 @@ AS $$
   USING image_library._find_tag(reference) i
   WHERE h.hm_tag_id = image_library._hm_tag_id(hm_tag) AND h.repository_id = i.repository_id AND h.tag = i.tag
 $$;
-COMMENT ON FUNCTION image_library.untag_image(text, text) IS 'Takes an HM tag from an image tag';
+COMMENT ON FUNCTION image_library.untag_image IS 'Takes an HM tag from an image tag';
+GRANT EXECUTE ON FUNCTION image_library.untag_image TO image_library_curator;
 
 -- A view, not a function: inside the views that people read it runs with their owner's rights.
 CREATE VIEW image_library._image_hm_tags AS
@@ -197,5 +203,6 @@ AS $$
     CASE WHEN host = 'docker.enterprisedb.com' THEN 'EDB Official' END,
     CASE WHEN 'tde' = ANY (features) THEN 'Transparent Data Encryption' END], NULL)
 $$;
-COMMENT ON FUNCTION image_library._system_tags(text, text[]) IS
+COMMENT ON FUNCTION image_library._system_tags IS
   'Internal: the HM tags that the system gives, by a registry''s host and an image''s features';
+GRANT EXECUTE ON FUNCTION image_library._system_tags TO image_library_reader, image_library_agent;

@@ -10,8 +10,9 @@ AS $$
                CASE WHEN coalesce(variant, '') = '' THEN '\x01' ELSE '\x00' END,
                image_library.version_key(tag)]::bytea[]
 $$;
-COMMENT ON FUNCTION image_library._newest_key(text, timestamptz, text, text) IS
+COMMENT ON FUNCTION image_library._newest_key IS
   'Internal: a key that is larger for the newer of two images; its first element is the version, its second the build';
+GRANT EXECUTE ON FUNCTION image_library._newest_key TO image_library_agent;
 
 CREATE TABLE image_library.entry (
   repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
@@ -58,7 +59,8 @@ CREATE INDEX entry_newest ON image_library.entry (flavor, major_version, variant
 CREATE FUNCTION image_library._name_key(name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT regexp_replace(lower(name COLLATE "C"), '[^a-z0-9]+', '-', 'g') $$;
-COMMENT ON FUNCTION image_library._name_key(text) IS 'Internal: what is left of a name in letters, digits and dashes';
+COMMENT ON FUNCTION image_library._name_key IS 'Internal: what is left of a name in letters, digits and dashes';
+GRANT EXECUTE ON FUNCTION image_library._name_key TO image_library_agent;
 CREATE INDEX entry_model_name ON image_library.entry (image_library._name_key(model)) WHERE kind = 'model';
 COMMENT ON TABLE image_library.entry IS 'Read model of postgres_images and model_library';
 COMMENT ON COLUMN image_library.entry.contested IS
@@ -66,6 +68,7 @@ COMMENT ON COLUMN image_library.entry.contested IS
 COMMENT ON COLUMN image_library.entry.newest_key IS 'What _newest_key gives: of several images the one with the largest is the newest';
 COMMENT ON COLUMN image_library.entry.usable_until IS 'An approval counts until then';
 COMMENT ON COLUMN image_library.entry.conflicts IS 'Where annotations, tag and repository contradict each other';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.entry TO image_library_agent;
 
 CREATE TABLE image_library.image_extension (
   digest text COLLATE "C" NOT NULL REFERENCES image_library.image ON DELETE CASCADE,
@@ -76,6 +79,7 @@ CREATE TABLE image_library.image_extension (
 );
 CREATE INDEX image_extension_name ON image_library.image_extension (name);
 COMMENT ON TABLE image_library.image_extension IS 'PostgreSQL extensions in an image, as its annotations say';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.image_extension TO image_library_agent;
 
 CREATE TABLE image_library.model_profile (
   digest text COLLATE "C" NOT NULL REFERENCES image_library.image ON DELETE CASCADE,
@@ -91,6 +95,7 @@ CREATE TABLE image_library.model_profile (
   PRIMARY KEY (digest, name)
 );
 COMMENT ON TABLE image_library.model_profile IS 'Ways to run a model: engine, GPU, precision, parallelism';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.model_profile TO image_library_agent;
 
 CREATE TYPE image_library._classified_tag AS (tag text, digest text, facts jsonb);
 COMMENT ON TYPE image_library._classified_tag IS 'Internal: a tag and what _classify says of its image';
@@ -109,8 +114,9 @@ AS $$
   JOIN image_library.image i ON i.digest = t.digest
   LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id
 $$;
-COMMENT ON FUNCTION image_library._classified_tags(integer, text[]) IS
+COMMENT ON FUNCTION image_library._classified_tags IS
   'Internal: what the images of some tags of a repository are, from their stored facts';
+GRANT EXECUTE ON FUNCTION image_library._classified_tags TO image_library_agent;
 
 CREATE FUNCTION image_library._own_facts(repository_id integer, tag text, digest text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -122,8 +128,9 @@ AS $$
   JOIN image_library.image i ON i.digest = _own_facts.digest
   WHERE r.repository_id = _own_facts.repository_id
 $$;
-COMMENT ON FUNCTION image_library._own_facts(integer, text, text) IS
+COMMENT ON FUNCTION image_library._own_facts IS
   'Internal: what an image is under a tag that points, or pointed, at it, whatever kind a rule gives it';
+GRANT EXECUTE ON FUNCTION image_library._own_facts TO image_library_agent;
 
 CREATE FUNCTION image_library._wanted_entries(repository_id integer, classified image_library._classified_tag[])
 RETURNS SETOF image_library.entry
@@ -171,8 +178,9 @@ AS $$
   LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other'
 $$;
-COMMENT ON FUNCTION image_library._wanted_entries(integer, image_library._classified_tag[]) IS
+COMMENT ON FUNCTION image_library._wanted_entries IS
   'Internal: the entries that follow from tags, images, rules and approvals';
+GRANT EXECUTE ON FUNCTION image_library._wanted_entries TO image_library_agent;
 
 CREATE FUNCTION image_library._refresh_entries(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
@@ -204,8 +212,9 @@ BEGIN
   PERFORM image_library._refresh_conflicts(repository_id, classified);
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_entries(integer, text[]) IS
+COMMENT ON FUNCTION image_library._refresh_entries IS
   'Internal: brings the read model of some tags (null: all) of a repository up to date; rows that do not differ are left alone';
+GRANT EXECUTE ON FUNCTION image_library._refresh_entries TO image_library_agent;
 
 -- Extensions and profiles belong to the digest; what is no database image (a CloudNativePG extension image) has some too.
 CREATE FUNCTION image_library._refresh_extensions(classified image_library._classified_tag[]) RETURNS void
@@ -226,8 +235,9 @@ BEGIN
   SELECT w.digest, w.name, w.version, w.description FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_extensions(image_library._classified_tag[]) IS
+COMMENT ON FUNCTION image_library._refresh_extensions IS
   'Internal: the extensions of the digests that some tags point at';
+GRANT EXECUTE ON FUNCTION image_library._refresh_extensions TO image_library_agent;
 
 CREATE FUNCTION image_library._refresh_profiles(classified image_library._classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
@@ -250,8 +260,9 @@ BEGIN
   FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_profiles(image_library._classified_tag[]) IS
+COMMENT ON FUNCTION image_library._refresh_profiles IS
   'Internal: the ways to run the models that some tags point at';
+GRANT EXECUTE ON FUNCTION image_library._refresh_profiles TO image_library_agent;
 
 CREATE VIEW image_library._usable_entries WITH (security_barrier) AS
   SELECT e.*, r.registry, r.place

@@ -31,5 +31,6 @@ BEGIN
   WHERE x.readme <> excluded.readme;
 END
 $$;
-COMMENT ON FUNCTION image_library.set_readme(text, text, text) IS
+COMMENT ON FUNCTION image_library.set_readme IS
   'Sets the README of a repository, Markdown as a rule, at most 64 KiB; null or blank takes it away';
+GRANT EXECUTE ON FUNCTION image_library.set_readme TO image_library_curator;

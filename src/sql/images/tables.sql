@@ -9,6 +9,7 @@ CREATE TABLE image_library.repository (
   UNIQUE (registry_id, name)
 );
 COMMENT ON TABLE image_library.repository IS 'Repositories, named relative to their registry''s prefix';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.repository TO image_library_agent;
 
 CREATE TABLE image_library.listing (
   repository_id integer PRIMARY KEY REFERENCES image_library.repository ON DELETE CASCADE,
@@ -20,6 +21,7 @@ COMMENT ON TABLE image_library.listing IS
   'The last complete listing of a repository, every tag of it: what preview_rule looks at';
 COMMENT ON COLUMN image_library.listing.fingerprint IS
   'Digest of the sorted tags: an equal listing is not written again';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.listing TO image_library_agent;
 
 CREATE TABLE image_library.image (
   digest text COLLATE "C" PRIMARY KEY,
@@ -40,6 +42,7 @@ COMMENT ON TABLE image_library.image IS 'Facts of a digest, read once: manifest 
 COMMENT ON COLUMN image_library.image.created_text IS 'What the publisher wrote where that is no time; else empty';
 COMMENT ON COLUMN image_library.image.size_bytes IS
   'Compressed bytes of config and layers on the primary platform (linux/amd64, else the first)';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.image TO image_library_agent;
 
 CREATE TABLE image_library.image_platform (
   digest text COLLATE "C" NOT NULL REFERENCES image_library.image ON DELETE CASCADE,
@@ -57,6 +60,7 @@ CREATE TABLE image_library.image_platform (
 COMMENT ON TABLE image_library.image_platform IS 'The platforms of an image: children of its index, or itself';
 COMMENT ON COLUMN image_library.image_platform.present IS
   'False: the index names it, and the registry did not have it, or no repository has it any more';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.image_platform TO image_library_agent;
 
 CREATE TABLE image_library.image_referrer (
   repository_id integer REFERENCES image_library.repository ON DELETE CASCADE,
@@ -76,6 +80,7 @@ COMMENT ON TABLE image_library.image_referrer IS
 COMMENT ON COLUMN image_library.image_referrer.repository_id IS 'Where it was found; null: in the image''s own index';
 COMMENT ON COLUMN image_library.image_referrer.size_bytes IS 'Bytes of its manifest';
 COMMENT ON COLUMN image_library.image_referrer.tag IS 'The fallback or cosign tag that carries it; null: the API or the index told';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.image_referrer TO image_library_agent;
 
 CREATE TABLE image_library.referrer_check (
   repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
@@ -85,6 +90,7 @@ CREATE TABLE image_library.referrer_check (
 );
 COMMENT ON TABLE image_library.referrer_check IS
   'When the referrers of an image were last asked for again; no row: when its tag got it';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.referrer_check TO image_library_agent;
 
 CREATE TABLE image_library.tag (
   repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
@@ -101,6 +107,7 @@ COMMENT ON TABLE image_library.tag IS 'Tags that the agent has read, each with t
 COMMENT ON COLUMN image_library.tag.rule_id IS 'The include rule that decides; null hides the tag from the library';
 COMMENT ON COLUMN image_library.tag.missing_since IS
   'When a complete listing first lacked the tag and its manifest was gone; it comes back with its history';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.tag TO image_library_agent;
 
 CREATE TABLE image_library.tag_period (
   repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
@@ -113,6 +120,7 @@ CREATE TABLE image_library.tag_period (
 );
 CREATE UNIQUE INDEX tag_period_current ON image_library.tag_period (repository_id, tag) WHERE until IS NULL;
 COMMENT ON TABLE image_library.tag_period IS 'Which digest a tag pointed at, and when: one open period a tag that is there';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.tag_period TO image_library_agent;
 
 CREATE TABLE image_library.refused_removal (
   repository_id integer PRIMARY KEY REFERENCES image_library.repository ON DELETE CASCADE,
@@ -124,3 +132,4 @@ CREATE TABLE image_library.refused_removal (
 COMMENT ON TABLE image_library.refused_removal IS
   'Tags that the last listing of a repository lacked, more than are believed; gone once a listing is believed';
 COMMENT ON COLUMN image_library.refused_removal.accepted_at IS 'Since then the next listing may remove these tags';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.refused_removal TO image_library_agent;

@@ -8,11 +8,13 @@ CREATE VIEW image_library._full_repository AS
   JOIN image_library.registry g USING (registry_id);
 COMMENT ON VIEW image_library._full_repository IS
   'Internal: repositories with the names of their registries; full_name is prefix/repository, place host/prefix/repository as references write it';
+GRANT SELECT ON image_library._full_repository TO image_library_agent;
 
 CREATE VIEW image_library._visible_registry AS
   SELECT g.* FROM image_library.registry g
   WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
 COMMENT ON VIEW image_library._visible_registry IS 'Internal: the registries that the acting role may see';
+GRANT SELECT ON image_library._visible_registry TO image_library_agent;
 
 CREATE VIEW image_library._visible_repository AS
   SELECT r.* FROM image_library._full_repository r
@@ -26,11 +28,13 @@ AS $$
   SELECT EXISTS (SELECT FROM image_library.tag t JOIN image_library._visible_repository r USING (repository_id)
                  WHERE t.digest = _digest_visible.digest)
 $$;
-COMMENT ON FUNCTION image_library._digest_visible(text) IS 'Internal: whether the acting role may see a digest';
+COMMENT ON FUNCTION image_library._digest_visible IS 'Internal: whether the acting role may see a digest';
+GRANT EXECUTE ON FUNCTION image_library._digest_visible TO image_library_reader;
 
 CREATE FUNCTION image_library._repository_visible(repository_id integer) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT EXISTS (SELECT FROM image_library._visible_repository r WHERE r.repository_id = _repository_visible.repository_id)
 $$;
-COMMENT ON FUNCTION image_library._repository_visible(integer) IS 'Internal: whether the acting role may see a repository';
+COMMENT ON FUNCTION image_library._repository_visible IS 'Internal: whether the acting role may see a repository';
+GRANT EXECUTE ON FUNCTION image_library._repository_visible TO image_library_reader;

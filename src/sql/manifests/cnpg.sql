@@ -29,7 +29,7 @@ AS $$
   ORDER BY n.major_version DESC
   LIMIT 8
 $$;
-COMMENT ON FUNCTION image_library._catalog_images(text, text, text, text) IS
+COMMENT ON FUNCTION image_library._catalog_images IS
   'Internal: the newest image of each of the 8 newest majors (newest minor, then newest build, then plain), with the forms it was chosen from';
 
 -- CloudNativePG extension images are no servers: the classifier reads from their annotations what they fit.
@@ -62,7 +62,7 @@ AS $$
                    || coalesce(settings -> n.name, '{}') ORDER BY n.name COLLATE "C")
   FROM newest n
 $$;
-COMMENT ON FUNCTION image_library._catalog_extensions(integer, text, text[], jsonb) IS
+COMMENT ON FUNCTION image_library._catalog_extensions IS
   'Internal: the newest approved image of every extension for a major, an OS and one of the platforms; null when none';
 
 -- What the operator must know of an extension beyond its image is in no annotation.
@@ -102,7 +102,7 @@ BEGIN
           FROM jsonb_each(settings) x);
 END
 $_$;
-COMMENT ON FUNCTION image_library._extension_settings(jsonb) IS
+COMMENT ON FUNCTION image_library._extension_settings IS
   'Internal: settings by extension as the fields of a catalog; raises 22023 for what CloudNativePG would refuse';
 
 CREATE FUNCTION image_library.cnpg_image_catalog(name text, namespace text DEFAULT NULL,
@@ -150,11 +150,12 @@ BEGIN
     'spec', jsonb_build_object('images', images));
 END
 $$;
-COMMENT ON FUNCTION image_library.cnpg_image_catalog(text, text, text, text, text, text, jsonb) IS
+COMMENT ON FUNCTION image_library.cnpg_image_catalog IS
   'CloudNativePG ClusterImageCatalog, or ImageCatalog in a namespace: the newest approved image of each of the 8 newest
 majors, pinned by digest; for 18 and later with the approved extension images of the same major and OS.
 variant ('''' is none), os and repository narrow the choice; a NOTICE tells when a major is left with several
 variants or systems. extension_settings: by extension what its image needs besides, paths and env';
+GRANT EXECUTE ON FUNCTION image_library.cnpg_image_catalog TO image_library_reader;
 
 CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -162,5 +163,6 @@ AS $$
   SELECT jsonb_build_object('url', p.reference, 'digest', p.digest)
   FROM image_library._approved_postgres(reference) p
 $$;
-COMMENT ON FUNCTION image_library.edb_image(text) IS
+COMMENT ON FUNCTION image_library.edb_image IS
   'The image field of an EDB Postgres AI cluster, {"url": "host/repository:tag", "digest": "sha256:..."}, of an approved image';
+GRANT EXECUTE ON FUNCTION image_library.edb_image TO image_library_reader;

@@ -17,7 +17,7 @@ BEGIN
   RETURN made;
 END
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_name(text, integer) IS
+COMMENT ON FUNCTION image_library._kubernetes_name IS
   'Internal: a text as a name that every kind of Kubernetes object takes (RFC 1035 label)';
 
 CREATE FUNCTION image_library._check_kubernetes_name(what text, name text, form text) RETURNS text
@@ -43,7 +43,7 @@ BEGIN
   RETURN name;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_kubernetes_name(text, text, text) IS
+COMMENT ON FUNCTION image_library._check_kubernetes_name IS
   'Internal: the name itself, or 22023 when it is no label, subdomain (RFC 1123) or service (RFC 1035)';
 
 CREATE FUNCTION image_library._kubernetes_metadata(name text, namespace text, form text) RETURNS jsonb
@@ -54,7 +54,7 @@ AS $$
     'namespace', CASE WHEN namespace IS NOT NULL
                       THEN image_library._check_kubernetes_name('namespace', namespace, 'label') END))
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_metadata(text, text, text) IS
+COMMENT ON FUNCTION image_library._kubernetes_metadata IS
   'Internal: metadata of a manifest, with a namespace when one is given';
 
 CREATE FUNCTION image_library._kubernetes_quantity(what text, quantity text) RETURNS text
@@ -70,7 +70,7 @@ BEGIN
   RETURN quantity;
 END
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_quantity(text, text) IS
+COMMENT ON FUNCTION image_library._kubernetes_quantity IS
   'Internal: the quantity itself, or 22023 when Kubernetes would refuse it';
 
 CREATE FUNCTION image_library._check_range(what text, number integer, low integer, high integer) RETURNS integer
@@ -86,7 +86,7 @@ BEGIN
   RETURN number;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_range(text, integer, integer, integer) IS
+COMMENT ON FUNCTION image_library._check_range IS
   'Internal: the number itself, or 22023 when it is out of range; null passes';
 
 CREATE FUNCTION image_library._kubernetes_resources(cpu text, memory text, gpu_count integer) RETURNS jsonb
@@ -100,7 +100,7 @@ AS $$
       'nvidia.com/gpu', nullif(image_library._check_range('gpu_count', gpu_count, 0, 4096), 0)::text)), '{}'),
     'requests', nullif(jsonb_strip_nulls(jsonb_build_object('cpu', cpu, 'memory', memory)), '{}')))
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_resources(text, text, integer) IS
+COMMENT ON FUNCTION image_library._kubernetes_resources IS
   'Internal: resources of a container; what is null, and no GPU, is left out';
 
 CREATE FUNCTION image_library._gpu_placement(gpu_count integer, node_selector jsonb) RETURNS jsonb
@@ -122,7 +122,7 @@ BEGIN
     'tolerations', '[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]'::jsonb));
 END
 $$;
-COMMENT ON FUNCTION image_library._gpu_placement(integer, jsonb) IS
+COMMENT ON FUNCTION image_library._gpu_placement IS
   'Internal: nodeSelector and tolerations of what needs GPUs; an empty object of what needs none';
 
 CREATE FUNCTION image_library._kubernetes_env(env jsonb) RETURNS jsonb
@@ -153,7 +153,7 @@ BEGIN
           FROM jsonb_each(env) e);
 END
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_env(jsonb) IS
+COMMENT ON FUNCTION image_library._kubernetes_env IS
   'Internal: {"NAME": "value"} as a list of EnvVar, an object as its valueFrom; null when there are none';
 
 CREATE FUNCTION image_library._kubernetes_args(args text[]) RETURNS jsonb
@@ -168,7 +168,7 @@ BEGIN
   RETURN (SELECT jsonb_agg(a.arg ORDER BY a.position) FROM unnest(args) WITH ORDINALITY AS a (arg, position));
 END
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_args(text[]) IS
+COMMENT ON FUNCTION image_library._kubernetes_args IS
   'Internal: arguments of a container as JSON; null when there are none';
 
 CREATE FUNCTION image_library._kubernetes_pull_secrets(names text[]) RETURNS jsonb
@@ -178,13 +178,13 @@ AS $$
                    ORDER BY s.position)
   FROM unnest(names) WITH ORDINALITY AS s (name, position)
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_pull_secrets(text[]) IS
+COMMENT ON FUNCTION image_library._kubernetes_pull_secrets IS
   'Internal: names of Secrets as LocalObjectReferences; null when there are none';
 
 CREATE FUNCTION image_library._untagged(reference text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT regexp_replace(split_part(reference, '@', 1), ':[^:/]*$', '') $$;
-COMMENT ON FUNCTION image_library._untagged(text) IS 'Internal: host/repository of a reference';
+COMMENT ON FUNCTION image_library._untagged IS 'Internal: host/repository of a reference';
 
 CREATE FUNCTION image_library._wrong_kind(reference text, wanted text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -206,7 +206,7 @@ BEGIN
              ELSE 'Choose one of image_library.postgres_images, or say kind => ''postgres'' in the rule that brings it.' END;
 END
 $$;
-COMMENT ON FUNCTION image_library._wrong_kind(text, text) IS
+COMMENT ON FUNCTION image_library._wrong_kind IS
   'Internal: raises 22023 that says what an approved image is instead';
 
 CREATE FUNCTION image_library._approved_postgres(reference text) RETURNS image_library.postgres_images
@@ -224,7 +224,7 @@ BEGIN
   RETURN image;
 END
 $$;
-COMMENT ON FUNCTION image_library._approved_postgres(text) IS
+COMMENT ON FUNCTION image_library._approved_postgres IS
   'Internal: an approved Postgres image; raises what resolve raises, or 22023 when it is none';
 
 CREATE FUNCTION image_library._approved_model(reference text) RETURNS image_library.model_library
@@ -242,5 +242,5 @@ BEGIN
   RETURN image;
 END
 $$;
-COMMENT ON FUNCTION image_library._approved_model(text) IS
+COMMENT ON FUNCTION image_library._approved_model IS
   'Internal: an approved model; raises what resolve raises, or 22023 when it is none';

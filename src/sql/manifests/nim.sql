@@ -11,14 +11,14 @@ BEGIN
   RETURN model;
 END
 $$;
-COMMENT ON FUNCTION image_library._nim(text, text) IS 'Internal: an approved NIM; raises when it is none';
+COMMENT ON FUNCTION image_library._nim IS 'Internal: an approved NIM; raises when it is none';
 
 CREATE FUNCTION image_library._nim_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT image_library._kubernetes_name(image_library._model_name(model) || '-' || image_library._model_release(model), 50)
 $$;
-COMMENT ON FUNCTION image_library._nim_name(image_library.model_library) IS
+COMMENT ON FUNCTION image_library._nim_name IS
   'Internal: the name of a NIMService and its NIMCache, short enough for what the operator adds to it';
 
 CREATE FUNCTION image_library.nim_cache(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
@@ -82,9 +82,10 @@ BEGIN
         'volumeAccessMode', access_mode)))));
 END
 $$;
-COMMENT ON FUNCTION image_library.nim_cache(text, text, text, text, text, text, text, text, text[], text, integer, text, text, text) IS
+COMMENT ON FUNCTION image_library.nim_cache IS
   'NIMCache of an approved NIM, its model puller pinned by digest. What is cached: profiles by name or id, or those that
 gpu, gpu_count, engine, precision and qos select, else what the operator finds for the nodes';
+GRANT EXECUTE ON FUNCTION image_library.nim_cache TO image_library_reader;
 
 CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
   gpu_count integer DEFAULT NULL, image_pull_secrets text[] DEFAULT '{}',
@@ -135,10 +136,11 @@ BEGIN
       || image_library._gpu_placement(gpus, node_selector));
 END
 $$;
-COMMENT ON FUNCTION image_library.nim_service(text, text, text, integer, text[], text, text, text, text, text, text, text[], jsonb, integer, integer, text, jsonb) IS
+COMMENT ON FUNCTION image_library.nim_service IS
   'NIMService of an approved NIM, pinned by digest (in the tag, for the kind has no field for it). nim_cache: by default
 the cache that nim_cache() makes of the same reference. gpu_count: the image''s own, else 1. ngc_secret: null where the
 cache has all that the model needs (operators of late have the field optional)';
+GRANT EXECUTE ON FUNCTION image_library.nim_service TO image_library_reader;
 
 -- A GPU is written as profiles do (h100) or as nodes are labelled (NVIDIA-H100-80GB-HBM3).
 CREATE FUNCTION image_library._is_gpu(node_gpu text, profile_gpu text) RETURNS boolean
@@ -148,7 +150,7 @@ AS $$
     OR position(regexp_replace('-' || lower(profile_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')
                 IN regexp_replace('-' || lower(node_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')) > 0
 $$;
-COMMENT ON FUNCTION image_library._is_gpu(text, text) IS
+COMMENT ON FUNCTION image_library._is_gpu IS
   'Internal: whether a node''s GPU is the one of a profile; a profile without GPU runs on any';
 
 CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
@@ -168,11 +170,13 @@ BEGIN
     ORDER BY p.tp::bigint * p.pp, p.name COLLATE "C";
 END
 $$;
-COMMENT ON FUNCTION image_library.fitting_profiles(text, text, integer) IS
+COMMENT ON FUNCTION image_library.fitting_profiles IS
   'The profiles of a model that run on so many GPUs of a kind (h100, or a node''s label nvidia.com/gpu.product), fewest GPUs first';
+GRANT EXECUTE ON FUNCTION image_library.fitting_profiles TO image_library_reader;
 
 CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT EXISTS (SELECT FROM image_library.fitting_profiles(reference, gpu, gpu_count)) $$;
-COMMENT ON FUNCTION image_library.fits(text, text, integer) IS
+COMMENT ON FUNCTION image_library.fits IS
   'Whether a model has a profile for so many GPUs of a kind, tp x pp of them at most; false when it names no profiles';
+GRANT EXECUTE ON FUNCTION image_library.fits TO image_library_reader;

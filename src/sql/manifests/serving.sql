@@ -5,7 +5,7 @@
 CREATE FUNCTION image_library._model_title(model image_library.model_library) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce(nullif(model.model, ''), regexp_replace(model.repository, '^.*/', '')) $$;
-COMMENT ON FUNCTION image_library._model_title(image_library.model_library) IS
+COMMENT ON FUNCTION image_library._model_title IS
   'Internal: what a model is called, the repository''s last part when nothing says it';
 
 -- The repository that had the name first keeps it. Private registries lend and borrow no names.
@@ -22,7 +22,7 @@ AS $$
       AND (NOT g.private OR g.registry_id = own.registry_id))
     THEN '-' || left(md5(image_library._untagged(model.reference)), 6) ELSE '' END
 $$;
-COMMENT ON FUNCTION image_library._model_name(image_library.model_library) IS
+COMMENT ON FUNCTION image_library._model_name IS
   'Internal: what a model is called, with a hash of its repository when an older one has a model that is called so';
 
 -- 1.10.1 and 1.10.1-rtx are two images of one version; latest is none.
@@ -32,7 +32,7 @@ AS $$
   SELECT CASE WHEN coalesce(strpos(model.tag, nullif(model.model_version, '')), 1) > 0 THEN model.tag
               ELSE model.model_version END
 $$;
-COMMENT ON FUNCTION image_library._model_release(image_library.model_library) IS
+COMMENT ON FUNCTION image_library._model_release IS
   'Internal: what tells the images of a model apart: the tag, or the version when the tag does not say it';
 
 CREATE FUNCTION image_library._require_nim(model image_library.model_library, wanted text, instead text) RETURNS void
@@ -48,7 +48,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_nim(image_library.model_library, text, text) IS
+COMMENT ON FUNCTION image_library._require_nim IS
   'Internal: raises 22023 unless a model is packaged as NVIDIA NIM';
 
 -- One format ties a runtime to its services: a NIM serves itself alone, a server every model of a format. KServe refuses a second
@@ -59,7 +59,7 @@ AS $$
   SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || regexp_replace(image_library._model_name(model), '[^A-Za-z0-9._-]+', '-', 'g')
                            ELSE coalesce(model.format, 'model') END
 $$;
-COMMENT ON FUNCTION image_library._model_format(image_library.model_library) IS
+COMMENT ON FUNCTION image_library._model_format IS
   'Internal: the modelFormat name of a model';
 
 CREATE FUNCTION image_library._nim_runtime_name(model image_library.model_library) RETURNS text
@@ -68,7 +68,7 @@ AS $$
   SELECT image_library._kubernetes_name(
     'nvidia-nim-' || image_library._model_name(model) || '-' || image_library._model_release(model))
 $$;
-COMMENT ON FUNCTION image_library._nim_runtime_name(image_library.model_library) IS
+COMMENT ON FUNCTION image_library._nim_runtime_name IS
   'Internal: the name of the runtime of a NIM, where none is given';
 
 CREATE FUNCTION image_library._ngc_env(ngc_secret text) RETURNS jsonb
@@ -79,7 +79,7 @@ AS $$
     jsonb_build_object('NGC_API_KEY', jsonb_build_object('secretKeyRef', jsonb_build_object(
       'name', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY'))) END
 $$;
-COMMENT ON FUNCTION image_library._ngc_env(text) IS 'Internal: NGC_API_KEY out of a Secret, as _kubernetes_env takes it; null: none';
+COMMENT ON FUNCTION image_library._ngc_env IS 'Internal: NGC_API_KEY out of a Secret, as _kubernetes_env takes it; null: none';
 
 CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text DEFAULT NULL,
   namespace text DEFAULT NULL, server text DEFAULT NULL, gpu_count integer DEFAULT NULL,
@@ -139,11 +139,12 @@ BEGIN
           'medium', 'Memory', 'sizeLimit', image_library._kubernetes_quantity('shm_size', shm_size)))) END)));
 END
 $$;
-COMMENT ON FUNCTION image_library.kserve_serving_runtime(text, text, text, text, integer, text[], text, text, text, text, integer, text[], jsonb, text[], integer) IS
+COMMENT ON FUNCTION image_library.kserve_serving_runtime IS
   'KServe ClusterServingRuntime, or ServingRuntime in a namespace, of an approved model, pinned by digest. A NIM serves
 itself; for other formats server is the reference of an approved image that serves them. env: {"NAME": "value"}, or
 an object for valueFrom; it wins over what is set here. ngc_secret: null where the model needs no key. priority: KServe refuses
 two servers of a format with the same';
+GRANT EXECUTE ON FUNCTION image_library.kserve_serving_runtime TO image_library_reader;
 
 CREATE FUNCTION image_library._storage_uri(model image_library.model_library, storage text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -161,7 +162,7 @@ BEGIN
   RETURN scheme || '://' || model.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library._storage_uri(image_library.model_library, text) IS
+COMMENT ON FUNCTION image_library._storage_uri IS
   'Internal: where KServe finds a model that lies in a registry, pinned by digest';
 
 CREATE FUNCTION image_library.kserve_inference_service(reference text, name text DEFAULT NULL,
@@ -214,7 +215,8 @@ BEGIN
       || image_library._gpu_placement(gpus, node_selector)));
 END
 $$;
-COMMENT ON FUNCTION image_library.kserve_inference_service(text, text, text, text, integer, text[], text, text, text[], jsonb, text, text, integer, integer, jsonb) IS
+COMMENT ON FUNCTION image_library.kserve_inference_service IS
   'KServe InferenceService of an approved model. A NIM runs on the runtime that kserve_serving_runtime makes of it; a
 model of another format is read from storageUri, pinned by digest: oci:// for a model car, oci+native:// (image
 volumes of the node, which must know such artifacts) for the others. gpu_count: the image''s own, else 1 for a NIM';
+GRANT EXECUTE ON FUNCTION image_library.kserve_inference_service TO image_library_reader;

@@ -12,7 +12,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_repository_prefix(text) IS 'Internal: raises 22023';
+COMMENT ON FUNCTION image_library._check_repository_prefix IS 'Internal: raises 22023';
 
 CREATE FUNCTION image_library.set_credential(registry text, username text, password text,
   repository_prefix text DEFAULT '')
@@ -36,8 +36,9 @@ BEGIN
       set_at = excluded.set_at, set_by = excluded.set_by;
 END
 $$;
-COMMENT ON FUNCTION image_library.set_credential(text, text, text, text) IS
+COMMENT ON FUNCTION image_library.set_credential IS
   'Keeps the username and password (or token) for a registry, or for the repositories under a prefix';
+GRANT EXECUTE ON FUNCTION image_library.set_credential TO image_library_admin;
 
 CREATE FUNCTION image_library.set_credential_file(registry text, file text, repository_prefix text DEFAULT '')
 RETURNS void
@@ -60,8 +61,9 @@ BEGIN
       set_at = excluded.set_at, set_by = excluded.set_by;
 END
 $$;
-COMMENT ON FUNCTION image_library.set_credential_file(text, text, text) IS
+COMMENT ON FUNCTION image_library.set_credential_file IS
   'Takes the credentials of a registry from a docker config.json in image_library.credentials_dir';
+GRANT EXECUTE ON FUNCTION image_library.set_credential_file TO image_library_admin;
 
 CREATE FUNCTION image_library.set_credential_variable(registry text, username text, variable text,
   repository_prefix text DEFAULT '')
@@ -91,8 +93,9 @@ BEGIN
       set_at = excluded.set_at, set_by = excluded.set_by;
 END
 $$;
-COMMENT ON FUNCTION image_library.set_credential_variable(text, text, text, text) IS
+COMMENT ON FUNCTION image_library.set_credential_variable IS
   'Takes the password for a registry, or for the repositories under a prefix, from an environment variable of the server, IMAGE_LIBRARY_...; the variable of that name with _HOSTS says which hosts may get it';
+GRANT EXECUTE ON FUNCTION image_library.set_credential_variable TO image_library_admin;
 
 CREATE FUNCTION image_library.drop_credential(registry text, repository_prefix text DEFAULT '') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -109,7 +112,8 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_credential(text, text) IS 'Forgets a credential';
+COMMENT ON FUNCTION image_library.drop_credential IS 'Forgets a credential';
+GRANT EXECUTE ON FUNCTION image_library.drop_credential TO image_library_admin;
 
 CREATE FUNCTION image_library.set_client_certificate(registry text, certificate text, key text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -125,8 +129,9 @@ BEGIN
   SET certificate = excluded.certificate, key = excluded.key, set_at = excluded.set_at, set_by = excluded.set_by;
 END
 $$;
-COMMENT ON FUNCTION image_library.set_client_certificate(text, text, text) IS
+COMMENT ON FUNCTION image_library.set_client_certificate IS
   'Keeps the certificate and private key (PEM) that the agent shows to a registry which asks for them, and to no other host';
+GRANT EXECUTE ON FUNCTION image_library.set_client_certificate TO image_library_admin;
 
 CREATE FUNCTION image_library.drop_client_certificate(registry text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -142,7 +147,8 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_client_certificate(text) IS 'Forgets a registry''s client certificate';
+COMMENT ON FUNCTION image_library.drop_client_certificate IS 'Forgets a registry''s client certificate';
+GRANT EXECUTE ON FUNCTION image_library.drop_client_certificate TO image_library_admin;
 
 -- One statement sees the registry and its credentials as of one moment: a run that began before the registry was moved
 -- gets none that were set since.
@@ -160,5 +166,6 @@ AS $$
     AND to_jsonb(g.realm_hosts) = _credentials.realm_hosts
   ORDER BY c.repository_prefix
 $$;
-COMMENT ON FUNCTION image_library._credentials(integer, text, text, text, text, jsonb) IS
+COMMENT ON FUNCTION image_library._credentials IS
   'Internal: for the agent alone; none when the registry is reached in another way than the run knows';
+GRANT EXECUTE ON FUNCTION image_library._credentials TO image_library_agent;

@@ -9,6 +9,7 @@ CREATE TABLE image_library.registry_note (
 COMMENT ON TABLE image_library.registry_note IS 'What registries say of themselves, as the last sync heard it';
 COMMENT ON COLUMN image_library.registry_note.token_server IS 'Host of the server that gives tokens for it; a change is told as an event';
 COMMENT ON COLUMN image_library.registry_note.warning IS 'Its last Warning header';
+GRANT SELECT, INSERT, UPDATE ON image_library.registry_note TO image_library_agent;
 
 CREATE FUNCTION image_library._note_registry(registry_id integer, token_server text, warning text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -35,5 +36,6 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._note_registry(integer, text, text) IS
+COMMENT ON FUNCTION image_library._note_registry IS
   'Internal: keeps what a registry said of itself in a run; tells an event when its token server is another one than before';
+GRANT EXECUTE ON FUNCTION image_library._note_registry TO image_library_agent;

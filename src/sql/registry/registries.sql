@@ -34,6 +34,7 @@ COMMENT ON COLUMN image_library.registry.proxy IS 'HTTP proxy for this registry;
 COMMENT ON COLUMN image_library.registry.realm_hosts IS
   'Token servers that get its credentials, besides those of its own host and organization';
 COMMENT ON COLUMN image_library.registry.requests_per_run IS 'A run stops after so many requests, and the next one goes on there; null: no limit';
+GRANT SELECT ON image_library.registry TO image_library_agent;
 
 -- Apart from the registry, since it changes with every run: nobody's change of options waits for it, and no audit tells it.
 CREATE TABLE image_library.registry_state (
@@ -50,6 +51,7 @@ COMMENT ON COLUMN image_library.registry_state.limited_runs IS 'Runs in a row th
 COMMENT ON COLUMN image_library.registry_state.progress IS 'Where a run that a limit ended goes on; empty: at the beginning';
 COMMENT ON COLUMN image_library.registry_state.head_refused_at IS 'When HEAD was found not to work: not tried again for a day';
 COMMENT ON COLUMN image_library.registry_state.referrers_refused_at IS 'When the referrers API was found absent: not tried again for a day';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.registry_state TO image_library_agent;
 
 -- Not marked for pg_dump, and granted to nobody.
 CREATE TABLE image_library.credential (
@@ -68,6 +70,7 @@ COMMENT ON TABLE image_library.credential IS 'Secrets, or the files and environm
 COMMENT ON COLUMN image_library.credential.repository_prefix IS 'The repositories it is for; the longest match wins, empty is all';
 COMMENT ON COLUMN image_library.credential.file IS 'A docker config.json in image_library.credentials_dir';
 COMMENT ON COLUMN image_library.credential.variable IS 'An environment variable of the server that holds the password';
+GRANT SELECT ON image_library.credential TO image_library_agent;
 
 -- Not marked for pg_dump, and granted to nobody.
 CREATE TABLE image_library.client_certificate (
@@ -81,6 +84,7 @@ COMMENT ON TABLE image_library.client_certificate IS
   'Certificates by which registries know the agent (mutual TLS): no role may read this table, pg_dump leaves its rows out';
 COMMENT ON COLUMN image_library.client_certificate.certificate IS 'PEM; intermediate certificates follow it';
 COMMENT ON COLUMN image_library.client_certificate.key IS 'PEM, not encrypted: a secret';
+GRANT SELECT ON image_library.client_certificate TO image_library_agent;
 
 CREATE FUNCTION image_library._registry(registry text) RETURNS image_library.registry
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -100,7 +104,8 @@ BEGIN
   RETURN found_registry;
 END
 $$;
-COMMENT ON FUNCTION image_library._registry(text) IS 'Internal: the registry of a name; raises 42704';
+COMMENT ON FUNCTION image_library._registry IS 'Internal: the registry of a name; raises 42704';
+GRANT EXECUTE ON FUNCTION image_library._registry TO image_library_agent;
 
 -- Whoever sets a secret sets it for the registry as it is: alter_registry waits, or is waited for.
 CREATE FUNCTION image_library._lock_registry(registry text) RETURNS integer
@@ -113,7 +118,7 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library._lock_registry(text) IS 'Internal: the number of a registry, which nobody alters until this transaction ends';
+COMMENT ON FUNCTION image_library._lock_registry IS 'Internal: the number of a registry, which nobody alters until this transaction ends';
 
 -- Checks what the table's constraints would refuse less politely.
 CREATE FUNCTION image_library._check_registry_options(sync_interval interval, max_connections integer,
@@ -154,7 +159,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_registry_options(interval, integer, integer, text, integer) IS
+COMMENT ON FUNCTION image_library._check_registry_options IS
   'Internal: raises 22023 when an option of a registry is out of range';
 
 CREATE FUNCTION image_library._check_realm_hosts(realm_hosts text[]) RETURNS text[]
@@ -174,7 +179,7 @@ BEGIN
   RETURN coalesce(realm_hosts, '{}');
 END
 $$;
-COMMENT ON FUNCTION image_library._check_realm_hosts(text[]) IS 'Internal: the hosts; raises 22023 when one is none';
+COMMENT ON FUNCTION image_library._check_realm_hosts IS 'Internal: the hosts; raises 22023 when one is none';
 
 CREATE FUNCTION image_library.add_registry(name text, url text, sync_interval interval DEFAULT '15 min',
   max_connections integer DEFAULT 16, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
@@ -220,8 +225,9 @@ BEGIN
   RETURN new_id;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[], integer) IS
+COMMENT ON FUNCTION image_library.add_registry IS
   'Connects a registry; a path in the URL is a prefix of its repositories, a private one is seen by its owner''s members only. Returns its number';
+GRANT EXECUTE ON FUNCTION image_library.add_registry TO image_library_admin;
 
 -- An admin must not get another's password by sending it elsewhere: what was set for one way to a registry is not kept
 -- for another. A proxy or CA certificate that is taken away leaves no one new in between.
@@ -260,7 +266,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._drop_secrets(image_library.registry, image_library.registry) IS
+COMMENT ON FUNCTION image_library._drop_secrets IS
   'Internal: removes the credentials and client certificate of a registry that is now reached in a way they were not set for';
 
 CREATE FUNCTION image_library.alter_registry(name text, url text DEFAULT NULL, sync_interval interval DEFAULT NULL,
@@ -312,8 +318,9 @@ BEGIN
   PERFORM image_library._wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library.alter_registry(text, text, interval, integer, integer, text, boolean, regrole, boolean, text, text[], integer) IS
+COMMENT ON FUNCTION image_library.alter_registry IS
   'Changes what is given of a registry; requests_per_second => 0, requests_per_run => 0, ca_certificate => '''', proxy => '''', realm_hosts => ''{}'' and owner => ''-'' take the value away. Another scheme, host, port, proxy or CA certificate, or a new host in realm_hosts, removes its credentials';
+GRANT EXECUTE ON FUNCTION image_library.alter_registry TO image_library_admin;
 
 CREATE FUNCTION image_library.enable_registry(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -325,7 +332,8 @@ BEGIN
   PERFORM image_library._wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library.enable_registry(text) IS 'Lets the agent sync a registry again';
+COMMENT ON FUNCTION image_library.enable_registry IS 'Lets the agent sync a registry again';
+GRANT EXECUTE ON FUNCTION image_library.enable_registry TO image_library_admin;
 
 CREATE FUNCTION image_library.disable_registry(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -336,8 +344,9 @@ BEGIN
   WHERE g.registry_id = (image_library._registry(disable_registry.name)).registry_id AND g.enabled;
 END
 $$;
-COMMENT ON FUNCTION image_library.disable_registry(text) IS
+COMMENT ON FUNCTION image_library.disable_registry IS
   'Stops syncing a registry; its images stay in the library as they are';
+GRANT EXECUTE ON FUNCTION image_library.disable_registry TO image_library_admin;
 
 -- What belongs to digests goes with the last registry that had them.
 CREATE FUNCTION image_library._drop_images(digests text[]) RETURNS void
@@ -352,7 +361,7 @@ AS $$
   WHERE x.digest = ANY (digests)
     AND NOT EXISTS (SELECT FROM image_library.image i WHERE i.digest = x.digest)
 $$;
-COMMENT ON FUNCTION image_library._drop_images(text[]) IS 'Internal: removes those of some images that nothing refers to';
+COMMENT ON FUNCTION image_library._drop_images IS 'Internal: removes those of some images that nothing refers to';
 
 CREATE FUNCTION image_library.drop_registry(name text, cascade boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -381,5 +390,6 @@ BEGIN
   PERFORM image_library._drop_images(digests);
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_registry(text, boolean) IS
+COMMENT ON FUNCTION image_library.drop_registry IS
   'Removes a registry with its rules, credentials and images; refuses when there are decisions, unless cascade';
+GRANT EXECUTE ON FUNCTION image_library.drop_registry TO image_library_admin;

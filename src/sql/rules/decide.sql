@@ -45,8 +45,9 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._decide_repository(integer, jsonb, bigint) IS
+COMMENT ON FUNCTION image_library._decide_repository IS
   'Internal: which rule decides on each known tag of a repository, looking at its last listing; writes what changes';
+GRANT EXECUTE ON FUNCTION image_library._decide_repository TO image_library_agent;
 
 CREATE FUNCTION image_library._decide_registry(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -73,5 +74,6 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._decide_registry(integer, bigint) IS
+COMMENT ON FUNCTION image_library._decide_registry IS
   'Internal: decides on every known tag of a registry; of the altered rule''s tags kind and approval too';
+GRANT EXECUTE ON FUNCTION image_library._decide_registry TO image_library_agent;

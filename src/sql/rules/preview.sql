@@ -45,7 +45,7 @@ BEGIN
     ORDER BY r.name, image_library.version_key(decided.tag);
 END
 $$;
-COMMENT ON FUNCTION image_library._preview(integer, image_library.rule[], image_library.rule[]) IS
+COMMENT ON FUNCTION image_library._preview IS
   'Internal: what the last listings would give if some rules were taken out and some (of them those enabled) put in';
 
 CREATE FUNCTION image_library.preview_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
@@ -81,9 +81,10 @@ BEGIN
   RETURN QUERY SELECT * FROM image_library._preview(of_registry.registry_id, '{}', ARRAY[previewed]);
 END
 $$;
-COMMENT ON FUNCTION image_library.preview_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, boolean, integer) IS
+COMMENT ON FUNCTION image_library.preview_rule IS
   'What add_rule with these parameters would do to the last listings of the repositories it takes: tags added, removed or kept, and
 what was decided on their images, and how many use them. Writes nothing, but the listing with refresh';
+GRANT EXECUTE ON FUNCTION image_library.preview_rule TO image_library_reader;
 
 CREATE FUNCTION image_library.preview_rule_change(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
@@ -106,9 +107,10 @@ BEGIN
       CASE WHEN dropped THEN '{}' ELSE ARRAY[image_library._altered_rule(old, change)] END);
 END
 $$;
-COMMENT ON FUNCTION image_library.preview_rule_change(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer, boolean, boolean) IS
+COMMENT ON FUNCTION image_library.preview_rule_change IS
   'What alter_rule with these parameters, enable_rule or disable_rule (enabled) or drop_rule (dropped) would do to the last listings
 of the repositories that the rule takes or would take. Writes nothing';
+GRANT EXECUTE ON FUNCTION image_library.preview_rule_change TO image_library_reader;
 
 CREATE FUNCTION image_library.explain_tag(registry text, repository text, tag text)
 RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, reason text)
@@ -134,5 +136,6 @@ BEGIN
                                          ELSE coalesce(listed, '{}') || explain_tag.tag END) e;
 END
 $$;
-COMMENT ON FUNCTION image_library.explain_tag(text, text, text) IS
+COMMENT ON FUNCTION image_library.explain_tag IS
   'Every rule tried on a tag: whether it matched, whether it decides, and why';
+GRANT EXECUTE ON FUNCTION image_library.explain_tag TO image_library_reader;

@@ -22,6 +22,7 @@ CREATE TABLE image_library.rule (
 CREATE INDEX rule_registry ON image_library.rule (registry_id);
 COMMENT ON TABLE image_library.rule IS 'Repository rules; of several include rules the lowest priority, then the oldest, decides';
 COMMENT ON COLUMN image_library.rule.required_approvals IS 'So many people must approve an image; of several rules that take it the largest number counts';
+GRANT SELECT ON image_library.rule TO image_library_agent;
 
 CREATE FUNCTION image_library._rules_json(registry_id integer) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -30,7 +31,8 @@ AS $$
   FROM image_library.rule r
   WHERE r.registry_id = _rules_json.registry_id AND r.enabled
 $$;
-COMMENT ON FUNCTION image_library._rules_json(integer) IS 'Internal: the enabled rules of a registry, as _decide_tags takes them';
+COMMENT ON FUNCTION image_library._rules_json IS 'Internal: the enabled rules of a registry, as _decide_tags takes them';
+GRANT EXECUTE ON FUNCTION image_library._rules_json TO image_library_agent;
 
 CREATE FUNCTION image_library._check_rule(rule image_library.rule) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -85,7 +87,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_rule(image_library.rule) IS 'Internal: raises 22023 or 2201B when a rule is wrong';
+COMMENT ON FUNCTION image_library._check_rule IS 'Internal: raises 22023 or 2201B when a rule is wrong';
 
 -- Options cross by their names: a new one is told in the table, in the signatures and in _check_rule, and in no list of positions.
 CREATE FUNCTION image_library._new_rule(options jsonb) RETURNS image_library.rule
@@ -101,7 +103,7 @@ BEGIN
   RETURN made;
 END
 $$;
-COMMENT ON FUNCTION image_library._new_rule(jsonb) IS
+COMMENT ON FUNCTION image_library._new_rule IS
   'Internal: a rule of some options by their names, checked, not stored; raises 22023 or 2201B';
 
 CREATE FUNCTION image_library._rule(rule_id bigint) RETURNS image_library.rule
@@ -122,7 +124,7 @@ BEGIN
   RETURN found_rule;
 END
 $$;
-COMMENT ON FUNCTION image_library._rule(bigint) IS 'Internal: the rule of a number; raises 42704';
+COMMENT ON FUNCTION image_library._rule IS 'Internal: the rule of a number; raises 42704';
 
 CREATE FUNCTION image_library._require_rule_owner(what text, rule image_library.rule) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -136,7 +138,7 @@ BEGIN
     (SELECT g.owner FROM image_library.registry g WHERE g.registry_id = rule.registry_id));
 END
 $$;
-COMMENT ON FUNCTION image_library._require_rule_owner(text, image_library.rule) IS
+COMMENT ON FUNCTION image_library._require_rule_owner IS
   'Internal: raises 42501 unless the acting role may change the rule; one that requires several approvals is of admins only';
 
 CREATE FUNCTION image_library._lock_rules(registry_id integer) RETURNS void
@@ -147,7 +149,7 @@ AS $$
   -- What a batch or a decision is about to commit must be seen by the change: see _lock_repository.
   SELECT image_library._lock_rules_of(registry_id, exclusive => true)
 $$;
-COMMENT ON FUNCTION image_library._lock_rules(integer) IS
+COMMENT ON FUNCTION image_library._lock_rules IS
   'Internal: a change of rules of a registry comes after other changes of them, batches and decisions, never among them';
 
 -- The rule as it is once no other session changes rules of its registry: the registry's row is locked first, everywhere.
@@ -159,7 +161,7 @@ BEGIN
   RETURN image_library._rule(rule_id);
 END
 $$;
-COMMENT ON FUNCTION image_library._lock_rule(bigint) IS
+COMMENT ON FUNCTION image_library._lock_rule IS
   'Internal: the rule of a number, which no other session changes until this transaction ends; raises 42704';
 
 CREATE FUNCTION image_library._apply_rules(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
@@ -174,7 +176,7 @@ BEGIN
   PERFORM image_library._wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library._apply_rules(integer, bigint) IS
+COMMENT ON FUNCTION image_library._apply_rules IS
   'Internal: what a change of rules does to every known tag, in the same transaction, and asks for a sync';
 
 CREATE FUNCTION image_library.add_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
@@ -204,8 +206,9 @@ BEGIN
   RETURN new_rule.rule_id;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_rule(text, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer) IS
+COMMENT ON FUNCTION image_library.add_rule IS
   'Adds a rule and applies it at once to the tags that are known; returns its number. Patterns are globs, regex: or version:';
+GRANT EXECUTE ON FUNCTION image_library.add_rule TO image_library_curator;
 
 CREATE FUNCTION image_library._altered_rule(rule image_library.rule, change jsonb) RETURNS image_library.rule
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -221,7 +224,7 @@ BEGIN
   RETURN altered;
 END
 $$;
-COMMENT ON FUNCTION image_library._altered_rule(image_library.rule, jsonb) IS
+COMMENT ON FUNCTION image_library._altered_rule IS
   'Internal: a rule with the options that a change gives (null: as it is), checked; raises 22023 or 2201B';
 
 -- A rule's team has what it was given, not what it would like: neither other repositories, nor the tags of another team's rule.
@@ -244,7 +247,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_rule_scope(image_library.rule, image_library.rule) IS
+COMMENT ON FUNCTION image_library._check_rule_scope IS
   'Internal: raises 42501 where a change of a rule is for admins and the team of its registry';
 
 CREATE FUNCTION image_library.alter_rule(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
@@ -273,8 +276,9 @@ BEGIN
   PERFORM image_library._apply_rules(changed.registry_id, rule_id);
 END
 $$;
-COMMENT ON FUNCTION image_library.alter_rule(bigint, text, text[], text[], text, text, text, text[], boolean, integer, integer, regrole, integer) IS
+COMMENT ON FUNCTION image_library.alter_rule IS
   'Changes what is given of a rule and applies it; newest => 0, platforms => ''{}'' and owner => ''-'' take the value away';
+GRANT EXECUTE ON FUNCTION image_library.alter_rule TO image_library_curator;
 
 CREATE FUNCTION image_library._set_rule_enabled(rule_id bigint, enabled boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -291,18 +295,20 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._set_rule_enabled(bigint, boolean) IS 'Internal: enables or disables a rule';
+COMMENT ON FUNCTION image_library._set_rule_enabled IS 'Internal: enables or disables a rule';
 
 CREATE FUNCTION image_library.enable_rule(rule_id bigint) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._set_rule_enabled(rule_id, true) $$;
-COMMENT ON FUNCTION image_library.enable_rule(bigint) IS 'Puts a rule into force again and applies it';
+COMMENT ON FUNCTION image_library.enable_rule IS 'Puts a rule into force again and applies it';
+GRANT EXECUTE ON FUNCTION image_library.enable_rule TO image_library_curator;
 
 CREATE FUNCTION image_library.disable_rule(rule_id bigint) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library._set_rule_enabled(rule_id, false) $$;
-COMMENT ON FUNCTION image_library.disable_rule(bigint) IS
+COMMENT ON FUNCTION image_library.disable_rule IS
   'Takes a rule out of force: tags that no other rule takes are hidden, and come back with it';
+GRANT EXECUTE ON FUNCTION image_library.disable_rule TO image_library_curator;
 
 CREATE FUNCTION image_library.drop_rule(rule_id bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -315,5 +321,6 @@ BEGIN
   PERFORM image_library._apply_rules(dropped.registry_id);
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_rule(bigint) IS
+COMMENT ON FUNCTION image_library.drop_rule IS
   'Removes a rule: tags that no other rule takes are hidden; images, approvals and history stay';
+GRANT EXECUTE ON FUNCTION image_library.drop_rule TO image_library_curator;

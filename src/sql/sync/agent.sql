@@ -31,8 +31,9 @@ BEGIN
     ORDER BY g.name;
 END
 $$;
-COMMENT ON FUNCTION image_library._sync_targets(text, boolean) IS
+COMMENT ON FUNCTION image_library._sync_targets IS
   'Internal: the enabled registries that the caller may see, or the one that is named; raises when it cannot be synced';
+GRANT EXECUTE ON FUNCTION image_library._sync_targets TO image_library_agent;
 
 CREATE FUNCTION image_library._registry_config(registry_id integer)
 RETURNS TABLE (name text, scheme text, host text, prefix text, max_connections integer,
@@ -52,8 +53,9 @@ AS $$
   LEFT JOIN image_library.registry_state m USING (registry_id)
   WHERE g.registry_id = _registry_config.registry_id
 $$;
-COMMENT ON FUNCTION image_library._registry_config(integer) IS
+COMMENT ON FUNCTION image_library._registry_config IS
   'Internal: a registry as a run needs it, with its enabled rules and what the last run left';
+GRANT EXECUTE ON FUNCTION image_library._registry_config TO image_library_agent;
 
 CREATE FUNCTION image_library._known_repository(registry_id integer, repository text)
 RETURNS TABLE (fingerprint text, problems jsonb, referrer_tags jsonb, removals_refused boolean, accepted jsonb)
@@ -73,8 +75,9 @@ AS $$
   LEFT JOIN image_library.listing l USING (repository_id)
   LEFT JOIN image_library.refused_removal f USING (repository_id)
 $$;
-COMMENT ON FUNCTION image_library._known_repository(integer, text) IS
+COMMENT ON FUNCTION image_library._known_repository IS
   'Internal: fingerprint of the last complete listing, what is wrong by tag (empty: the repository), tags of referrers, removals';
+GRANT EXECUTE ON FUNCTION image_library._known_repository TO image_library_agent;
 
 CREATE FUNCTION image_library._known_tags(registry_id integer, repository text)
 RETURNS TABLE (name text, digest text, missing boolean, rule_id bigint, fresh boolean)
@@ -88,8 +91,9 @@ AS $$
   WHERE r.registry_id = _known_tags.registry_id AND r.name = _known_tags.repository
   ORDER BY t.name
 $$;
-COMMENT ON FUNCTION image_library._known_tags(integer, text) IS
+COMMENT ON FUNCTION image_library._known_tags IS
   'Internal: the tags of a repository that were read before, sorted by bytes; fresh: by the run that is under way';
+GRANT EXECUTE ON FUNCTION image_library._known_tags TO image_library_agent;
 
 -- What is approved or runs is asked about every day, what is new and waits ever less often: signatures mostly come
 -- minutes after their image, and a policy may wait for them.
@@ -146,9 +150,10 @@ AS $$
   ORDER BY due.last_at, 1, 2
   LIMIT 200
 $$;
-COMMENT ON FUNCTION image_library._due_referrers(integer, boolean) IS
+COMMENT ON FUNCTION image_library._due_referrers IS
   'Internal: images whose referrers are to be asked for again, longest ago first; without an API those that have referrer tags,
 or whose index names what was not there. children: every day, those of approved images that were there';
+GRANT EXECUTE ON FUNCTION image_library._due_referrers TO image_library_agent;
 
 CREATE FUNCTION image_library._known_images(digests jsonb)
 RETURNS TABLE (digest text, whole boolean)
@@ -158,8 +163,9 @@ AS $$
   FROM jsonb_array_elements_text(digests) AS wanted (digest)
   JOIN image_library.image i ON i.digest = wanted.digest
 $$;
-COMMENT ON FUNCTION image_library._known_images(jsonb) IS
+COMMENT ON FUNCTION image_library._known_images IS
   'Internal: those of some digests whose image is stored, and whether all that their index names was there';
+GRANT EXECUTE ON FUNCTION image_library._known_images TO image_library_agent;
 
 CREATE FUNCTION image_library._forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -168,8 +174,9 @@ AS $$
   WHERE p.registry_id = _forget_other_problems.registry_id
     AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(repositories) AS read (name) WHERE read.name = p.repository)
 $$;
-COMMENT ON FUNCTION image_library._forget_other_problems(integer, jsonb) IS
+COMMENT ON FUNCTION image_library._forget_other_problems IS
   'Internal: the end of problems with repositories that a run does not ask for any more';
+GRANT EXECUTE ON FUNCTION image_library._forget_other_problems TO image_library_agent;
 
 CREATE FUNCTION image_library._known_repositories(registry_id integer)
 RETURNS TABLE (name text)
@@ -179,8 +186,9 @@ AS $$
   WHERE r.registry_id = _known_repositories.registry_id
   ORDER BY r.name
 $$;
-COMMENT ON FUNCTION image_library._known_repositories(integer) IS
+COMMENT ON FUNCTION image_library._known_repositories IS
   'Internal: the repositories of a registry that were seen before';
+GRANT EXECUTE ON FUNCTION image_library._known_repositories TO image_library_agent;
 
 -- Between 1 second and 1 hour, whatever a registry asks for; when it does not say, 30 seconds * 2^n in the n-th run in a
 -- row that its limit ends, give or take a quarter.
@@ -210,8 +218,9 @@ AS $$
         IS DISTINCT FROM (excluded.not_before, excluded.limited_runs, excluded.progress, excluded.head_refused_at,
                           excluded.referrers_refused_at)
 $$;
-COMMENT ON FUNCTION image_library._remember(integer, boolean, bigint, text, boolean, boolean) IS
+COMMENT ON FUNCTION image_library._remember IS
   'Internal: what a run that ends leaves for the next; retry_after in seconds, 0: the registry did not say';
+GRANT EXECUTE ON FUNCTION image_library._remember TO image_library_agent;
 
 CREATE FUNCTION image_library._not_before(registry_id integer) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -219,7 +228,8 @@ AS $$
   SELECT m.not_before FROM image_library.registry_state m
   WHERE m.registry_id = _not_before.registry_id AND m.not_before > clock_timestamp()
 $$;
-COMMENT ON FUNCTION image_library._not_before(integer) IS 'Internal: until when a registry asked to be left alone; null: it did not';
+COMMENT ON FUNCTION image_library._not_before IS 'Internal: until when a registry asked to be left alone; null: it did not';
+GRANT EXECUTE ON FUNCTION image_library._not_before TO image_library_agent;
 
 CREATE FUNCTION image_library._check_not_before(registry_id integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -237,7 +247,8 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_not_before(integer) IS 'Internal: raises 55000 while a registry wants to be left alone';
+COMMENT ON FUNCTION image_library._check_not_before IS 'Internal: raises 55000 while a registry wants to be left alone';
+GRANT EXECUTE ON FUNCTION image_library._check_not_before TO image_library_agent;
 
 CREATE FUNCTION image_library._next_sync_at(run_id bigint, outcome text)
 RETURNS timestamptz
@@ -262,5 +273,6 @@ AS $$
   ) f
   WHERE this.run_id = _next_sync_at.run_id
 $$;
-COMMENT ON FUNCTION image_library._next_sync_at(bigint, text) IS
+COMMENT ON FUNCTION image_library._next_sync_at IS
   'Internal: when a registry is due again after a run, with backoff and jitter, and not before it wants to be asked';
+GRANT EXECUTE ON FUNCTION image_library._next_sync_at TO image_library_agent;

@@ -17,7 +17,8 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library._repository_id(integer, text) IS 'Internal: the number of a repository, made when it is new';
+COMMENT ON FUNCTION image_library._repository_id IS 'Internal: the number of a repository, made when it is new';
+GRANT EXECUTE ON FUNCTION image_library._repository_id TO image_library_agent;
 
 -- A tag that a batch brings and a decision on its digest do not see each other until they commit:
 -- one waits for the other.
@@ -34,8 +35,9 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._lock_repository(integer, integer, boolean) IS
+COMMENT ON FUNCTION image_library._lock_repository IS
   'Internal: in a repository a batch and decisions come one after the other, with no change of rules among them';
+GRANT EXECUTE ON FUNCTION image_library._lock_repository TO image_library_agent;
 
 CREATE FUNCTION image_library._read_images(images jsonb) RETURNS SETOF image_library.image
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -50,7 +52,8 @@ AS $$
   -- In one order, so that two syncs of the same images do not deadlock.
   ORDER BY n.digest COLLATE "C"
 $$;
-COMMENT ON FUNCTION image_library._read_images(jsonb) IS 'Internal: images of a batch as rows, by digest';
+COMMENT ON FUNCTION image_library._read_images IS 'Internal: images of a batch as rows, by digest';
+GRANT EXECUTE ON FUNCTION image_library._read_images TO image_library_agent;
 
 CREATE FUNCTION image_library._read_platforms(images jsonb) RETURNS SETOF image_library.image_platform
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -62,7 +65,8 @@ AS $$
     platform text, os text, architecture text, variant text, manifest_digest text, config_digest text,
     size_bytes bigint, created_at timestamptz, present boolean)
 $$;
-COMMENT ON FUNCTION image_library._read_platforms(jsonb) IS 'Internal: the platforms of images of a batch as rows';
+COMMENT ON FUNCTION image_library._read_platforms IS 'Internal: the platforms of images of a batch as rows';
+GRANT EXECUTE ON FUNCTION image_library._read_platforms TO image_library_agent;
 
 CREATE FUNCTION image_library._write_images(batch jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -86,7 +90,8 @@ BEGIN
   RETURN added;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_images(jsonb) IS 'Internal: stores the images of a batch that are new, with what their indexes name';
+COMMENT ON FUNCTION image_library._write_images IS 'Internal: stores the images of a batch that are new, with what their indexes name';
+GRANT EXECUTE ON FUNCTION image_library._write_images TO image_library_agent;
 
 CREATE FUNCTION image_library._is_more_complete(image jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -98,8 +103,9 @@ AS $$
                    WHERE read.manifest_digest = p.manifest_digest AND NOT read.present) AS absent) n
   WHERE p.digest = image ->> 'digest'
 $$;
-COMMENT ON FUNCTION image_library._is_more_complete(jsonb) IS
+COMMENT ON FUNCTION image_library._is_more_complete IS
   'Internal: whether an image was read with manifests that are not there as it is stored, and lacks none that are';
+GRANT EXECUTE ON FUNCTION image_library._is_more_complete TO image_library_agent;
 
 -- What had come when an image was read again; a platform that was there stays.
 CREATE FUNCTION image_library._complete_images(images jsonb) RETURNS void
@@ -140,8 +146,9 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._complete_images(jsonb) IS
+COMMENT ON FUNCTION image_library._complete_images IS
   'Internal: takes over what has come of images whose index named manifests that were not there, and classifies them anew';
+GRANT EXECUTE ON FUNCTION image_library._complete_images TO image_library_agent;
 
 -- A manifest may still be where else the image is: only the last repository that has it can lose it.
 CREATE FUNCTION image_library._write_gone_children(repository_id integer, gone_children jsonb) RETURNS void
@@ -154,8 +161,9 @@ AS $$
                     WHERE t.digest IN (gone.image, gone.digest) AND t.missing_since IS NULL
                       AND t.repository_id <> _write_gone_children.repository_id)
 $$;
-COMMENT ON FUNCTION image_library._write_gone_children(integer, jsonb) IS
+COMMENT ON FUNCTION image_library._write_gone_children IS
   'Internal: manifests that an index names and that are gone from a repository, unless another repository has the image';
+GRANT EXECUTE ON FUNCTION image_library._write_gone_children TO image_library_agent;
 
 CREATE FUNCTION image_library._write_referrers(repository_id integer, batch jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -187,8 +195,9 @@ BEGIN
   ON CONFLICT ON CONSTRAINT referrer_check_pkey DO UPDATE SET checked_at = excluded.checked_at;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_referrers(integer, jsonb) IS
+COMMENT ON FUNCTION image_library._write_referrers IS
   'Internal: what refers to images of a repository, as a batch found it; what a complete answer lacks goes';
+GRANT EXECUTE ON FUNCTION image_library._write_referrers TO image_library_agent;
 
 CREATE FUNCTION image_library._write_removals(repository_id integer, refused text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -205,8 +214,9 @@ BEGIN
   WHERE f.tags <> excluded.tags OR f.accepted_at IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_removals(integer, text[]) IS
+COMMENT ON FUNCTION image_library._write_removals IS
   'Internal: the tags whose removal was refused, for a person to say that it is real; none: a listing was believed';
+GRANT EXECUTE ON FUNCTION image_library._write_removals TO image_library_agent;
 
 CREATE TYPE image_library._found_tag AS (name text, digest text, rule_id bigint);
 COMMENT ON TYPE image_library._found_tag IS 'Internal: a tag of a batch and the digest that the registry has for it';
@@ -235,8 +245,9 @@ BEGIN
   WHERE p.tag IS NULL;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_periods(integer, image_library._found_tag[], text[], timestamptz) IS
+COMMENT ON FUNCTION image_library._write_periods IS
   'Internal: periods end where a tag points elsewhere or is gone, and begin where it points now';
+GRANT EXECUTE ON FUNCTION image_library._write_periods TO image_library_agent;
 
 CREATE FUNCTION image_library._write_tags(repository_id integer, batch jsonb,
   OUT tags_added bigint, OUT tags_moved bigint, OUT tags_missing bigint)
@@ -283,8 +294,9 @@ BEGIN
   PERFORM image_library._approve_by_policy(_write_tags.repository_id, arrived_names);
 END
 $$;
-COMMENT ON FUNCTION image_library._write_tags(integer, jsonb) IS
+COMMENT ON FUNCTION image_library._write_tags IS
   'Internal: new, moved, returned and missing tags of a batch, their history, read model and approval by rule';
+GRANT EXECUTE ON FUNCTION image_library._write_tags TO image_library_agent;
 
 CREATE FUNCTION image_library._write_problems(registry_id integer, repository text, batch jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -303,8 +315,9 @@ BEGIN
   WHERE (p.problem, p.detail) IS DISTINCT FROM (excluded.problem, excluded.detail);
 END
 $$;
-COMMENT ON FUNCTION image_library._write_problems(integer, text, jsonb) IS
+COMMENT ON FUNCTION image_library._write_problems IS
   'Internal: problems that a batch brings, and the end of those it names as checked';
+GRANT EXECUTE ON FUNCTION image_library._write_problems TO image_library_agent;
 
 CREATE FUNCTION image_library._write_batch(registry_id integer, repository text, batch jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -351,5 +364,6 @@ BEGIN
                             'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);
 END
 $$;
-COMMENT ON FUNCTION image_library._write_batch(integer, text, jsonb) IS
+COMMENT ON FUNCTION image_library._write_batch IS
   'Internal: writes what a sync found in one repository; returns how much of it was new';
+GRANT EXECUTE ON FUNCTION image_library._write_batch TO image_library_agent;

@@ -24,6 +24,7 @@ CREATE TABLE image_library.run (
 CREATE INDEX run_registry ON image_library.run (registry_id, run_id DESC);
 COMMENT ON TABLE image_library.run IS 'A row a run of the agent over a registry; what is due next follows from the last one';
 COMMENT ON COLUMN image_library.run.decided IS 'Rules that had changed before it began were applied to the known tags';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.run TO image_library_agent;
 
 CREATE TABLE image_library.problem (
   registry_id integer NOT NULL REFERENCES image_library.registry ON DELETE CASCADE,
@@ -37,6 +38,7 @@ CREATE TABLE image_library.problem (
 );
 COMMENT ON TABLE image_library.problem IS 'What a sync skipped and why; a row goes when the tag reads well again, or when no rule asks for it any more';
 COMMENT ON COLUMN image_library.problem.tag IS 'Empty: the whole repository';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.problem TO image_library_agent;
 
 CREATE FUNCTION image_library._begin_run(registry_id integer, cause text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -53,7 +55,8 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library._begin_run(integer, text) IS 'Internal: the row of a run that begins; returns its number';
+COMMENT ON FUNCTION image_library._begin_run IS 'Internal: the row of a run that begins; returns its number';
+GRANT EXECUTE ON FUNCTION image_library._begin_run TO image_library_agent;
 
 -- In a transaction of its own: it may meet the locks of others, and the run that then fails is on record.
 CREATE FUNCTION image_library._apply_changed_rules(run_id bigint) RETURNS void
@@ -70,8 +73,9 @@ BEGIN
   UPDATE image_library.run r SET decided = true WHERE r.run_id = _apply_changed_rules.run_id;
 END
 $$;
-COMMENT ON FUNCTION image_library._apply_changed_rules(bigint) IS
+COMMENT ON FUNCTION image_library._apply_changed_rules IS
   'Internal: decides on known tags by rules that changed since an earlier run did so';
+GRANT EXECUTE ON FUNCTION image_library._apply_changed_rules TO image_library_agent;
 
 CREATE FUNCTION image_library._finish_run(run_id bigint, outcome text, error text, counts jsonb, next_at timestamptz)
 RETURNS void
@@ -87,7 +91,8 @@ AS $$
       tags_missing = (counts ->> 'tags_missing')::bigint, problems = (counts ->> 'problems')::bigint
   WHERE r.run_id = _finish_run.run_id
 $$;
-COMMENT ON FUNCTION image_library._finish_run(bigint, text, text, jsonb, timestamptz) IS 'Internal: tells how a run went';
+COMMENT ON FUNCTION image_library._finish_run IS 'Internal: tells how a run went';
+GRANT EXECUTE ON FUNCTION image_library._finish_run TO image_library_agent;
 
 CREATE FUNCTION image_library._syncing_pid(registry_id integer) RETURNS integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -97,7 +102,8 @@ AS $$
     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
   LIMIT 1
 $$;
-COMMENT ON FUNCTION image_library._syncing_pid(integer) IS 'Internal: the process that syncs a registry now';
+COMMENT ON FUNCTION image_library._syncing_pid IS 'Internal: the process that syncs a registry now';
+GRANT EXECUTE ON FUNCTION image_library._syncing_pid TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._due_at(requested_at timestamptz, last_started_at timestamptz, last_next_at timestamptz)
 RETURNS timestamptz
@@ -108,8 +114,9 @@ AS $$
     WHEN requested_at > last_started_at THEN requested_at
     ELSE coalesce(last_next_at, '-infinity') END
 $$;
-COMMENT ON FUNCTION image_library._due_at(timestamptz, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION image_library._due_at IS
   'Internal: when a registry is due; at once when it was never synced, was asked for, or its run was interrupted';
+GRANT EXECUTE ON FUNCTION image_library._due_at TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library._due_registries() RETURNS TABLE (registry_id integer, name text, due_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -124,8 +131,9 @@ AS $$
                 WHERE r.registry_id = g.registry_id AND r.enabled AND r.action = 'include')
   ORDER BY 3, 1
 $$;
-COMMENT ON FUNCTION image_library._due_registries() IS
+COMMENT ON FUNCTION image_library._due_registries IS
   'Internal: enabled registries with a rule that no other session is syncing, the most urgent first';
+GRANT EXECUTE ON FUNCTION image_library._due_registries TO image_library_agent;
 
 CREATE FUNCTION image_library.request_sync(registry text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -153,7 +161,8 @@ BEGIN
   PERFORM image_library._wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library.request_sync(text) IS 'Asks the agent to sync a registry now, once this transaction commits';
+COMMENT ON FUNCTION image_library.request_sync IS 'Asks the agent to sync a registry now, once this transaction commits';
+GRANT EXECUTE ON FUNCTION image_library.request_sync TO image_library_curator;
 
 CREATE FUNCTION image_library.accept_removals(registry text, repository text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -179,5 +188,6 @@ BEGIN
   RETURN waiting;
 END
 $$;
-COMMENT ON FUNCTION image_library.accept_removals(text, text) IS
+COMMENT ON FUNCTION image_library.accept_removals IS
   'Says that the tags which the last listing of a repository lacked are gone: the next sync marks those of them missing that the registry does not have, and no others. Returns how many';
+GRANT EXECUTE ON FUNCTION image_library.accept_removals TO image_library_curator;
