@@ -56,7 +56,7 @@ CREATE TABLE test.open (image text);
 CREATE TRIGGER guard BEFORE INSERT ON test.open FOR EACH ROW EXECUTE FUNCTION require_approved('image');
 GRANT INSERT ON test.open TO test_writer;
 SELECT image, test.outcome_as('test_writer', format('INSERT INTO test.open VALUES (%L)', image)) FROM unnest('{localhost:5000/postgresql:17.4,localhost:5000/postgresql:17.5,NULL}'::text[]) image;
-SELECT test.outcome_as('test_writer', 'SELECT image_library._require_usable(''localhost:5000/postgresql:17.4'')');
+SELECT test.outcome_as('test_writer', 'SELECT image_library_internal.require_usable(''localhost:5000/postgresql:17.4'')');
 
 -- A rule that approves by itself beside one that does not: two tags of one digest, one taken by each, whichever comes first.
 SELECT add_registry('both', 'http://localhost:5001', allow_private => true), add_rule('both', '*', '{dev*}', approval => 'auto') AS auto_rule, add_rule('both', '*', '{prod*}') AS manual_rule \gset
@@ -179,7 +179,7 @@ CREATE FUNCTION test.signature(subject text) RETURNS jsonb LANGUAGE sql AS $$
     'artifact_type', 'application/vnd.dev.cosign.artifact.sig.v1+json', 'size_bytes', 1, 'annotations', '{}'::jsonb, 'source', 'api'))))
 $$;
 SELECT add_registry('hostile', 'http://localhost:5004', allow_private => true) AS hostile, add_rule('hostile', '**') \gset
-SELECT test.sync('hostile', 'postgresql', '{"17.6": {"image": "i"}}') ->> 'tags_added' AS tags_added, _write_batch(:hostile, 'postgresql', test.signature('i')) IS NOT NULL AS signed;
+SELECT test.sync('hostile', 'postgresql', '{"17.6": {"image": "i"}}') ->> 'tags_added' AS tags_added, write_batch(:hostile, 'postgresql', test.signature('i')) IS NOT NULL AS signed;
 SELECT registry, is_signed(i) FROM images i WHERE digest = test.digest('i') ORDER BY registry;
 SELECT registry, repository, artifact_type FROM image_referrers WHERE digest = test.digest('i') ORDER BY 1;
 
@@ -230,7 +230,7 @@ SELECT test_mallory.definer() AS mallory_sees, count(*) AS we_see FROM images WH
 
 -- Who records uses without end keeps nobody from revoking.
 INSERT INTO image_use (repository_id, tag, digest, consumer, location)
-SELECT repository_id, tag, digest, i || repeat('x', 400), repeat('y', 400) FROM _find_image('localhost:5000/postgresql:17.4'), generate_series(1, 10000) i;
+SELECT repository_id, tag, digest, i || repeat('x', 400), repeat('y', 400) FROM find_image('localhost:5000/postgresql:17.4'), generate_series(1, 10000) i;
 SELECT split_part(test.outcome('SELECT image_library.record_use(''localhost:5000/postgresql:17.4'', ''one more'')'), E'\n', 1);
 SET client_min_messages = error;
 SELECT test.shown(revoke('localhost:5000/postgresql:17.4', 'CVE'));
@@ -249,8 +249,8 @@ ALTER DEFAULT PRIVILEGES GRANT ALL ON ROUTINES TO test_app;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TYPES TO test_app;
 CREATE EXTENSION image_library;
 SELECT count(*) > 0 AS kept, count(*) FILTER (WHERE acl::text LIKE '%test_app=%') AS open FROM (
-  SELECT nspacl FROM pg_namespace WHERE nspname = 'image_library'
-  UNION ALL SELECT relacl FROM pg_class WHERE relnamespace = 'image_library'::regnamespace
-  UNION ALL SELECT proacl FROM pg_proc WHERE pronamespace = 'image_library'::regnamespace
-  UNION ALL SELECT typacl FROM pg_type WHERE typnamespace = 'image_library'::regnamespace) o (acl);
+  SELECT nspacl FROM pg_namespace WHERE nspname IN ('image_library', 'image_library_internal')
+  UNION ALL SELECT relacl FROM pg_class WHERE relnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[])
+  UNION ALL SELECT proacl FROM pg_proc WHERE pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[])
+  UNION ALL SELECT typacl FROM pg_type WHERE typnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[])) o (acl);
 ROLLBACK;

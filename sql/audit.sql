@@ -70,18 +70,19 @@ FROM unnest('{test_reader,test_team,test_admin}'::text[]) role_name;
 
 -- The tables say the same, should one be granted: also of a registry that is gone, and of what concerns none.
 SAVEPOINT granted;
+GRANT USAGE ON SCHEMA image_library_internal TO image_library_reader;
 GRANT SELECT ON event, audit_entry TO image_library_reader;
-SELECT role_name, relation, test.outcome_as(role_name, format('SELECT concat_ws('' '', count(*) FILTER (WHERE registry = ''local'') > 0, count(*) FILTER (WHERE registry = ''hidden'') > 0, count(*) FILTER (WHERE registry = ''other'') > 0, count(*) FILTER (WHERE registry_id IS NULL) > 0) FROM image_library.%I', relation)) AS "dropped hidden other none"
+SELECT role_name, relation, test.outcome_as(role_name, format('SELECT concat_ws('' '', count(*) FILTER (WHERE registry = ''local'') > 0, count(*) FILTER (WHERE registry = ''hidden'') > 0, count(*) FILTER (WHERE registry = ''other'') > 0, count(*) FILTER (WHERE registry_id IS NULL) > 0) FROM image_library_internal.%I', relation)) AS "dropped hidden other none"
 FROM unnest('{test_reader,test_team,test_admin}'::text[]) role_name, unnest('{event,audit_entry}'::text[]) relation ORDER BY 2, 1;
 ROLLBACK TO granted;
 
 -- Nobody changes it.
 SELECT statement, test.outcome(statement) FROM unnest(ARRAY['UPDATE audit_entry SET actor = ''nobody''', 'DELETE FROM audit_entry', 'TRUNCATE audit_entry']) statement;
-SELECT test.outcome_as('test_admin', 'DELETE FROM image_library.audit_entry'), test.outcome_as('test_admin', 'INSERT INTO image_library.audit_entry DEFAULT VALUES');
+SELECT test.outcome_as('test_admin', 'DELETE FROM image_library_internal.audit_entry'), test.outcome_as('test_admin', 'INSERT INTO image_library_internal.audit_entry DEFAULT VALUES');
 -- The rows that pg_dump restores were audited when they were made.
 SELECT count(*) AS before FROM audit_entry \gset
 SELECT set_config('search_path', '', true);
-INSERT INTO image_library.hm_tag (name, color) VALUES ('restored', 'red');
-SET LOCAL search_path = image_library, public;
+INSERT INTO image_library_internal.hm_tag (name, color) VALUES ('restored', 'red');
+SET LOCAL search_path = image_library, image_library_internal, public;
 SELECT count(*) - :before AS audited FROM audit_entry;
 ROLLBACK;

@@ -31,17 +31,17 @@ SELECT kind FROM images WHERE repository = 'team/db';
 SELECT set_annotation_keys('flavor', '{com.example.pg,org.enterprisedb.pg.flavor}'), set_annotation_keys('major_version', '{com.example.pg.major}'),
        set_annotation_keys('extensions', '{com.example.*}');
 SELECT purpose, keys FROM annotation_keys WHERE NOT is_default ORDER BY purpose;
-SELECT kind, e.flavor, e.major_version, e.extensions FROM image_library.entry e WHERE repository = 'team/db';
+SELECT kind, e.flavor, e.major_version, e.extensions FROM image_library_internal.entry e WHERE repository = 'team/db';
 SELECT name, version FROM image_extensions;
 -- Back to the library's own, one at a time.
 SELECT reset_annotation_keys('major_version');
 SELECT purpose, keys FROM annotation_keys WHERE NOT is_default ORDER BY purpose;
 SELECT e.flavor, e.major_version, (SELECT string_agg(conflict, '; ' ORDER BY conflict) FROM classification_conflicts c WHERE c.repository = e.repository) AS conflicts
-FROM image_library.entry e WHERE repository = 'team/db';
+FROM image_library_internal.entry e WHERE repository = 'team/db';
 SELECT reset_annotation_keys('flavor'), reset_annotation_keys('extensions');
 SELECT kind FROM images WHERE repository = 'team/db';
 SELECT count(*) FROM annotation_keys WHERE NOT is_default;
 SELECT test.outcome('SELECT reset_annotation_keys(''colour'')') AS unknown, test.outcome('SELECT reset_annotation_keys(NULL)') AS none;
 -- pg_dump takes an admin's keys along: the table is marked, and the script writes no row of it.
-SELECT 'image_library.annotation_key'::regclass = ANY (extconfig) AS dumped FROM pg_extension WHERE extname = 'image_library';
+SELECT 'image_library_internal.annotation_key'::regclass = ANY (extconfig) AS dumped FROM pg_extension WHERE extname = 'image_library';
 ROLLBACK;

@@ -35,9 +35,9 @@ SELECT test.outcome_as('test_reader', 'SELECT count(*) > 0 FROM image_library.ev
 SELECT current_setting('image_library.event_retention') AS events, current_setting('image_library.run_retention') AS runs;
 UPDATE event SET at = now() - interval '91 days' WHERE event_id <= (SELECT event_id FROM events ORDER BY event_id OFFSET 499 LIMIT 1);
 SELECT count(*) AS before FROM events \gset
-SELECT events FROM _purge_history(0);
-SELECT events FROM _purge_history(400);
-SELECT test.outcome_as('image_library_agent', 'SELECT image_library._begin_run(1, ''test'')');
+SELECT events FROM remove_old_history(0);
+SELECT events FROM remove_old_history(400);
+SELECT test.outcome_as('image_library_agent', 'SELECT image_library_internal.begin_run(1, ''test'')');
 SELECT :before - count(*) AS purged FROM events;
 INSERT INTO run (registry_id, cause, started_at, outcome) SELECT 1, 'old', now() - interval '100 days' + n * interval '1 hour', (ARRAY['complete', 'partial', 'complete', 'partial', 'failed', 'failed'])[n] FROM generate_series(1, 6) n;
 SELECT * FROM purge_history();

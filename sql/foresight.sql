@@ -42,7 +42,7 @@ DECLARE
   whole text := '';
 BEGIN
   FOREACH relation IN ARRAY '{registry,rule,repository,listing,image,tag,tag_period,entry,approval,approval_vote,decision}'::name[] LOOP
-    EXECUTE format('SELECT md5(coalesce(string_agg(x::text, E''\n'' ORDER BY x::text), '''')) FROM image_library.%I x', relation) INTO part;
+    EXECUTE format('SELECT md5(coalesce(string_agg(x::text, E''\n'' ORDER BY x::text), '''')) FROM image_library_internal.%I x', relation) INTO part;
     whole := whole || relation || ' ' || part || E'\n';
   END LOOP;
   RETURN whole;

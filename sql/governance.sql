@@ -43,7 +43,7 @@ SELECT test.outcome(format('SELECT approve(%L)', :'image')) ~ '55000: cannot app
 -- (The end is moved, so that nobody has to wait for it, the read model follows as after any decision.)
 CREATE FUNCTION test.ends(image text, at timestamptz) RETURNS void LANGUAGE sql AS $$
   UPDATE approval SET valid_until = at WHERE digest = test.digest(image);
-  SELECT _refresh_entry_approval(a.repository_id, ARRAY[a.digest]) FROM approval a WHERE digest = test.digest(image);
+  SELECT refresh_entry_approval(a.repository_id, ARRAY[a.digest]) FROM approval a WHERE digest = test.digest(image);
 $$;
 SELECT test.ends('a', clock_timestamp() + interval '1 hour');
 SELECT usable, (SELECT count(*) FROM test.waiting WHERE tag = '17.4') AS waits FROM test.usable;
@@ -207,7 +207,7 @@ SELECT statement, test.outcome(statement) FROM unnest(ARRAY[
 SELECT f, test.outcome_as('test_reader', format('SELECT image_library.%s', f)) FROM unnest(ARRAY['deprecate(''a/b:c'', now())', 'undeprecate(''a/b:c'')', 'quarantine(''a/b:c'')', 'release(''a/b:c'')', 'approve(''a/b:c'', valid_until => now())']) f;
 SELECT * FROM test.news();
 -- The votes are nobody's to write.
-SELECT test.outcome_as('test_alice', 'INSERT INTO image_library.approval_vote VALUES (1, ''x'', ''test_bob'')');
+SELECT test.outcome_as('test_alice', 'INSERT INTO image_library_internal.approval_vote VALUES (1, ''x'', ''test_bob'')');
 
 -- Every decision moves from the state that the last one left.
 SELECT count(*) AS decisions, count(*) FILTER (WHERE old_state <> previous) AS broken

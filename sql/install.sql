@@ -26,7 +26,7 @@ CREATE SCHEMA elsewhere;
 ALTER EXTENSION image_library SET SCHEMA elsewhere;
 CREATE EXTENSION image_library;
 -- Parts cannot be taken from it.
-DROP TABLE image_library.tag;
+DROP TABLE image_library_internal.tag;
 DROP VIEW image_library.images;
 \c :first_database
 SELECT count(*) FROM image_library.registries;

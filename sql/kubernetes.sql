@@ -3,7 +3,7 @@
 \pset format unaligned
 \pset tuples_only on
 SET client_min_messages = warning;
-SET search_path = image_library, public;
+SET search_path = image_library, image_library_internal, public;
 
 -- The part of OpenAPI that CRDs use. Objects are closed: a key that the kind does not have is a violation.
 CREATE FUNCTION pg_temp.violations(value jsonb, schema jsonb, path text) RETURNS SETOF text
@@ -175,7 +175,7 @@ SELECT count(add_registry(name, url)) FROM (VALUES
 SELECT count(add_rule(name, '**')) FROM registry WHERE name IN ('edb', 'ghcr', 'nvcr');
 CREATE FUNCTION pg_temp.put(registry text, repository text, tag text, more jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE sql AS $$
-  SELECT _write_batch(g.registry_id, put.repository, jsonb_build_object('missing', '[]'::jsonb, 'referrers', '[]'::jsonb,
+  SELECT write_batch(g.registry_id, put.repository, jsonb_build_object('missing', '[]'::jsonb, 'referrers', '[]'::jsonb,
     'checked', '[]'::jsonb, 'problems', '[]'::jsonb, 'listing', NULL, 'fingerprint', '',
     'tags', jsonb_build_array(jsonb_build_object('name', put.tag, 'digest', d.digest, 'rule_id', u.rule_id)),
     'images', jsonb_build_array('{"media_type": "application/vnd.oci.image.index.v1+json", "artifact_type": "",
@@ -186,7 +186,7 @@ LANGUAGE sql AS $$
            'architecture', a, 'variant', '', 'manifest_digest', 'sha256:' || a, 'config_digest', 'sha256:0', 'size_bytes', 1, 'created_at', NULL))
            FROM jsonb_array_elements_text(coalesce(more -> 'architectures', '["amd64", "arm64"]')) a))
       || (more - 'architectures'))))
-  FROM image_library.registry g JOIN image_library.rule u USING (registry_id),
+  FROM image_library_internal.registry g JOIN image_library_internal.rule u USING (registry_id),
        (SELECT 'sha256:' || encode(sha256(convert_to(concat(put.registry, put.repository, put.tag, more), 'UTF8')), 'hex') AS digest) d
   WHERE g.name = put.registry
 $$;
@@ -384,8 +384,8 @@ SELECT fits('nvcr.io/nim/nobody/knows:1', 'h100', 8);
 -- Readers make manifests, and call nothing beneath them.
 SET ROLE image_library_reader;
 SELECT kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0') ->> 'kind', cnpg_image_catalog('a') ->> 'kind';
-SELECT _approved_model('ghcr.io/models/qwen2.5:1.0.0');
+SELECT image_library_internal.approved_model('ghcr.io/models/qwen2.5:1.0.0');
 RESET ROLE;
-SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'image_library'::regnamespace
+SELECT p.proname FROM pg_proc p WHERE p.pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[])
   AND proname ~ 'catalog|kserve|kubernetes|nim|model_|edb|fit|storage_uri|approved_' AND obj_description(p.oid, 'pg_proc') IS NULL;
 DO $$ BEGIN PERFORM drop_registry(name, cascade => true) FROM registry WHERE name IN ('edb', 'ghcr', 'nvcr'); END $$;

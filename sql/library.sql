@@ -16,8 +16,8 @@ SELECT platform, os, architecture, variant, size_bytes, count(*) FROM image_plat
 -- The same batch again changes no row: no version of any row is new. (A row that is written moves in its table.)
 CREATE FUNCTION test.row_versions() RETURNS TABLE (relation text, versions text) LANGUAGE plpgsql AS $$
 BEGIN
-  FOR relation IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'r' ORDER BY 1 LOOP
-    EXECUTE format('SELECT md5(string_agg(concat(ctid, xmin, cmin), '' '' ORDER BY ctid)) FROM image_library.%I', relation) INTO versions;
+  FOR relation IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r' ORDER BY 1 LOOP
+    EXECUTE format('SELECT md5(string_agg(concat(ctid, xmin, cmin), '' '' ORDER BY ctid)) FROM image_library_internal.%I', relation) INTO versions;
     RETURN NEXT;
   END LOOP;
 END
@@ -62,28 +62,28 @@ SELECT repository, tag, approval FROM images WHERE digest = test.digest('c') ORD
 SELECT count(*) FROM image_platforms WHERE digest = test.digest('c');
 
 -- Referrers, with an image and alone.
-SELECT _write_batch(:registry, 'team/postgresql', test.batch(jsonb_build_object('referrers', jsonb_build_array(jsonb_build_object(
+SELECT write_batch(:registry, 'team/postgresql', test.batch(jsonb_build_object('referrers', jsonb_build_array(jsonb_build_object(
   'digest', test.digest('c'), 'referrer_digest', test.digest('signature'), 'artifact_type', 'application/vnd.dev.sigstore.bundle.v0.3+json',
   'size_bytes', 7, 'annotations', '{"a": "b"}'::jsonb, 'source', 'referrers')))));
 SELECT digest = test.digest('c') AS of_c, artifact_type, size_bytes, annotations, source FROM image_referrers;
 
 -- Problems appear, change, and end when the tag reads well.
-SELECT _write_batch(:registry, 'broken', test.batch('{"problems": [{"tag": null, "problem": "not found", "detail": "404"}]}'));
-SELECT _write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "bad", "problem": "digest mismatch", "detail": "x"},
+SELECT write_batch(:registry, 'broken', test.batch('{"problems": [{"tag": null, "problem": "not found", "detail": "404"}]}'));
+SELECT write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "bad", "problem": "digest mismatch", "detail": "x"},
   {"tag": "worse", "problem": "too large", "detail": "5 MiB"}]}'));
 SELECT registry, repository, tag, problem, detail, last_seen_at >= first_seen_at FROM sync_problem ORDER BY repository, tag;
 SELECT count(*) FROM repositories WHERE repository = 'broken';
-SELECT _write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "worse", "problem": "manifest unknown", "detail": "404"}], "checked": ["bad"]}'));
+SELECT write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "worse", "problem": "manifest unknown", "detail": "404"}], "checked": ["bad"]}'));
 SELECT repository, tag, problem, detail FROM sync_problem ORDER BY repository, tag;
-SELECT _write_batch(:registry, 'postgresql', test.batch('{"checked": ["worse"]}'));
-SELECT _write_batch(:registry, 'broken', test.batch('{"checked": [""]}'));
+SELECT write_batch(:registry, 'postgresql', test.batch('{"checked": ["worse"]}'));
+SELECT write_batch(:registry, 'broken', test.batch('{"checked": [""]}'));
 SELECT count(*) FROM sync_problem;
 
 -- A problem with a tag leaves what is known of it as it is.
-SELECT _write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "17.4-2503310734", "problem": "timeout", "detail": "x"}]}'));
+SELECT write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "17.4-2503310734", "problem": "timeout", "detail": "x"}]}'));
 SELECT tag, approval, missing_since IS NULL AS present FROM images WHERE repository = 'postgresql' ORDER BY tag;
 
 -- What names no stored image cannot be written, and leaves nothing.
-SELECT test.outcome(format('SELECT _write_batch(%s, ''new'', test.batch(''{"tags": [{"name": "x", "digest": "sha256:1", "rule_id": %s}]}''))', :registry, :rule));
+SELECT test.outcome(format('SELECT write_batch(%s, ''new'', test.batch(''{"tags": [{"name": "x", "digest": "sha256:1", "rule_id": %s}]}''))', :registry, :rule));
 SELECT count(*) FROM repositories WHERE repository = 'new';
 ROLLBACK;

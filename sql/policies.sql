@@ -32,8 +32,8 @@ SELECT add_policy('p', 'test.yes(images)');
 SELECT test.outcome('SELECT add_policy(''p'', ''test.no(image_library.images)'')');
 SELECT statement, test.outcome('SELECT ' || statement) FROM unnest(ARRAY['enable_policy(''q'')', 'disable_policy(NULL)', 'drop_policy(''q'')']) statement;
 -- Policies are an admin's; readers see them and ask them.
-SELECT statement, test.outcome_as('test_curator', 'SELECT image_library.' || statement) FROM unnest(ARRAY['add_policy(''c'', ''test.yes(image_library.images)'')',
-  'drop_policy(''p'')', 'apply_policies()', '_call_policy(1, i) FROM image_library.images i']) statement;
+SELECT statement, test.outcome_as('test_curator', CASE WHEN starts_with(statement, 'call_policy') THEN 'SELECT image_library_internal.' ELSE 'SELECT image_library.' END || statement) FROM unnest(ARRAY['add_policy(''c'', ''test.yes(image_library.images)'')',
+  'drop_policy(''p'')', 'apply_policies()', 'call_policy(1, i) FROM image_library.images i']) statement;
 SELECT test.outcome_as('test_reader', 'SELECT count(*) FROM image_library.policies'), test.outcome_as('test_reader', 'SELECT count(*) FROM image_library.policy_failures(''localhost:5000/postgresql:17.4'')');
 SELECT name, function, runs_as = session_user AS runs_as_me, applies_to, effect, enabled FROM policies;
 SELECT statement, test.outcome('SELECT * FROM ' || statement) FROM unnest(ARRAY['policy_failures(''localhost:5000/postgresql:99'')', 'policy_failures(''localhost:5000/postgresql'')', 'policy_failures(NULL)']) statement;
@@ -47,7 +47,7 @@ GRANT INSERT ON test.trace TO test_author;
 SET ROLE test_author;
 CREATE FUNCTION test.is_allowed(image images) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT current_user = ''test_author'' AND EXISTS (SELECT FROM test.allowed a WHERE a.tag = image.tag)';
 CREATE FUNCTION test.writes(image images) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO test.trace VALUES (image.tag); RETURN true; END $$;
-CREATE FUNCTION test.reads_registry(image images) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN EXISTS (SELECT FROM image_library.credential); END $$;
+CREATE FUNCTION test.reads_registry(image images) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN EXISTS (SELECT FROM image_library_internal.credential); END $$;
 CREATE FUNCTION test.leaves(image images) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RESET ROLE; RETURN true; END $$;
 CREATE FUNCTION test.makes_table(image images) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE t (); RETURN true; END $$;
 CREATE FUNCTION test.unqualified(image images) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT version_key(image.tag) IS NOT NULL';
@@ -136,7 +136,7 @@ SELECT drop_policy('sleeps'), apply_policies('auto');
 SELECT test.sync('local', 'epas', '{"17.4-tde": {"image": "i", "annotations": {"org.enterprisedb.pg.flavor": "epas", "org.enterprisedb.pg.major_version": "17", "org.enterprisedb.pg.features": "tde"},
   "referrers": [{"digest": "D", "referrer_digest": "sha256:1", "artifact_type": "application/vnd.dev.cosign.simplesigning.v1+json", "size_bytes": 1, "annotations": {}, "source": "cosign tag"},
                 {"digest": "D", "referrer_digest": "sha256:2", "artifact_type": "application/vnd.cyclonedx+json", "size_bytes": 1, "annotations": {}, "source": "api"}]}}') IS NOT NULL AS synced;
-UPDATE image_library.image_referrer SET digest = test.digest('i') WHERE digest = 'D';
+UPDATE image_library_internal.image_referrer SET digest = test.digest('i') WHERE digest = 'D';
 SELECT tag, has_age(i, '-1 hour') AS old, has_age(i, '1 day') AS older, has_annotations(i, '{org.enterprisedb.pg.flavor}') AS annotated, has_annotations(i, '{org.enterprisedb.pg.flavor,x}') AS more,
   has_platforms(i, '{linux/arm64}') AS arm, has_platforms(i, '{linux/arm64,linux/s390x}') AS both, is_signed(i) AS signed, has_sbom(i) AS sbom, has_referrer(i, '{application/sarif}') AS sarif,
   is_from(i, '{local,edb}') AS of_us, is_from(i, '{edb}') AS of_edb, has_features(i, '{tde}') AS tde, has_features(i, '{tde,other}') AS more_features

@@ -57,7 +57,7 @@ SELECT proxy FROM registries WHERE name = 'behind';
 -- A proxy that is not allowed any more is not used, and no credential is read for it.
 SELECT alter_registry('behind', proxy => 'http://proxy:3128');
 SET image_library.allowed_hosts = 'ghcr.io';
-SELECT test.outcome('SELECT _refresh_listing(''behind'', ''a'')');
+SELECT test.outcome('SELECT refresh_listing(''behind'', ''a'')');
 RESET image_library.allowed_hosts;
 
 -- Token servers that get credentials.
@@ -75,7 +75,7 @@ FROM (VALUES ('right', 'r1', :'certificate', :'key'), ('again', 'r1', :'certific
   ('an encrypted key', 'r1', :'certificate', :'encrypted_key'), ('no certificate', 'r1', 'x', :'key'), ('no key', 'r1', :'certificate', 'secret'),
   ('exchanged', 'r1', :'key', :'certificate'), ('null', 'r1', NULL, NULL), ('unknown registry', 'nowhere', :'certificate', :'key')) t (what, registry, c, k);
 SELECT client_certificate FROM registries WHERE name = 'r1';
-SELECT role_name, test.outcome_as(role_name, 'SELECT count(*) FROM image_library.client_certificate')
+SELECT role_name, test.outcome_as(role_name, 'SELECT count(*) FROM image_library_internal.client_certificate')
 FROM unnest('{image_library_reader,image_library_curator,image_library_admin}'::text[]) role_name;
 SELECT test.outcome_as('image_library_curator', 'SELECT image_library.set_client_certificate(''r1'', ''x'', ''y'')');
 -- The audit tells that there is one, and that it was set anew.
@@ -87,12 +87,12 @@ SELECT client_certificate FROM registries WHERE name = 'r1';
 
 -- What a registry says of itself is kept; another token server than before is told.
 SELECT registry_id AS r1 FROM registry WHERE name = 'r1' \gset
-SELECT _note_registry(:r1, NULL, NULL), _note_registry(:r1, 'auth.example.com', 'moves soon'), _note_registry(:r1, 'auth.example.com', 'moves soon');
+SELECT note_registry(:r1, NULL, NULL), note_registry(:r1, 'auth.example.com', 'moves soon'), note_registry(:r1, 'auth.example.com', 'moves soon');
 SELECT token_server, warning FROM registries WHERE name = 'r1';
-SELECT _note_registry(:r1, NULL, NULL);
+SELECT note_registry(:r1, NULL, NULL);
 SELECT token_server, warning FROM registries WHERE name = 'r1';
 SELECT count(*) FROM events WHERE event = 'token server changed';
-SELECT _note_registry(:r1, 'auth.evil.test', NULL);
+SELECT note_registry(:r1, 'auth.evil.test', NULL);
 SELECT token_server, warning FROM registries WHERE name = 'r1';
 SELECT registry, detail FROM events WHERE event = 'token server changed';
 

@@ -53,18 +53,18 @@ SELECT alter_registry('edb', requests_per_run => 500);
 SELECT requests_per_run FROM registries WHERE name = 'edb';
 SELECT alter_registry('edb', requests_per_run => 0), test.outcome('SELECT alter_registry(''edb'', requests_per_run => -1)');
 SELECT requests_per_run FROM registries WHERE name = 'edb';
-SELECT disable_registry('edb'), test.outcome('SELECT request_sync(''edb'')'), test.outcome('SELECT * FROM _sync_targets(''edb'', false)');
+SELECT disable_registry('edb'), test.outcome('SELECT request_sync(''edb'')'), test.outcome('SELECT * FROM sync_targets(''edb'', false)');
 SELECT enable_registry('edb');
 SELECT enabled FROM registries WHERE name = 'edb';
 SELECT f, test.outcome(format('SELECT %s(''nowhere'')', f))
 FROM unnest('{enable_registry,disable_registry,drop_registry,request_sync}'::text[]) f;
-SELECT test.outcome('SELECT * FROM _sync_targets(''nowhere'', false)');
+SELECT test.outcome('SELECT * FROM sync_targets(''nowhere'', false)');
 
 -- Credentials: an admin sets them, and sees only that there are some.
 CREATE FUNCTION test.credentials(registry text) RETURNS TABLE (repository_prefix text, username text, password text, file text, variable text)
 LANGUAGE sql AS $$
-  SELECT c.* FROM image_library.registry g,
-    image_library._credentials(g.registry_id, g.scheme, g.host, coalesce(g.proxy, ''), coalesce(g.ca_certificate, ''), to_jsonb(g.realm_hosts)) c
+  SELECT c.* FROM image_library_internal.registry g,
+    image_library_internal.credentials(g.registry_id, g.scheme, g.host, coalesce(g.proxy, ''), coalesce(g.ca_certificate, ''), to_jsonb(g.realm_hosts)) c
   WHERE g.name = credentials.registry $$;
 SELECT set_credential('edb', 'user', 'open sesame');
 SELECT set_credential('edb', 'team', 'open team', 'team/app');
@@ -93,13 +93,13 @@ SELECT test.outcome(format('SELECT set_credential(''edb'', ''u'', %L)', repeat('
 
 SELECT role_name, readable, test.outcome_as(role_name, 'SELECT count(*) FROM ' || readable)
 FROM unnest('{image_library_reader,image_library_curator,image_library_admin}'::text[]) role_name,
-     unnest(ARRAY['image_library.credential', 'image_library._credentials(1, '''', '''', '''', '''', ''[]'')']) readable
+     unnest(ARRAY['image_library_internal.credential', 'image_library_internal.credentials(1, '''', '''', '''', '''', ''[]'')']) readable
 ORDER BY 1, 2;
 
 -- Nor does who may read every table.
 CREATE ROLE test_reads_all IN ROLE image_library_admin, pg_read_all_data;
-SELECT count(*) > 0 AS some, test.outcome_as('test_reads_all', 'SELECT count(*) FROM image_library.credential') AS seen,
-  test.outcome_as('test_reads_all', 'SELECT count(*) > 0 FROM image_library.registry') AS registries FROM credential;
+SELECT count(*) > 0 AS some, test.outcome_as('test_reads_all', 'SELECT count(*) FROM image_library_internal.credential') AS seen,
+  test.outcome_as('test_reads_all', 'SELECT count(*) > 0 FROM image_library_internal.registry') AS registries FROM credential;
 
 -- Another way to a registry is none that its credentials were set for: they go, in the same transaction, and that is told.
 CREATE FUNCTION test.keeps(change text) RETURNS text LANGUAGE plpgsql AS $$
@@ -108,12 +108,12 @@ DECLARE
 BEGIN
   PERFORM image_library.set_credential('bound', 'u', 'secret'), image_library.set_credential_file('bound', 'config.json', 'filed'),
     image_library.set_credential_variable('bound', 'u', 'IMAGE_LIBRARY_BOUND', 'named');
-  INSERT INTO image_library.client_certificate (registry_id, certificate, key)
-  SELECT registry_id, 'certificate', 'key' FROM image_library.registry WHERE name = 'bound' ON CONFLICT DO NOTHING;
+  INSERT INTO image_library_internal.client_certificate (registry_id, certificate, key)
+  SELECT registry_id, 'certificate', 'key' FROM image_library_internal.registry WHERE name = 'bound' ON CONFLICT DO NOTHING;
   was := (SELECT max(audit_id) FROM image_library.audit);
   EXECUTE format('SELECT image_library.alter_registry(''bound'', %s)', change);
   RETURN (SELECT format('%s credentials, %s certificates, audited: %s', (SELECT count(*) FROM test.credentials('bound')),
-                        (SELECT count(*) FROM image_library.client_certificate JOIN image_library.registry USING (registry_id) WHERE name = 'bound'),
+                        (SELECT count(*) FROM image_library_internal.client_certificate JOIN image_library_internal.registry USING (registry_id) WHERE name = 'bound'),
                         (SELECT string_agg(concat_ws(' ', a.action, a.object, a.old ->> 'kind'), ', ' ORDER BY a.object, a.old ->> 'kind') FROM image_library.audit a WHERE a.audit_id > was)));
 END
 $$;
@@ -139,11 +139,11 @@ ROLLBACK TO bound;
 SELECT count(*) FROM test.credentials('bound');
 -- A run that knows the registry as it was gets none that were set since.
 SELECT changed, count(c.repository_prefix) AS credentials
-FROM image_library.registry g, (VALUES ('nothing', '{}'::jsonb), ('scheme', '{"scheme": "http"}'), ('host', '{"host": "evil.example.com"}'), ('proxy', '{"proxy": ""}'),
+FROM image_library_internal.registry g, (VALUES ('nothing', '{}'::jsonb), ('scheme', '{"scheme": "http"}'), ('host', '{"host": "evil.example.com"}'), ('proxy', '{"proxy": ""}'),
     ('CA certificate', '{"ca": ""}'), ('realm_hosts', '{"realm_hosts": ["*", "x"]}')) v (changed, instead)
   LEFT JOIN LATERAL (SELECT jsonb_build_object('id', h.registry_id, 'scheme', h.scheme, 'host', h.host, 'proxy', h.proxy, 'ca', h.ca_certificate, 'realm_hosts', h.realm_hosts) || instead AS run
-                     FROM image_library.registry h WHERE h.name = 'bound') r ON true
-  LEFT JOIN LATERAL _credentials((run ->> 'id')::integer, run ->> 'scheme', run ->> 'host', run ->> 'proxy', run ->> 'ca', run -> 'realm_hosts') c ON true
+                     FROM image_library_internal.registry h WHERE h.name = 'bound') r ON true
+  LEFT JOIN LATERAL credentials((run ->> 'id')::integer, run ->> 'scheme', run ->> 'host', run ->> 'proxy', run ->> 'ca', run -> 'realm_hosts') c ON true
 WHERE g.name = 'bound' GROUP BY 1 ORDER BY 1;
 SELECT drop_registry('bound');
 RESET image_library.allowed_hosts;

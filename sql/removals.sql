@@ -13,14 +13,14 @@ SELECT test.outcome('SELECT accept_removals(''local'', ''app'')'), test.outcome(
        test.outcome('SELECT accept_removals(NULL, NULL)');
 -- As the agent writes it when a listing lacks them.
 CREATE FUNCTION test.refuse(tags jsonb) RETURNS jsonb LANGUAGE sql AS
-  $$ SELECT image_library._write_batch((SELECT registry_id FROM image_library.registry), 'app', test.batch(jsonb_build_object('refused_removals', tags))) $$;
+  $$ SELECT image_library_internal.write_batch((SELECT registry_id FROM image_library_internal.registry), 'app', test.batch(jsonb_build_object('refused_removals', tags))) $$;
 SELECT test.refuse('["1", "2"]');
 SELECT registry, repository, tags, refused_at IS NOT NULL AS refused, accepted_at, accepted_by FROM refused_removals;
-SELECT accepted, removals_refused FROM _known_repository(:registry, 'app');
+SELECT accepted, removals_refused FROM known_repository(:registry, 'app');
 SELECT who, test.outcome_and_back(who, 'SELECT image_library.accept_removals(''local'', ''app'')') FROM unnest('{test_stranger,test_curator}'::text[]) who;
 SELECT accept_removals('local', 'app');
 SELECT tags, accepted_at IS NOT NULL AS accepted, accepted_by = session_user AS by_me FROM refused_removals;
-SELECT accepted, removals_refused FROM _known_repository(:registry, 'app');
+SELECT accepted, removals_refused FROM known_repository(:registry, 'app');
 SELECT action, object, name, registry, new ? 'accepted_at' AS told FROM audit WHERE object = 'removals';
 -- Other tags are another question: what was said holds for what was shown.
 SELECT test.refuse('["1", "2", "3"]');

@@ -21,19 +21,19 @@ SELECT add_hm_tag('green');
 SELECT role_name, c.relkind, outcome, count(*) > 20 AS many
 FROM unnest('{test_nobody,test_reader,test_curator,test_member,test_admin}'::text[]) role_name,
   pg_class c,
-  LATERAL unnest(ARRAY['INSERT INTO image_library.%I DEFAULT VALUES', 'DELETE FROM image_library.%I', 'TRUNCATE image_library.%I',
-                       (SELECT format('UPDATE image_library.%%I SET %I = NULL', a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = 1)]) AS write (form),
-  LATERAL (SELECT split_part(test.outcome_as(role_name, format(write.form, c.relname)), ':', 1)) AS o (outcome)
-WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v') AND NOT (c.relkind = 'v' AND write.form LIKE 'TRUNCATE%')
+  LATERAL unnest(ARRAY['INSERT INTO %s DEFAULT VALUES', 'DELETE FROM %s', 'TRUNCATE %s',
+                       (SELECT format('UPDATE %%s SET %I = NULL', a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = 1)]) AS write (form),
+  LATERAL (SELECT split_part(test.outcome_as(role_name, format(write.form, format('%s.%I', c.relnamespace::regnamespace, c.relname))), ':', 1)) AS o (outcome)
+WHERE c.relnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND c.relkind IN ('r', 'v') AND NOT (c.relkind = 'v' AND write.form LIKE 'TRUNCATE%')
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 -- Reading: views by readers, tables by nobody.
-SELECT role_name, c.relkind, split_part(test.outcome_as(role_name, format('SELECT count(*) FROM image_library.%I', c.relname)), ':', 1) = '42501' AS denied, count(*) > 10 AS many
+SELECT role_name, c.relkind, split_part(test.outcome_as(role_name, format('SELECT count(*) FROM %s.%I', c.relnamespace::regnamespace, c.relname)), ':', 1) = '42501' AS denied, count(*) > 10 AS many
 FROM unnest('{test_nobody,test_reader,test_curator,test_admin}'::text[]) role_name, pg_class c
-WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname NOT LIKE '\_%'
+WHERE (c.relkind, c.relnamespace) IN (('r', 'image_library_internal'::regnamespace), ('v', 'image_library'::regnamespace))
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 -- That reading a view reads all of it: every column of every row, as a reader.
 SELECT c.relname, test.outcome_as('test_reader', format('SELECT count(v.*::text) >= 0 FROM image_library.%I v', c.relname)) AS outcome
-FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'v' AND c.relname NOT LIKE '\_%'
+FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'v'
   AND test.outcome_as('test_reader', format('SELECT count(v.*::text) >= 0 FROM image_library.%I v', c.relname)) <> 'true';
 
 -- Denials that functions speak themselves.
@@ -49,7 +49,7 @@ SELECT test.outcome_as('image_library_reader', 'SELECT image_library.add_registr
 SET ROLE test_admin;
 CREATE TEMP TABLE registry (registry_id integer);
 CREATE TEMP TABLE pg_class (oid oid);
-SET search_path = pg_temp, image_library;
+SET search_path = pg_temp, image_library, image_library_internal;
 SELECT count(*) FROM image_library.registries;
 SELECT alter_registry('shared', max_connections => 3);
 RESET ROLE;

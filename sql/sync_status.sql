@@ -5,20 +5,20 @@
 SELECT add_registry('local', 'http://localhost:5000', sync_interval => '1 hour', allow_private => true) AS registry \gset
 SELECT registry, state, last_started_at, last_finished_at, last_success_at, next_sync_at <= now() AS due, repositories, tags, last_error, consecutive_failures, problems FROM sync_status;
 -- Without a rule that includes something, nothing is due.
-SELECT name FROM _due_registries();
+SELECT name FROM due_registries();
 SELECT add_rule('local', '**', action => 'exclude') AS rule \gset
-SELECT name FROM _due_registries();
+SELECT name FROM due_registries();
 SELECT state, next_sync_at FROM sync_status;
 SELECT alter_rule(:rule, action => 'include');
 SELECT state, next_sync_at <= now() AS due FROM sync_status;
-SELECT name, due_at FROM _due_registries();
+SELECT name, due_at FROM due_registries();
 
 CREATE FUNCTION test.run(outcome text, error text DEFAULT NULL, next_in interval DEFAULT '1 hour') RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-  run bigint := image_library._begin_run((SELECT registry_id FROM image_library.registry), 'schedule');
+  run bigint := image_library_internal.begin_run((SELECT registry_id FROM image_library_internal.registry), 'schedule');
 BEGIN
   IF outcome IS NOT NULL THEN
-    PERFORM image_library._finish_run(run, outcome, error, '{"requests": 12, "bytes": 3400, "not_modified": 3, "retries": 1, "repositories": 2,
+    PERFORM image_library_internal.finish_run(run, outcome, error, '{"requests": 12, "bytes": 3400, "not_modified": 3, "retries": 1, "repositories": 2,
       "tags_seen": 7, "images_added": 5, "tags_moved": 1, "tags_missing": 2, "problems": 4}', now() + next_in);
   END IF;
 END
@@ -28,7 +28,7 @@ SELECT registry, cause, finished_at >= started_at AS in_order, outcome, error, r
        tags_moved, tags_missing, problems FROM sync_run;
 CREATE VIEW test.status AS SELECT state, last_success_at IS NOT NULL AS succeeded, next_sync_at > now() + interval '10 minutes' AS later, last_error, consecutive_failures FROM image_library.sync_status;
 TABLE test.status;
-SELECT count(*) AS due_now FROM _due_registries() WHERE due_at <= now();
+SELECT count(*) AS due_now FROM due_registries() WHERE due_at <= now();
 SELECT test.run('failed', 'connection refused', '1 minute'), test.run('failed', 'connection refused', '2 minutes');
 TABLE test.status;
 SELECT test.run('partial', '4 tags could not be read; see image_library.sync_problem');
@@ -40,7 +40,7 @@ TABLE test.status;
 -- A run that a crash ended is told by the next one; until then it is due at once.
 SELECT test.run(NULL);
 TABLE test.status;
-SELECT count(*) AS due_now FROM _due_registries() WHERE due_at <= now();
+SELECT count(*) AS due_now FROM due_registries() WHERE due_at <= now();
 SELECT test.run('complete');
 SELECT outcome, error FROM sync_run ORDER BY run_id;
 TABLE test.status;
@@ -48,16 +48,16 @@ TABLE test.status;
 SET LOCAL client_min_messages = warning;
 SELECT request_sync('local');
 SET LOCAL client_min_messages = notice;
-SELECT count(*) AS due_now FROM _due_registries() WHERE due_at <= clock_timestamp();
+SELECT count(*) AS due_now FROM due_registries() WHERE due_at <= clock_timestamp();
 SELECT disable_registry('local');
 SELECT state, next_sync_at FROM sync_status;
-SELECT count(*) FROM _due_registries();
+SELECT count(*) FROM due_registries();
 SELECT enable_registry('local');
-SELECT count(*) FROM _due_registries();
+SELECT count(*) FROM due_registries();
 
 -- Failures wait longer and longer, up to the interval, give or take a tenth; Retry-After is obeyed beyond it.
 CREATE FUNCTION test.wait(outcome text) RETURNS interval LANGUAGE sql AS
-  $$ SELECT image_library._next_sync_at((SELECT max(run_id) FROM image_library.run), outcome) - now() $$;
+  $$ SELECT image_library_internal.next_sync_at((SELECT max(run_id) FROM image_library_internal.run), outcome) - now() $$;
 SELECT test.run('complete');
 SELECT test.run(NULL);
 SELECT test.wait('complete') BETWEEN '54 minutes' AND '66 minutes' AS complete, test.wait('partial') BETWEEN '54 minutes' AND '66 minutes' AS partial,
@@ -71,8 +71,8 @@ SELECT test.wait('failed') BETWEEN '54 minutes' AND '66 minutes' AS no_longer_th
 SELECT consecutive_failures FROM sync_status;
 -- What a registry asks for is kept, from 1 second to 1 hour; when it does not say, the waits grow.
 CREATE FUNCTION test.limited(retry_after bigint) RETURNS interval LANGUAGE sql AS $$
-  SELECT image_library._remember((SELECT registry_id FROM image_library.registry), true, retry_after, '', false, false);
-  SELECT not_before - clock_timestamp() FROM image_library.registry_state $$;
+  SELECT image_library_internal.remember((SELECT registry_id FROM image_library_internal.registry), true, retry_after, '', false, false);
+  SELECT not_before - clock_timestamp() FROM image_library_internal.registry_state $$;
 SELECT asked, waits BETWEEN wait - interval '1 second' AND wait AS obeyed
 FROM (VALUES (1, interval '1 second'), (60, '1 minute'), (3600, '1 hour'), (1000000000, '1 hour')) AS v (asked, wait), LATERAL test.limited(asked) waits;
 SELECT limited_runs FROM registry_state;
@@ -81,24 +81,24 @@ SELECT n, waits BETWEEN interval '22 seconds' * 2 ^ n AND interval '38 seconds' 
 SELECT bool_and(waits <= '75 minutes') AS bounded FROM generate_series(1, 30) n, LATERAL test.limited(0 * n) waits;
 SELECT not_before > now() AS told, next_sync_at >= not_before AS not_due_before FROM sync_status;
 SELECT test.run(NULL);
-SELECT count(*) FILTER (WHERE due_at > now()) AS later FROM _due_registries();
+SELECT count(*) FILTER (WHERE due_at > now()) AS later FROM due_registries();
 SET LOCAL client_min_messages = warning;
 SELECT request_sync('local');
 SET LOCAL client_min_messages = notice;
-SELECT count(*) FILTER (WHERE due_at > now()) AS later FROM _due_registries();
-SELECT regexp_replace(test.outcome(format('SELECT _check_not_before(%s)', registry_id)), '[0-9-]{10} [0-9:.]+\+00', '<time>') AS refused FROM registry;
-SELECT test.outcome_as('test_curator', 'SELECT image_library._sync_targets(NULL, true)') AS only_admins FROM (SELECT test.outcome('CREATE ROLE test_curator IN ROLE image_library_curator, image_library_agent')) made;
+SELECT count(*) FILTER (WHERE due_at > now()) AS later FROM due_registries();
+SELECT regexp_replace(test.outcome(format('SELECT check_not_before(%s)', registry_id)), '[0-9-]{10} [0-9:.]+\+00', '<time>') AS refused FROM registry;
+SELECT test.outcome_as('test_curator', 'SELECT image_library_internal.sync_targets(NULL, true)') AS only_admins FROM (SELECT test.outcome('CREATE ROLE test_curator IN ROLE image_library_curator, image_library_agent')) made;
 -- A run that was not limited ends it; what was found refused is so for a day, from when it was found.
-SELECT _remember(registry_id, false, 0, 'here', true, true) FROM registry;
+SELECT remember(registry_id, false, 0, 'here', true, true) FROM registry;
 SELECT not_before, limited_runs, progress, head_refused_at IS NOT NULL AS head, referrers_refused_at IS NOT NULL AS referrers FROM registry_state;
-SELECT c.requests_per_run, c.progress, c.head_refused, c.referrers_refused FROM registry g, _registry_config(g.registry_id) c;
+SELECT c.requests_per_run, c.progress, c.head_refused, c.referrers_refused FROM registry g, registry_config(g.registry_id) c;
 UPDATE registry_state SET head_refused_at = now() - interval '20 hours', referrers_refused_at = now() - interval '25 hours';
-SELECT head_refused, referrers_refused FROM registry g, _registry_config(g.registry_id);
-SELECT _remember(registry_id, false, 0, '', true, false) FROM registry;
+SELECT head_refused, referrers_refused FROM registry g, registry_config(g.registry_id);
+SELECT remember(registry_id, false, 0, '', true, false) FROM registry;
 SELECT head_refused_at < now() - interval '19 hours' AS its_day_goes_on, referrers_refused_at, progress FROM registry_state;
 -- Problems with what no rule asks for any more are over; those with what a run reads are its own to end.
-SELECT _write_problems(registry_id, problem_of, '{"problems": [{"tag": "1", "problem": "malformed", "detail": "x"}]}') FROM registry, unnest('{a,b}'::text[]) problem_of;
-SELECT _forget_other_problems(registry_id, '["b"]') FROM registry;
+SELECT write_problems(registry_id, problem_of, '{"problems": [{"tag": "1", "problem": "malformed", "detail": "x"}]}') FROM registry, unnest('{a,b}'::text[]) problem_of;
+SELECT forget_other_problems(registry_id, '["b"]') FROM registry;
 SELECT repository, tag, problem FROM sync_problem;
-SELECT split_part(test.outcome('SELECT _begin_run(99, ''x'')'), ':', 1) AS no_registry, split_part(test.outcome('SELECT test.run(''good'')'), ':', 1) AS no_outcome;
+SELECT split_part(test.outcome('SELECT begin_run(99, ''x'')'), ':', 1) AS no_registry, split_part(test.outcome('SELECT test.run(''good'')'), ':', 1) AS no_outcome;
 ROLLBACK;

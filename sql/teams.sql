@@ -82,8 +82,8 @@ SELECT add_registry('secret', 'http://localhost:5002', allow_private => true, ow
 SELECT add_rule('secret', '**') AS secret_rule \gset
 SELECT test.sync('secret', 'project/x', '{"17": {"image": "a"}, "18.1-2503310734": {"image": "s", "annotations": {"org.enterprisedb.pg.flavor": "epas", "org.enterprisedb.pg.major_version": "16"},
   "referrers": [{"digest": "sha256:043a718774c572bd8a25adbeb1bfcd5c0256ae11cecf9f9c3f925d0e52beaf89", "referrer_digest": "y", "artifact_type": "z", "size_bytes": 1, "annotations": {}, "source": "api"}]}}');
-SELECT _write_problems(:secret, 'project/x', test.batch('{"problems": [{"tag": "bad", "problem": "p", "detail": "d"}]}'));
-SELECT _begin_run(:secret, 'call') IS NOT NULL;
+SELECT write_problems(:secret, 'project/x', test.batch('{"problems": [{"tag": "bad", "problem": "p", "detail": "d"}]}'));
+SELECT begin_run(:secret, 'call') IS NOT NULL;
 SELECT tag_image('localhost:5002/project/x:17', 'green'), tag_repository('secret', 'project/x', 'green'), set_readme('secret', 'project/x', 'top');
 SELECT approve('localhost:5002/project/x:17', 'ours') IS NOT NULL, record_use('localhost:5002/project/x:18.1-2503310734', 'cluster-a') IS NOT NULL;
 CREATE FUNCTION test.differs(who text) RETURNS SETOF name LANGUAGE plpgsql AS $$
@@ -110,7 +110,7 @@ SELECT call, test.outcome_as('test_curator', replace(call, '%', :'secret_rule'))
 FROM unnest(ARRAY['SELECT image_library.alter_rule(%)', 'SELECT image_library.drop_rule(%)', 'SELECT image_library.enable_rule(%)', 'SELECT image_library.disable_rule(%)', 'SELECT image_library.preview_rule_change(%)']) call;
 -- CALL sync asks for its registries as its caller (the agent's rights do the work).
 GRANT image_library_agent TO test_curator;
-SELECT who, test.outcome_as(who, 'SELECT string_agg(name, '' '' ORDER BY name) FROM image_library._sync_targets(NULL, false)') AS targets, test.outcome_as(who, 'SELECT name FROM image_library._sync_targets(''secret'', false)') AS by_name
+SELECT who, test.outcome_as(who, 'SELECT string_agg(name, '' '' ORDER BY name) FROM image_library_internal.sync_targets(NULL, false)') AS targets, test.outcome_as(who, 'SELECT name FROM image_library_internal.sync_targets(''secret'', false)') AS by_name
 FROM unnest('{test_curator}'::text[]) who;
 REVOKE image_library_agent FROM test_curator;
 -- Its team works with it as with any other.
@@ -121,17 +121,18 @@ SELECT test.outcome_as('test_secret_curator', 'SELECT count(*) FROM image_librar
 
 -- The tables say the same, should one be granted: row level security on each.
 SELECT c.relname AS without_row_level_security FROM pg_class c
-WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity ORDER BY 1;
+WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity ORDER BY 1;
 SAVEPOINT granted;
-GRANT SELECT ON ALL TABLES IN SCHEMA image_library TO image_library_reader;
-CREATE FUNCTION test.counts(who text, relation text) RETURNS text LANGUAGE sql AS $$ SELECT test.outcome_as(who, format('SELECT count(*) FROM image_library.%I', relation)) $$;
+GRANT USAGE ON SCHEMA image_library_internal TO image_library_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA image_library_internal TO image_library_reader;
+CREATE FUNCTION test.counts(who text, relation text) RETURNS text LANGUAGE sql AS $$ SELECT test.outcome_as(who, format('SELECT count(*) FROM image_library_internal.%I', relation)) $$;
 SELECT c.relname, test.counts('test_reader', relname) AS reader, test.counts('test_secret_reader', relname) AS secret_reader, test.counts('test_admin', relname) AS admin,
        test.counts('image_library_agent', relname) AS agent, test.counts('none', relname) AS owner
-FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'r' AND c.relrowsecurity AND c.relname <> 'credential' ORDER BY c.relname COLLATE "C";
+FROM pg_class c WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r' AND c.relrowsecurity AND c.relname <> 'credential' ORDER BY c.relname COLLATE "C";
 ROLLBACK TO granted;
 -- The agent writes to private registries.
 SET ROLE image_library_agent;
-SELECT _write_batch(:secret, 'project/y', '{"images": [], "tags": [], "missing": [], "referrers": [], "listing": ["1"], "fingerprint": "f", "checked": [], "problems": []}');
+SELECT write_batch(:secret, 'project/y', '{"images": [], "tags": [], "missing": [], "referrers": [], "listing": ["1"], "fingerprint": "f", "checked": [], "problems": []}');
 RESET ROLE;
 SELECT repository FROM repositories WHERE registry = 'secret' ORDER BY 1;
 

@@ -80,4 +80,4 @@ SELECT test.shown(detail::text) FROM events WHERE event = 'tag moved';
 SELECT count(*) FROM events_since(0);
 SELECT test.outcome('SELECT purge_events(NULL)'), test.outcome('SELECT purge_events(''-1 day'')'), purge_events('1 day');
 SELECT test.outcome_as('image_library_reader', 'SELECT purge_events()'), test.outcome_as('image_library_reader', 'SELECT count(*) > 0 FROM events'),
-  test.outcome_as('image_library_reader', 'DELETE FROM event');
+  test.outcome_as('image_library_reader', 'DELETE FROM image_library_internal.event');

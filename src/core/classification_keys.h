@@ -10,7 +10,7 @@
 namespace image_library {
 
 /// Annotation and label keys by purpose, best first: an admin can change them
-/// (image_library.annotation_key). A `*` in a key stands for any text. An annotation under any of
+/// (image_library_internal.annotation_key). A `*` in a key stands for any text. An annotation under any of
 /// the keys comes before a label, because labels are inherited from base images. Purposes:
 ///   all images       `title`, `description`, `version`, `created`, `source`, `base_name`
 ///   Postgres images  `flavor`, `major_version`, `features`, `extensions`, `os`

@@ -12,7 +12,7 @@
 
 namespace image_library {
 
-/// One enabled rule of one registry, as image_library.rule stores it.
+/// One enabled rule of one registry, as image_library_internal.rule stores it.
 struct Rule {
   std::int64_t id = 0;  ///< 0: a rule that is only previewed
   Pattern repositories;
@@ -44,7 +44,7 @@ struct RuleExplanation {
 /// Tags that only carry referrers (IsReferrerTag) are never in the library.
 class RuleSet {
  public:
-  /// Reads `jsonb_agg(rule)`: an array of objects with the columns of image_library.rule.
+  /// Reads `jsonb_agg(rule)`: an array of objects with the columns of image_library_internal.rule.
   /// Throws Error kInvalidPattern or kInvalidArgument.
   static RuleSet FromJson(std::string_view json);
 

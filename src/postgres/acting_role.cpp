@@ -60,12 +60,12 @@ extern "C" {
 PG_FUNCTION_INFO_V1(image_library_acting_role);
 PG_FUNCTION_INFO_V1(image_library_viewer);
 
-/// _acting_role() -> the role on whose behalf a function of ours runs
+/// acting_role() -> the role on whose behalf a function of ours runs
 Datum image_library_acting_role(PG_FUNCTION_ARGS) {
   PG_RETURN_DATUM(image_library::postgres::NameOf(&image_library::postgres::ActingRole));
 }
 
-/// _viewer() -> the role that reads a view
+/// viewer() -> the role that reads a view
 Datum image_library_viewer(PG_FUNCTION_ARGS) {
   PG_RETURN_DATUM(image_library::postgres::NameOf(&image_library::postgres::Viewer));
 }

@@ -1,4 +1,4 @@
-// What an image is, from its stored facts: _classify and its kin.
+// What an image is, from its stored facts: classify and its kin.
 #include "postgres/datum.h"
 
 #include "core/classification.h"
@@ -106,7 +106,7 @@ PG_FUNCTION_INFO_V1(image_library_default_annotation_keys);
 PG_FUNCTION_INFO_V1(image_library_flavor);
 PG_FUNCTION_INFO_V1(image_library_published_texts);
 
-/// _classify(repository, tag, media_type, artifact_type, config_type, layer_types, annotations,
+/// classify(repository, tag, media_type, artifact_type, config_type, layer_types, annotations,
 /// labels, size_bytes, keys, forced_kind) -> jsonb; media_type and size_bytes decide nothing
 Datum image_library_classify(PG_FUNCTION_ARGS) {
   Datum result = 0;
@@ -125,7 +125,7 @@ Datum image_library_classify(PG_FUNCTION_ARGS) {
   PG_RETURN_DATUM(result);
 }
 
-/// _default_annotation_keys() -> (purpose, position, key)
+/// default_annotation_keys() -> (purpose, position, key)
 Datum image_library_default_annotation_keys(PG_FUNCTION_ARGS) {
   Guard([&] {
     BeginRows(fcinfo);
@@ -138,7 +138,7 @@ Datum image_library_default_annotation_keys(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-/// _flavor(flavor text) -> the flavor as the library writes it; raises 22023
+/// flavor(flavor text) -> the flavor as the library writes it; raises 22023
 Datum image_library_flavor(PG_FUNCTION_ARGS) {
   Datum result = 0;
   Guard([&] {
@@ -152,7 +152,7 @@ Datum image_library_flavor(PG_FUNCTION_ARGS) {
   PG_RETURN_DATUM(result);
 }
 
-/// _published_texts(annotations jsonb, labels jsonb, keys jsonb) -> (title, description, version)
+/// published_texts(annotations jsonb, labels jsonb, keys jsonb) -> (title, description, version)
 Datum image_library_published_texts(PG_FUNCTION_ARGS) {
   Datum row = 0;
   Guard([&] {

@@ -41,7 +41,7 @@ void Database::Begin() {
       if (worker) {
         SetCurrentStatementStartTimestamp();
         StartTransactionCommand();
-        // Whatever the database's default_transaction_isolation: see _require_read_committed.
+        // Whatever the database's default_transaction_isolation: see require_read_committed.
         XactIsoLevel = XACT_READ_COMMITTED;
       }
       if (SPI_connect_ext(mode_ == TransactionMode::kProcedure ? SPI_OPT_NONATOMIC : 0) !=

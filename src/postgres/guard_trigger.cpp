@@ -63,11 +63,12 @@ int ColumnNumber(const TriggerData* call) {
 // Looked up past the rights of whoever writes the table: that takes none on the library.
 void RequireUsable(const char* image) {
   const Oid text = TEXTOID;
-  const Oid schema = get_namespace_oid("image_library", false);
+  const Oid schema = get_namespace_oid("image_library_internal", false);
   const Oid function =
-      GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("_require_usable"),
+      GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("require_usable"),
                       PointerGetDatum(buildoidvector(&text, 1)), ObjectIdGetDatum(schema));
-  if (!OidIsValid(function)) elog(ERROR, "function image_library._require_usable does not exist");
+  if (!OidIsValid(function))
+    elog(ERROR, "function image_library_internal.require_usable does not exist");
   (void)OidFunctionCall1(function, CStringGetTextDatum(image));
 }
 

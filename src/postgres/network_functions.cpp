@@ -17,21 +17,21 @@ PG_FUNCTION_INFO_V1(image_library_is_host_pattern);
 PG_FUNCTION_INFO_V1(image_library_require_allowed_host);
 PG_FUNCTION_INFO_V1(image_library_check_client_certificate);
 
-/// _parse_proxy_url(url text) -> scheme://host:port
+/// parse_proxy_url(url text) -> scheme://host:port
 Datum image_library_parse_proxy_url(PG_FUNCTION_ARGS) {
   Datum url = 0;
   Guard([&] { url = TextDatum(ParseProxyUrl(TextArgument(fcinfo, 0))); });
   PG_RETURN_DATUM(url);
 }
 
-/// _is_host_pattern(host text)
+/// is_host_pattern(host text)
 Datum image_library_is_host_pattern(PG_FUNCTION_ARGS) {
   bool result = false;
   Guard([&] { result = IsHostPattern(TextArgument(fcinfo, 0)); });
   PG_RETURN_BOOL(result);
 }
 
-/// _require_allowed_host(scheme text, host text, proxy text): of a registry's parsed URL, and its
+/// require_allowed_host(scheme text, host text, proxy text): of a registry's parsed URL, and its
 /// proxy
 Datum image_library_require_allowed_host(PG_FUNCTION_ARGS) {
   Guard([&] {
@@ -44,7 +44,7 @@ Datum image_library_require_allowed_host(PG_FUNCTION_ARGS) {
   PG_RETURN_VOID();
 }
 
-/// _check_client_certificate(certificate text, key text)
+/// check_client_certificate(certificate text, key text)
 Datum image_library_check_client_certificate(PG_FUNCTION_ARGS) {
   Guard(
       [&] { registry::CheckClientCertificate(TextArgument(fcinfo, 0), TextArgument(fcinfo, 1)); });

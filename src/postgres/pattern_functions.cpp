@@ -24,7 +24,7 @@ PG_FUNCTION_INFO_V1(image_library_is_tag);
 PG_FUNCTION_INFO_V1(image_library_is_referrer_tag);
 PG_FUNCTION_INFO_V1(image_library_version_key);
 
-/// _decide_tags(rules jsonb, repository text, tags text[]) -> (tag, rule_id)
+/// decide_tags(rules jsonb, repository text, tags text[]) -> (tag, rule_id)
 Datum image_library_decide_tags(PG_FUNCTION_ARGS) {
   Guard([&] {
     BeginRows(fcinfo);
@@ -36,7 +36,7 @@ Datum image_library_decide_tags(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-/// _explain_tag(rules jsonb, repository text, tag text, tags text[])
+/// explain_decision(rules jsonb, repository text, tag text, tags text[])
 ///   -> (rule_id, action, matched, decides, reason)
 Datum image_library_explain_tag(PG_FUNCTION_ARGS) {
   Guard([&] {
@@ -53,7 +53,7 @@ Datum image_library_explain_tag(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-/// _check_pattern(pattern text, subject text): raises when the pattern is wrong.
+/// check_pattern(pattern text, subject text): raises when the pattern is wrong.
 Datum image_library_check_pattern(PG_FUNCTION_ARGS) {
   Guard([&] {
     Pattern::Parse(TextArgument(fcinfo, 0), TextArgument(fcinfo, 1) == "tag"
@@ -63,7 +63,7 @@ Datum image_library_check_pattern(PG_FUNCTION_ARGS) {
   PG_RETURN_VOID();
 }
 
-/// _parse_reference(reference text) -> (host, repository, tag, digest)
+/// parse_reference(reference text) -> (host, repository, tag, digest)
 Datum image_library_parse_reference(PG_FUNCTION_ARGS) {
   Datum row = 0;
   Guard([&] {
@@ -75,7 +75,7 @@ Datum image_library_parse_reference(PG_FUNCTION_ARGS) {
   PG_RETURN_DATUM(row);
 }
 
-/// _parse_registry_url(url text) -> (scheme, host, prefix)
+/// parse_registry_url(url text) -> (scheme, host, prefix)
 Datum image_library_parse_registry_url(PG_FUNCTION_ARGS) {
   Datum row = 0;
   Guard([&] {
@@ -86,28 +86,28 @@ Datum image_library_parse_registry_url(PG_FUNCTION_ARGS) {
   PG_RETURN_DATUM(row);
 }
 
-/// _without_secrets(refused text)
+/// without_secrets(refused text)
 Datum image_library_without_secrets(PG_FUNCTION_ARGS) {
   Datum shown = 0;
   Guard([&] { shown = TextDatum(Scrub(WithoutSecrets(TextArgument(fcinfo, 0)), 500)); });
   PG_RETURN_DATUM(shown);
 }
 
-/// _is_repository_name(name text)
+/// is_repository_name(name text)
 Datum image_library_is_repository_name(PG_FUNCTION_ARGS) {
   bool result = false;
   Guard([&] { result = IsRepositoryName(TextArgument(fcinfo, 0)); });
   PG_RETURN_BOOL(result);
 }
 
-/// _is_tag(name text)
+/// is_tag(name text)
 Datum image_library_is_tag(PG_FUNCTION_ARGS) {
   bool result = false;
   Guard([&] { result = IsTag(TextArgument(fcinfo, 0)); });
   PG_RETURN_BOOL(result);
 }
 
-/// _is_referrer_tag(name text)
+/// is_referrer_tag(name text)
 Datum image_library_is_referrer_tag(PG_FUNCTION_ARGS) {
   bool result = false;
   Guard([&] { result = IsReferrerTag(TextArgument(fcinfo, 0)); });

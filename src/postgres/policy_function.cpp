@@ -144,7 +144,7 @@ Oid image_library::postgres::PolicyOwner() noexcept { return running_owner; }
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_call_policy);
 
-/// _call_policy(function oid, image image_library.images) -> null when the policy is met, else why
+/// call_policy(function oid, image image_library.images) -> null when the policy is met, else why
 /// not
 Datum image_library_call_policy(PG_FUNCTION_ARGS) {
   text* why_not = nullptr;

@@ -41,7 +41,7 @@ SyncLock::~SyncLock() {
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_lock_rules);
 
-/// _lock_rules_of(registry_id, exclusive) -> void: waits, as lock_timeout and the deadlock detector
+/// lock_rules_of(registry_id, exclusive) -> void: waits, as lock_timeout and the deadlock detector
 /// allow, and holds the lock until the transaction ends.
 Datum image_library_lock_rules(PG_FUNCTION_ARGS) {
   using namespace image_library::postgres;

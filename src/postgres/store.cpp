@@ -84,11 +84,12 @@ std::string ReadCredentialVariable(const std::string& name, const sync::Registry
 std::vector<registry::Credential> ReadCredentials(Database& database,
                                                   const sync::RegistryConfig& config) {
   std::vector<registry::Credential> credentials;
-  for (const Row& row : database.Execute(
-           "SELECT repository_prefix, username, password, file, variable FROM "
-           "image_library._credentials($1::pg_catalog.int4, $2, $3, $4, $5, $6::pg_catalog.jsonb)",
-           {std::to_string(config.id), config.url.scheme, config.url.host, config.proxy,
-            config.ca_certificate, ToJsonArray(config.realm_hosts)})) {
+  for (const Row& row :
+       database.Execute("SELECT repository_prefix, username, password, file, variable FROM "
+                        "image_library_internal.credentials($1::pg_catalog.int4, $2, $3, $4, $5, "
+                        "$6::pg_catalog.jsonb)",
+                        {std::to_string(config.id), config.url.scheme, config.url.host,
+                         config.proxy, config.ca_certificate, ToJsonArray(config.realm_hosts)})) {
     if (row[4]) {
       credentials.push_back({Text(row[0]), Text(row[1]), ReadCredentialVariable(*row[4], config)});
       continue;
@@ -113,7 +114,7 @@ sync::KnownRepository SqlStore::LoadRepository(const std::string& repository) {
   database_.Transaction([&] {
     for (const Row& row : database_.Execute(
              "SELECT fingerprint, problems, referrer_tags, removals_refused, accepted "
-             "FROM image_library._known_repository($1::pg_catalog.int4, $2)",
+             "FROM image_library_internal.known_repository($1::pg_catalog.int4, $2)",
              {registry_id_, repository})) {
       known.listing_fingerprint = Text(row[0]);
       known.problems = Json::Parse(Text(row[1]), Json::kAnyNumber).Map();
@@ -121,9 +122,10 @@ sync::KnownRepository SqlStore::LoadRepository(const std::string& repository) {
       known.removals_refused = Text(row[3]) == "t";
       known.accepted = Sorted(Json::Parse(Text(row[4]), Json::kAnyNumber).Strings());
     }
-    for (const Row& row : database_.Execute("SELECT name, digest, missing, rule_id, fresh FROM "
-                                            "image_library._known_tags($1::pg_catalog.int4, $2)",
-                                            {registry_id_, repository}))
+    for (const Row& row :
+         database_.Execute("SELECT name, digest, missing, rule_id, fresh FROM "
+                           "image_library_internal.known_tags($1::pg_catalog.int4, $2)",
+                           {registry_id_, repository}))
       known.tags.push_back({Text(row[0]), Text(row[1]), Text(row[2]) == "t",
                             std::stoll(Text(row[3])), Text(row[4]) == "t"});
   });
@@ -133,7 +135,7 @@ sync::KnownRepository SqlStore::LoadRepository(const std::string& repository) {
 std::vector<sync::KnownImage> SqlStore::KnownImages(const std::vector<std::string>& digests) {
   std::vector<sync::KnownImage> known;
   for (const Row& row : database_.Query(
-           "SELECT digest, whole FROM image_library._known_images($1::pg_catalog.jsonb)",
+           "SELECT digest, whole FROM image_library_internal.known_images($1::pg_catalog.jsonb)",
            {ToJsonArray(digests)}))
     known.push_back({Text(row[0]), Text(row[1]) == "t"});
   return known;
@@ -153,25 +155,26 @@ void SqlStore::Write(const sync::Batch& batch) {
 
 std::vector<std::string> SqlStore::KnownRepositories() {
   std::vector<std::string> names;
-  for (const Row& row :
-       database_.Query("SELECT name FROM image_library._known_repositories($1::pg_catalog.int4)",
-                       {registry_id_}))
+  for (const Row& row : database_.Query(
+           "SELECT name FROM image_library_internal.known_repositories($1::pg_catalog.int4)",
+           {registry_id_}))
     names.push_back(Text(row[0]));
   return names;
 }
 
 void SqlStore::ForgetOtherProblems(const std::vector<std::string>& repositories) {
   database_.Query(
-      "SELECT image_library._forget_other_problems($1::pg_catalog.int4, $2::pg_catalog.jsonb)",
+      "SELECT image_library_internal.forget_other_problems($1::pg_catalog.int4, "
+      "$2::pg_catalog.jsonb)",
       {registry_id_, ToJsonArray(repositories)});
 }
 
 std::vector<sync::DueReferrers> SqlStore::ReferrersDue(bool with_api) {
   std::vector<sync::DueReferrers> due;
-  for (const Row& row :
-       database_.Query("SELECT repository, digest, tags, known, absent, present, children FROM "
-                       "image_library._due_referrers($1::pg_catalog.int4, $2::pg_catalog.bool)",
-                       {registry_id_, with_api ? "true" : "false"}))
+  for (const Row& row : database_.Query(
+           "SELECT repository, digest, tags, known, absent, present, children FROM "
+           "image_library_internal.due_referrers($1::pg_catalog.int4, $2::pg_catalog.bool)",
+           {registry_id_, with_api ? "true" : "false"}))
     due.push_back({Text(row[0]), Text(row[1]),
                    Json::Parse(Text(row[2]), Json::kAnyNumber).Strings(),
                    Json::Parse(Text(row[3]), Json::kAnyNumber).Map(),
@@ -182,8 +185,9 @@ std::vector<sync::DueReferrers> SqlStore::ReferrersDue(bool with_api) {
 }
 
 void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch) {
-  database.Query("SELECT image_library._write_batch($1::pg_catalog.int4, $2, $3::pg_catalog.jsonb)",
-                 {registry_id, batch.repository, BatchJson(batch)});
+  database.Query(
+      "SELECT image_library_internal.write_batch($1::pg_catalog.int4, $2, $3::pg_catalog.jsonb)",
+      {registry_id, batch.repository, BatchJson(batch)});
 }
 
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) {
@@ -194,7 +198,7 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
         "SELECT name, scheme, host, prefix, max_connections, requests_per_second, ca_certificate, "
         "allow_private, rules, client_certificate, client_key, proxy, realm_hosts, "
         "requests_per_run, progress, head_refused, referrers_refused FROM "
-        "image_library._registry_config($1::pg_catalog.int4)",
+        "image_library_internal.registry_config($1::pg_catalog.int4)",
         {id});
     if (rows.empty()) throw Error(ErrorKind::kInvalidArgument, "registry was dropped");
     const Row& row = rows.front();

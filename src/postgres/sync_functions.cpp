@@ -58,9 +58,12 @@ void WaitForTurn(std::int32_t registry_id, const std::string& name, std::optiona
 bool IsTooEarly(Database& database, std::int32_t registry_id, const std::string& name,
                 bool by_name) {
   const std::string id = std::to_string(registry_id);
-  if (by_name) database.Query("SELECT image_library._check_not_before($1::pg_catalog.int4)", {id});
+  if (by_name)
+    database.Query("SELECT image_library_internal.check_not_before($1::pg_catalog.int4)", {id});
   const std::optional<std::string> not_before =
-      database.Query("SELECT image_library._not_before($1::pg_catalog.int4)", {id}).front().front();
+      database.Query("SELECT image_library_internal.not_before($1::pg_catalog.int4)", {id})
+          .front()
+          .front();
   if (!not_before) return false;
   Warn("registry \"" + name + "\" asked not to be asked before " + *not_before, {},
        "The agent syncs it then.");
@@ -119,9 +122,10 @@ void SyncOneOfAll(Database& database, std::int32_t registry_id, const std::strin
 }
 
 std::int32_t RegistryId(Database& database, const std::string& name) {
-  return std::stoi(*database.Query("SELECT registry_id FROM image_library._registry($1)", {name})
-                        .front()
-                        .front());
+  return std::stoi(
+      *database.Query("SELECT registry_id FROM image_library_internal.find_registry($1)", {name})
+           .front()
+           .front());
 }
 
 // The launcher, once it has its post: the one that was started, or one that came before it. 0 when
@@ -164,7 +168,8 @@ Datum image_library_sync(PG_FUNCTION_ARGS) {
     const std::optional<std::string> name = NullableTextArgument(fcinfo, 0);
     const bool force = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
     const Rows targets = database.Query(
-        "SELECT registry_id, name FROM image_library._sync_targets($1, $2::pg_catalog.bool)",
+        "SELECT registry_id, name FROM image_library_internal.sync_targets($1, "
+        "$2::pg_catalog.bool)",
         {name, force ? "true" : "false"});
     for (const Row& target : targets) {
       if (name)
@@ -195,7 +200,7 @@ Datum image_library_start_worker(PG_FUNCTION_ARGS) {
   PG_RETURN_INT32(pid);
 }
 
-/// _wake_agent(): something may be due here once this transaction commits.
+/// wake_agent(): something may be due here once this transaction commits.
 Datum image_library_wake_agent(PG_FUNCTION_ARGS) {
   PostAtCommit();
   PG_RETURN_VOID();
@@ -248,13 +253,13 @@ Datum image_library_check_registry(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-/// _refresh_listing(registry text, repository text) -> number of tags
+/// refresh_listing(registry text, repository text) -> number of tags
 Datum image_library_refresh_listing(PG_FUNCTION_ARGS) {
   std::int32_t count = 0;
   Guard([&] {
     Database database(TransactionMode::kFunction);
     const std::int32_t registry_id = RegistryId(database, TextArgument(fcinfo, 0));
-    database.Query("SELECT image_library._check_not_before($1::pg_catalog.int4)",
+    database.Query("SELECT image_library_internal.check_not_before($1::pg_catalog.int4)",
                    {std::to_string(registry_id)});
     const sync::RegistryConfig config = LoadRegistry(database, registry_id);
     LatchWaiter waiter(database);

@@ -43,8 +43,8 @@ void Finish(Database& database, const std::string& run, const sync::RunResult& r
   const std::string error =
       result.hint.empty() ? result.error : result.error + " (" + result.hint + ")";
   database.Query(
-      "SELECT image_library._finish_run($1::pg_catalog.int8, $2, $3, $4::pg_catalog.jsonb, "
-      "image_library._next_sync_at($1::pg_catalog.int8, $2))",
+      "SELECT image_library_internal.finish_run($1::pg_catalog.int8, $2, $3, $4::pg_catalog.jsonb, "
+      "image_library_internal.next_sync_at($1::pg_catalog.int8, $2))",
       {run, Name(result.outcome), error.empty() ? std::nullopt : std::optional<std::string>(error),
        CountsJson(result.statistics)});
 }
@@ -55,7 +55,7 @@ void Remember(Database& database, std::int32_t registry_id, const sync::RunResul
     return ability == false ? "true" : "false";
   };
   database.Query(
-      "SELECT image_library._remember($1::pg_catalog.int4, $2::pg_catalog.bool, "
+      "SELECT image_library_internal.remember($1::pg_catalog.int4, $2::pg_catalog.bool, "
       "$3::pg_catalog.int8, $4, $5::pg_catalog.bool, $6::pg_catalog.bool)",
       {std::to_string(registry_id), result.limited ? "true" : "false",
        std::to_string(result.retry_after), result.progress.ToText(), refused(result.abilities.head),
@@ -129,7 +129,7 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
   std::string run;
   Patiently(waiter, [&] {
     run = *database
-               .Query("SELECT image_library._begin_run($1::pg_catalog.int4, $2)",
+               .Query("SELECT image_library_internal.begin_run($1::pg_catalog.int4, $2)",
                       {std::to_string(registry_id), cause})
                .front()
                .front();
@@ -137,7 +137,8 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
   sync::RunResult result;
   try {
     Patiently(waiter, [&] {
-      database.Query("SELECT image_library._apply_changed_rules($1::pg_catalog.int8)", {run});
+      database.Query("SELECT image_library_internal.apply_changed_rules($1::pg_catalog.int8)",
+                     {run});
     });
     const sync::RegistryConfig config = LoadRegistry(database, registry_id);
     SqlStore store(database, registry_id, report);
@@ -165,7 +166,7 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
     throw;
   }
   Patiently(waiter, [&] {
-    database.Query("SELECT image_library._note_registry($1::pg_catalog.int4, $2, $3)",
+    database.Query("SELECT image_library_internal.note_registry($1::pg_catalog.int4, $2, $3)",
                    {std::to_string(registry_id), NullIfEmpty(result.token_server),
                     NullIfEmpty(result.warning)});
   });

@@ -38,8 +38,8 @@ TimestampTz FromText(const std::string& text) {
 std::vector<Due> Registries(Database& database) {
   std::vector<Due> due;
   database.Transaction([&] {
-    for (const Row& row :
-         database.Execute("SELECT registry_id, name, due_at FROM image_library._due_registries()"))
+    for (const Row& row : database.Execute(
+             "SELECT registry_id, name, due_at FROM image_library_internal.due_registries()"))
       due.push_back({std::stoi(*row[0]), *row[1], FromText(*row[2])});
   });
   return due;

@@ -12,7 +12,7 @@ DROP EXTENSION IF EXISTS image_library CASCADE;
 CREATE EXTENSION image_library;
 CREATE SCHEMA test;
 GRANT USAGE ON SCHEMA test TO PUBLIC;
-SET LOCAL search_path = image_library, public;
+SET LOCAL search_path = image_library, image_library_internal, public;
 SET LOCAL timezone = 'UTC';
 RESET client_min_messages;
 
@@ -108,7 +108,7 @@ $$;
 CREATE FUNCTION test.sync(registry text, repository text, tags_found jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
-  id integer := (SELECT g.registry_id FROM image_library.registry g WHERE g.name = registry);
+  id integer := (SELECT g.registry_id FROM image_library_internal.registry g WHERE g.name = registry);
   listed text[] := ARRAY(SELECT jsonb_object_keys(tags_found) COLLATE "C" ORDER BY 1);
   images jsonb;
   tags jsonb;
@@ -117,10 +117,10 @@ BEGIN
          coalesce(jsonb_agg(jsonb_build_object('name', d.tag, 'digest', test.digest(tags_found -> d.tag ->> 'image'),
                                                'rule_id', d.rule_id)), '[]')
   INTO images, tags
-  FROM image_library._decide_tags(image_library._rules_json(id), repository, listed) d;
-  RETURN image_library._write_batch(id, repository, test.batch(jsonb_build_object(
+  FROM image_library_internal.decide_tags(image_library_internal.rules_json(id), repository, listed) d;
+  RETURN image_library_internal.write_batch(id, repository, test.batch(jsonb_build_object(
     'images', images, 'tags', tags, 'listing', listed, 'fingerprint', test.digest(listed::text), 'checked', listed,
-    'missing', (SELECT coalesce(jsonb_agg(k.name), '[]') FROM image_library._known_tags(id, repository) k
+    'missing', (SELECT coalesce(jsonb_agg(k.name), '[]') FROM image_library_internal.known_tags(id, repository) k
                 WHERE NOT k.missing AND k.name <> ALL (listed)))));
 END
 $$;

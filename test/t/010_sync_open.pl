@@ -96,7 +96,7 @@ is( $node->safe_psql('postgres', qq{SELECT image_library.resolve('$host/postgres
 my $stored = q{SELECT string_agg(format('%s %s %s', c.oid::regclass, pg_relation_size(c.oid),
 		(SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_all_tables s WHERE s.relid = c.oid)), E'\n' ORDER BY c.oid)
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-	WHERE n.nspname = 'image_library' AND c.relkind = 'r' AND c.relname <> 'run'};
+	WHERE n.nspname = 'image_library_internal' AND c.relkind = 'r' AND c.relname <> 'run'};
 $node->safe_psql('postgres', 'SELECT pg_stat_force_next_flush()');
 my $before = $node->safe_psql('postgres', $stored);
 my $seen = scalar @{ $registry->requests };

@@ -100,7 +100,7 @@ expect_password('password-5');
 $node->value(q{SELECT image_library.set_credential_variable('cloud', 'AWS', 'IMAGE_LIBRARY_CLOUD')});
 $node->value(q{CALL image_library.sync('cloud')});
 is(outcome(), 'complete|0', 'a password of an environment variable does');
-unlike($node->value(q{SELECT string_agg(c::text, '') FROM image_library.credential c}), qr/password-5/, 'and is stored nowhere');
+unlike($node->value(q{SELECT string_agg(c::text, '') FROM image_library_internal.credential c}), qr/password-5/, 'and is stored nowhere');
 my $other = FaultRegistry->new({ repositories => { 'team/app' => { '1.0' => {} } }, auth => { scheme => 'basic', users => {} } });
 for (
 	[ 'IMAGE_LIBRARY_ABSENT', qr/credential of registry "elsewhere" cannot be read: environment variable "IMAGE_LIBRARY_ABSENT" is not set.*HINT:.*restart/s ],

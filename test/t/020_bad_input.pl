@@ -37,9 +37,9 @@ is($node->value(q{SELECT string_agg(tag, ' ' ORDER BY tag) FROM image_library.im
 	'1.0 1.1 1.2', 'the other repository is synced');
 is($node->value(q{SELECT string_agg(tag, ' ' ORDER BY tag) FROM image_library.images WHERE repository = 'team/bad'}),
 	'1.0 1.1 1.2 schema1 wrong_digest', 'and the rest of the bad one: of schema 1 the digest is kept, a wrong header is only told');
-my $problems = $node->value('SELECT string_agg(xmin::text, $$ $$ ORDER BY tag) FROM image_library.problem');
+my $problems = $node->value('SELECT string_agg(xmin::text, $$ $$ ORDER BY tag) FROM image_library_internal.problem');
 sync();
-is($node->value('SELECT string_agg(xmin::text, $$ $$ ORDER BY tag) FROM image_library.problem'),
+is($node->value('SELECT string_agg(xmin::text, $$ $$ ORDER BY tag) FROM image_library_internal.problem'),
 	$problems, 'a problem that stays is not written again');
 
 # --- one is mended
@@ -108,13 +108,13 @@ is(sync(), '', 'all is well again');
 is($node->value('SELECT count(*) FROM image_library.sync_problem'), '0', 'and no problem is left');
 
 # --- SQL's own bad input leaves no row
-my $before = $node->value('SELECT count(*) FROM image_library.registry');
+my $before = $node->value('SELECT count(*) FROM image_library_internal.registry');
 for my $url ('ftp://example.org', 'https://user:secret@example.org', 'https://exa mple.org', 'https://example.org/?x=1', '')
 {
 	like($node->error("SELECT image_library.add_registry('bad', '$url')"), qr/^ERROR:  22023.*HINT/s, "URL '$url' is refused with a hint");
 }
 unlike($node->error(q{SELECT image_library.add_registry('bad', 'https://user:secret@example.org')}), qr/secret/, 'a password in a URL is not repeated');
-is($node->value('SELECT count(*) FROM image_library.registry'), $before, 'no row is left');
+is($node->value('SELECT count(*) FROM image_library_internal.registry'), $before, 'no row is left');
 like($node->error(q{CALL image_library.sync('nowhere')}), qr/^ERROR:  42704.*HINT/s, 'an unknown registry');
 like($node->error(q{BEGIN; CALL image_library.sync()}), qr/^ERROR:  2D000.*HINT/s, 'sync in a transaction block');
 

@@ -76,12 +76,12 @@ $node->append_conf('postgresql.conf', 'image_library.enabled = on');
 $node->restart;
 $node->value(q{SELECT image_library.request_sync('limited')});
 ok($node->poll_query_until('postgres', 'SELECT launcher_pid IS NOT NULL AND workers = 0 FROM image_library.agent_status()'), 'the agent is up');
-is($node->value(q{SELECT count(*) FROM image_library._due_registries() WHERE due_at <= now()}), '0', 'after a restart it is still not due');
+is($node->value(q{SELECT count(*) FROM image_library_internal.due_registries() WHERE due_at <= now()}), '0', 'after a restart it is still not due');
 like(sync(), qr/^ERROR:  55000/, 'and CALL sync still refused');
 is(scalar(asked()), 0, 'still no request was sent');
 
 # --- it is over: the run goes on, and gets what it had not
-$node->value(q{UPDATE image_library.registry_state SET not_before = now(); SELECT image_library.request_sync('limited')});
+$node->value(q{UPDATE image_library_internal.registry_state SET not_before = now(); SELECT image_library.request_sync('limited')});
 ok($node->poll_query_until('postgres', q{SELECT state = 'complete' FROM image_library.sync_status}), 'the agent goes on by itself');
 is($node->value(q{SELECT count(*) FROM image_library.images WHERE tag = '2.0'}), '1', 'and reads what was refused');
 is($node->value('SELECT not_before IS NULL FROM image_library.sync_status'), 't', 'the registry wants no rest any more');

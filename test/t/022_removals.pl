@@ -30,9 +30,9 @@ sync();
 is(present(), $everything, 'nothing is removed');
 is($node->value('SELECT array_length(tags, 1) FROM image_library.refused_removals'), '6', 'what was refused is shown');
 like($node->value('SELECT problem || detail FROM image_library.sync_problem'), qr/removals refused.*lacks 6 of 8/, 'and told as a problem');
-my $stamp = $node->value('SELECT xmin FROM image_library.problem');
+my $stamp = $node->value('SELECT xmin FROM image_library_internal.problem');
 sync();
-is($node->value('SELECT xmin FROM image_library.problem'), $stamp, 'once');
+is($node->value('SELECT xmin FROM image_library_internal.problem'), $stamp, 'once');
 
 # --- the upstream is back
 $registry->profile({ repositories => \%all });

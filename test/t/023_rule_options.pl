@@ -38,8 +38,8 @@ is(sync(), '', 'it syncs');
 is(tags('team/app'), '1.10 1.11', 'the two newest by version');
 is(asked('team/app'), '1.10 1.11', 'no other was asked for');
 is(tags('team/fixed'), '1.0 1.1 1.2', 'immutable tags are read once');
-is( $node->value(q{SELECT string_agg(p.platform, ' ' ORDER BY p.platform) FROM image_library.image_platform p
-		JOIN image_library.tag t USING (digest) JOIN image_library.repository r USING (repository_id) WHERE r.name = 'team/index'}),
+is( $node->value(q{SELECT string_agg(p.platform, ' ' ORDER BY p.platform) FROM image_library_internal.image_platform p
+		JOIN image_library_internal.tag t USING (digest) JOIN image_library_internal.repository r USING (repository_id) WHERE r.name = 'team/index'}),
 	'linux/amd64 linux/arm64 linux/s390x', 'the facts of a digest are all of its platforms, whatever the rule of a reader says');
 is(sync(), '', 'again');
 is(asked('team/fixed'), '', 'and not asked for again');
@@ -52,7 +52,7 @@ is(sync(), '', 'a newer one comes');
 is(tags('team/app'), '1.11 1.12', 'it takes the place of the oldest');
 is(asked('team/app'), '1.11 1.12', 'which is not asked for any more');
 is(asked('team/fixed'), '', 'that an immutable tag moved is not seen');
-is($node->value('SELECT count(*) FROM image_library.tag'), '7', 'hidden, not deleted');
+is($node->value('SELECT count(*) FROM image_library_internal.tag'), '7', 'hidden, not deleted');
 
 # It is seen when the tag goes and comes back.
 my $other = delete $repositories->{'team/fixed'}{'1.0'};

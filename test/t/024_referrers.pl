@@ -14,8 +14,8 @@ sub kinds { return $node->value(q{SELECT string_agg(DISTINCT artifact_type, ' ' 
 # Time passes: what was read is old enough to be asked about again.
 sub later
 {
-	$node->value(q{UPDATE image_library.tag SET digest_changed_at = now() - interval '1 hour';
-		UPDATE image_library.referrer_check SET checked_at = now() - interval '35 minutes'});
+	$node->value(q{UPDATE image_library_internal.tag SET digest_changed_at = now() - interval '1 hour';
+		UPDATE image_library_internal.referrer_check SET checked_at = now() - interval '35 minutes'});
 }
 
 for my $api (1, 0)
@@ -53,7 +53,7 @@ for my $api (1, 0)
 	$sync->();
 	is(kinds(), 'application/signature', "$name: what was taken away is gone");
 	$node->value("SELECT image_library.drop_registry('$name')");
-	is($node->value('SELECT count(*) FROM image_library.image_referrer'), '0', "$name: with the registry they go");
+	is($node->value('SELECT count(*) FROM image_library_internal.image_referrer'), '0', "$name: with the registry they go");
 	$registry->stop;
 }
 $node->stop;

@@ -30,7 +30,7 @@ my $registry = FaultRegistry->new({ repositories => { 'team/app' => \%tags, 'tea
 $node->value(sprintf q{
 	SELECT image_library.add_registry('b', '%s', allow_private => true);
 	SELECT image_library.add_rule('b', 'team/*');
-	ALTER TABLE image_library.image ADD CONSTRAINT refused CHECK (annotations ->> 'n' IS DISTINCT FROM '7')}, $registry->url);
+	ALTER TABLE image_library_internal.image ADD CONSTRAINT refused CHECK (annotations ->> 'n' IS DISTINCT FROM '7')}, $registry->url);
 is($node->error(q{CALL image_library.sync('b')}), '', 'a refused image ends no run');
 is($node->value('SELECT outcome, problems FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1'), 'partial|1', 'which is partial');
 is($node->value('SELECT repository, tag, problem FROM image_library.sync_problem'), 'team/app|1.7|not stored', 'it is on record');
@@ -40,7 +40,7 @@ $registry->take;
 $node->error(q{CALL image_library.sync('b')});
 is(join(' ', grep { m{^GET .*/manifests/} } @{ FaultRegistry::lines($registry->take) }),
 	'GET /v2/team/app/manifests/1.7', 'which is alone in being read again');
-$node->value('ALTER TABLE image_library.image DROP CONSTRAINT refused');
+$node->value('ALTER TABLE image_library_internal.image DROP CONSTRAINT refused');
 is($node->error(q{CALL image_library.sync('b')}), '', 'once it is not refused any more');
 is($node->value('SELECT count(*) FROM image_library.images'), '21', 'it is stored too');
 is($node->value('SELECT count(*) FROM image_library.sync_problem'), '0', 'and the problem is over');
@@ -52,12 +52,12 @@ $node->value(sprintf q{
 	SELECT image_library.add_rule('c', 'team/*');
 	CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
 	BEGIN
-		IF EXISTS (SELECT FROM image_library.registry g WHERE g.registry_id = NEW.registry_id AND g.name = 'b') THEN
+		IF EXISTS (SELECT FROM image_library_internal.registry g WHERE g.registry_id = NEW.registry_id AND g.name = 'b') THEN
 			RAISE EXCEPTION USING ERRCODE = 'internal_error', MESSAGE = 'the disk is gone', HINT = 'Find it.';
 		END IF;
 		RETURN NEW;
 	END $$;
-	CREATE TRIGGER fail BEFORE INSERT ON image_library.repository FOR EACH ROW EXECUTE FUNCTION public.fail()}, $other->url);
+	CREATE TRIGGER fail BEFORE INSERT ON image_library_internal.repository FOR EACH ROW EXECUTE FUNCTION public.fail()}, $other->url);
 $registry->profile({ repositories => { 'team/app' => \%tags, 'team/other' => { '1.0' => {} }, 'team/new' => { '1.0' => {} } } });
 my ($out, $err);
 is($node->psql('postgres', 'CALL image_library.sync()', stdout => \$out, stderr => \$err), 0, 'a sync of all registries goes on');
@@ -66,7 +66,7 @@ is($node->value(q{SELECT count(*) FROM image_library.images WHERE registry = 'c'
 is($node->value(q{SELECT state, last_error FROM image_library.sync_status WHERE registry = 'b'}), 'failing|the disk is gone', 'sync_status tells');
 is($node->value(q{SELECT count(*) FROM pg_locks WHERE locktype = 'userlock'}), '0', 'no lock is left');
 like($node->error(q{CALL image_library.sync('b')}), qr/^ERROR:  XX000: the disk is gone/, 'by name it is an error');
-$node->value('DROP TRIGGER fail ON image_library.repository');
+$node->value('DROP TRIGGER fail ON image_library_internal.repository');
 is($node->error('CALL image_library.sync()'), '', 'all is well again');
 is($node->value(q{SELECT count(*) FROM image_library.images WHERE repository = 'team/new'}), '1', 'and everything there');
 # A cancel ends them all.

@@ -61,8 +61,8 @@ for my $who ('CALL', 'the agent')
 	is(new_tags(), 'team/approved team/other', "$who: stores the rest");
 	is(problems(), '', "$who: and nothing is on record any more");
 	delete $_->{'2.0'} for values %$repositories;
-	$node->value(q{DELETE FROM image_library.tag_period WHERE tag = '2.0'; DELETE FROM image_library.entry WHERE tag = '2.0';
-		DELETE FROM image_library.tag WHERE name = '2.0'});
+	$node->value(q{DELETE FROM image_library_internal.tag_period WHERE tag = '2.0'; DELETE FROM image_library_internal.entry WHERE tag = '2.0';
+		DELETE FROM image_library_internal.tag WHERE name = '2.0'});
 }
 
 # --- a decision that ends in time is only waited for
@@ -86,9 +86,9 @@ $person->query_safe(q{SELECT CASE pg_locks.shape WHEN 1 THEN pg_advisory_lock(cl
 	FROM generate_series(0, 3) AS class, generate_series(0, 3) AS id, (VALUES (1), (2)) AS pg_locks (shape)});
 is($node->error(q{CALL image_library.sync('r'); SELECT image_library.request_sync('r')}), '', 'advisory locks stop no sync');
 is($node->value(q{SELECT state FROM image_library.sync_status WHERE state = 'syncing'}), '', 'nor do they look like one');
-is($node->error(q{SET lock_timeout = '10s'; SELECT image_library.alter_rule(rule_id, priority => 50) FROM image_library.rule}), '',
+is($node->error(q{SET lock_timeout = '10s'; SELECT image_library.alter_rule(rule_id, priority => 50) FROM image_library_internal.rule}), '',
 	'nor a change of rules');
-isnt($node->error(q{SET ROLE nobody; SELECT image_library._lock_rules_of(1, true)}), '', 'the lock of rules is not for all');
+isnt($node->error(q{SET ROLE nobody; SELECT image_library_internal.lock_rules_of(1, true)}), '', 'the lock of rules is not for all');
 $person->query_safe('RESET ROLE');
 $person->query_safe('SELECT pg_advisory_unlock_all()');
 is(problems(), '', 'without a problem');
@@ -111,7 +111,7 @@ my ($out, $err);
 $node->psql('postgres', 'CALL image_library.sync()', stdout => \$out, stderr => \$err);
 like($err, qr/WARNING:  could not sync registry "r"/, 'CALL: a warning');
 is($node->value(q{SELECT string_agg(DISTINCT repository, ' ') FROM image_library.images WHERE registry = 'z'}), 'own/app', 'CALL: the others have their turn');
-$node->value(q{DELETE FROM image_library.run WHERE registry_id = (SELECT registry_id FROM image_library.registry WHERE name = 'z')});
+$node->value(q{DELETE FROM image_library_internal.run WHERE registry_id = (SELECT registry_id FROM image_library_internal.registry WHERE name = 'z')});
 $node->append_conf('postgresql.conf', 'image_library.enabled = on');
 $node->reload;
 ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM image_library.sync_run WHERE registry = 'z' AND cause = 'schedule' AND outcome = 'complete'}),

@@ -25,7 +25,7 @@ $node->value(q{
 	SELECT image_library.revoke(reference, 'and one back') FROM image_library.postgres_images ORDER BY reference LIMIT 1});
 # --- everything that governs it
 $node->value(q{
-	SET search_path = image_library, public;
+	SET search_path = image_library, image_library_internal, public;
 	SELECT add_registry('secret', 'https://registry.example.com', owner => 'team', private => true);
 	SELECT set_credential_file('secret', 'file.json'), set_credential('secret', 'robot', 'Secret-4711', 'nim');
 	CREATE SCHEMA governance;
@@ -70,17 +70,17 @@ for my $told ('library_at(now())', 'library_at(now() - interval \'1 hour\')', 'e
 	is($node->safe_psql('restored', $all), $node->value($all), "$told is equal");
 }
 for my $table (split /\n/, $node->value(q{
-	SELECT relname FROM pg_class WHERE relnamespace = 'image_library'::regnamespace AND relkind = 'r' AND relname <> 'credential'
+	SELECT relname FROM pg_class WHERE relnamespace = 'image_library_internal'::regnamespace AND relkind = 'r' AND relname <> 'credential'
 	ORDER BY relname}))
 {
-	my $all = "SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM image_library.$table t";
+	my $all = "SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM image_library_internal.$table t";
 	is($node->safe_psql('restored', $all), $node->value($all), "table $table is equal");
 }
 is($node->safe_psql('restored', q{SELECT image_library.policy_failures(reference) FROM image_library.postgres_images LIMIT 1}),
 	'', 'policies are asked as before');
 $node->safe_psql('restored', q{SELECT image_library.add_hm_tag('later', 'red')});
 pass('sequences go on where they were');
-is($node->safe_psql('restored', q{SELECT count(*) FROM image_library.credential}), '0', 'no credential came along');
+is($node->safe_psql('restored', q{SELECT count(*) FROM image_library_internal.credential}), '0', 'no credential came along');
 $node->safe_psql('restored', q{CALL image_library.sync()});
 is($node->safe_psql('restored', q{SELECT images_added FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1}),
 	'0', 'the restored library knows every image');

@@ -19,7 +19,7 @@ my ($key, $certificate) =
   map { slurp_file($_) } PrivateCa->new(PostgreSQL::Test::Utils::tempdir())->issue('client', 'clientAuth');
 my $node = ImageLibrary::node('main', 'image_library.enabled = off');
 $node->value(sprintf(q{
-	SET search_path = image_library, public;
+	SET search_path = image_library, image_library_internal, public;
 	CREATE ROLE team;
 	CREATE ROLE nobody LOGIN;
 	CREATE ROLE reader LOGIN IN ROLE image_library_reader;
@@ -32,12 +32,12 @@ $node->value(sprintf(q{
 	SELECT add_rule('local', 'postgresql')}, $registry->url));
 $node->value(q{CALL image_library.sync('local')});
 $node->value(sprintf q{
-	SET search_path = image_library, public;
+	SET search_path = image_library, image_library_internal, public;
 	SELECT set_credential('local', 'user', 'secret');
 	SELECT set_client_certificate('local', '%2$s', '%3$s');
 	SELECT add_policy('signed', 'is_signed(images)', effect => 'warn');
 	SELECT add_hm_tag('green');
-	SELECT _write_removals(_repository_id(registry_id, 'unruled'), '{1,2}') FROM registry;
+	SELECT write_removals(repository_id(registry_id, 'unruled'), '{1,2}') FROM registry;
 	SELECT tag_image('%1$s/postgresql:17.7', 'green'), tag_repository('local', 'nim/nvidia/llama', 'green');
 	SELECT count(approve(reference)) FROM pending_images WHERE tag <> '17.5';
 	SELECT quarantine('%1$s/postgresql:17.6'), deprecate('%1$s/postgresql:17.7', now() + interval '1 year')}, $host, $certificate, $key);
@@ -58,29 +58,35 @@ for (split /\n/, slurp_file("$FindBin::RealBin/../lib/rights.txt"))
 }
 my @functions = split /\n/, $node->value(q{
 	SELECT DISTINCT proname FROM pg_proc
-	WHERE pronamespace = 'image_library'::regnamespace AND prokind IN ('f', 'p') ORDER BY 1});
+	WHERE pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND prokind IN ('f', 'p') ORDER BY 1});
 is(join("\n", grep { !$least{$_} } @functions), '', 'the rights to every function are decided in test/lib/rights.txt');
 my %exists = map { $_ => 1 } @functions;
 is(join("\n", grep { !$exists{$_} } sort keys %least), '', 'and to none that is gone');
 is($node->value(q{
-	SELECT count(*) FROM pg_proc WHERE pronamespace = 'image_library'::regnamespace AND prokind NOT IN ('f', 'p')}),
+	SELECT count(*) FROM pg_proc WHERE pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND prokind NOT IN ('f', 'p')}),
 	'0', 'there are no aggregates, whose rights would be decided nowhere');
 
 # A call of a function whatever its arguments: denied before they are looked at. (A subquery each, or a strict function of
 # constants would be known without a call.)
 my %nulls = map { split /\|/, $_, 2 } split /\n/, $node->value(q{
-	SELECT DISTINCT ON (proname) proname, format('%s image_library.%I(%s)', CASE prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END,
-		proname, (SELECT string_agg(CASE WHEN provariadic <> 0 AND a.n = pronargs THEN 'VARIADIC ' ELSE '' END
+	SELECT DISTINCT ON (proname) proname, format('%s %s.%I(%s)', CASE prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END,
+		pronamespace::regnamespace, proname, (SELECT string_agg(CASE WHEN provariadic <> 0 AND a.n = pronargs THEN 'VARIADIC ' ELSE '' END
 		                             || CASE WHEN a.type = 'record'::regtype THEN '(SELECT ROW(NULL))' ELSE format('(SELECT NULL::%s)', a.type::regtype) END, ', '
 		                            ORDER BY a.n)
 		          FROM unnest(proargtypes::oid[]) WITH ORDINALITY a (type, n)))
-	FROM pg_proc WHERE pronamespace = 'image_library'::regnamespace AND prorettype <> 'trigger'::regtype});
+	FROM pg_proc WHERE pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND prorettype <> 'trigger'::regtype});
+
+is($node->value(q{
+	SELECT string_agg(a.grantee::regrole::text, ' ') FROM pg_namespace, aclexplode(nspacl) a
+	WHERE nspname = 'image_library_internal' AND a.grantee <> nspowner}), 'image_library_agent', 'internals are for the agent');
+# From here on each object denies by itself.
+$node->value('GRANT USAGE ON SCHEMA image_library_internal TO PUBLIC');
 
 # What statements give to whoever logs in as a role, each in a transaction that is rolled back: a list of [SQLSTATE, message].
 sub outcomes
 {
 	my ($role, @statements) = @_;
-	my $script = "SET client_min_messages = error;\nSET search_path = image_library, public;\n\\o /dev/null\n";
+	my $script = "SET client_min_messages = error;\nSET search_path = image_library, image_library_internal, public;\n\\o /dev/null\n";
 	# Without a transaction: CALL sync commits.
 	$script .= (/^CALL/ ? "$_;\n\\echo :SQLSTATE :LAST_ERROR_MESSAGE\n" : "BEGIN;\n$_;\n\\echo :SQLSTATE :LAST_ERROR_MESSAGE\nROLLBACK;\n")
 		for @statements;
@@ -122,7 +128,7 @@ for my $role (sort keys %rank)
 # --- every table, view, sequence and type, past the functions
 my @relations = map { [ split /\|/ ] } split /\n/, $node->value(q{
 	SELECT c.relname, c.relkind, (SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = 1)
-	FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'S', 'p', 'f') ORDER BY 1});
+	FROM pg_class c WHERE c.relnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND c.relkind IN ('r', 'v', 'm', 'S', 'p', 'f') ORDER BY 1});
 cmp_ok(scalar @relations, '>', 50, 'there are tables, views and sequences');
 my @writes;
 for (@relations)
@@ -142,8 +148,8 @@ for (@relations)
 		"ALTER TABLE $name DISABLE TRIGGER ALL", "ALTER TABLE $name DISABLE ROW LEVEL SECURITY", "CREATE INDEX ON $name ($column)",
 		"CREATE TRIGGER t AFTER INSERT ON $name FOR EACH STATEMENT EXECUTE FUNCTION require_approved('x')" if $kind ne 'v';
 }
-push @writes, 'CREATE TABLE image_library.mine ()', 'CREATE FUNCTION image_library.mine() RETURNS int LANGUAGE sql RETURN 1',
-	'DROP EXTENSION image_library CASCADE', 'ALTER SCHEMA image_library RENAME TO mine', 'DROP SCHEMA image_library CASCADE',
+push @writes, 'CREATE TABLE image_library.mine ()', 'CREATE TABLE image_library_internal.mine ()', 'CREATE FUNCTION image_library.mine() RETURNS int LANGUAGE sql RETURN 1',
+	'DROP EXTENSION image_library CASCADE', 'ALTER SCHEMA image_library RENAME TO mine', 'DROP SCHEMA image_library CASCADE', 'DROP SCHEMA image_library_internal CASCADE',
 	'ALTER FUNCTION approve(text, text, timestamptz) RESET ALL', 'SET ROLE image_library_agent', 'GRANT image_library_admin TO CURRENT_USER';
 for my $role (sort keys %rank)
 {
@@ -158,18 +164,18 @@ for my $role (sort keys %rank)
 # --- what lends its owner's rights lends nothing else
 is($node->value(q{
 	SELECT string_agg(oid::regprocedure::text, ' ') FROM pg_proc
-	WHERE pronamespace = 'image_library'::regnamespace AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+	WHERE pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
 	  AND prosqlbody IS NULL
 	  AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(proconfig, '{}'))}), '', 'every function pins its search_path');
 is($node->value(q{
 	SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-	WHERE p.pronamespace = 'image_library'::regnamespace AND a.grantee = 0}), '', 'PUBLIC may call none');
+	WHERE p.pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND a.grantee = 0}), '', 'PUBLIC may call none');
 is($node->value(q{
 	SELECT string_agg(c.oid::regclass::text, ' ') FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
-	WHERE c.relnamespace = 'image_library'::regnamespace AND a.grantee = 0}), '', 'nor read anything');
+	WHERE c.relnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND a.grantee = 0}), '', 'nor read anything');
 is($node->value(q{
 	SELECT string_agg(DISTINCT a.grantee::regrole::text, ' ') FROM pg_class c, aclexplode(c.relacl) a
-	WHERE c.relnamespace = 'image_library'::regnamespace AND a.privilege_type <> 'SELECT' AND a.grantee <> c.relowner}),
+	WHERE c.relnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND a.privilege_type <> 'SELECT' AND a.grantee <> c.relowner}),
 	'image_library_agent', 'and only the agent may write a table');
 is($node->value(q{
 	SELECT string_agg(c.relname, ' ') FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'v'

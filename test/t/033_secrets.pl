@@ -163,7 +163,7 @@ my $log = slurp_file($node->logfile);
 like($log, qr/hidden by image_library/, 'the log has the statements');
 without($log, 'no secret in the log');
 for my $view (split /\n/, $node->value(q{
-	SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'image_library'::regnamespace AND relkind IN ('v', 'r', 'm')
+	SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND relkind IN ('v', 'r', 'm')
 	  AND relname NOT IN ('credential', 'client_certificate') ORDER BY 1}))
 {
 	without($node->value("SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM $view t"), "no secret in $view");
@@ -171,7 +171,7 @@ for my $view (split /\n/, $node->value(q{
 without($node->value(q{SELECT string_agg(query, E'\n') FROM pg_stat_activity}), 'nor in pg_stat_activity');
 for my $role (qw(reader curator admin))
 {
-	like($node->error("SET ROLE image_library_$role; SELECT * FROM image_library.$_"), qr/42501/, "$role does not read $_")
+	like($node->error("SET ROLE image_library_$role; SELECT * FROM image_library_internal.$_"), qr/42501/, "$role does not read $_")
 	  for qw(credential client_certificate);
 }
 for my $options ([], ['--data-only'], [ '--schema-only' ])

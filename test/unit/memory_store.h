@@ -14,7 +14,7 @@
 
 namespace image_library::sync {
 
-// What image_library._write_batch does, in a few lines.
+// What image_library_internal.write_batch does, in a few lines.
 class MemoryStore : public Store {
  public:
   KnownRepository LoadRepository(const std::string& repository) override {

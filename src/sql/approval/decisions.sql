@@ -1,6 +1,6 @@
 -- Deciding: approve, reject, revoke, reset.
 
-CREATE FUNCTION image_library._find_image(reference text,
+CREATE FUNCTION image_library_internal.find_image(reference text,
   OUT registry_id integer, OUT registry text, OUT repository_id integer, OUT repository text, OUT tag text,
   OUT digest text, OUT rule_id bigint, OUT missing_since timestamptz, OUT pinned_reference text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
@@ -10,7 +10,7 @@ DECLARE
   found_image record;
   candidates text[];
 BEGIN
-  SELECT * INTO asked FROM image_library._parse_reference(coalesce(reference, ''));
+  SELECT * INTO asked FROM image_library_internal.parse_reference(coalesce(reference, ''));
   IF asked.tag IS NULL AND asked.digest IS NULL THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
@@ -22,24 +22,24 @@ BEGIN
   FOR found_image IN
     SELECT DISTINCT ON (r.repository_id) r.registry_id, g.name AS registry, r.repository_id, r.name AS repository,
            t.name AS tag, t.digest, t.rule_id, t.missing_since, concat_ws('/', asked.host, asked.repository) AS place
-    FROM image_library._visible_registry g
+    FROM image_library_internal.visible_registry g
     -- Not by the repository's place: this way the index of the names serves.
-    JOIN image_library.repository r
+    JOIN image_library_internal.repository r
       ON r.registry_id = g.registry_id
      AND r.name = CASE WHEN g.prefix = '' THEN asked.repository
                        WHEN starts_with(asked.repository, g.prefix || '/')
                        THEN substr(asked.repository, length(g.prefix) + 2) END
     CROSS JOIN LATERAL (
       SELECT x.name, x.digest, x.rule_id, x.missing_since
-      FROM image_library.tag x
+      FROM image_library_internal.tag x
       WHERE x.repository_id = r.repository_id AND x.name = asked.tag
       UNION ALL
       SELECT x.name, x.digest, x.rule_id, x.missing_since
-      FROM image_library.tag x
+      FROM image_library_internal.tag x
       WHERE x.repository_id = r.repository_id AND asked.tag IS NULL AND x.digest = asked.digest
       UNION ALL
       SELECT NULL, p.digest, NULL, NULL
-      FROM image_library.tag_period p
+      FROM image_library_internal.tag_period p
       WHERE p.repository_id = r.repository_id AND asked.tag IS NULL AND p.digest = asked.digest) t
     WHERE g.host = asked.host
     ORDER BY r.repository_id, t.name IS NULL, t.rule_id IS NULL, t.missing_since IS NOT NULL, t.name
@@ -78,49 +78,49 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._find_image IS
-  'Internal: the image that a reference means, without tag when none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
+COMMENT ON FUNCTION image_library_internal.find_image IS
+  'The image that a reference means, without tag when none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
 
 -- PL/pgSQL keeps its plans: approving in bulk calls these functions once an image.
-CREATE FUNCTION image_library._refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
+CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-  UPDATE image_library.entry e
-  SET approval = a.state, usable_until = image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), deprecated_from = a.deprecated_from
-  FROM image_library.approval a
-  WHERE e.repository_id = _refresh_entry_approval.repository_id AND e.digest = ANY (digests)
+  UPDATE image_library_internal.entry e
+  SET approval = a.state, usable_until = image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), deprecated_from = a.deprecated_from
+  FROM image_library_internal.approval a
+  WHERE e.repository_id = refresh_entry_approval.repository_id AND e.digest = ANY (digests)
     AND a.repository_id = e.repository_id AND a.digest = e.digest
     AND (e.approval, e.usable_until, e.deprecated_from)
-        IS DISTINCT FROM (a.state, image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
+        IS DISTINCT FROM (a.state, image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_entry_approval IS
-  'Internal: brings the read model of some digests up to date after decisions';
-GRANT EXECUTE ON FUNCTION image_library._refresh_entry_approval TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS
+  'Brings the read model of some digests up to date after decisions';
+GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image_library_agent;
 
 -- Of two sessions that decide at once the second waits here, and sees what the first decided.
-CREATE FUNCTION image_library._lock_approval(repository_id integer, digest text) RETURNS image_library.approval
+CREATE FUNCTION image_library_internal.lock_approval(repository_id integer, digest text) RETURNS image_library_internal.approval
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  locked image_library.approval;
+  locked image_library_internal.approval;
 BEGIN
-  INSERT INTO image_library.approval (repository_id, digest, state)
-  VALUES (_lock_approval.repository_id, _lock_approval.digest, 'pending')
+  INSERT INTO image_library_internal.approval (repository_id, digest, state)
+  VALUES (lock_approval.repository_id, lock_approval.digest, 'pending')
   ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING;
   SELECT a.* INTO STRICT locked
-  FROM image_library.approval a
-  WHERE a.repository_id = _lock_approval.repository_id AND a.digest = _lock_approval.digest
+  FROM image_library_internal.approval a
+  WHERE a.repository_id = lock_approval.repository_id AND a.digest = lock_approval.digest
   FOR UPDATE;
   RETURN locked;
 END
 $$;
-COMMENT ON FUNCTION image_library._lock_approval IS
-  'Internal: the state of an image, which no other session changes until this transaction ends';
+COMMENT ON FUNCTION image_library_internal.lock_approval IS
+  'The state of an image, which no other session changes until this transaction ends';
 
 -- Reasons are read in terminals and logs for years.
-CREATE FUNCTION image_library._check_reason(reason text) RETURNS void
+CREATE FUNCTION image_library_internal.check_reason(reason text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -133,19 +133,19 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_reason IS
-  'Internal: raises 22023 for a reason that is too long or would do something to the terminal that shows it';
+COMMENT ON FUNCTION image_library_internal.check_reason IS
+  'Raises 22023 for a reason that is too long or would do something to the terminal that shows it';
 
-CREATE FUNCTION image_library._lock_image(reference text, verb text) RETURNS record
+CREATE FUNCTION image_library_internal.lock_image(reference text, verb text) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library._find_image(reference);
+  image record := image_library_internal.find_image(reference);
 BEGIN
-  PERFORM image_library._require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
-  PERFORM image_library._lock_repository(image.registry_id, image.repository_id, for_batch => false);
+  PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
+  PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
   -- What a sync or a change of rules committed while this waited for it is not what was looked at.
-  PERFORM FROM image_library.tag t
+  PERFORM FROM image_library_internal.tag t
   WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = image.digest
     AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since);
   IF NOT FOUND AND image.tag IS NOT NULL THEN
@@ -158,41 +158,41 @@ BEGIN
   RETURN image;
 END
 $$;
-COMMENT ON FUNCTION image_library._lock_image IS
-  'Internal: what _find_image finds, which the acting role may decide on and no sync or rule changes meanwhile';
+COMMENT ON FUNCTION image_library_internal.lock_image IS
+  'What find_image finds, which the acting role may decide on and no sync or rule changes meanwhile';
 
-CREATE FUNCTION image_library._decided_so(decision_id bigint) RETURNS text
+CREATE FUNCTION image_library_internal.decided_so(decision_id bigint) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT format('%s decided so at %s%s.', d.actor, d.decided_at, ': ' || d.reason)
-  FROM image_library.decision d WHERE d.decision_id = _decided_so.decision_id
+  FROM image_library_internal.decision d WHERE d.decision_id = decided_so.decision_id
 $$;
-COMMENT ON FUNCTION image_library._decided_so IS 'Internal: a decision in a sentence; null: there is none';
+COMMENT ON FUNCTION image_library_internal.decided_so IS 'A decision in a sentence; null: there is none';
 
 -- SELECT approve(reference) FROM pending_images ... comes to an image once a tag: the first decides, for all of them.
-CREATE FUNCTION image_library._decided_just_now(registry_id integer, repository text, digest text, verb text,
+CREATE FUNCTION image_library_internal.decided_just_now(registry_id integer, repository text, digest text, verb text,
   valid_until timestamptz DEFAULT NULL)
 RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce((
     SELECT d.statement_at = statement_timestamp() AND d.actor = session_user
-           AND (d.action = verb AND d.valid_until IS NOT DISTINCT FROM _decided_just_now.valid_until
+           AND (d.action = verb AND d.valid_until IS NOT DISTINCT FROM decided_just_now.valid_until
                 OR verb = 'approve' AND d.action = 'vote')
-    FROM image_library.decision d
-    WHERE d.digest = _decided_just_now.digest AND d.registry_id = _decided_just_now.registry_id
-      AND d.repository = _decided_just_now.repository
+    FROM image_library_internal.decision d
+    WHERE d.digest = decided_just_now.digest AND d.registry_id = decided_just_now.registry_id
+      AND d.repository = decided_just_now.repository
     ORDER BY d.decision_id DESC LIMIT 1), false)
 $$;
-COMMENT ON FUNCTION image_library._decided_just_now IS
-  'Internal: whether the last decision on an image is this one, by the session user in this statement';
+COMMENT ON FUNCTION image_library_internal.decided_just_now IS
+  'Whether the last decision on an image is this one, by the session user in this statement';
 
-CREATE FUNCTION image_library._decision_on(image record, action text, old_state text, new_state text, reason text)
-RETURNS image_library.decision
+CREATE FUNCTION image_library_internal.decision_on(image record, action text, old_state text, new_state text, reason text)
+RETURNS image_library_internal.decision
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  decision image_library.decision;
+  decision image_library_internal.decision;
 BEGIN
   decision.registry_id := image.registry_id;
   decision.registry := image.registry;
@@ -206,24 +206,24 @@ BEGIN
   RETURN decision;
 END
 $$;
-COMMENT ON FUNCTION image_library._decision_on IS
-  'Internal: a decision on an image, which _tell_decision has still to tell';
-GRANT EXECUTE ON FUNCTION image_library._decision_on TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.decision_on IS
+  'A decision on an image, which tell_decision has still to tell';
+GRANT EXECUTE ON FUNCTION image_library_internal.decision_on TO image_library_agent;
 
-CREATE FUNCTION image_library._tell_decision(decision image_library.decision) RETURNS bigint
+CREATE FUNCTION image_library_internal.tell_decision(decision image_library_internal.decision) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  decision.decision_id := nextval('image_library.decision_decision_id_seq');
+  decision.decision_id := nextval('image_library_internal.decision_decision_id_seq');
   decision.actor := session_user;
   decision.decided_at := clock_timestamp();
   decision.statement_at := statement_timestamp();
-  INSERT INTO image_library.decision (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state, actor,
+  INSERT INTO image_library_internal.decision (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state, actor,
                                       decided_at, reason, rule_id, policy, action, valid_until, deprecated_from, statement_at)
   VALUES (decision.decision_id, decision.registry_id, decision.registry, decision.repository, decision.tag, decision.digest,
           decision.old_state, decision.new_state, decision.actor, decision.decided_at, decision.reason, decision.rule_id,
           decision.policy, decision.action, decision.valid_until, decision.deprecated_from, decision.statement_at);
-  PERFORM image_library._emit('image ' || CASE decision.action
+  PERFORM image_library_internal.emit('image ' || CASE decision.action
       WHEN 'approve' THEN 'approved' WHEN 'vote' THEN 'voted for' WHEN 'reject' THEN 'rejected' WHEN 'revoke' THEN 'revoked'
       WHEN 'deprecate' THEN 'deprecated' WHEN 'undeprecate' THEN 'undeprecated' WHEN 'quarantine' THEN 'quarantined'
       WHEN 'release' THEN 'released' ELSE decision.action END,
@@ -232,25 +232,25 @@ BEGIN
   RETURN decision.decision_id;
 END
 $$;
-COMMENT ON FUNCTION image_library._tell_decision IS
-  'Internal: adds a row to the decisions, made now by who logged in; returns its number';
-GRANT EXECUTE ON FUNCTION image_library._tell_decision TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.tell_decision IS
+  'Adds a row to the decisions, made now by who logged in; returns its number';
+GRANT EXECUTE ON FUNCTION image_library_internal.tell_decision TO image_library_agent;
 
-CREATE FUNCTION image_library._check_approvable(reference text, tag text, rule_id bigint, missing_since timestamptz,
-  current image_library.approval)
+CREATE FUNCTION image_library_internal.check_approvable(reference text, tag text, rule_id bigint, missing_since timestamptz,
+  current image_library_internal.approval)
 RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   -- What an approval would end is no obstacle to it.
-  block text := (SELECT b FROM unnest(image_library._blocks(tag, rule_id, missing_since, current, clock_timestamp())) WITH ORDINALITY AS u (b, n)
+  block text := (SELECT b FROM unnest(image_library_internal.blocks(tag, rule_id, missing_since, current, clock_timestamp())) WITH ORDINALITY AS u (b, n)
                  WHERE b NOT IN ('pending', 'rejected', 'revoked', 'expired') ORDER BY n LIMIT 1);
   told record;
 BEGIN
   IF block IS NULL THEN
     RETURN;
   END IF;
-  SELECT * INTO told FROM image_library._why_blocked(block, missing_since, current);
+  SELECT * INTO told FROM image_library_internal.why_blocked(block, missing_since, current);
   RAISE EXCEPTION USING
     ERRCODE = 'object_not_in_prerequisite_state',
     MESSAGE = format('cannot approve image "%s": %s', reference, told.why),
@@ -258,7 +258,7 @@ BEGIN
       WHEN 'no tag' THEN 'Its tag points at another image now; see image_library.tag_history.'
       WHEN 'missing' THEN format('It is missing since %s.', missing_since)
       WHEN 'not admitted' THEN 'No enabled include rule takes the tag, or an exclude rule does.'
-      ELSE image_library._decided_so(told.decision_id) END,
+      ELSE image_library_internal.decided_so(told.decision_id) END,
     HINT = CASE block
       WHEN 'quarantined' THEN 'Use image_library.release first.'
       WHEN 'deprecated' THEN 'Use image_library.undeprecate first.'
@@ -266,10 +266,10 @@ BEGIN
       ELSE 'Approve what its registry has now; see image_library.pending_images.' END;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_approvable IS
-  'Internal: raises 55000 where an image cannot be approved, whatever was decided on it before';
+COMMENT ON FUNCTION image_library_internal.check_approvable IS
+  'Raises 55000 where an image cannot be approved, whatever was decided on it before';
 
-CREATE FUNCTION image_library._check_transition(reference text, verb text, new_state text, current image_library.approval)
+CREATE FUNCTION image_library_internal.check_transition(reference text, verb text, new_state text, current image_library_internal.approval)
 RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -281,78 +281,78 @@ DECLARE
                                    ELSE '{pending}' END;
 BEGIN
   IF states && allowed OR new_state = 'pending' AND EXISTS (
-    SELECT FROM image_library.approval_vote v WHERE v.repository_id = current.repository_id AND v.digest = current.digest)
+    SELECT FROM image_library_internal.approval_vote v WHERE v.repository_id = current.repository_id AND v.digest = current.digest)
   THEN
     RETURN;
   END IF;
   RAISE EXCEPTION USING
     ERRCODE = 'object_not_in_prerequisite_state',
     MESSAGE = format('cannot %s image "%s": it is %s', verb, reference, current.state),
-    DETAIL = coalesce(image_library._decided_so(current.decision_id), 'Nobody has decided on it yet.'),
+    DETAIL = coalesce(image_library_internal.decided_so(current.decision_id), 'Nobody has decided on it yet.'),
     HINT = CASE WHEN current.state = new_state THEN 'Nothing needs to be done.'
                 WHEN current.state = 'pending' THEN 'Only an approved image can be revoked; reject it instead.'
                 ELSE 'Use image_library.reset first, to decide anew.' END;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_transition IS
-  'Internal: raises 55000 where the state of an image does not allow a decision';
+COMMENT ON FUNCTION image_library_internal.check_transition IS
+  'Raises 55000 where the state of an image does not allow a decision';
 
-CREATE FUNCTION image_library._decide(reference text, new_state text, reason text, valid_until timestamptz DEFAULT NULL)
+CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, valid_until timestamptz DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
                               WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
-  image record := image_library._lock_image(reference, verb);
-  current image_library.approval := image_library._lock_approval(image.repository_id, image.digest);
+  image record := image_library_internal.lock_image(reference, verb);
+  current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest);
   votes record;
   people integer := 1;
-  decision image_library.decision;
+  decision image_library_internal.decision;
 BEGIN
-  PERFORM image_library._check_reason(reason);
-  IF image_library._decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
+  PERFORM image_library_internal.check_reason(reason);
+  IF image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
     RETURN image.pinned_reference;
   END IF;
   IF new_state = 'approved' THEN
-    PERFORM image_library._check_approvable(reference, image.tag, image.rule_id, image.missing_since, current);
+    PERFORM image_library_internal.check_approvable(reference, image.tag, image.rule_id, image.missing_since, current);
   END IF;
-  PERFORM image_library._check_transition(reference, verb, new_state, current);
+  PERFORM image_library_internal.check_transition(reference, verb, new_state, current);
   IF new_state = 'approved' THEN
-    PERFORM image_library._check_policies(reference, image.registry, image.repository, image.digest);
+    PERFORM image_library_internal.check_policies(reference, image.registry, image.repository, image.digest);
   END IF;
-  decision := image_library._decision_on(image, verb, current.state, new_state, reason);
+  decision := image_library_internal.decision_on(image, verb, current.state, new_state, reason);
   IF new_state = 'approved' THEN
     SELECT * INTO votes
-    FROM image_library._count_votes(reference, image.repository_id, image.digest, _decide.valid_until);
+    FROM image_library_internal.count_votes(reference, image.repository_id, image.digest, decide.valid_until);
     decision.rule_id := votes.rule_id;
     decision.valid_until := votes.ends_at;
     people := votes.given;
     IF votes.given < votes.required THEN
       decision.action := 'vote';
       decision.new_state := current.state;
-      PERFORM image_library._tell_decision(decision);
+      PERFORM image_library_internal.tell_decision(decision);
       RETURN image.pinned_reference;
     END IF;
   END IF;
-  decision.decision_id := image_library._tell_decision(decision);
-  UPDATE image_library.approval a
-  SET state = _decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = clock_timestamp(),
+  decision.decision_id := image_library_internal.tell_decision(decision);
+  UPDATE image_library_internal.approval a
+  SET state = decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = clock_timestamp(),
       valid_until = decision.valid_until,
-      reset_at = CASE WHEN _decide.new_state = 'pending' THEN clock_timestamp() END
+      reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
-  DELETE FROM image_library.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
-  PERFORM image_library._refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
+  DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
+  PERFORM image_library_internal.refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
   IF new_state <> 'approved' THEN
-    PERFORM image_library._warn_of_users(image.repository_id, image.digest, image.pinned_reference);
+    PERFORM image_library_internal.warn_of_users(image.repository_id, image.digest, image.pinned_reference);
   END IF;
   RETURN image.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library._decide IS
-  'Internal: one decision: the state, the row that tells it, the read model; raises 55000 where the state does not allow it';
+COMMENT ON FUNCTION image_library_internal.decide IS
+  'One decision: the state, the row that tells it, the read model; raises 55000 where the state does not allow it';
 
-CREATE FUNCTION image_library._approve_by_rule(repository_id integer, tags text[]) RETURNS void
+CREATE FUNCTION image_library_internal.approve_by_rule(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
@@ -360,51 +360,51 @@ DECLARE
   undecided text[] := ARRAY(
     SELECT DISTINCT t.digest
     FROM unnest(tags) AS asked (name)
-    JOIN image_library.tag t ON t.repository_id = _approve_by_rule.repository_id AND t.name = asked.name
-    WHERE NOT EXISTS (SELECT FROM image_library.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest));
+    JOIN image_library_internal.tag t ON t.repository_id = approve_by_rule.repository_id AND t.name = asked.name
+    WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest));
   approved_digests text[];
 BEGIN
-  -- Policies look at the read model, which comes later: see _approve_by_policy.
-  IF cardinality(undecided) = 0 OR image_library._has_approval_policies() THEN
+  -- Policies look at the read model, which comes later: see approve_by_policy.
+  IF cardinality(undecided) = 0 OR image_library_internal.has_approval_policies() THEN
     RETURN;
   END IF;
   WITH arrived AS (
     SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name AS tag, t.digest, t.rule_id
-    FROM image_library._required_approvals(_approve_by_rule.repository_id, undecided) asked
-    JOIN image_library.tag t ON t.repository_id = _approve_by_rule.repository_id AND t.digest = asked.digest
-    JOIN image_library._full_repository r USING (repository_id)
+    FROM image_library_internal.required_approvals(approve_by_rule.repository_id, undecided) asked
+    JOIN image_library_internal.tag t ON t.repository_id = approve_by_rule.repository_id AND t.digest = asked.digest
+    JOIN image_library_internal.full_repository r USING (repository_id)
     WHERE asked.required = 0 AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ORDER BY t.digest, t.name
   ), approved AS (
     -- Whoever decides at the same time was first: the row is there, and nothing is written.
-    INSERT INTO image_library.approval AS a (repository_id, digest, state, approvals, decision_id)
-    SELECT _approve_by_rule.repository_id, n.digest, 'approved', 0, nextval('image_library.decision_decision_id_seq')
+    INSERT INTO image_library_internal.approval AS a (repository_id, digest, state, approvals, decision_id)
+    SELECT approve_by_rule.repository_id, n.digest, 'approved', 0, nextval('image_library_internal.decision_decision_id_seq')
     FROM arrived n ORDER BY n.digest
     ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING
     RETURNING a.digest, a.decision_id
   ), told AS (
-    INSERT INTO image_library.decision AS d (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state,
+    INSERT INTO image_library_internal.decision AS d (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state,
                                              action, reason, rule_id)
     SELECT p.decision_id, n.registry_id, n.registry, n.repository, n.tag, n.digest, 'pending', 'approved', 'approve',
            format('rule %s approves on arrival', n.rule_id), n.rule_id
     FROM approved p JOIN arrived n ON n.digest = p.digest
     RETURNING d.*
   ), noticed AS (
-    INSERT INTO image_library.event (event, registry_id, registry, repository, tag, digest, detail)
+    INSERT INTO image_library_internal.event (event, registry_id, registry, repository, tag, digest, detail)
     SELECT 'image approved', d.registry_id, d.registry, d.repository, d.tag, d.digest,
            jsonb_build_object('decision_id', d.decision_id, 'actor', d.actor, 'reason', d.reason)
     FROM told d ORDER BY d.tag COLLATE "C"
   )
   SELECT array_agg(d.digest) INTO approved_digests FROM told d;
   IF approved_digests IS NOT NULL THEN
-    PERFORM image_library._notify('image approved');
-    PERFORM image_library._refresh_entry_approval(repository_id, approved_digests);
+    PERFORM image_library_internal.notify('image approved');
+    PERFORM image_library_internal.refresh_entry_approval(repository_id, approved_digests);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._approve_by_rule IS
-  'Internal: approves what nobody has decided on where every rule that takes a tag of it says approval => auto';
-GRANT EXECUTE ON FUNCTION image_library._approve_by_rule TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.approve_by_rule IS
+  'Approves what nobody has decided on where every rule that takes a tag of it says approval => auto';
+GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_rule TO image_library_agent;
 
 CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL)
 RETURNS text
@@ -417,7 +417,7 @@ BEGIN
       MESSAGE = format('valid_until is not in the future: %s', valid_until),
       HINT = 'Use image_library.revoke to take an approval back.';
   END IF;
-  RETURN image_library._decide(reference, 'approved', reason, valid_until);
+  RETURN image_library_internal.decide(reference, 'approved', reason, valid_until);
 END
 $$;
 COMMENT ON FUNCTION image_library.approve IS
@@ -427,19 +427,19 @@ GRANT EXECUTE ON FUNCTION image_library.approve TO image_library_curator;
 
 CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._decide(reference, 'rejected', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason) $$;
 COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns its pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reject TO image_library_curator;
 
 CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._decide(reference, 'revoked', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason) $$;
 COMMENT ON FUNCTION image_library.revoke IS 'Takes an approval back; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.revoke TO image_library_curator;
 
 CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._decide(reference, 'pending', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'pending', reason) $$;
 COMMENT ON FUNCTION image_library.reset IS
   'Puts an image back to pending, to decide on it anew; returns its pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reset TO image_library_curator;

@@ -3,21 +3,21 @@
 -- The strictest rule that takes any tag of the image counts, whichever decides, also of a tag that is hidden or missing now and
 -- may come back: neither a rule beside it nor one that excludes is a way around it. So a rule approves by itself only where every
 -- rule that takes the image does, those of other teams too.
-CREATE FUNCTION image_library._required_approvals(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
+CREATE FUNCTION image_library_internal.required_approvals(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
 RETURNS TABLE (digest text, required integer, rule_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH tagged AS (
     SELECT t.digest, t.name
-    FROM image_library.tag t
-    WHERE t.repository_id = _required_approvals.repository_id AND t.digest = ANY (digests) AND t.name <> ALL (without_tags)
+    FROM image_library_internal.tag t
+    WHERE t.repository_id = required_approvals.repository_id AND t.digest = ANY (digests) AND t.name <> ALL (without_tags)
   ), taken AS (
     SELECT u.rule_id, d.tag, CASE u.approval WHEN 'auto' THEN 0 ELSE u.required_approvals END AS required
-    FROM image_library._visible_repository r
-    JOIN image_library.rule u ON u.registry_id = r.registry_id AND u.enabled AND u.action = 'include'
+    FROM image_library_internal.visible_repository r
+    JOIN image_library_internal.rule u ON u.registry_id = r.registry_id AND u.enabled AND u.action = 'include'
     -- Which of its tags are among the newest is no matter here.
-    CROSS JOIN LATERAL image_library._decide_tags(jsonb_build_array(to_jsonb(u) - 'newest'), r.repository, ARRAY(SELECT n.name FROM tagged n)) d
-    WHERE r.repository_id = _required_approvals.repository_id
+    CROSS JOIN LATERAL image_library_internal.decide_tags(jsonb_build_array(to_jsonb(u) - 'newest'), r.repository, ARRAY(SELECT n.name FROM tagged n)) d
+    WHERE r.repository_id = required_approvals.repository_id
   )
   SELECT DISTINCT ON (asked.digest) asked.digest, coalesce(k.required, 1), k.rule_id
   FROM unnest(digests) AS asked (digest)
@@ -25,11 +25,11 @@ AS $$
   LEFT JOIN taken k ON k.tag = n.name
   ORDER BY asked.digest, k.required DESC NULLS LAST, k.rule_id
 $$;
-COMMENT ON FUNCTION image_library._required_approvals IS
-  'Internal: how many people must approve some images of a repository (0: every rule that takes one of their tags approves by itself), and the rule that says so (null: none takes them)';
-GRANT EXECUTE ON FUNCTION image_library._required_approvals TO image_library_reader, image_library_agent;
+COMMENT ON FUNCTION image_library_internal.required_approvals IS
+  'How many people must approve some images of a repository (0: every rule that takes one of their tags approves by itself), and the rule that says so (null: none takes them)';
+GRANT EXECUTE ON FUNCTION image_library_internal.required_approvals TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library._count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
+CREATE FUNCTION image_library_internal.count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
   OUT given integer, OUT required integer, OUT rule_id bigint, OUT ends_at timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -38,25 +38,25 @@ DECLARE
   voters name[];
 BEGIN
   SELECT q.required, q.rule_id INTO required, rule_id
-  FROM image_library._required_approvals(_count_votes.repository_id, ARRAY[_count_votes.digest]) q;
+  FROM image_library_internal.required_approvals(count_votes.repository_id, ARRAY[count_votes.digest]) q;
   -- One person is enough for the rest, and no rule is named that asked for nobody else.
   IF required <= 1 THEN
     required := 1;
     rule_id := NULL;
   END IF;
-  DELETE FROM image_library.approval_vote v
-  WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest AND NOT image_library._counts(v);
+  DELETE FROM image_library_internal.approval_vote v
+  WHERE v.repository_id = count_votes.repository_id AND v.digest = count_votes.digest AND NOT image_library_internal.counts(v);
   -- The approval counts as long as all of them meant it to.
-  SELECT count(*) + 1, least(_count_votes.valid_until, min(v.valid_until)), array_agg(v.voter ORDER BY v.voter)
+  SELECT count(*) + 1, least(count_votes.valid_until, min(v.valid_until)), array_agg(v.voter ORDER BY v.voter)
   INTO given, ends_at, voters
-  FROM image_library.approval_vote v
-  WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest
+  FROM image_library_internal.approval_vote v
+  WHERE v.repository_id = count_votes.repository_id AND v.digest = count_votes.digest
     AND v.voter <> session_user AND v.voter_id <> me;
   IF given >= required THEN
     RETURN;
   END IF;
-  IF EXISTS (SELECT FROM image_library.approval_vote v
-             WHERE v.repository_id = _count_votes.repository_id AND v.digest = _count_votes.digest
+  IF EXISTS (SELECT FROM image_library_internal.approval_vote v
+             WHERE v.repository_id = count_votes.repository_id AND v.digest = count_votes.digest
                AND (v.voter = session_user OR v.voter_id = me)) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
@@ -65,28 +65,28 @@ BEGIN
                       array_to_string(array_append(voters, session_user::name), ', ')),
       HINT = 'Somebody else must approve it.';
   END IF;
-  INSERT INTO image_library.approval_vote (repository_id, digest, valid_until)
-  VALUES (_count_votes.repository_id, _count_votes.digest, _count_votes.valid_until);
+  INSERT INTO image_library_internal.approval_vote (repository_id, digest, valid_until)
+  VALUES (count_votes.repository_id, count_votes.digest, count_votes.valid_until);
   RAISE NOTICE USING
     MESSAGE = format('image "%s" has %s of %s approvals', reference, given, required),
     DETAIL = format('Rule %s requires so many people.', rule_id);
 END
 $$;
-COMMENT ON FUNCTION image_library._count_votes IS
-  'Internal: counts the session user among those who approve an image; keeps the vote while they are not enough. Raises 55000 for a second vote';
+COMMENT ON FUNCTION image_library_internal.count_votes IS
+  'Counts the session user among those who approve an image; keeps the vote while they are not enough. Raises 55000 for a second vote';
 
 -- Whoever may push can give a digest that a rule or one person approved a tag that needs more people: it waits for them.
-CREATE FUNCTION image_library._reset_by_stricter_rule(repository_id integer, new_tags text[]) RETURNS void
+CREATE FUNCTION image_library_internal.reset_by_stricter_rule(repository_id integer, new_tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   approved text[] := ARRAY(
     SELECT DISTINCT t.digest
-    FROM image_library.tag t
-    JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
-    WHERE t.repository_id = _reset_by_stricter_rule.repository_id AND t.name = ANY (new_tags));
+    FROM image_library_internal.tag t
+    JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
+    WHERE t.repository_id = reset_by_stricter_rule.repository_id AND t.name = ANY (new_tags));
   image record;
-  decision image_library.decision;
+  decision image_library_internal.decision;
 BEGIN
   IF cardinality(approved) = 0 THEN
     RETURN;
@@ -94,35 +94,35 @@ BEGIN
   FOR image IN
     SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name AS tag, t.digest,
            asked.required, asked.rule_id, a.approvals
-    FROM image_library._full_repository r
-    JOIN image_library.tag t ON t.repository_id = r.repository_id AND t.name = ANY (new_tags)
-    JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
-    JOIN image_library._required_approvals(_reset_by_stricter_rule.repository_id, approved) asked ON asked.digest = t.digest
-    JOIN image_library._required_approvals(_reset_by_stricter_rule.repository_id, approved, new_tags) before ON before.digest = t.digest
-    WHERE r.repository_id = _reset_by_stricter_rule.repository_id
+    FROM image_library_internal.full_repository r
+    JOIN image_library_internal.tag t ON t.repository_id = r.repository_id AND t.name = ANY (new_tags)
+    JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
+    JOIN image_library_internal.required_approvals(reset_by_stricter_rule.repository_id, approved) asked ON asked.digest = t.digest
+    JOIN image_library_internal.required_approvals(reset_by_stricter_rule.repository_id, approved, new_tags) before ON before.digest = t.digest
+    WHERE r.repository_id = reset_by_stricter_rule.repository_id
       -- Where the rules asked as much of it before, the approval is older than the rule, and stays.
       AND asked.required > a.approvals AND (asked.required > before.required OR before.rule_id IS NULL)
     ORDER BY t.digest, t.name
   LOOP
-    decision := image_library._decision_on(image, 'reset', 'approved', 'pending',
+    decision := image_library_internal.decision_on(image, 'reset', 'approved', 'pending',
       CASE WHEN image.approvals = 0
            THEN format('under this tag rule %s requires the approval of a person, and it was approved by a rule', image.rule_id)
            ELSE format('under this tag rule %s requires the approval of %s people, and it has that of %s',
                        image.rule_id, image.required, image.approvals) END);
     decision.rule_id := image.rule_id;
-    UPDATE image_library.approval a
-    SET state = 'pending', decision_id = image_library._tell_decision(decision), decided_at = clock_timestamp(), valid_until = NULL,
+    UPDATE image_library_internal.approval a
+    SET state = 'pending', decision_id = image_library_internal.tell_decision(decision), decided_at = clock_timestamp(), valid_until = NULL,
         reset_at = clock_timestamp()
-    WHERE a.repository_id = _reset_by_stricter_rule.repository_id AND a.digest = image.digest;
-    PERFORM image_library._refresh_entry_approval(_reset_by_stricter_rule.repository_id, ARRAY[image.digest]);
+    WHERE a.repository_id = reset_by_stricter_rule.repository_id AND a.digest = image.digest;
+    PERFORM image_library_internal.refresh_entry_approval(reset_by_stricter_rule.repository_id, ARRAY[image.digest]);
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._reset_by_stricter_rule IS
-  'Internal: puts back to pending what too few people approved for a rule that one of its new tags comes under';
-GRANT EXECUTE ON FUNCTION image_library._reset_by_stricter_rule TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.reset_by_stricter_rule IS
+  'Puts back to pending what too few people approved for a rule that one of its new tags comes under';
+GRANT EXECUTE ON FUNCTION image_library_internal.reset_by_stricter_rule TO image_library_agent;
 
-CREATE FUNCTION image_library._check_mark(reference text, action text, current image_library.approval) RETURNS void
+CREATE FUNCTION image_library_internal.check_mark(reference text, action text, current image_library_internal.approval) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -138,34 +138,34 @@ BEGIN
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('cannot %s image "%s": %s', action, reference, problem),
       DETAIL = CASE action
-        WHEN 'deprecate' THEN coalesce(image_library._decided_so(current.decision_id), 'Nobody has decided on it yet.')
-        WHEN 'quarantine' THEN image_library._decided_so(current.quarantine_id)
+        WHEN 'deprecate' THEN coalesce(image_library_internal.decided_so(current.decision_id), 'Nobody has decided on it yet.')
+        WHEN 'quarantine' THEN image_library_internal.decided_so(current.quarantine_id)
         ELSE 'There is nothing to end.' END,
       HINT = CASE action WHEN 'deprecate' THEN 'Only an approved image can be deprecated.' ELSE 'Nothing needs to be done.' END;
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_mark IS
-  'Internal: raises 55000 where deprecation or quarantine of an image cannot begin or end';
+COMMENT ON FUNCTION image_library_internal.check_mark IS
+  'Raises 55000 where deprecation or quarantine of an image cannot begin or end';
 
-CREATE FUNCTION image_library._mark(reference text, action text, reason text, effective timestamptz DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library_internal.mark(reference text, action text, reason text, effective timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library._lock_image(reference, action);
-  current image_library.approval := image_library._lock_approval(image.repository_id, image.digest);
-  decision image_library.decision;
+  image record := image_library_internal.lock_image(reference, action);
+  current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest);
+  decision image_library_internal.decision;
 BEGIN
-  PERFORM image_library._check_reason(reason);
+  PERFORM image_library_internal.check_reason(reason);
   -- Another time of deprecation is another decision.
   IF (action <> 'deprecate' OR current.deprecated_from = effective)
-     AND image_library._decided_just_now(image.registry_id, image.repository, image.digest, action) THEN
+     AND image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, action) THEN
     RETURN image.pinned_reference;
   END IF;
-  PERFORM image_library._check_mark(reference, action, current);
-  decision := image_library._decision_on(image, action, current.state, current.state, reason);
+  PERFORM image_library_internal.check_mark(reference, action, current);
+  decision := image_library_internal.decision_on(image, action, current.state, current.state, reason);
   decision.deprecated_from := effective;
-  decision.decision_id := image_library._tell_decision(decision);
+  decision.decision_id := image_library_internal.tell_decision(decision);
   CASE action
     WHEN 'deprecate' THEN
       current.deprecated_from := effective;
@@ -180,16 +180,16 @@ BEGIN
       current.quarantined_at := NULL;
       current.quarantine_id := NULL;
   END CASE;
-  UPDATE image_library.approval a
+  UPDATE image_library_internal.approval a
   SET deprecated_from = current.deprecated_from, deprecation_id = current.deprecation_id,
       quarantined_at = current.quarantined_at, quarantine_id = current.quarantine_id
   WHERE a.repository_id = current.repository_id AND a.digest = current.digest;
-  PERFORM image_library._refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
+  PERFORM image_library_internal.refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
   RETURN image.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library._mark IS
-  'Internal: begins or ends deprecation or quarantine of an image: the state stays, the row that tells it, the read model';
+COMMENT ON FUNCTION image_library_internal.mark IS
+  'Begins or ends deprecation or quarantine of an image: the state stays, the row that tells it, the read model';
 
 CREATE FUNCTION image_library.deprecate(reference text, effective timestamptz, reason text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -201,7 +201,7 @@ BEGIN
       MESSAGE = format('effective must be a time, not %s', coalesce(effective::text, 'null')),
       HINT = 'Say from when the image may not be used any more.';
   END IF;
-  RETURN image_library._mark(reference, 'deprecate', reason, effective);
+  RETURN image_library_internal.mark(reference, 'deprecate', reason, effective);
 END
 $$;
 COMMENT ON FUNCTION image_library.deprecate IS
@@ -211,20 +211,20 @@ GRANT EXECUTE ON FUNCTION image_library.deprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.undeprecate(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._mark(reference, 'undeprecate', reason) $$;
+AS $$ SELECT image_library_internal.mark(reference, 'undeprecate', reason) $$;
 COMMENT ON FUNCTION image_library.undeprecate IS 'Ends the deprecation of an image; returns its pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.undeprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.quarantine(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._mark(reference, 'quarantine', reason) $$;
+AS $$ SELECT image_library_internal.mark(reference, 'quarantine', reason) $$;
 COMMENT ON FUNCTION image_library.quarantine IS
   'Blocks an image at once, whatever was decided on it; its state stays. Returns its pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.quarantine TO image_library_curator;
 
 CREATE FUNCTION image_library.release(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._mark(reference, 'release', reason) $$;
+AS $$ SELECT image_library_internal.mark(reference, 'release', reason) $$;
 COMMENT ON FUNCTION image_library.release IS
   'Ends the quarantine of an image, which is then what it was before; returns its pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.release TO image_library_curator;

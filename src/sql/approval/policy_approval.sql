@@ -1,36 +1,36 @@
 -- Approval on arrival where policies are in force: by a rule or by a policy, never past what policies require.
 
-CREATE FUNCTION image_library._has_approval_policies() RETURNS boolean
+CREATE FUNCTION image_library_internal.has_approval_policies() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect <> 'warn') $$;
-COMMENT ON FUNCTION image_library._has_approval_policies IS
-  'Internal: whether policies have a say in what is approved on arrival';
-GRANT EXECUTE ON FUNCTION image_library._has_approval_policies TO image_library_agent;
+AS $$ SELECT EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect <> 'warn') $$;
+COMMENT ON FUNCTION image_library_internal.has_approval_policies IS
+  'Whether policies have a say in what is approved on arrival';
+GRANT EXECUTE ON FUNCTION image_library_internal.has_approval_policies TO image_library_agent;
 
-CREATE FUNCTION image_library._undecided_images(repository_id integer, tags text[])
+CREATE FUNCTION image_library_internal.undecided_images(repository_id integer, tags text[])
 RETURNS TABLE (registry_id integer, registry text, repository text, tag text, digest text, rule_id bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH undecided AS (
     SELECT DISTINCT t.digest
     FROM unnest(tags) AS asked (name)
-    JOIN image_library.tag t ON t.repository_id = _undecided_images.repository_id AND t.name = asked.name
-    WHERE NOT EXISTS (SELECT FROM image_library.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
+    JOIN image_library_internal.tag t ON t.repository_id = undecided_images.repository_id AND t.name = asked.name
+    WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
   )
   SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name, t.digest, CASE WHEN asked.required = 0 THEN t.rule_id END
-  FROM image_library._required_approvals(_undecided_images.repository_id, ARRAY(SELECT u.digest FROM undecided u)) asked
-  JOIN image_library.tag t ON t.repository_id = _undecided_images.repository_id AND t.digest = asked.digest
-  JOIN image_library._full_repository r USING (repository_id)
+  FROM image_library_internal.required_approvals(undecided_images.repository_id, ARRAY(SELECT u.digest FROM undecided u)) asked
+  JOIN image_library_internal.tag t ON t.repository_id = undecided_images.repository_id AND t.digest = asked.digest
+  JOIN image_library_internal.full_repository r USING (repository_id)
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
     AND (asked.required = 0
-         OR asked.required = 1 AND EXISTS (SELECT FROM image_library.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
+         OR asked.required = 1 AND EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
   ORDER BY t.digest, t.name
 $$;
-COMMENT ON FUNCTION image_library._undecided_images IS
-  'Internal: images of some tags that nobody has decided on and that one approval is enough for, with the rule that gives it';
-GRANT EXECUTE ON FUNCTION image_library._undecided_images TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.undecided_images IS
+  'Images of some tags that nobody has decided on and that one approval is enough for, with the rule that gives it';
+GRANT EXECUTE ON FUNCTION image_library_internal.undecided_images TO image_library_agent;
 
-CREATE FUNCTION image_library._policy_verdict(registry text, repository text, digest text,
+CREATE FUNCTION image_library_internal.policy_verdict(registry text, repository text, digest text,
   OUT refused boolean, OUT approving_policy text, OUT slow_policy text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -40,7 +40,7 @@ BEGIN
   refused := false;
   FOR outcome IN
     SELECT o.policy, o.effect, bool_and(o.reason IS NULL) AS met, bool_or(o.reason LIKE 'it took longer than % ms') AS slow
-    FROM image_library._policy_outcomes(registry, repository, digest, '{require,auto_approve}') o
+    FROM image_library_internal.policy_outcomes(registry, repository, digest, '{require,auto_approve}') o
     GROUP BY 1, 2 ORDER BY 1
   LOOP
     IF outcome.slow THEN
@@ -54,24 +54,24 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._policy_verdict IS
-  'Internal: whether policies refuse an image, the first one that approves it, and one that took too long to say';
-GRANT EXECUTE ON FUNCTION image_library._policy_verdict TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.policy_verdict IS
+  'Whether policies refuse an image, the first one that approves it, and one that took too long to say';
+GRANT EXECUTE ON FUNCTION image_library_internal.policy_verdict TO image_library_agent;
 
-CREATE FUNCTION image_library._approve_by_policy(repository_id integer, tags text[]) RETURNS bigint
+CREATE FUNCTION image_library_internal.approve_by_policy(repository_id integer, tags text[]) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   image record;
   verdict record;
-  decision image_library.decision;
+  decision image_library_internal.decision;
   approved_digests text[] := '{}';
 BEGIN
-  IF NOT image_library._has_approval_policies() THEN
+  IF NOT image_library_internal.has_approval_policies() THEN
     RETURN 0;
   END IF;
-  FOR image IN SELECT * FROM image_library._undecided_images(repository_id, tags) LOOP
-    SELECT * INTO verdict FROM image_library._policy_verdict(image.registry, image.repository, image.digest);
+  FOR image IN SELECT * FROM image_library_internal.undecided_images(repository_id, tags) LOOP
+    SELECT * INTO verdict FROM image_library_internal.policy_verdict(image.registry, image.repository, image.digest);
     -- Of a batch of a thousand images each would wait as long.
     IF verdict.slow_policy IS NOT NULL THEN
       RAISE WARNING USING
@@ -81,49 +81,49 @@ BEGIN
       EXIT;
     END IF;
     CONTINUE WHEN verdict.refused OR coalesce(image.rule_id::text, verdict.approving_policy) IS NULL;
-    decision := image_library._decision_on(image, 'approve', 'pending', 'approved',
+    decision := image_library_internal.decision_on(image, 'approve', 'pending', 'approved',
       CASE WHEN image.rule_id IS NULL THEN format('policy "%s" approves', verdict.approving_policy)
            ELSE format('rule %s approves on arrival', image.rule_id) END);
     decision.rule_id := image.rule_id;
     IF image.rule_id IS NULL THEN
       decision.policy := verdict.approving_policy;
     END IF;
-    INSERT INTO image_library.approval (repository_id, digest, state, approvals, decision_id)
-    VALUES (_approve_by_policy.repository_id, image.digest, 'approved', CASE WHEN image.rule_id IS NULL THEN 1 ELSE 0 END,
-            image_library._tell_decision(decision));
+    INSERT INTO image_library_internal.approval (repository_id, digest, state, approvals, decision_id)
+    VALUES (approve_by_policy.repository_id, image.digest, 'approved', CASE WHEN image.rule_id IS NULL THEN 1 ELSE 0 END,
+            image_library_internal.tell_decision(decision));
     approved_digests := approved_digests || image.digest;
   END LOOP;
-  PERFORM image_library._refresh_entry_approval(repository_id, approved_digests);
+  PERFORM image_library_internal.refresh_entry_approval(repository_id, approved_digests);
   RETURN cardinality(approved_digests);
 END
 $$;
-COMMENT ON FUNCTION image_library._approve_by_policy IS
-  'Internal: approves what nobody has decided on where a rule or a policy says so and no policy refuses; returns how many.
+COMMENT ON FUNCTION image_library_internal.approve_by_policy IS
+  'Approves what nobody has decided on where a rule or a policy says so and no policy refuses; returns how many.
 Called once the read model has the tags: a policy looks at it';
-GRANT EXECUTE ON FUNCTION image_library._approve_by_policy TO image_library_agent;
+GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_policy TO image_library_agent;
 
 CREATE FUNCTION image_library.apply_policies(registry text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  of_registry image_library.registry;
+  of_registry image_library_internal.registry;
   waiting record;
   approved bigint := 0;
 BEGIN
-  PERFORM image_library._require_admin('apply policies');
+  PERFORM image_library_internal.require_admin('apply policies');
   IF registry IS NOT NULL THEN
-    of_registry := image_library._registry(registry);
+    of_registry := image_library_internal.find_registry(registry);
   END IF;
   FOR waiting IN
     SELECT r.registry_id, t.repository_id, array_agg(t.name) AS tags
-    FROM image_library.tag t JOIN image_library.repository r USING (repository_id)
+    FROM image_library_internal.tag t JOIN image_library_internal.repository r USING (repository_id)
     WHERE (of_registry.registry_id IS NULL OR r.registry_id = of_registry.registry_id)
       AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
-      AND NOT EXISTS (SELECT FROM image_library.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
+      AND NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
     GROUP BY 1, 2 ORDER BY 1, 2
   LOOP
-    PERFORM image_library._lock_repository(waiting.registry_id, waiting.repository_id, for_batch => true);
-    approved := approved + image_library._approve_by_policy(waiting.repository_id, waiting.tags);
+    PERFORM image_library_internal.lock_repository(waiting.registry_id, waiting.repository_id, for_batch => true);
+    approved := approved + image_library_internal.approve_by_policy(waiting.repository_id, waiting.tags);
   END LOOP;
   RETURN approved;
 END

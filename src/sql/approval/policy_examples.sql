@@ -69,7 +69,7 @@ CREATE FUNCTION image_library.has_features(image image_library.images, features 
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce((SELECT e.features @> has_features.features
-                   FROM image_library.entry e JOIN image_library._visible_repository r USING (repository_id)
+                   FROM image_library_internal.entry e JOIN image_library_internal.visible_repository r USING (repository_id)
                    WHERE r.registry = image.registry AND r.repository = image.repository AND e.tag = image.tag), false)
 $$;
 COMMENT ON FUNCTION image_library.has_features IS

@@ -4,18 +4,18 @@ CREATE FUNCTION image_library.resolve(reference text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library._find_image(reference);
-  current image_library.approval;
+  image record := image_library_internal.find_image(reference);
+  current image_library_internal.approval;
   blocks text[];
   unusable record;
   decided record;
 BEGIN
-  SELECT * INTO current FROM image_library.approval a
+  SELECT * INTO current FROM image_library_internal.approval a
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
-  blocks := image_library._blocks(image.tag, image.rule_id, image.missing_since, current, clock_timestamp());
+  blocks := image_library_internal.blocks(image.tag, image.rule_id, image.missing_since, current, clock_timestamp());
   IF cardinality(blocks) > 0 THEN
-    SELECT * INTO unusable FROM image_library._why_blocked(blocks[1], image.missing_since, current);
-    SELECT d.actor, d.reason INTO decided FROM image_library.decision d WHERE d.decision_id = unusable.decision_id;
+    SELECT * INTO unusable FROM image_library_internal.why_blocked(blocks[1], image.missing_since, current);
+    SELECT d.actor, d.reason INTO decided FROM image_library_internal.decision d WHERE d.decision_id = unusable.decision_id;
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('image "%s" may not be used: %s', reference, unusable.why),
@@ -26,7 +26,7 @@ BEGIN
   IF current.deprecated_from IS NOT NULL THEN
     RAISE WARNING USING
       MESSAGE = format('image "%s" is deprecated: it may be used until %s', reference, current.deprecated_from),
-      DETAIL = image_library._decided_so(current.deprecation_id),
+      DETAIL = image_library_internal.decided_so(current.deprecation_id),
       HINT = 'Move to a newer image.';
   END IF;
   RETURN image.pinned_reference;

@@ -1,8 +1,8 @@
 -- Approval: bound to (repository, digest), so a tag that moves shows the new digest's own state.
 
-CREATE TABLE image_library.approval (
-  repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
-  digest text COLLATE "C" NOT NULL REFERENCES image_library.image,
+CREATE TABLE image_library_internal.approval (
+  repository_id integer NOT NULL REFERENCES image_library_internal.repository ON DELETE CASCADE,
+  digest text COLLATE "C" NOT NULL REFERENCES image_library_internal.image,
   state text NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'revoked')),
   approvals integer NOT NULL DEFAULT 1,
   decision_id bigint,
@@ -17,19 +17,19 @@ CREATE TABLE image_library.approval (
   CHECK ((deprecated_from IS NULL) = (deprecation_id IS NULL)),
   CHECK ((quarantined_at IS NULL) = (quarantine_id IS NULL))
 );
-CREATE INDEX approval_digest ON image_library.approval (digest);
-COMMENT ON TABLE image_library.approval IS 'The state of a digest in a repository; no row means pending since it arrived';
-COMMENT ON COLUMN image_library.approval.approvals IS 'How many people stand behind an approval; a policy counts as one, a rule that approves by itself as none';
-COMMENT ON COLUMN image_library.approval.decision_id IS 'The last decision on the state; null: none yet';
-COMMENT ON COLUMN image_library.approval.valid_until IS 'When an approval ends; null: it does not';
-COMMENT ON COLUMN image_library.approval.reset_at IS 'When it was put back to pending, until it is decided on again';
-COMMENT ON COLUMN image_library.approval.deprecated_from IS 'Consumers are warned before that time, and stopped from then on; null: not deprecated';
-COMMENT ON COLUMN image_library.approval.deprecation_id IS 'The decision that deprecated it';
-COMMENT ON COLUMN image_library.approval.quarantined_at IS 'Blocked since then, whatever the state; null: not in quarantine';
-COMMENT ON COLUMN image_library.approval.quarantine_id IS 'The decision that put it into quarantine';
-GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.approval TO image_library_agent;
+CREATE INDEX approval_digest ON image_library_internal.approval (digest);
+COMMENT ON TABLE image_library_internal.approval IS 'The state of a digest in a repository; no row means pending since it arrived';
+COMMENT ON COLUMN image_library_internal.approval.approvals IS 'How many people stand behind an approval; a policy counts as one, a rule that approves by itself as none';
+COMMENT ON COLUMN image_library_internal.approval.decision_id IS 'The last decision on the state; null: none yet';
+COMMENT ON COLUMN image_library_internal.approval.valid_until IS 'When an approval ends; null: it does not';
+COMMENT ON COLUMN image_library_internal.approval.reset_at IS 'When it was put back to pending, until it is decided on again';
+COMMENT ON COLUMN image_library_internal.approval.deprecated_from IS 'Consumers are warned before that time, and stopped from then on; null: not deprecated';
+COMMENT ON COLUMN image_library_internal.approval.deprecation_id IS 'The decision that deprecated it';
+COMMENT ON COLUMN image_library_internal.approval.quarantined_at IS 'Blocked since then, whatever the state; null: not in quarantine';
+COMMENT ON COLUMN image_library_internal.approval.quarantine_id IS 'The decision that put it into quarantine';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.approval TO image_library_agent;
 
-CREATE TABLE image_library.approval_vote (
+CREATE TABLE image_library_internal.approval_vote (
   repository_id integer NOT NULL,
   digest text COLLATE "C" NOT NULL,
   voter name COLLATE "C" NOT NULL DEFAULT session_user,
@@ -37,24 +37,24 @@ CREATE TABLE image_library.approval_vote (
   voted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   valid_until timestamptz,
   PRIMARY KEY (repository_id, digest, voter),
-  FOREIGN KEY (repository_id, digest) REFERENCES image_library.approval ON DELETE CASCADE
+  FOREIGN KEY (repository_id, digest) REFERENCES image_library_internal.approval ON DELETE CASCADE
 );
-COMMENT ON TABLE image_library.approval_vote IS
+COMMENT ON TABLE image_library_internal.approval_vote IS
   'Who has approved an image that needs the approval of several people, until they are enough; the key counts nobody twice';
-COMMENT ON COLUMN image_library.approval_vote.voter_id IS 'The role''s number: under another name it is the same person';
+COMMENT ON COLUMN image_library_internal.approval_vote.voter_id IS 'The role''s number: under another name it is the same person';
 
 -- The name comes first: in a restored database the number may be another role's. A renamed role is known by its number.
-CREATE FUNCTION image_library._counts(vote image_library.approval_vote) RETURNS boolean
+CREATE FUNCTION image_library_internal.counts(vote image_library_internal.approval_vote) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(vote.valid_until > clock_timestamp(), true)
          AND pg_has_role(coalesce(to_regrole(quote_ident(vote.voter))::oid, vote.voter_id), 'image_library_curator', 'MEMBER')
 $$;
-COMMENT ON FUNCTION image_library._counts IS
-  'Internal: whether a vote has not ended, and who gave it may still approve';
-GRANT EXECUTE ON FUNCTION image_library._counts TO image_library_reader;
+COMMENT ON FUNCTION image_library_internal.counts IS
+  'Whether a vote has not ended, and who gave it may still approve';
+GRANT EXECUTE ON FUNCTION image_library_internal.counts TO image_library_reader;
 
-CREATE TABLE image_library.decision (
+CREATE TABLE image_library_internal.decision (
   decision_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
   registry_id integer NOT NULL,
   registry text NOT NULL,
@@ -74,28 +74,28 @@ CREATE TABLE image_library.decision (
   deprecated_from timestamptz,
   statement_at timestamptz NOT NULL DEFAULT statement_timestamp()
 );
-CREATE INDEX decision_image ON image_library.decision (digest, decision_id);
-COMMENT ON TABLE image_library.decision IS 'Every decision ever made; rows are added and never changed';
-COMMENT ON COLUMN image_library.decision.registry_id IS 'Who may see the registry may see the row; numbers are not given again';
-COMMENT ON COLUMN image_library.decision.action IS 'What was done; a vote is an approval that needs more people';
-COMMENT ON COLUMN image_library.decision.statement_at IS
+CREATE INDEX decision_image ON image_library_internal.decision (digest, decision_id);
+COMMENT ON TABLE image_library_internal.decision IS 'Every decision ever made; rows are added and never changed';
+COMMENT ON COLUMN image_library_internal.decision.registry_id IS 'Who may see the registry may see the row; numbers are not given again';
+COMMENT ON COLUMN image_library_internal.decision.action IS 'What was done; a vote is an approval that needs more people';
+COMMENT ON COLUMN image_library_internal.decision.statement_at IS
   'When the statement began that decided: it decides once on an image, however many of its tags it names';
-GRANT SELECT, INSERT ON image_library.decision TO image_library_agent;
+GRANT SELECT, INSERT ON image_library_internal.decision TO image_library_agent;
 
-CREATE FUNCTION image_library._refuse_change() RETURNS trigger
+CREATE FUNCTION image_library_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RAISE EXCEPTION USING
     ERRCODE = 'insufficient_privilege',
-    MESSAGE = format('rows of image_library.%s are never changed or removed', TG_TABLE_NAME),
+    MESSAGE = format('rows of %s.%s are never changed or removed', TG_TABLE_SCHEMA, TG_TABLE_NAME),
     HINT = 'A new decision is a new row.';
 END
 $$;
-COMMENT ON FUNCTION image_library._refuse_change IS 'Internal: keeps a table append-only, for its owner too';
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON image_library.decision
-  FOR EACH ROW EXECUTE FUNCTION image_library._refuse_change();
-CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library.decision
-  FOR EACH STATEMENT EXECUTE FUNCTION image_library._refuse_change();
-COMMENT ON TRIGGER append_only ON image_library.decision IS 'Refuses UPDATE and DELETE';
-COMMENT ON TRIGGER append_only_truncate ON image_library.decision IS 'Refuses TRUNCATE';
+COMMENT ON FUNCTION image_library_internal.refuse_change IS 'Keeps a table append-only, for its owner too';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON image_library_internal.decision
+  FOR EACH ROW EXECUTE FUNCTION image_library_internal.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library_internal.decision
+  FOR EACH STATEMENT EXECUTE FUNCTION image_library_internal.refuse_change();
+COMMENT ON TRIGGER append_only ON image_library_internal.decision IS 'Refuses UPDATE and DELETE';
+COMMENT ON TRIGGER append_only_truncate ON image_library_internal.decision IS 'Refuses TRUNCATE';

@@ -2,36 +2,36 @@
 
 -- Of every tag that points, or pointed, at an image the rule that decides on it: hidden tags too, and rules that are out of
 -- force. So whose an image is does not depend on where its tags point at the moment.
-CREATE FUNCTION image_library._rules_of_image(repository_id integer, digest text) RETURNS TABLE (rule_id bigint)
+CREATE FUNCTION image_library_internal.rules_of_image(repository_id integer, digest text) RETURNS TABLE (rule_id bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH had AS (
-    SELECT p.tag FROM image_library.tag_period p
-    WHERE p.repository_id = _rules_of_image.repository_id AND p.digest = _rules_of_image.digest
+    SELECT p.tag FROM image_library_internal.tag_period p
+    WHERE p.repository_id = rules_of_image.repository_id AND p.digest = rules_of_image.digest
     UNION
-    SELECT t.name FROM image_library.tag t
-    WHERE t.repository_id = _rules_of_image.repository_id AND t.digest = _rules_of_image.digest
+    SELECT t.name FROM image_library_internal.tag t
+    WHERE t.repository_id = rules_of_image.repository_id AND t.digest = rules_of_image.digest
   ), decided AS (
     SELECT h.tag, t.rule_id
     FROM had h
-    LEFT JOIN image_library.tag t ON t.repository_id = _rules_of_image.repository_id AND t.name = h.tag
+    LEFT JOIN image_library_internal.tag t ON t.repository_id = rules_of_image.repository_id AND t.name = h.tag
   )
   SELECT d.rule_id FROM decided d WHERE d.rule_id IS NOT NULL
   UNION
   SELECT c.rule_id
-  FROM image_library.repository r
-  CROSS JOIN LATERAL image_library._decide_tags(
+  FROM image_library_internal.repository r
+  CROSS JOIN LATERAL image_library_internal.decide_tags(
     (SELECT coalesce(jsonb_agg(to_jsonb(u) - '{enabled,newest}'::text[] ORDER BY u.priority, u.rule_id), '[]')
-     FROM image_library.rule u WHERE u.registry_id = r.registry_id AND u.action = 'include'),
+     FROM image_library_internal.rule u WHERE u.registry_id = r.registry_id AND u.action = 'include'),
     r.name, ARRAY(SELECT d.tag FROM decided d WHERE d.rule_id IS NULL)) c
-  WHERE r.repository_id = _rules_of_image.repository_id
+  WHERE r.repository_id = rules_of_image.repository_id
 $$;
-COMMENT ON FUNCTION image_library._rules_of_image IS
-  'Internal: the rules whose teams own an image in a repository';
+COMMENT ON FUNCTION image_library_internal.rules_of_image IS
+  'The rules whose teams own an image in a repository';
 
 -- An image is owned by the registry's team, and by the teams of the rules that decide on its tags: all of these rules
 -- must be of the curator's teams, or the tag of one rule would be a way around another's.
-CREATE FUNCTION image_library._require_team(what text, repository_id integer, digest text) RETURNS void
+CREATE FUNCTION image_library_internal.require_team(what text, repository_id integer, digest text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -39,38 +39,38 @@ DECLARE
 BEGIN
   FOR owners IN
     SELECT DISTINCT array_remove(ARRAY[u.owner, g.owner], NULL)
-    FROM image_library.repository r
-    JOIN image_library.registry g USING (registry_id)
-    LEFT JOIN LATERAL image_library._rules_of_image(r.repository_id, _require_team.digest) i ON true
-    LEFT JOIN image_library.rule u ON u.rule_id = i.rule_id
-    WHERE r.repository_id = _require_team.repository_id
+    FROM image_library_internal.repository r
+    JOIN image_library_internal.registry g USING (registry_id)
+    LEFT JOIN LATERAL image_library_internal.rules_of_image(r.repository_id, require_team.digest) i ON true
+    LEFT JOIN image_library_internal.rule u ON u.rule_id = i.rule_id
+    WHERE r.repository_id = require_team.repository_id
   LOOP
     IF cardinality(owners) > 0 THEN
-      PERFORM image_library._require_owner(what, VARIADIC owners);
+      PERFORM image_library_internal.require_owner(what, VARIADIC owners);
     END IF;
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_team IS
-  'Internal: raises 42501 unless the acting role may decide on an image: in the teams that own it, or nobody owns it';
+COMMENT ON FUNCTION image_library_internal.require_team IS
+  'Raises 42501 unless the acting role may decide on an image: in the teams that own it, or nobody owns it';
 
-CREATE FUNCTION image_library._require_repository_team(what text, repository_id integer) RETURNS void
+CREATE FUNCTION image_library_internal.require_repository_team(what text, repository_id integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   owners regrole[] := ARRAY(
     SELECT g.owner
-    FROM image_library.repository r JOIN image_library.registry g USING (registry_id)
-    WHERE r.repository_id = _require_repository_team.repository_id AND g.owner IS NOT NULL
+    FROM image_library_internal.repository r JOIN image_library_internal.registry g USING (registry_id)
+    WHERE r.repository_id = require_repository_team.repository_id AND g.owner IS NOT NULL
     UNION
     SELECT u.owner
-    FROM image_library.tag t JOIN image_library.rule u USING (rule_id)
-    WHERE t.repository_id = _require_repository_team.repository_id AND u.owner IS NOT NULL);
+    FROM image_library_internal.tag t JOIN image_library_internal.rule u USING (rule_id)
+    WHERE t.repository_id = require_repository_team.repository_id AND u.owner IS NOT NULL);
 BEGIN
   IF cardinality(owners) > 0 THEN
-    PERFORM image_library._require_owner(what, VARIADIC owners);
+    PERFORM image_library_internal.require_owner(what, VARIADIC owners);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_repository_team IS
-  'Internal: raises 42501 unless the acting role may organize a repository: in a team that owns some of it, or nobody does';
+COMMENT ON FUNCTION image_library_internal.require_repository_team IS
+  'Raises 42501 unless the acting role may organize a repository: in a team that owns some of it, or nobody does';

@@ -1,7 +1,7 @@
 -- Whether an image may be used, and why not: the one answer for resolve, approve, drift, history, manifests and guarded tables.
 
 -- In the order in which people are told. An image without a row of approval is pending.
-CREATE FUNCTION image_library._blocks(tag text, rule_id bigint, missing_since timestamptz, approval image_library.approval, at timestamptz)
+CREATE FUNCTION image_library_internal.blocks(tag text, rule_id bigint, missing_since timestamptz, approval image_library_internal.approval, at timestamptz)
 RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN array_remove(ARRAY[
@@ -11,21 +11,21 @@ RETURN array_remove(ARRAY[
   CASE WHEN coalesce((approval).state, 'pending') <> 'approved' THEN coalesce((approval).state, 'pending') END,
   CASE WHEN (approval).state = 'approved' AND (approval).valid_until <= at THEN 'expired' END,
   CASE WHEN (approval).deprecated_from <= at THEN 'deprecated' END], NULL);
-COMMENT ON FUNCTION image_library._blocks IS
-  'Internal: what keeps an image from being used at a time: no tag, not admitted, missing, quarantined, pending, rejected, revoked, expired, deprecated; empty: nothing does';
-GRANT EXECUTE ON FUNCTION image_library._blocks TO image_library_reader;
+COMMENT ON FUNCTION image_library_internal.blocks IS
+  'What keeps an image from being used at a time: no tag, not admitted, missing, quarantined, pending, rejected, revoked, expired, deprecated; empty: nothing does';
+GRANT EXECUTE ON FUNCTION image_library_internal.blocks TO image_library_reader;
 
--- For the read model and the past: an image that is there is usable at a time that is earlier, as _blocks says.
-CREATE FUNCTION image_library._usable_until(state text, valid_until timestamptz, deprecated_from timestamptz, quarantined boolean)
+-- For the read model and the past: an image that is there is usable at a time that is earlier, as blocks says.
+CREATE FUNCTION image_library_internal.usable_until(state text, valid_until timestamptz, deprecated_from timestamptz, quarantined boolean)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN quarantined OR coalesce(state, 'pending') <> 'approved' THEN '-infinity'
             ELSE least(coalesce(valid_until, 'infinity'), coalesce(deprecated_from, 'infinity')) END;
-COMMENT ON FUNCTION image_library._usable_until IS
-  'Internal: until when an approval counts: until it expires or is deprecated; -infinity: it does not count';
-GRANT EXECUTE ON FUNCTION image_library._usable_until TO image_library_reader, image_library_agent;
+COMMENT ON FUNCTION image_library_internal.usable_until IS
+  'Until when an approval counts: until it expires or is deprecated; -infinity: it does not count';
+GRANT EXECUTE ON FUNCTION image_library_internal.usable_until TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library._why_blocked(block text, missing_since timestamptz, approval image_library.approval,
+CREATE FUNCTION image_library_internal.why_blocked(block text, missing_since timestamptz, approval image_library_internal.approval,
   OUT why text, OUT hint text, OUT decision_id bigint)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -59,5 +59,5 @@ BEGIN
   END CASE;
 END
 $$;
-COMMENT ON FUNCTION image_library._why_blocked IS
-  'Internal: one of the blocks in words for an error, what to do, and the decision that says so';
+COMMENT ON FUNCTION image_library_internal.why_blocked IS
+  'One of the blocks in words for an error, what to do, and the decision that says so';

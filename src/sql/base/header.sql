@@ -1,9 +1,11 @@
 \echo Use "CREATE EXTENSION image_library" to load this file. \quit
 
--- The extension's schema is its own: a schema of that name made by someone else stops the install.
+-- The extension's schemas are its own: a schema of such a name made by someone else stops the install.
 CREATE SCHEMA image_library;
 COMMENT ON SCHEMA image_library IS
   'A governed library of container images: registries, rules, images, approvals, and the views that consumers read';
+CREATE SCHEMA image_library_internal;
+COMMENT ON SCHEMA image_library_internal IS 'Tables and internal functions of image_library; its views and functions are in schema image_library';
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 

@@ -1,75 +1,75 @@
 -- What the module brings: core's parsers and rules, and the agent's handles.
 
-CREATE FUNCTION image_library._decide_tags(rules jsonb, repository text, tags text[])
+CREATE FUNCTION image_library_internal.decide_tags(rules jsonb, repository text, tags text[])
 RETURNS TABLE (tag text, rule_id bigint)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_decide_tags';
-COMMENT ON FUNCTION image_library._decide_tags IS
-  'Internal: the tags that the rules admit, each with the include rule that decides';
-GRANT EXECUTE ON FUNCTION image_library._decide_tags TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.decide_tags IS
+  'The tags that the rules admit, each with the include rule that decides';
+GRANT EXECUTE ON FUNCTION image_library_internal.decide_tags TO image_library_agent;
 
-CREATE FUNCTION image_library._explain_tag(rules jsonb, repository text, tag text, tags text[])
+CREATE FUNCTION image_library_internal.explain_decision(rules jsonb, repository text, tag text, tags text[])
 RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, reason text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_explain_tag';
-COMMENT ON FUNCTION image_library._explain_tag IS
-  'Internal: what each rule says of a tag';
+COMMENT ON FUNCTION image_library_internal.explain_decision IS
+  'What each rule says of a tag';
 
-CREATE FUNCTION image_library._check_pattern(pattern text, subject text)
+CREATE FUNCTION image_library_internal.check_pattern(pattern text, subject text)
 RETURNS void
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_pattern';
-COMMENT ON FUNCTION image_library._check_pattern IS
-  'Internal: raises 22023 or 2201B when a pattern for a repository or a tag is wrong';
+COMMENT ON FUNCTION image_library_internal.check_pattern IS
+  'Raises 22023 or 2201B when a pattern for a repository or a tag is wrong';
 
-CREATE FUNCTION image_library._parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text)
+CREATE FUNCTION image_library_internal.parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_reference';
-COMMENT ON FUNCTION image_library._parse_reference IS
-  'Internal: the parts of an image reference; raises 22023';
+COMMENT ON FUNCTION image_library_internal.parse_reference IS
+  'The parts of an image reference; raises 22023';
 
-CREATE FUNCTION image_library._parse_registry_url(url text, OUT scheme text, OUT host text, OUT prefix text)
+CREATE FUNCTION image_library_internal.parse_registry_url(url text, OUT scheme text, OUT host text, OUT prefix text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_registry_url';
-COMMENT ON FUNCTION image_library._parse_registry_url IS
-  'Internal: the parts of a registry''s URL; raises 22023';
+COMMENT ON FUNCTION image_library_internal.parse_registry_url IS
+  'The parts of a registry''s URL; raises 22023';
 
-CREATE FUNCTION image_library._parse_proxy_url(url text) RETURNS text
+CREATE FUNCTION image_library_internal.parse_proxy_url(url text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_proxy_url';
-COMMENT ON FUNCTION image_library._parse_proxy_url IS
-  'Internal: a proxy as scheme://host:port; raises 22023';
+COMMENT ON FUNCTION image_library_internal.parse_proxy_url IS
+  'A proxy as scheme://host:port; raises 22023';
 
-CREATE FUNCTION image_library._is_host_pattern(host text) RETURNS boolean
+CREATE FUNCTION image_library_internal.is_host_pattern(host text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_host_pattern';
-COMMENT ON FUNCTION image_library._is_host_pattern IS
-  'Internal: whether a text is a host, or a glob of hosts, with a port or without';
+COMMENT ON FUNCTION image_library_internal.is_host_pattern IS
+  'Whether a text is a host, or a glob of hosts, with a port or without';
 
-CREATE FUNCTION image_library._without_secrets(refused text) RETURNS text
+CREATE FUNCTION image_library_internal.without_secrets(refused text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_without_secrets';
-COMMENT ON FUNCTION image_library._without_secrets IS
-  'Internal: what of a refused text an error may repeat: no user and password, query or fragment of a URL';
-GRANT EXECUTE ON FUNCTION image_library._without_secrets TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.without_secrets IS
+  'What of a refused text an error may repeat: no user and password, query or fragment of a URL';
+GRANT EXECUTE ON FUNCTION image_library_internal.without_secrets TO image_library_agent;
 
-CREATE FUNCTION image_library._require_allowed_host(scheme text, host text, proxy text) RETURNS void
+CREATE FUNCTION image_library_internal.require_allowed_host(scheme text, host text, proxy text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_require_allowed_host';
-COMMENT ON FUNCTION image_library._require_allowed_host IS
-  'Internal: raises 42501 when image_library.allowed_hosts does not let a registry, or its proxy, be at a host';
+COMMENT ON FUNCTION image_library_internal.require_allowed_host IS
+  'Raises 42501 when image_library.allowed_hosts does not let a registry, or its proxy, be at a host';
 
-CREATE FUNCTION image_library._check_client_certificate(certificate text, key text) RETURNS void
+CREATE FUNCTION image_library_internal.check_client_certificate(certificate text, key text) RETURNS void
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_client_certificate';
-COMMENT ON FUNCTION image_library._check_client_certificate IS
-  'Internal: raises 22023 when a client certificate and its key are of no use';
+COMMENT ON FUNCTION image_library_internal.check_client_certificate IS
+  'Raises 22023 when a client certificate and its key are of no use';
 
-CREATE FUNCTION image_library._is_repository_name(name text) RETURNS boolean
+CREATE FUNCTION image_library_internal.is_repository_name(name text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_repository_name';
-COMMENT ON FUNCTION image_library._is_repository_name IS
-  'Internal: whether a text is a repository name of the OCI distribution-spec';
+COMMENT ON FUNCTION image_library_internal.is_repository_name IS
+  'Whether a text is a repository name of the OCI distribution-spec';
 
-CREATE FUNCTION image_library._is_tag(name text) RETURNS boolean
+CREATE FUNCTION image_library_internal.is_tag(name text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_tag';
-COMMENT ON FUNCTION image_library._is_tag IS
-  'Internal: whether a text is a tag of the OCI distribution-spec';
-GRANT EXECUTE ON FUNCTION image_library._is_tag TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.is_tag IS
+  'Whether a text is a tag of the OCI distribution-spec';
+GRANT EXECUTE ON FUNCTION image_library_internal.is_tag TO image_library_agent;
 
-CREATE FUNCTION image_library._is_referrer_tag(name text) RETURNS boolean
+CREATE FUNCTION image_library_internal.is_referrer_tag(name text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_referrer_tag';
-COMMENT ON FUNCTION image_library._is_referrer_tag IS
-  'Internal: whether a tag only carries referrers (sha256-..., sha256-....sig)';
+COMMENT ON FUNCTION image_library_internal.is_referrer_tag IS
+  'Whether a tag only carries referrers (sha256-..., sha256-....sig)';
 
 CREATE FUNCTION image_library.version_key(tag text) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_version_key';
@@ -77,30 +77,30 @@ COMMENT ON FUNCTION image_library.version_key IS
   'A key that sorts tags as versions: ORDER BY version_key(tag) puts 17.10 after 17.4, builds in order of time';
 GRANT EXECUTE ON FUNCTION image_library.version_key TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library._classify(repository text, tag text, media_type text, artifact_type text,
+CREATE FUNCTION image_library_internal.classify(repository text, tag text, media_type text, artifact_type text,
   config_type text, layer_types text[], annotations jsonb, labels jsonb, size_bytes bigint, keys jsonb,
   forced_kind text)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_classify';
-COMMENT ON FUNCTION image_library._classify IS
-  'Internal: what an image is, from its stored facts and the documented keys';
-GRANT EXECUTE ON FUNCTION image_library._classify TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.classify IS
+  'What an image is, from its stored facts and the documented keys';
+GRANT EXECUTE ON FUNCTION image_library_internal.classify TO image_library_agent;
 
-CREATE FUNCTION image_library._default_annotation_keys() RETURNS TABLE (purpose text, "position" integer, key text)
+CREATE FUNCTION image_library_internal.default_annotation_keys() RETURNS TABLE (purpose text, "position" integer, key text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_default_annotation_keys';
-COMMENT ON FUNCTION image_library._default_annotation_keys IS 'Internal: the keys that publishers document';
-GRANT EXECUTE ON FUNCTION image_library._default_annotation_keys TO image_library_reader, image_library_agent;
+COMMENT ON FUNCTION image_library_internal.default_annotation_keys IS 'The keys that publishers document';
+GRANT EXECUTE ON FUNCTION image_library_internal.default_annotation_keys TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library._flavor(flavor text) RETURNS text
+CREATE FUNCTION image_library_internal.flavor(flavor text) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_flavor';
-COMMENT ON FUNCTION image_library._flavor IS
-  'Internal: a flavor in any of the spellings in use, as the library writes it; raises 22023';
+COMMENT ON FUNCTION image_library_internal.flavor IS
+  'A flavor in any of the spellings in use, as the library writes it; raises 22023';
 
-CREATE FUNCTION image_library._published_texts(annotations jsonb, labels jsonb, keys jsonb,
+CREATE FUNCTION image_library_internal.published_texts(annotations jsonb, labels jsonb, keys jsonb,
   OUT title text, OUT description text, OUT version text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_published_texts';
-COMMENT ON FUNCTION image_library._published_texts IS
-  'Internal: title, description and version that the keys find in annotations, else in labels';
+COMMENT ON FUNCTION image_library_internal.published_texts IS
+  'Title, description and version that the keys find in annotations, else in labels';
 
 CREATE PROCEDURE image_library.sync(registry text DEFAULT NULL, force boolean DEFAULT false)
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_sync';
@@ -114,10 +114,10 @@ COMMENT ON FUNCTION image_library.start_worker IS
   'Starts the agent until the server''s next restart, where the library is not preloaded; returns its process id';
 GRANT EXECUTE ON FUNCTION image_library.start_worker TO image_library_admin;
 
-CREATE FUNCTION image_library._wake_agent() RETURNS void
+CREATE FUNCTION image_library_internal.wake_agent() RETURNS void
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_wake_agent';
-COMMENT ON FUNCTION image_library._wake_agent IS
-  'Internal: tells the agent, when this transaction commits, that something may be due';
+COMMENT ON FUNCTION image_library_internal.wake_agent IS
+  'Tells the agent, when this transaction commits, that something may be due';
 
 CREATE FUNCTION image_library.agent_status(OUT launcher_pid integer, OUT preloaded boolean, OUT workers integer,
   OUT last_error text)
@@ -133,18 +133,18 @@ COMMENT ON FUNCTION image_library.check_registry IS
   'Probes a live registry: what it can do, and what to mend before a sync. Stores nothing';
 GRANT EXECUTE ON FUNCTION image_library.check_registry TO image_library_curator;
 
-CREATE FUNCTION image_library._refresh_listing(registry text, repository text) RETURNS integer
+CREATE FUNCTION image_library_internal.refresh_listing(registry text, repository text) RETURNS integer
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_refresh_listing';
-COMMENT ON FUNCTION image_library._refresh_listing IS
-  'Internal: lists a repository now and stores the listing; returns the number of tags';
+COMMENT ON FUNCTION image_library_internal.refresh_listing IS
+  'Lists a repository now and stores the listing; returns the number of tags';
 
-CREATE FUNCTION image_library._hide_statement() RETURNS void
+CREATE FUNCTION image_library_internal.hide_statement() RETURNS void
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_hide_statement';
-COMMENT ON FUNCTION image_library._hide_statement IS
-  'Internal: takes the text of the running statement out of pg_stat_activity, pg_stat_statements and the log';
+COMMENT ON FUNCTION image_library_internal.hide_statement IS
+  'Takes the text of the running statement out of pg_stat_activity, pg_stat_statements and the log';
 
-CREATE FUNCTION image_library._lock_rules_of(registry_id integer, exclusive boolean) RETURNS void
+CREATE FUNCTION image_library_internal.lock_rules_of(registry_id integer, exclusive boolean) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_lock_rules';
-COMMENT ON FUNCTION image_library._lock_rules_of IS
-  'Internal: holds the rules of a registry as they are until the transaction ends; exclusive: no other transaction holds them';
-GRANT EXECUTE ON FUNCTION image_library._lock_rules_of TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.lock_rules_of IS
+  'Holds the rules of a registry as they are until the transaction ends; exclusive: no other transaction holds them';
+GRANT EXECUTE ON FUNCTION image_library_internal.lock_rules_of TO image_library_agent;

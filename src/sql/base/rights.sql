@@ -1,47 +1,47 @@
 -- Who acts, and what that takes.
 
-CREATE FUNCTION image_library._acting_role() RETURNS name
+CREATE FUNCTION image_library_internal.acting_role() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_acting_role';
-COMMENT ON FUNCTION image_library._acting_role IS
-  'Internal: the role on whose behalf a function of ours runs; raises 42501 where the session does not tell';
+COMMENT ON FUNCTION image_library_internal.acting_role IS
+  'The role on whose behalf a function of ours runs; raises 42501 where the session does not tell';
 
-CREATE FUNCTION image_library._viewer() RETURNS name
+CREATE FUNCTION image_library_internal.viewer() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_viewer';
-COMMENT ON FUNCTION image_library._viewer IS 'Internal: the role that reads a view';
-GRANT EXECUTE ON FUNCTION image_library._viewer TO image_library_reader, image_library_agent;
+COMMENT ON FUNCTION image_library_internal.viewer IS 'The role that reads a view';
+GRANT EXECUTE ON FUNCTION image_library_internal.viewer TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library._has_role(role_name name) RETURNS boolean
+CREATE FUNCTION image_library_internal.has_role(role_name name) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT pg_has_role(image_library._acting_role(), role_name, 'MEMBER') $$;
-COMMENT ON FUNCTION image_library._has_role IS 'Internal: whether the acting role is a member of a role';
+AS $$ SELECT pg_has_role(image_library_internal.acting_role(), role_name, 'MEMBER') $$;
+COMMENT ON FUNCTION image_library_internal.has_role IS 'Whether the acting role is a member of a role';
 
-CREATE FUNCTION image_library._require_admin(what text) RETURNS void
+CREATE FUNCTION image_library_internal.require_admin(what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF NOT image_library._has_role('image_library_admin') THEN
+  IF NOT image_library_internal.has_role('image_library_admin') THEN
     RAISE EXCEPTION USING
       ERRCODE = 'insufficient_privilege',
       MESSAGE = format('permission denied: %s', what),
-      DETAIL = format('Role "%s" is not a member of image_library_admin.', image_library._acting_role()),
+      DETAIL = format('Role "%s" is not a member of image_library_admin.', image_library_internal.acting_role()),
       HINT = 'Ask an admin, or a grant of image_library_admin.';
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_admin IS 'Internal: raises 42501 unless the acting role is an admin';
+COMMENT ON FUNCTION image_library_internal.require_admin IS 'Raises 42501 unless the acting role is an admin';
 
-CREATE FUNCTION image_library._require_owner(what text, VARIADIC owners regrole[]) RETURNS void
+CREATE FUNCTION image_library_internal.require_owner(what text, VARIADIC owners regrole[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   owner regrole;
 BEGIN
-  IF image_library._has_role('image_library_admin') THEN
+  IF image_library_internal.has_role('image_library_admin') THEN
     RETURN;
   END IF;
-  IF image_library._has_role('image_library_curator') THEN
+  IF image_library_internal.has_role('image_library_curator') THEN
     FOREACH owner IN ARRAY owners LOOP
-      IF owner IS NOT NULL AND pg_has_role(image_library._acting_role(), owner::oid, 'MEMBER') THEN
+      IF owner IS NOT NULL AND pg_has_role(image_library_internal.acting_role(), owner::oid, 'MEMBER') THEN
         RETURN;
       END IF;
     END LOOP;
@@ -50,15 +50,15 @@ BEGIN
     ERRCODE = 'insufficient_privilege',
     MESSAGE = format('permission denied: %s', what),
     DETAIL = format('Role "%s" is neither a member of image_library_admin, nor a curator whose team owns it%s.',
-                    image_library._acting_role(),
+                    image_library_internal.acting_role(),
                     coalesce((SELECT ' (' || string_agg(o::text, ', ') || ')' FROM unnest(owners) o WHERE o IS NOT NULL), '')),
     HINT = 'Ask an admin, or a member of the team that owns it.';
 END
 $$;
-COMMENT ON FUNCTION image_library._require_owner IS
-  'Internal: raises 42501 unless the acting role is an admin, or a curator in one of the owning teams';
+COMMENT ON FUNCTION image_library_internal.require_owner IS
+  'Raises 42501 unless the acting role is an admin, or a curator in one of the owning teams';
 
-CREATE FUNCTION image_library._checked_owner(owner regrole) RETURNS regrole
+CREATE FUNCTION image_library_internal.checked_owner(owner regrole) RETURNS regrole
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -72,48 +72,48 @@ BEGIN
   RETURN owner;
 END
 $$;
-COMMENT ON FUNCTION image_library._checked_owner IS 'Internal: an owner that is given; raises 42704 when there is no such role';
+COMMENT ON FUNCTION image_library_internal.checked_owner IS 'An owner that is given; raises 42704 when there is no such role';
 
-CREATE FUNCTION image_library._registries_hidden_from(viewer name) RETURNS integer[]
+CREATE FUNCTION image_library_internal.registries_hidden_from(viewer name) RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE WHEN pg_has_role(viewer, 'image_library_admin', 'MEMBER') THEN '{}'
-              ELSE ARRAY(SELECT g.registry_id FROM image_library.registry g
+              ELSE ARRAY(SELECT g.registry_id FROM image_library_internal.registry g
                          WHERE g.private AND NOT coalesce(pg_has_role(viewer, g.owner::oid, 'MEMBER'), false)
                          ORDER BY 1) END
 $$;
-COMMENT ON FUNCTION image_library._registries_hidden_from IS
-  'Internal: the private registries whose team a role is not in; none for admins';
-GRANT EXECUTE ON FUNCTION image_library._registries_hidden_from TO image_library_reader, image_library_agent;
+COMMENT ON FUNCTION image_library_internal.registries_hidden_from IS
+  'The private registries whose team a role is not in; none for admins';
+GRANT EXECUTE ON FUNCTION image_library_internal.registries_hidden_from TO image_library_reader, image_library_agent;
 
--- Not SECURITY DEFINER: _viewer must see who asks.
-CREATE FUNCTION image_library._hidden_registries() RETURNS integer[]
+-- Not SECURITY DEFINER: viewer must see who asks. A body that is parsed now needs no right to the schema of internals.
+CREATE FUNCTION image_library_internal.hidden_registries() RETURNS integer[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library._registries_hidden_from(image_library._viewer()) $$;
-COMMENT ON FUNCTION image_library._hidden_registries IS
-  'Internal: the private registries whose team the viewer is not in; none for admins';
-GRANT EXECUTE ON FUNCTION image_library._hidden_registries TO image_library_reader, image_library_agent;
+RETURN image_library_internal.registries_hidden_from(image_library_internal.viewer());
+COMMENT ON FUNCTION image_library_internal.hidden_registries IS
+  'The private registries whose team the viewer is not in; none for admins';
+GRANT EXECUTE ON FUNCTION image_library_internal.hidden_registries TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library._sees_everything() RETURNS boolean
+CREATE FUNCTION image_library_internal.sees_everything() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT pg_has_role(image_library._viewer(), 'image_library_admin', 'MEMBER') $$;
-COMMENT ON FUNCTION image_library._sees_everything IS
-  'Internal: whether the viewer may see what is kept of registries that are gone';
-GRANT EXECUTE ON FUNCTION image_library._sees_everything TO image_library_reader, image_library_agent;
+RETURN pg_has_role(image_library_internal.viewer(), 'image_library_admin', 'MEMBER');
+COMMENT ON FUNCTION image_library_internal.sees_everything IS
+  'Whether the viewer may see what is kept of registries that are gone';
+GRANT EXECUTE ON FUNCTION image_library_internal.sees_everything TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library._keeps_snapshot() RETURNS boolean
+CREATE FUNCTION image_library_internal.keeps_snapshot() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT current_setting('transaction_isolation') IN ('repeatable read', 'serializable') $$;
-COMMENT ON FUNCTION image_library._keeps_snapshot IS
-  'Internal: whether this transaction does not see what others commit since it began';
-GRANT EXECUTE ON FUNCTION image_library._keeps_snapshot TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.keeps_snapshot IS
+  'Whether this transaction does not see what others commit since it began';
+GRANT EXECUTE ON FUNCTION image_library_internal.keeps_snapshot TO image_library_agent;
 
 -- Whoever waited for a lock must see what was committed meanwhile, or the read model would keep what is not so any more.
-CREATE FUNCTION image_library._require_read_committed() RETURNS void
+CREATE FUNCTION image_library_internal.require_read_committed() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF image_library._keeps_snapshot() THEN
+  IF image_library_internal.keeps_snapshot() THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_transaction_state',
       MESSAGE = 'image_library is governed in transactions of isolation level read committed',
@@ -122,6 +122,6 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_read_committed IS
-  'Internal: raises 25000 in a transaction that keeps its first snapshot';
-GRANT EXECUTE ON FUNCTION image_library._require_read_committed TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.require_read_committed IS
+  'Raises 25000 in a transaction that keeps its first snapshot';
+GRANT EXECUTE ON FUNCTION image_library_internal.require_read_committed TO image_library_agent;

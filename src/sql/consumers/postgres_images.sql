@@ -3,22 +3,22 @@
 CREATE VIEW image_library.postgres_images AS
   SELECT e.registry, e.repository, e.tag, e.digest,
          concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
-         e.kind, e.approval, e.version, (SELECT p.platforms FROM image_library._tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag) AS platforms,
+         e.kind, e.approval, e.version, (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag) AS platforms,
          e.size_bytes, e.created_at,
-         (SELECT t.first_seen_at FROM image_library.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
-         (SELECT t.digest_changed_at FROM image_library.tag t
+         (SELECT t.first_seen_at FROM image_library_internal.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
+         (SELECT t.digest_changed_at FROM image_library_internal.tag t
           WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
          e.missing_since,
-         ARRAY(SELECT h.name FROM image_library._image_hm_tags h
+         ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
                WHERE h.repository_id = e.repository_id AND h.tag = e.tag
                UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
-         e.title, e.description, (SELECT i.annotations FROM image_library.image i WHERE i.digest = e.digest) AS annotations,
-         (SELECT i.labels FROM image_library.image i WHERE i.digest = e.digest) AS labels,
+         e.title, e.description, (SELECT i.annotations FROM image_library_internal.image i WHERE i.digest = e.digest) AS annotations,
+         (SELECT i.labels FROM image_library_internal.image i WHERE i.digest = e.digest) AS labels,
          e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts,
          e.deprecated_from, e.contested,
          (SELECT coalesce(i.annotations ->> 'org.opencontainers.image.base.name', i.labels ->> 'org.opencontainers.image.base.name')
-          FROM image_library.image i WHERE i.digest = e.digest) AS base_image
-  FROM image_library._usable_entries e
+          FROM image_library_internal.image i WHERE i.digest = e.digest) AS base_image
+  FROM image_library_internal.usable_entries e
   WHERE e.kind = 'postgres';
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images: what provisioning may run';
 GRANT SELECT ON image_library.postgres_images TO image_library_reader;
@@ -29,7 +29,7 @@ CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
   WHERE (p.registry, p.repository, p.tag) IN (
     SELECT l.registry, l.repository, l.tag
     FROM (SELECT DISTINCT ON (e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, '')) e.registry, e.repository, e.tag
-          FROM image_library._usable_entries e
+          FROM image_library_internal.usable_entries e
           WHERE e.kind = 'postgres' AND e.flavor IS NOT NULL AND e.major_version IS NOT NULL AND NOT e.contested
           ORDER BY e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''),
                    e.newest_key DESC, concat(e.place, ':', e.tag, '@', e.digest) COLLATE "C") l)
@@ -38,19 +38,19 @@ COMMENT ON VIEW image_library.postgres_latest IS
   'The newest approved image of each flavor, major version, variant and OS: newest minor, then newest build; contested ones are left out';
 GRANT SELECT ON image_library.postgres_latest TO image_library_reader;
 
-CREATE FUNCTION image_library._has_extensions(digest text, min_extensions jsonb) RETURNS boolean
+CREATE FUNCTION image_library_internal.has_extensions(digest text, min_extensions jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT NOT EXISTS (
     SELECT FROM jsonb_each_text(coalesce(min_extensions, '{}')) AS wanted (name, version)
     WHERE NOT EXISTS (
-      SELECT FROM image_library.image_extension x
-      WHERE x.digest = _has_extensions.digest AND x.name = wanted.name
+      SELECT FROM image_library_internal.image_extension x
+      WHERE x.digest = has_extensions.digest AND x.name = wanted.name
         AND image_library.version_key(coalesce(nullif(x.version, ''), '0'))
             >= image_library.version_key(coalesce(nullif(wanted.version, ''), '0'))))
 $$;
-COMMENT ON FUNCTION image_library._has_extensions IS
-  'Internal: whether an image has extensions, each in a least version (null or empty: any)';
+COMMENT ON FUNCTION image_library_internal.has_extensions IS
+  'Whether an image has extensions, each in a least version (null or empty: any)';
 
 -- Without an OS the newest of all is taken as cnpg_image_catalog takes it, and the caller is told that there was a choice.
 CREATE FUNCTION image_library.latest_postgres(flavor text, major integer, variant text DEFAULT NULL,
@@ -59,7 +59,7 @@ RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  known_flavor text := image_library._flavor(flavor);
+  known_flavor text := image_library_internal.flavor(flavor);
   latest record;
 BEGIN
   IF jsonb_typeof(min_extensions) <> 'object' THEN
@@ -70,11 +70,11 @@ BEGIN
   END IF;
   WITH candidate AS (
     SELECT concat(p.place, ':', p.tag, '@', p.digest) AS pinned_reference, p.newest_key, nullif(p.os, '') AS os, p.contested
-    FROM image_library._usable_entries p
+    FROM image_library_internal.usable_entries p
     WHERE p.kind = 'postgres' AND p.flavor = known_flavor AND p.major_version = major
       AND coalesce(p.variant, '') = coalesce(latest_postgres.variant, '')
       AND (latest_postgres.os IS NULL OR coalesce(p.os, '') = latest_postgres.os)
-      AND image_library._has_extensions(p.digest, min_extensions)
+      AND image_library_internal.has_extensions(p.digest, min_extensions)
   )
   SELECT c.pinned_reference, c.os,
          (SELECT array_agg(DISTINCT coalesce(o.os, 'unknown') COLLATE "C") FROM candidate o WHERE NOT o.contested) AS choices,

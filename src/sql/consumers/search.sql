@@ -8,58 +8,58 @@ COMMENT ON COLUMN image_library.found_image.matched IS
   'Where the words are: repository (all in its name), text (names, titles, HM tags, extensions ...) or similar (words like them)';
 
 -- As pg_trgm reads a word, without need of pg_trgm: two blanks before it, one after.
-CREATE FUNCTION image_library._trigrams(word text) RETURNS text[]
+CREATE FUNCTION image_library_internal.trigrams(word text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY(SELECT DISTINCT substr('  ' || word || ' ', n, 3) FROM generate_series(1, length(word) + 1) n)
 $$;
-COMMENT ON FUNCTION image_library._trigrams IS 'Internal: the trigrams of a word';
+COMMENT ON FUNCTION image_library_internal.trigrams IS 'The trigrams of a word';
 
 -- Words are data: what LIKE would take for wildcards is escaped.
-CREATE FUNCTION image_library._like_pattern(word text) RETURNS text
+CREATE FUNCTION image_library_internal.like_pattern(word text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%' $$;
-COMMENT ON FUNCTION image_library._like_pattern IS 'Internal: the pattern for LIKE of what has a word';
+COMMENT ON FUNCTION image_library_internal.like_pattern IS 'The pattern for LIKE of what has a word';
 
-CREATE TYPE image_library._named_repository AS (
+CREATE TYPE image_library_internal.named_repository AS (
   repository_id integer, registry text, repository text, reference text, in_name boolean, missing text[]);
-COMMENT ON TYPE image_library._named_repository IS
-  'Internal: a repository, and the patterns of a search that its name, host and HM tags do not have';
+COMMENT ON TYPE image_library_internal.named_repository IS
+  'A repository, and the patterns of a search that its name, host and HM tags do not have';
 
 -- ASCII folds as bytes do: tags and names are ASCII, and this is what a search of many tags spends its time on.
-CREATE FUNCTION image_library._named_repositories(patterns text[], whole text[])
-RETURNS SETOF image_library._named_repository
+CREATE FUNCTION image_library_internal.named_repositories(patterns text[], whole text[])
+RETURNS SETOF image_library_internal.named_repository
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT r.repository_id, r.registry, r.repository, r.place, folded.name LIKE ALL (patterns),
          ARRAY(SELECT p FROM unnest(patterns) p WHERE about.text NOT LIKE p)
-  FROM image_library._visible_repository r
+  FROM image_library_internal.visible_repository r
   CROSS JOIN LATERAL (SELECT lower(r.repository COLLATE "C")) AS folded (name)
   CROSS JOIN LATERAL (
     SELECT lower(concat_ws(' ', r.place,
-      (SELECT string_agg(h.name, ' ') FROM image_library.hm_tag_repository x JOIN image_library.hm_tag h USING (hm_tag_id)
+      (SELECT string_agg(h.name, ' ') FROM image_library_internal.hm_tag_repository x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
        WHERE x.repository_id = r.repository_id),
-      array_to_string(image_library._system_tags(r.host, '{}'), ' ')) COLLATE "C")) AS about (text)
+      array_to_string(image_library_internal.system_tags(r.host, '{}'), ' ')) COLLATE "C")) AS about (text)
   ORDER BY ' ' || translate(folded.name, '/-_.', '    ') || ' ' LIKE ALL (whole) DESC, folded.name LIKE ALL (patterns) DESC,
            r.repository, r.registry
 $$;
-COMMENT ON FUNCTION image_library._named_repositories IS
-  'Internal: all repositories, those first whose names have the words as words, then those that have them as parts';
+COMMENT ON FUNCTION image_library_internal.named_repositories IS
+  'All repositories, those first whose names have the words as words, then those that have them as parts';
 
 -- One repository after the other, best first, so that a search ends when it has enough; what the name has of the words is asked
 -- once a repository, and its tags only for the rest.
-CREATE FUNCTION image_library._search(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
+CREATE FUNCTION image_library_internal.search(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  named image_library._named_repository;
+  named image_library_internal.named_repository;
   wanted integer := max_rows;
   found_rows integer;
 BEGIN
   FOR named IN
-    SELECT n.* FROM image_library._named_repositories(
-      ARRAY(SELECT image_library._like_pattern(w) FROM unnest(words) w),
-      ARRAY(SELECT image_library._like_pattern(' ' || w || ' ') FROM unnest(words) w)) n
+    SELECT n.* FROM image_library_internal.named_repositories(
+      ARRAY(SELECT image_library_internal.like_pattern(w) FROM unnest(words) w),
+      ARRAY(SELECT image_library_internal.like_pattern(' ' || w || ' ') FROM unnest(words) w)) n
   LOOP
     EXIT WHEN wanted <= 0;
     RETURN QUERY
@@ -69,57 +69,57 @@ BEGIN
              coalesce(e.title, i.annotations ->> 'org.opencontainers.image.title', i.labels ->> 'org.opencontainers.image.title'),
              e.publisher, t.missing_since, CASE WHEN named.in_name THEN 'repository' ELSE 'text' END
       FROM (SELECT t.*
-            FROM image_library.tag t
-            LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+            FROM image_library_internal.tag t
+            LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
             LEFT JOIN (SELECT x.tag, string_agg(h.name, ' ') AS hm_tags
-                       FROM image_library.hm_tag_image x JOIN image_library.hm_tag h USING (hm_tag_id)
+                       FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
                        WHERE x.repository_id = named.repository_id GROUP BY x.tag) v ON v.tag = t.name
             WHERE t.repository_id = named.repository_id AND t.rule_id IS NOT NULL
-              AND (_search.kind IS NULL OR coalesce(e.kind, 'other') = _search.kind)
+              AND (search.kind IS NULL OR coalesce(e.kind, 'other') = search.kind)
               AND (named.missing = '{}'
                    OR lower(CASE WHEN e.tag IS NULL THEN concat_ws(' ', t.name, v.hm_tags)
-                                 ELSE image_library._entry_text(e, v.hm_tags) END COLLATE "C") LIKE ALL (named.missing))
+                                 ELSE image_library_internal.entry_text(e, v.hm_tags) END COLLATE "C") LIKE ALL (named.missing))
             ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC
             LIMIT wanted) t
-      LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-      LEFT JOIN image_library.image i ON i.digest = t.digest
-      LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+      LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+      LEFT JOIN image_library_internal.image i ON i.digest = t.digest
+      LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
       ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC;
     GET DIAGNOSTICS found_rows = ROW_COUNT;
     wanted := wanted - found_rows;
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._search IS
-  'Internal: images that have every one of some words in lower case in what the read model and names say, best first';
+COMMENT ON FUNCTION image_library_internal.search IS
+  'Images that have every one of some words in lower case in what the read model and names say, best first';
 
-CREATE FUNCTION image_library._entry_text(e image_library.entry, hm_tags text) RETURNS text
+CREATE FUNCTION image_library_internal.entry_text(e image_library_internal.entry, hm_tags text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
                    array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '))
 $$;
-COMMENT ON FUNCTION image_library._entry_text IS
-  'Internal: what a search looks at in a Postgres or model image';
+COMMENT ON FUNCTION image_library_internal.entry_text IS
+  'What a search looks at in a Postgres or model image';
 
 -- Titles of images that are neither Postgres nor model are not in the read model: their words are in an index.
-CREATE FUNCTION image_library._title_text(annotations jsonb, labels jsonb) RETURNS text
+CREATE FUNCTION image_library_internal.title_text(annotations jsonb, labels jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT concat_ws(' ', annotations ->> 'org.opencontainers.image.title', annotations ->> 'org.opencontainers.image.description',
                    labels ->> 'org.opencontainers.image.title', labels ->> 'org.opencontainers.image.description')
 $$;
-COMMENT ON FUNCTION image_library._title_text IS 'Internal: title and description as published';
-GRANT EXECUTE ON FUNCTION image_library._title_text TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.title_text IS 'Title and description as published';
+GRANT EXECUTE ON FUNCTION image_library_internal.title_text TO image_library_agent;
 
-CREATE FUNCTION image_library._title_words(annotations jsonb, labels jsonb) RETURNS tsvector
+CREATE FUNCTION image_library_internal.title_words(annotations jsonb, labels jsonb) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT to_tsvector('simple', left(image_library._title_text(annotations, labels), 2000)) $$;
-COMMENT ON FUNCTION image_library._title_words IS 'Internal: the words of title and description';
-GRANT EXECUTE ON FUNCTION image_library._title_words TO image_library_agent;
-CREATE INDEX image_title ON image_library.image USING gin (image_library._title_words(annotations, labels));
+AS $$ SELECT to_tsvector('simple', left(image_library_internal.title_text(annotations, labels), 2000)) $$;
+COMMENT ON FUNCTION image_library_internal.title_words IS 'The words of title and description';
+GRANT EXECUTE ON FUNCTION image_library_internal.title_words TO image_library_agent;
+CREATE INDEX image_title ON image_library_internal.image USING gin (image_library_internal.title_words(annotations, labels));
 
-CREATE FUNCTION image_library._search_titles(words text[], max_rows integer) RETURNS SETOF image_library.found_image
+CREATE FUNCTION image_library_internal.search_titles(words text[], max_rows integer) RETURNS SETOF image_library.found_image
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH asked AS (
@@ -132,61 +132,61 @@ AS $$
          coalesce(i.annotations ->> 'org.opencontainers.image.title', i.labels ->> 'org.opencontainers.image.title'),
          NULL::text, t.missing_since, 'text'
   FROM (SELECT c.digest FROM asked, LATERAL (
-          SELECT i.digest FROM image_library.image i
-          WHERE image_library._title_words(i.annotations, i.labels) @@ asked.every_word LIMIT 10000) c
+          SELECT i.digest FROM image_library_internal.image i
+          WHERE image_library_internal.title_words(i.annotations, i.labels) @@ asked.every_word LIMIT 10000) c
         UNION
         -- Of words that are in many titles some images are looked at, where the names may have the other words.
         SELECT c.digest FROM asked, LATERAL (
-          SELECT i.digest FROM image_library.image i
-          WHERE image_library._title_words(i.annotations, i.labels) @@ asked.any_word LIMIT 10000) c) candidate
-  JOIN image_library.image i ON i.digest = candidate.digest
-  JOIN image_library.tag t ON t.digest = i.digest
-  JOIN image_library._named_repositories(ARRAY(SELECT image_library._like_pattern(w) FROM unnest(words) w), '{}') n USING (repository_id)
-  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+          SELECT i.digest FROM image_library_internal.image i
+          WHERE image_library_internal.title_words(i.annotations, i.labels) @@ asked.any_word LIMIT 10000) c) candidate
+  JOIN image_library_internal.image i ON i.digest = candidate.digest
+  JOIN image_library_internal.tag t ON t.digest = i.digest
+  JOIN image_library_internal.named_repositories(ARRAY(SELECT image_library_internal.like_pattern(w) FROM unnest(words) w), '{}') n USING (repository_id)
+  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   WHERE t.rule_id IS NOT NULL
-    AND NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
-    AND lower(concat_ws(' ', t.name, image_library._title_text(i.annotations, i.labels)) COLLATE "C") LIKE ALL (n.missing)
+    AND NOT EXISTS (SELECT FROM image_library_internal.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
+    AND lower(concat_ws(' ', t.name, image_library_internal.title_text(i.annotations, i.labels)) COLLATE "C") LIKE ALL (n.missing)
   ORDER BY t.missing_since IS NOT NULL, n.repository, n.registry, image_library.version_key(t.name) DESC
   LIMIT max_rows
 $$;
-COMMENT ON FUNCTION image_library._search_titles IS
-  'Internal: images other than Postgres and models of which title and description begin some of the words, and names have the others';
+COMMENT ON FUNCTION image_library_internal.search_titles IS
+  'Images other than Postgres and models of which title and description begin some of the words, and names have the others';
 
-CREATE FUNCTION image_library._search_everywhere(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
+CREATE FUNCTION image_library_internal.search_everywhere(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  images image_library.found_image[] := ARRAY(SELECT s FROM image_library._search(words, kind, max_rows) s);
+  images image_library.found_image[] := ARRAY(SELECT s FROM image_library_internal.search(words, kind, max_rows) s);
 BEGIN
   RETURN QUERY SELECT i.* FROM unnest(images) i;
   IF cardinality(images) < max_rows AND coalesce(kind, 'other') = 'other' THEN
     RETURN QUERY
-      SELECT t.* FROM image_library._search_titles(words, max_rows) t
+      SELECT t.* FROM image_library_internal.search_titles(words, max_rows) t
       WHERE NOT EXISTS (SELECT FROM unnest(images) i WHERE i.registry = t.registry AND i.reference = t.reference)
       LIMIT max_rows - cardinality(images);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._search_everywhere IS
-  'Internal: images that have every one of some words, those found by name before those found by title';
+COMMENT ON FUNCTION image_library_internal.search_everywhere IS
+  'Images that have every one of some words, those found by name before those found by title';
 
-CREATE FUNCTION image_library._similar_words(words text[]) RETURNS text[]
+CREATE FUNCTION image_library_internal.similar_words(words text[]) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH name AS (
-    SELECT r.repository AS text FROM image_library._visible_repository r
-    UNION SELECT x.name FROM image_library.image_extension x
-    WHERE image_library._hidden_registries() = '{}' OR image_library._digest_visible(x.digest)
-    UNION SELECT h.name FROM image_library.hm_tag h
+    SELECT r.repository AS text FROM image_library_internal.visible_repository r
+    UNION SELECT x.name FROM image_library_internal.image_extension x
+    WHERE image_library_internal.hidden_registries() = '{}' OR image_library_internal.digest_visible(x.digest)
+    UNION SELECT h.name FROM image_library_internal.hm_tag h
     UNION SELECT unnest(ARRAY[e.title, e.publisher, e.model, e.flavor, e.variant, e.task])
     FROM (SELECT DISTINCT e.title, e.publisher, e.model, e.flavor, e.variant, e.task
-          FROM image_library.entry e JOIN image_library._visible_repository r USING (repository_id)) e
+          FROM image_library_internal.entry e JOIN image_library_internal.visible_repository r USING (repository_id)) e
   ), known AS MATERIALIZED (
     SELECT DISTINCT w COLLATE "C" AS word
     FROM name, regexp_split_to_table(lower(name.text COLLATE "C"), '[^[:alnum:].]+') w
     WHERE length(w) BETWEEN 3 AND 63 AND w ~ '[^0-9.]'
   ), asked AS MATERIALIZED (
-    SELECT a.word, a.position, image_library._trigrams(a.word) AS trigrams
+    SELECT a.word, a.position, image_library_internal.trigrams(a.word) AS trigrams
     FROM unnest(words) WITH ORDINALITY AS a (word, position)
     -- A word that is somewhere is meant as it is.
     WHERE length(a.word) <= 63 AND NOT EXISTS (SELECT FROM known k WHERE strpos(k.word, a.word) > 0)
@@ -204,8 +204,8 @@ AS $$
   FROM unnest(words) WITH ORDINALITY AS w (word, position)
   LEFT JOIN likest l ON l.position = w.position
 $$;
-COMMENT ON FUNCTION image_library._similar_words IS
-  'Internal: words of the library in place of those it does not have, where they share trigrams enough';
+COMMENT ON FUNCTION image_library_internal.similar_words IS
+  'Words of the library in place of those it does not have, where they share trigrams enough';
 
 CREATE FUNCTION image_library.search_images(query text, kind text DEFAULT NULL, max_rows integer DEFAULT 50)
 RETURNS SETOF image_library.found_image
@@ -228,16 +228,16 @@ BEGIN
       HINT = 'It is postgres, model or other.';
   END IF;
   max_rows := greatest(coalesce(max_rows, 50), 0);
-  RETURN QUERY SELECT s.* FROM image_library._search_everywhere(words, search_images.kind, max_rows) s;
+  RETURN QUERY SELECT s.* FROM image_library_internal.search_everywhere(words, search_images.kind, max_rows) s;
   IF FOUND OR max_rows = 0 THEN
     RETURN;
   END IF;
-  similar_words := image_library._similar_words(words);
+  similar_words := image_library_internal.similar_words(words);
   IF similar_words <> words THEN
     RETURN QUERY
       SELECT s.reference, s.registry, s.repository, s.tag, s.digest, s.kind, s.approval, s.version, s.title, s.publisher,
              s.missing_since, 'similar'
-      FROM image_library._search_everywhere(similar_words, search_images.kind, max_rows) s;
+      FROM image_library_internal.search_everywhere(similar_words, search_images.kind, max_rows) s;
   END IF;
 END
 $$;
@@ -254,7 +254,7 @@ RETURNS SETOF image_library.images
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._known_repository_id(registry, repository);
+  PERFORM image_library_internal.known_repository_id(registry, repository);
   RETURN QUERY
     SELECT i.* FROM image_library.images i
     WHERE i.registry = recent_tags.registry AND i.repository = recent_tags.repository AND i.missing_since IS NULL
@@ -279,12 +279,12 @@ CREATE VIEW image_library.library_stats WITH (security_barrier) AS
          count(*) FILTER (WHERE a.state = 'revoked') AS revoked,
          count(*) FILTER (WHERE a.state = 'approved' AND e.kind = 'postgres') AS approved_postgres_images,
          count(*) FILTER (WHERE a.state = 'approved' AND e.kind = 'model') AS approved_models
-  FROM image_library._visible_registry g
-  LEFT JOIN image_library.repository r USING (registry_id)
-  LEFT JOIN image_library.tag t
+  FROM image_library_internal.visible_registry g
+  LEFT JOIN image_library_internal.repository r USING (registry_id)
+  LEFT JOIN image_library_internal.tag t
     ON t.repository_id = r.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
-  LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   GROUP BY GROUPING SETS ((g.name), ());
 COMMENT ON VIEW image_library.library_stats IS
   'How many image tags are there and in which state, by registry; registry null is the total';

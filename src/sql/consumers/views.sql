@@ -4,13 +4,13 @@ CREATE VIEW image_library.registries WITH (security_barrier) AS
   SELECT g.name, concat(g.scheme, '://', concat_ws('/', g.host, nullif(g.prefix, ''))) AS url, g.enabled,
          g.sync_interval, g.max_connections, g.requests_per_second, g.allow_private,
          g.ca_certificate IS NOT NULL AS own_ca,
-         ARRAY(SELECT c.repository_prefix FROM image_library.credential c
+         ARRAY(SELECT c.repository_prefix FROM image_library_internal.credential c
                WHERE c.registry_id = g.registry_id ORDER BY 1) AS credential_prefixes,
          g.owner, g.created_at, g.created_by, g.private, g.proxy, g.realm_hosts,
-         EXISTS (SELECT FROM image_library.client_certificate c WHERE c.registry_id = g.registry_id) AS client_certificate,
+         EXISTS (SELECT FROM image_library_internal.client_certificate c WHERE c.registry_id = g.registry_id) AS client_certificate,
          n.token_server, n.warning, g.requests_per_run
-  FROM image_library._visible_registry g
-  LEFT JOIN image_library.registry_note n USING (registry_id);
+  FROM image_library_internal.visible_registry g
+  LEFT JOIN image_library_internal.registry_note n USING (registry_id);
 COMMENT ON VIEW image_library.registries IS 'The registries, and for which repository prefixes a credential is set';
 GRANT SELECT ON image_library.registries TO image_library_reader;
 
@@ -18,55 +18,55 @@ CREATE VIEW image_library.rules WITH (security_barrier) AS
   SELECT r.rule_id, g.name AS registry, r.repositories, r.tags, r.exclude_tags, r.action, r.kind, r.approval,
          r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by,
          r.required_approvals
-  FROM image_library.rule r
-  JOIN image_library._visible_registry g USING (registry_id);
+  FROM image_library_internal.rule r
+  JOIN image_library_internal.visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.rules IS 'Repository rules in force (enabled) and out of it';
 GRANT SELECT ON image_library.rules TO image_library_reader;
 
 CREATE VIEW image_library.repositories WITH (security_barrier) AS
   SELECT r.registry, r.repository, r.place AS reference,
          cardinality(l.tags) AS tags_listed, l.changed_at AS listing_changed_at,
-         (SELECT count(*) FROM image_library.tag t
+         (SELECT count(*) FROM image_library_internal.tag t
           WHERE t.repository_id = r.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
-         ARRAY(SELECT h.name FROM image_library.hm_tag h
-               JOIN image_library.hm_tag_repository x USING (hm_tag_id)
+         ARRAY(SELECT h.name FROM image_library_internal.hm_tag h
+               JOIN image_library_internal.hm_tag_repository x USING (hm_tag_id)
                WHERE x.repository_id = r.repository_id ORDER BY 1) AS hm_tags,
          r.first_seen_at, m.readme,
-         ARRAY(SELECT DISTINCT e.kind FROM image_library.entry e
+         ARRAY(SELECT DISTINCT e.kind FROM image_library_internal.entry e
                WHERE e.repository_id = r.repository_id AND e.missing_since IS NULL ORDER BY 1) AS kinds,
-         (SELECT e.description FROM image_library.entry e
+         (SELECT e.description FROM image_library_internal.entry e
           WHERE e.repository_id = r.repository_id AND e.missing_since IS NULL AND e.description IS NOT NULL
           ORDER BY image_library.version_key(e.tag) DESC LIMIT 1) AS description
-  FROM image_library._visible_repository r
-  LEFT JOIN image_library.listing l USING (repository_id)
-  LEFT JOIN image_library.repository_readme m USING (repository_id);
+  FROM image_library_internal.visible_repository r
+  LEFT JOIN image_library_internal.listing l USING (repository_id)
+  LEFT JOIN image_library_internal.repository_readme m USING (repository_id);
 COMMENT ON VIEW image_library.repositories IS 'Repositories that were seen, with the number of tags listed and in the library';
 GRANT SELECT ON image_library.repositories TO image_library_reader;
 
 -- All platforms of an image are read, whichever rule brought it: another rule, of another registry too, may want others.
-CREATE VIEW image_library._tag_platforms AS
+CREATE VIEW image_library_internal.tag_platforms AS
   SELECT t.repository_id, t.name AS tag,
          CASE WHEN u.platforms IS NULL THEN i.platforms
               ELSE ARRAY(SELECT p FROM unnest(i.platforms) p WHERE p = ANY (u.platforms) ORDER BY p COLLATE "C") END AS platforms
-  FROM image_library.tag t
-  JOIN image_library.image i ON i.digest = t.digest
-  LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id;
-COMMENT ON VIEW image_library._tag_platforms IS 'Internal: the platforms of an image that the rule which decides on its tag wants';
+  FROM image_library_internal.tag t
+  JOIN image_library_internal.image i ON i.digest = t.digest
+  LEFT JOIN image_library_internal.rule u ON u.rule_id = t.rule_id;
+COMMENT ON VIEW image_library_internal.tag_platforms IS 'The platforms of an image that the rule which decides on its tag wants';
 
 -- The barrier is beneath: a page of it is cut before what is dear is asked for each row, which a barrier around all of it
 -- would forbid. All that is asked hangs on a row that may be seen.
-CREATE VIEW image_library._visible_tags WITH (security_barrier) AS
+CREATE VIEW image_library_internal.visible_tags WITH (security_barrier) AS
   SELECT t.repository_id, r.registry, r.host, r.place, r.repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
          e.kind, e.version, e.title, e.description, e.system_tags,
          i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text,
          a.state, a.deprecated_from, a.valid_until, a.quarantined_at
-  FROM image_library.tag t
-  JOIN image_library._visible_repository r USING (repository_id)
-  JOIN image_library.image i ON i.digest = t.digest
-  LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  FROM image_library_internal.tag t
+  JOIN image_library_internal.visible_repository r USING (repository_id)
+  JOIN image_library_internal.image i ON i.digest = t.digest
+  LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   WHERE t.rule_id IS NOT NULL;
-COMMENT ON VIEW image_library._visible_tags IS 'Internal: what images shows, as it is stored';
+COMMENT ON VIEW image_library_internal.visible_tags IS 'What images shows, as it is stored';
 
 CREATE VIEW image_library.images AS
   SELECT t.registry, t.repository, t.tag, t.digest,
@@ -75,18 +75,18 @@ CREATE VIEW image_library.images AS
          coalesce(t.state, 'pending') AS approval,
          coalesce(t.version, t.annotations ->> 'org.opencontainers.image.version',
                   t.labels ->> 'org.opencontainers.image.version') AS version,
-         (SELECT p.platforms FROM image_library._tag_platforms p WHERE p.repository_id = t.repository_id AND p.tag = t.tag) AS platforms,
+         (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = t.repository_id AND p.tag = t.tag) AS platforms,
          t.size_bytes, t.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
-         ARRAY(SELECT h.name FROM image_library._image_hm_tags h
+         ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
                WHERE h.repository_id = t.repository_id AND h.tag = t.tag
-               UNION SELECT unnest(coalesce(t.system_tags, image_library._system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
+               UNION SELECT unnest(coalesce(t.system_tags, image_library_internal.system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
          coalesce(t.title, t.annotations ->> 'org.opencontainers.image.title',
                   t.labels ->> 'org.opencontainers.image.title') AS title,
          coalesce(t.description, t.annotations ->> 'org.opencontainers.image.description',
                   t.labels ->> 'org.opencontainers.image.description') AS description,
          t.annotations, t.labels, t.deprecated_from, t.valid_until, t.quarantined_at, t.media_type,
          nullif(t.created_text, '') AS created_text
-  FROM image_library._visible_tags t;
+  FROM image_library_internal.visible_tags t;
 COMMENT ON VIEW image_library.images IS 'The library: a row a tag that the rules admit';
 GRANT SELECT ON image_library.images TO image_library_reader, image_library_agent;
 
@@ -102,64 +102,64 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          e.version, before.digest AS previous_digest, before.state AS previous_approval,
          coalesce(cardinality(v.voters), 0) AS votes,
          -- Few registries have rules that ask for more than one.
-         CASE WHEN r.registry_id IN (SELECT u.registry_id FROM image_library.rule u WHERE u.enabled AND u.required_approvals > 1)
-              THEN (SELECT greatest(q.required, 1) FROM image_library._required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
+         CASE WHEN r.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.required_approvals > 1)
+              THEN (SELECT greatest(q.required, 1) FROM image_library_internal.required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
          coalesce(v.voters, '{}') AS voters
-  FROM image_library.tag t
-  JOIN image_library._visible_repository r USING (repository_id)
-  LEFT JOIN image_library.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  FROM image_library_internal.tag t
+  JOIN image_library_internal.visible_repository r USING (repository_id)
+  LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   LEFT JOIN LATERAL (
     SELECT p.digest, coalesce(pa.state, 'pending') AS state
-    FROM image_library.tag_period p
-    LEFT JOIN image_library.approval pa ON pa.repository_id = p.repository_id AND pa.digest = p.digest
+    FROM image_library_internal.tag_period p
+    LEFT JOIN image_library_internal.approval pa ON pa.repository_id = p.repository_id AND pa.digest = p.digest
     WHERE p.repository_id = t.repository_id AND p.tag = t.name AND p.digest <> t.digest
     ORDER BY p.since DESC LIMIT 1) before ON true
   LEFT JOIN (SELECT x.repository_id, x.digest, array_agg(x.voter ORDER BY x.voter) AS voters
-             FROM image_library.approval_vote x
-             WHERE image_library._counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
+             FROM image_library_internal.approval_vote x
+             WHERE image_library_internal.counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
-    AND image_library._blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
+    AND image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
 COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, expired or reset';
 GRANT SELECT ON image_library.pending_images TO image_library_reader;
 
 CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
          d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from
-  FROM image_library.decision d
+  FROM image_library_internal.decision d
   -- Of a registry that is gone nobody knows any more whether it was private: admins see what was decided.
-  WHERE (SELECT image_library._sees_everything())
-     OR d.registry_id IN (SELECT g.registry_id FROM image_library._visible_registry g);
+  WHERE (SELECT image_library_internal.sees_everything())
+     OR d.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
 COMMENT ON VIEW image_library.decisions IS 'Every decision: who, when, why, from which state to which; never changed';
 GRANT SELECT ON image_library.decisions TO image_library_reader;
 
 CREATE VIEW image_library.tag_history WITH (security_barrier) AS
   SELECT r.registry, r.repository, p.tag, p.digest, tstzrange(p.since, p.until) AS valid
-  FROM image_library.tag_period p
-  JOIN image_library._visible_repository r USING (repository_id);
+  FROM image_library_internal.tag_period p
+  JOIN image_library_internal.visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.tag_history IS 'Which digest a tag pointed at, and when; periods of a tag do not overlap';
 GRANT SELECT ON image_library.tag_history TO image_library_reader;
 
 CREATE VIEW image_library.image_platforms WITH (security_barrier) AS
   SELECT p.digest, p.platform, p.os, p.architecture, p.variant, p.manifest_digest, p.config_digest, p.size_bytes, p.created_at,
          p.present
-  FROM image_library.image_platform p
-  WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(p.digest);
+  FROM image_library_internal.image_platform p
+  WHERE (SELECT image_library_internal.hidden_registries()) = '{}' OR image_library_internal.digest_visible(p.digest);
 COMMENT ON VIEW image_library.image_platforms IS 'Platforms by image digest';
 GRANT SELECT ON image_library.image_platforms TO image_library_reader;
 
 CREATE VIEW image_library.image_extensions WITH (security_barrier) AS
   SELECT x.digest, x.name, x.version, x.description
-  FROM image_library.image_extension x
-  WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
+  FROM image_library_internal.image_extension x
+  WHERE (SELECT image_library_internal.hidden_registries()) = '{}' OR image_library_internal.digest_visible(x.digest);
 COMMENT ON VIEW image_library.image_extensions IS 'PostgreSQL extensions by image digest';
 GRANT SELECT ON image_library.image_extensions TO image_library_reader;
 
 CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
   SELECT x.digest, x.name, x.engine, x.gpu, x."precision", x.tp, x.pp, x.tp * x.pp AS gpu_count, x.qos, x.lora,
          x.buildable
-  FROM image_library.model_profile x
-  WHERE (SELECT image_library._hidden_registries()) = '{}' OR image_library._digest_visible(x.digest);
+  FROM image_library_internal.model_profile x
+  WHERE (SELECT image_library_internal.hidden_registries()) = '{}' OR image_library_internal.digest_visible(x.digest);
 COMMENT ON VIEW image_library.model_profiles IS 'Ways to run a model, by image digest; GPUs needed are tp times pp';
 GRANT SELECT ON image_library.model_profiles TO image_library_reader;
 
@@ -167,10 +167,10 @@ CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
   SELECT DISTINCT ON (x.digest, x.referrer_digest, x.repository_id)
          x.digest, x.referrer_digest, x.artifact_type, x.size_bytes, x.annotations, x.source, x.first_seen_at,
          r.registry, r.repository
-  FROM image_library.image_referrer x
-  LEFT JOIN image_library._visible_repository r USING (repository_id)
-  WHERE (SELECT image_library._hidden_registries()) = '{}'
-     OR image_library._digest_visible(x.digest) AND (x.repository_id IS NULL OR r.repository_id IS NOT NULL)
+  FROM image_library_internal.image_referrer x
+  LEFT JOIN image_library_internal.visible_repository r USING (repository_id)
+  WHERE (SELECT image_library_internal.hidden_registries()) = '{}'
+     OR image_library_internal.digest_visible(x.digest) AND (x.repository_id IS NULL OR r.repository_id IS NOT NULL)
   ORDER BY x.digest, x.referrer_digest, x.repository_id, x.first_seen_at, x.source;
 COMMENT ON VIEW image_library.image_referrers IS
   'Signatures, SBOMs and attestations by image digest and the repository that lists them: listed, not verified';
@@ -178,12 +178,12 @@ GRANT SELECT ON image_library.image_referrers TO image_library_reader;
 
 CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
   SELECT h.name, h.color,
-         (SELECT count(*) FROM image_library.hm_tag_repository x JOIN image_library._visible_repository r USING (repository_id)
+         (SELECT count(*) FROM image_library_internal.hm_tag_repository x JOIN image_library_internal.visible_repository r USING (repository_id)
           WHERE x.hm_tag_id = h.hm_tag_id) AS repositories,
-         (SELECT count(*) FROM image_library.hm_tag_image x JOIN image_library._visible_repository r USING (repository_id)
+         (SELECT count(*) FROM image_library_internal.hm_tag_image x JOIN image_library_internal.visible_repository r USING (repository_id)
           WHERE x.hm_tag_id = h.hm_tag_id) AS image_tags,
          h.created_at, h.created_by
-  FROM image_library.hm_tag h;
+  FROM image_library_internal.hm_tag h;
 COMMENT ON VIEW image_library.hm_tags IS 'HM tags and how often they are given; the system''s own are not among them';
 GRANT SELECT ON image_library.hm_tags TO image_library_reader;
 
@@ -191,25 +191,25 @@ CREATE VIEW image_library.sync_run WITH (security_barrier) AS
   SELECT r.run_id, g.name AS registry, r.cause, r.started_at, r.finished_at, r.outcome, r.error, r.requests, r.bytes,
          r.not_modified, r.retries, r.repositories, r.tags_seen, r.images_added, r.tags_moved, r.tags_missing,
          r.problems, r.next_at
-  FROM image_library.run r
-  JOIN image_library._visible_registry g USING (registry_id);
+  FROM image_library_internal.run r
+  JOIN image_library_internal.visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.sync_run IS 'A row a run of the agent: what it asked, found and changed; no outcome yet while it runs';
 GRANT SELECT ON image_library.sync_run TO image_library_reader;
 
 CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
   SELECT g.name AS registry, p.repository, nullif(p.tag, '') AS tag, p.problem, p.detail, p.first_seen_at, p.last_seen_at
-  FROM (SELECT p.registry_id, p.repository, p.tag, p.problem, p.detail, p.first_seen_at, p.last_seen_at FROM image_library.problem p
+  FROM (SELECT p.registry_id, p.repository, p.tag, p.problem, p.detail, p.first_seen_at, p.last_seen_at FROM image_library_internal.problem p
         UNION ALL
         SELECT u.registry_id, u.repository, u.tag, 'unreadable annotation', u.detail, u.since, u.since
-        FROM image_library._unreadable_annotations u) p
-  JOIN image_library._visible_registry g USING (registry_id);
+        FROM image_library_internal.unreadable_annotations u) p
+  JOIN image_library_internal.visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.sync_problem IS 'What could not be read and why, until it can; no tag: the whole repository';
 GRANT SELECT ON image_library.sync_problem TO image_library_reader;
 
 CREATE VIEW image_library.refused_removals WITH (security_barrier) AS
   SELECT r.registry, r.repository, f.tags, f.refused_at, f.accepted_at, f.accepted_by
-  FROM image_library.refused_removal f
-  JOIN image_library._visible_repository r USING (repository_id);
+  FROM image_library_internal.refused_removal f
+  JOIN image_library_internal.visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.refused_removals IS
   'Tags that a listing suddenly lacked, more than image_library.max_removal_percent: nothing was removed. accept_removals says that it is real';
 GRANT SELECT ON image_library.refused_removals TO image_library_reader;
@@ -223,33 +223,33 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
               WHEN last.outcome = 'failed' OR last.outcome IS NULL THEN 'failing'
               ELSE last.outcome END AS state,
          last.started_at AS last_started_at, last.finished_at AS last_finished_at,
-         (SELECT max(r.finished_at) FROM image_library.run r
+         (SELECT max(r.finished_at) FROM image_library_internal.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'complete') AS last_success_at,
          CASE WHEN g.enabled AND includes.something AND running.pid IS NULL THEN greatest(
-           image_library._due_at(g.sync_requested_at, last.started_at, last.next_at),
+           image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at),
            m.not_before, g.created_at) END AS next_sync_at,
-         (SELECT count(DISTINCT t.repository_id) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
+         (SELECT count(DISTINCT t.repository_id) FROM image_library_internal.tag t JOIN image_library_internal.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS repositories,
-         (SELECT count(*) FROM image_library.tag t JOIN image_library.repository p USING (repository_id)
+         (SELECT count(*) FROM image_library_internal.tag t JOIN image_library_internal.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
          CASE WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
            CASE WHEN last.outcome = 'partial' THEN format('problems: %s, see image_library.sync_problem', last.problems)
                 WHEN last.outcome IS NULL AND last.run_id IS NOT NULL AND running.pid IS NULL THEN 'interrupted' END)
          END AS last_error,
-         (SELECT count(*) FROM image_library.run r
+         (SELECT count(*) FROM image_library_internal.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
-            AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library.run ok
+            AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
                                      WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
          ) AS consecutive_failures,
-         (SELECT count(*) FROM image_library.problem p WHERE p.registry_id = g.registry_id)
-         + (SELECT count(*) FROM image_library._unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
+         (SELECT count(*) FROM image_library_internal.problem p WHERE p.registry_id = g.registry_id)
+         + (SELECT count(*) FROM image_library_internal.unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
          CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before
-  FROM image_library._visible_registry g
-  LEFT JOIN image_library.registry_state m USING (registry_id)
-  LEFT JOIN LATERAL (SELECT r.* FROM image_library.run r WHERE r.registry_id = g.registry_id
+  FROM image_library_internal.visible_registry g
+  LEFT JOIN image_library_internal.registry_state m USING (registry_id)
+  LEFT JOIN LATERAL (SELECT r.* FROM image_library_internal.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
-  LEFT JOIN LATERAL (SELECT image_library._syncing_pid(g.registry_id) AS pid) running ON true
-  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library.rule r WHERE r.registry_id = g.registry_id
+  LEFT JOIN LATERAL (SELECT image_library_internal.syncing_pid(g.registry_id) AS pid) running ON true
+  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library_internal.rule r WHERE r.registry_id = g.registry_id
                                      AND r.enabled AND r.action = 'include') AS something) includes;
 COMMENT ON VIEW image_library.sync_status IS 'A row a registry: how its last sync went and when the next is due';
 GRANT SELECT ON image_library.sync_status TO image_library_reader;

@@ -218,7 +218,7 @@ BEGIN
     ) AS w (word, views, meaning)
     JOIN pg_attribute a ON a.attname = w.word AND a.attnum > 0
     JOIN pg_class c ON c.oid = a.attrelid
-    WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'v' AND c.relname !~ '^_'
+    WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'v'
       AND (w.views IS NULL OR c.relname = ANY (w.views::text[]))
     ORDER BY c.oid, a.attnum, w.views IS NULL
   LOOP

@@ -7,7 +7,7 @@ BEGIN
   FOR relation IN
     SELECT c.oid::regclass AS name
     FROM pg_class c
-    WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'S')
+    WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind IN ('r', 'S')
       AND c.relname NOT IN ('credential', 'client_certificate')
     ORDER BY c.oid
   LOOP

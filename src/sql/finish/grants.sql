@@ -1,8 +1,8 @@
 -- What concerns all objects. The grants on each stand beside it; expected/catalog.out shows them on one page.
 -- Nothing is granted to PUBLIC, and no role may write a table but the agent.
 
-REVOKE ALL ON ALL TABLES IN SCHEMA image_library FROM PUBLIC;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA image_library FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA image_library, image_library_internal FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA image_library, image_library_internal FROM PUBLIC;
 
 -- ALTER DEFAULT PRIVILEGES may have granted more to whomever: with TRIGGER on a table its secrets would be theirs.
 DO $$
@@ -12,17 +12,17 @@ BEGIN
   FOR statement IN
     SELECT DISTINCT format('REVOKE ALL ON %s FROM %s', o.object, a.grantee::regrole)
     FROM (
-      SELECT 'SCHEMA image_library', n.nspacl, n.nspowner FROM pg_namespace n WHERE n.oid = 'image_library'::regnamespace
+      SELECT format('SCHEMA %I', n.nspname), n.nspacl, n.nspowner FROM pg_namespace n WHERE n.nspname IN ('image_library', 'image_library_internal')
       UNION ALL
       SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass), c.relacl, c.relowner
-      FROM pg_class c WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind IN ('r', 'v', 'S')
+      FROM pg_class c WHERE c.relnamespace IN ('image_library'::regnamespace, 'image_library_internal'::regnamespace) AND c.relkind IN ('r', 'v', 'S')
       UNION ALL
       SELECT format('ROUTINE %s', p.oid::regprocedure), p.proacl, p.proowner
-      FROM pg_proc p WHERE p.pronamespace = 'image_library'::regnamespace
+      FROM pg_proc p WHERE p.pronamespace IN ('image_library'::regnamespace, 'image_library_internal'::regnamespace)
       UNION ALL
       SELECT format('TYPE %s', t.oid::regtype), t.typacl, t.typowner
       FROM pg_type t
-      WHERE t.typnamespace = 'image_library'::regnamespace AND t.typtype IN ('c', 'd', 'e')
+      WHERE t.typnamespace IN ('image_library'::regnamespace, 'image_library_internal'::regnamespace) AND t.typtype IN ('c', 'd', 'e')
         AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
     ) AS o (object, acl, owner), LATERAL aclexplode(o.acl) AS a
     WHERE a.grantee <> o.owner AND a.grantee <> 0
@@ -35,4 +35,5 @@ END
 $$;
 
 GRANT USAGE ON SCHEMA image_library TO image_library_reader, image_library_agent;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library TO image_library_agent;
+GRANT USAGE ON SCHEMA image_library_internal TO image_library_agent;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library_internal TO image_library_agent;

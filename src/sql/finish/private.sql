@@ -1,13 +1,13 @@
 -- Private registries. The views and functions leave out what the acting role may not see; row level security says the same
 -- of the tables, so that a grant on one of them opens nothing. The owner of the tables passes, and the agent sees all.
 
-CREATE FUNCTION image_library._known_registries() RETURNS integer[]
+CREATE FUNCTION image_library_internal.known_registries() RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT ARRAY(SELECT g.registry_id FROM image_library._visible_registry g ORDER BY 1)
+  SELECT ARRAY(SELECT g.registry_id FROM image_library_internal.visible_registry g ORDER BY 1)
 $$;
-COMMENT ON FUNCTION image_library._known_registries IS 'Internal: the registries that are there and that the acting role may see';
-GRANT EXECUTE ON FUNCTION image_library._known_registries TO image_library_reader;
+COMMENT ON FUNCTION image_library_internal.known_registries IS 'The registries that are there and that the acting role may see';
+GRANT EXECUTE ON FUNCTION image_library_internal.known_registries TO image_library_reader;
 
 DO $$
 DECLARE
@@ -17,26 +17,26 @@ BEGIN
   FOR relation IN
     SELECT c.oid::regclass AS name, array_agg(a.attname) AS columns
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-    WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'r'
+    WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r'
       AND a.attname IN ('registry_id', 'repository_id', 'digest')
     GROUP BY c.oid ORDER BY c.oid
   LOOP
     condition := CASE
       -- What is told of a registry outlives it. Nobody knows then whether it was private: who sees everything sees it.
-      WHEN relation.name = ANY ('{image_library.decision,image_library.event,image_library.audit_entry}'::regclass[]) THEN
-        'registry_id IS NULL OR (SELECT image_library._sees_everything())
-         OR registry_id = ANY ((SELECT image_library._known_registries())::integer[])'
+      WHEN relation.name = ANY ('{image_library_internal.decision,image_library_internal.event,image_library_internal.audit_entry}'::regclass[]) THEN
+        'registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
+         OR registry_id = ANY ((SELECT image_library_internal.known_registries())::integer[])'
       WHEN 'registry_id' = ANY (relation.columns) THEN
-        'registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[])'
+        'registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[])'
       -- Of what an image's own index names no repository is told.
-      WHEN relation.name = 'image_library.image_referrer'::regclass THEN
-        'image_library._digest_visible(digest) AND (repository_id IS NULL OR image_library._repository_visible(repository_id))'
+      WHEN relation.name = 'image_library_internal.image_referrer'::regclass THEN
+        'image_library_internal.digest_visible(digest) AND (repository_id IS NULL OR image_library_internal.repository_visible(repository_id))'
       WHEN 'repository_id' = ANY (relation.columns) THEN
-        'image_library._repository_visible(repository_id)'
-      ELSE 'image_library._digest_visible(digest)' END;
+        'image_library_internal.repository_visible(repository_id)'
+      ELSE 'image_library_internal.digest_visible(digest)' END;
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation.name);
     -- Secrets are for nobody, not even for a member of pg_read_all_data.
-    IF relation.name <> ALL ('{image_library.credential,image_library.client_certificate}'::regclass[]) THEN
+    IF relation.name <> ALL ('{image_library_internal.credential,image_library_internal.client_certificate}'::regclass[]) THEN
       EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (%s)', relation.name, condition);
       EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name, 'Rows of registries that the acting role may see');
     END IF;
@@ -53,7 +53,7 @@ DECLARE
 BEGIN
   FOR relation IN
     SELECT c.oid FROM pg_class c
-    WHERE c.relnamespace = 'image_library'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity ORDER BY 1
+    WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity ORDER BY 1
   LOOP
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
     EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (true)', relation);

@@ -1,37 +1,37 @@
 -- The keys that classification reads: an admin can change them, and nothing is fetched again.
 
-CREATE TABLE image_library.annotation_key (
+CREATE TABLE image_library_internal.annotation_key (
   purpose text COLLATE "C" NOT NULL,
   position integer NOT NULL,
   key text NOT NULL,
   PRIMARY KEY (purpose, position)
 );
-COMMENT ON TABLE image_library.annotation_key IS
+COMMENT ON TABLE image_library_internal.annotation_key IS
   'Annotations and labels by purpose as an admin set them; a purpose without rows has the keys of the library';
-GRANT SELECT ON image_library.annotation_key TO image_library_agent;
+GRANT SELECT ON image_library_internal.annotation_key TO image_library_agent;
 
 -- The first key that is there decides.
 CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
   SELECT d.purpose, coalesce(own.keys, d.keys) AS keys, own.keys IS NULL AS is_default
   FROM (SELECT k.purpose, array_agg(k.key ORDER BY k."position") AS keys
-        FROM image_library._default_annotation_keys() k GROUP BY k.purpose) d
+        FROM image_library_internal.default_annotation_keys() k GROUP BY k.purpose) d
   LEFT JOIN (SELECT k.purpose, array_agg(k.key ORDER BY k.position) AS keys
-             FROM image_library.annotation_key k GROUP BY k.purpose) own USING (purpose);
+             FROM image_library_internal.annotation_key k GROUP BY k.purpose) own USING (purpose);
 COMMENT ON VIEW image_library.annotation_keys IS 'Which annotations and labels tell what of an image, best first';
 GRANT SELECT ON image_library.annotation_keys TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library._classification_keys() RETURNS jsonb
+CREATE FUNCTION image_library_internal.classification_keys() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT jsonb_object_agg(k.purpose, k.keys) FROM image_library.annotation_keys k $$;
-COMMENT ON FUNCTION image_library._classification_keys IS 'Internal: the keys as _classify takes them';
-GRANT EXECUTE ON FUNCTION image_library._classification_keys TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.classification_keys IS 'The keys as classify takes them';
+GRANT EXECUTE ON FUNCTION image_library_internal.classification_keys TO image_library_agent;
 
 CREATE FUNCTION image_library.set_annotation_keys(purpose text, keys text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._require_admin('change annotation keys');
-  IF NOT EXISTS (SELECT FROM image_library._default_annotation_keys() k WHERE k.purpose = set_annotation_keys.purpose) THEN
+  PERFORM image_library_internal.require_admin('change annotation keys');
+  IF NOT EXISTS (SELECT FROM image_library_internal.default_annotation_keys() k WHERE k.purpose = set_annotation_keys.purpose) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
       MESSAGE = format('there is no purpose "%s" of annotation keys', purpose),
@@ -43,11 +43,11 @@ BEGIN
       MESSAGE = 'annotation keys must be one or more texts of 1 to 256 characters',
       HINT = 'Use null to return to the keys of the library.';
   END IF;
-  DELETE FROM image_library.annotation_key k WHERE k.purpose = set_annotation_keys.purpose;
-  INSERT INTO image_library.annotation_key (purpose, position, key)
+  DELETE FROM image_library_internal.annotation_key k WHERE k.purpose = set_annotation_keys.purpose;
+  INSERT INTO image_library_internal.annotation_key (purpose, position, key)
   SELECT set_annotation_keys.purpose, k.position, k.key
   FROM unnest(keys) WITH ORDINALITY AS k (key, position);
-  PERFORM image_library._reclassify();
+  PERFORM image_library_internal.classify_all();
 END
 $$;
 COMMENT ON FUNCTION image_library.set_annotation_keys IS
@@ -61,26 +61,26 @@ COMMENT ON FUNCTION image_library.reset_annotation_keys IS
   'Returns to the keys that the library has for a purpose, and classifies every image anew';
 GRANT EXECUTE ON FUNCTION image_library.reset_annotation_keys TO image_library_admin;
 
-CREATE FUNCTION image_library._reclassify() RETURNS void
+CREATE FUNCTION image_library_internal.classify_all() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  repository image_library.repository;
+  repository image_library_internal.repository;
 BEGIN
-  FOR repository IN SELECT r.* FROM image_library.repository r ORDER BY r.registry_id, r.repository_id LOOP
-    PERFORM image_library._lock_repository(repository.registry_id, repository.repository_id, for_batch => true);
-    PERFORM image_library._refresh_entries(repository.repository_id, NULL);
+  FOR repository IN SELECT r.* FROM image_library_internal.repository r ORDER BY r.registry_id, r.repository_id LOOP
+    PERFORM image_library_internal.lock_repository(repository.registry_id, repository.repository_id, for_batch => true);
+    PERFORM image_library_internal.refresh_entries(repository.repository_id, NULL);
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._reclassify IS 'Internal: reads what every image is from its stored facts';
+COMMENT ON FUNCTION image_library_internal.classify_all IS 'Reads what every image is from its stored facts';
 
 CREATE FUNCTION image_library.reclassify() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._require_admin('classify images anew');
-  PERFORM image_library._reclassify();
+  PERFORM image_library_internal.require_admin('classify images anew');
+  PERFORM image_library_internal.classify_all();
 END
 $$;
 COMMENT ON FUNCTION image_library.reclassify IS

@@ -9,13 +9,13 @@ COMMENT ON COLUMN image_library.historic_image.usable IS
   'Whether the approval counted then: not expired, not deprecated, not in quarantine';
 
 -- Decisions of a transaction have one time; their numbers follow the order in which they were made.
-CREATE FUNCTION image_library._decided_at(at timestamptz,
+CREATE FUNCTION image_library_internal.decided_at(at timestamptz,
   OUT registry_id integer, OUT repository text, OUT digest text, OUT approval text, OUT usable boolean)
 RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT last.registry_id, last.repository, last.digest, last.new_state,
-         image_library._usable_until(last.new_state, last.valid_until, last.deprecated_from, coalesce(last.marks[1] = 'quarantine', false)) > at
+         image_library_internal.usable_until(last.new_state, last.valid_until, last.deprecated_from, coalesce(last.marks[1] = 'quarantine', false)) > at
   FROM (
     SELECT d.registry_id, d.repository, d.digest,
            (array_agg(d.new_state ORDER BY d.decision_id DESC))[1] AS new_state,
@@ -25,20 +25,20 @@ AS $$
               FILTER (WHERE d.action IN ('deprecate', 'undeprecate')))[1] AS deprecated_from,
            array_agg(d.action ORDER BY d.decision_id DESC)
              FILTER (WHERE d.action IN ('quarantine', 'release')) AS marks
-    FROM image_library.decision d
+    FROM image_library_internal.decision d
     WHERE d.decided_at <= at
     GROUP BY d.registry_id, d.repository, d.digest) last
 $$;
-COMMENT ON FUNCTION image_library._decided_at IS 'Internal: what had been decided on each image at a time';
+COMMENT ON FUNCTION image_library_internal.decided_at IS 'What had been decided on each image at a time';
 
 CREATE FUNCTION image_library.library_at(at timestamptz) RETURNS SETOF image_library.historic_image
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT r.registry, r.repository, p.tag, p.digest, concat(r.place, ':', p.tag), concat(r.place, ':', p.tag, '@', p.digest),
          coalesce(d.approval, 'pending'), coalesce(d.usable, false)
-  FROM image_library.tag_period p
-  JOIN image_library._visible_repository r USING (repository_id)
-  LEFT JOIN image_library._decided_at(at) d
+  FROM image_library_internal.tag_period p
+  JOIN image_library_internal.visible_repository r USING (repository_id)
+  LEFT JOIN image_library_internal.decided_at(at) d
     ON d.registry_id = r.registry_id AND d.repository = r.repository AND d.digest = p.digest
   WHERE p.since <= at AND coalesce(p.until > at, true)
   ORDER BY r.registry, r.repository, p.tag

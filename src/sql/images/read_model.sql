@@ -2,7 +2,7 @@
 -- is one index scan. Written in the transaction of the sync, decision or rule change that it follows from.
 
 -- One order for everything that picks the newest: the newer version, its newer build, plain before variants, the tag that says most.
-CREATE FUNCTION image_library._newest_key(version text, build_at timestamptz, variant text, tag text) RETURNS bytea[]
+CREATE FUNCTION image_library_internal.newest_key(version text, build_at timestamptz, variant text, tag text) RETURNS bytea[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY[image_library.version_key(coalesce(version, '')),
@@ -10,12 +10,12 @@ AS $$
                CASE WHEN coalesce(variant, '') = '' THEN '\x01' ELSE '\x00' END,
                image_library.version_key(tag)]::bytea[]
 $$;
-COMMENT ON FUNCTION image_library._newest_key IS
-  'Internal: a key that is larger for the newer of two images; its first element is the version, its second the build';
-GRANT EXECUTE ON FUNCTION image_library._newest_key TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.newest_key IS
+  'A key that is larger for the newer of two images; its first element is the version, its second the build';
+GRANT EXECUTE ON FUNCTION image_library_internal.newest_key TO image_library_agent;
 
-CREATE TABLE image_library.entry (
-  repository_id integer NOT NULL REFERENCES image_library.repository ON DELETE CASCADE,
+CREATE TABLE image_library_internal.entry (
+  repository_id integer NOT NULL REFERENCES image_library_internal.repository ON DELETE CASCADE,
   tag text COLLATE "C" NOT NULL,
   registry_id integer NOT NULL,
   repository text COLLATE "C" NOT NULL,
@@ -49,40 +49,40 @@ CREATE TABLE image_library.entry (
   contested boolean NOT NULL,
   PRIMARY KEY (repository_id, tag)
 );
-CREATE INDEX entry_digest ON image_library.entry (digest, repository_id);
-CREATE INDEX entry_usable ON image_library.entry (kind, repository, tag)
+CREATE INDEX entry_digest ON image_library_internal.entry (digest, repository_id);
+CREATE INDEX entry_usable ON image_library_internal.entry (kind, repository, tag)
   WHERE approval = 'approved' AND missing_since IS NULL;
-CREATE INDEX entry_conflicts ON image_library.entry (repository_id, tag) WHERE conflicts <> '{}';
-CREATE INDEX entry_newest ON image_library.entry (flavor, major_version, variant, newest_key DESC)
+CREATE INDEX entry_conflicts ON image_library_internal.entry (repository_id, tag) WHERE conflicts <> '{}';
+CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, variant, newest_key DESC)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
 -- What a model is called, as names of Kubernetes tell it: llama-3.1 and llama_3.1 are one.
-CREATE FUNCTION image_library._name_key(name text) RETURNS text
+CREATE FUNCTION image_library_internal.name_key(name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT regexp_replace(lower(name COLLATE "C"), '[^a-z0-9]+', '-', 'g') $$;
-COMMENT ON FUNCTION image_library._name_key IS 'Internal: what is left of a name in letters, digits and dashes';
-GRANT EXECUTE ON FUNCTION image_library._name_key TO image_library_agent;
-CREATE INDEX entry_model_name ON image_library.entry (image_library._name_key(model)) WHERE kind = 'model';
-COMMENT ON TABLE image_library.entry IS 'Read model of postgres_images and model_library';
-COMMENT ON COLUMN image_library.entry.contested IS
+COMMENT ON FUNCTION image_library_internal.name_key IS 'What is left of a name in letters, digits and dashes';
+GRANT EXECUTE ON FUNCTION image_library_internal.name_key TO image_library_agent;
+CREATE INDEX entry_model_name ON image_library_internal.entry (image_library_internal.name_key(model)) WHERE kind = 'model';
+COMMENT ON TABLE image_library_internal.entry IS 'Read model of postgres_images and model_library';
+COMMENT ON COLUMN image_library_internal.entry.contested IS
   'Flavor, major, version, variant or OS are contradicted: nothing picks the image by itself';
-COMMENT ON COLUMN image_library.entry.newest_key IS 'What _newest_key gives: of several images the one with the largest is the newest';
-COMMENT ON COLUMN image_library.entry.usable_until IS 'An approval counts until then';
-COMMENT ON COLUMN image_library.entry.conflicts IS 'Where annotations, tag and repository contradict each other';
-GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.entry TO image_library_agent;
+COMMENT ON COLUMN image_library_internal.entry.newest_key IS 'What newest_key gives: of several images the one with the largest is the newest';
+COMMENT ON COLUMN image_library_internal.entry.usable_until IS 'An approval counts until then';
+COMMENT ON COLUMN image_library_internal.entry.conflicts IS 'Where annotations, tag and repository contradict each other';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.entry TO image_library_agent;
 
-CREATE TABLE image_library.image_extension (
-  digest text COLLATE "C" NOT NULL REFERENCES image_library.image ON DELETE CASCADE,
+CREATE TABLE image_library_internal.image_extension (
+  digest text COLLATE "C" NOT NULL REFERENCES image_library_internal.image ON DELETE CASCADE,
   name text NOT NULL,
   version text,
   description text,
   PRIMARY KEY (digest, name)
 );
-CREATE INDEX image_extension_name ON image_library.image_extension (name);
-COMMENT ON TABLE image_library.image_extension IS 'PostgreSQL extensions in an image, as its annotations say';
-GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.image_extension TO image_library_agent;
+CREATE INDEX image_extension_name ON image_library_internal.image_extension (name);
+COMMENT ON TABLE image_library_internal.image_extension IS 'PostgreSQL extensions in an image, as its annotations say';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_extension TO image_library_agent;
 
-CREATE TABLE image_library.model_profile (
-  digest text COLLATE "C" NOT NULL REFERENCES image_library.image ON DELETE CASCADE,
+CREATE TABLE image_library_internal.model_profile (
+  digest text COLLATE "C" NOT NULL REFERENCES image_library_internal.image ON DELETE CASCADE,
   name text NOT NULL,
   engine text,
   gpu text,
@@ -94,46 +94,46 @@ CREATE TABLE image_library.model_profile (
   buildable boolean NOT NULL,
   PRIMARY KEY (digest, name)
 );
-COMMENT ON TABLE image_library.model_profile IS 'Ways to run a model: engine, GPU, precision, parallelism';
-GRANT SELECT, INSERT, UPDATE, DELETE ON image_library.model_profile TO image_library_agent;
+COMMENT ON TABLE image_library_internal.model_profile IS 'Ways to run a model: engine, GPU, precision, parallelism';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.model_profile TO image_library_agent;
 
-CREATE TYPE image_library._classified_tag AS (tag text, digest text, facts jsonb);
-COMMENT ON TYPE image_library._classified_tag IS 'Internal: a tag and what _classify says of its image';
+CREATE TYPE image_library_internal.classified_tag AS (tag text, digest text, facts jsonb);
+COMMENT ON TYPE image_library_internal.classified_tag IS 'A tag and what classify says of its image';
 
-CREATE FUNCTION image_library._classified_tags(repository_id integer, tags text[])
-RETURNS SETOF image_library._classified_tag
+CREATE FUNCTION image_library_internal.classified_tags(repository_id integer, tags text[])
+RETURNS SETOF image_library_internal.classified_tag
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT t.name, t.digest, image_library._classify(
+  SELECT t.name, t.digest, image_library_internal.classify(
     r.full_name, t.name, i.media_type, i.artifact_type, i.config_type,
-    i.layer_types, i.annotations, i.labels, i.size_bytes, (SELECT image_library._classification_keys()),
+    i.layer_types, i.annotations, i.labels, i.size_bytes, (SELECT image_library_internal.classification_keys()),
     coalesce(u.kind, 'auto'))
   FROM unnest(tags) AS asked (name)
-  JOIN image_library.tag t ON t.repository_id = _classified_tags.repository_id AND t.name = asked.name
-  JOIN image_library._full_repository r USING (repository_id)
-  JOIN image_library.image i ON i.digest = t.digest
-  LEFT JOIN image_library.rule u ON u.rule_id = t.rule_id
+  JOIN image_library_internal.tag t ON t.repository_id = classified_tags.repository_id AND t.name = asked.name
+  JOIN image_library_internal.full_repository r USING (repository_id)
+  JOIN image_library_internal.image i ON i.digest = t.digest
+  LEFT JOIN image_library_internal.rule u ON u.rule_id = t.rule_id
 $$;
-COMMENT ON FUNCTION image_library._classified_tags IS
-  'Internal: what the images of some tags of a repository are, from their stored facts';
-GRANT EXECUTE ON FUNCTION image_library._classified_tags TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.classified_tags IS
+  'What the images of some tags of a repository are, from their stored facts';
+GRANT EXECUTE ON FUNCTION image_library_internal.classified_tags TO image_library_agent;
 
-CREATE FUNCTION image_library._own_facts(repository_id integer, tag text, digest text) RETURNS jsonb
+CREATE FUNCTION image_library_internal.own_facts(repository_id integer, tag text, digest text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT image_library._classify(
-    r.full_name, _own_facts.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
-    i.annotations, i.labels, i.size_bytes, image_library._classification_keys(), 'auto')
-  FROM image_library._full_repository r
-  JOIN image_library.image i ON i.digest = _own_facts.digest
-  WHERE r.repository_id = _own_facts.repository_id
+  SELECT image_library_internal.classify(
+    r.full_name, own_facts.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
+    i.annotations, i.labels, i.size_bytes, image_library_internal.classification_keys(), 'auto')
+  FROM image_library_internal.full_repository r
+  JOIN image_library_internal.image i ON i.digest = own_facts.digest
+  WHERE r.repository_id = own_facts.repository_id
 $$;
-COMMENT ON FUNCTION image_library._own_facts IS
-  'Internal: what an image is under a tag that points, or pointed, at it, whatever kind a rule gives it';
-GRANT EXECUTE ON FUNCTION image_library._own_facts TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.own_facts IS
+  'What an image is under a tag that points, or pointed, at it, whatever kind a rule gives it';
+GRANT EXECUTE ON FUNCTION image_library_internal.own_facts TO image_library_agent;
 
-CREATE FUNCTION image_library._wanted_entries(repository_id integer, classified image_library._classified_tag[])
-RETURNS SETOF image_library.entry
+CREATE FUNCTION image_library_internal.wanted_entries(repository_id integer, classified image_library_internal.classified_tag[])
+RETURNS SETOF image_library_internal.entry
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   -- In the order of the table's columns; sql/catalog.sql compares the names.
@@ -145,12 +145,12 @@ AS $$
          c.facts ->> 'kind' AS kind,
          -- An image that nobody decided on is pending.
          coalesce(a.state, 'pending') AS approval,
-         image_library._usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL) AS usable_until,
+         image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL) AS usable_until,
          t.missing_since AS missing_since,
          c.facts ->> 'title' AS title,
          c.facts ->> 'description' AS description,
          c.facts ->> 'version' AS version,
-         image_library._newest_key(c.facts ->> 'version', (c.facts ->> 'build_at')::timestamptz, c.facts ->> 'variant', t.name) AS newest_key,
+         image_library_internal.newest_key(c.facts ->> 'version', (c.facts ->> 'build_at')::timestamptz, c.facts ->> 'variant', t.name) AS newest_key,
          i.size_bytes AS size_bytes,
          i.created_at AS created_at,
          c.facts ->> 'flavor' AS flavor,
@@ -166,36 +166,36 @@ AS $$
          c.facts ->> 'format' AS format,
          c.facts ->> 'task' AS task,
          (c.facts ->> 'gpu_count')::integer AS gpu_count,
-         image_library._system_tags(r.host, f.features) AS system_tags,
+         image_library_internal.system_tags(r.host, f.features) AS system_tags,
          ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')) AS conflicts,
          a.deprecated_from AS deprecated_from,
          (c.facts ->> 'contested')::boolean AS contested
   FROM unnest(classified) c
   CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
-  JOIN image_library.tag t ON t.repository_id = _wanted_entries.repository_id AND t.name = c.tag
-  JOIN image_library._full_repository r USING (repository_id)
-  JOIN image_library.image i ON i.digest = t.digest
-  LEFT JOIN image_library.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  JOIN image_library_internal.tag t ON t.repository_id = wanted_entries.repository_id AND t.name = c.tag
+  JOIN image_library_internal.full_repository r USING (repository_id)
+  JOIN image_library_internal.image i ON i.digest = t.digest
+  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other'
 $$;
-COMMENT ON FUNCTION image_library._wanted_entries IS
-  'Internal: the entries that follow from tags, images, rules and approvals';
-GRANT EXECUTE ON FUNCTION image_library._wanted_entries TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.wanted_entries IS
+  'The entries that follow from tags, images, rules and approvals';
+GRANT EXECUTE ON FUNCTION image_library_internal.wanted_entries TO image_library_agent;
 
-CREATE FUNCTION image_library._refresh_entries(repository_id integer, tags text[]) RETURNS void
+CREATE FUNCTION image_library_internal.refresh_entries(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
-  asked text[] := coalesce(tags, ARRAY(SELECT t.name FROM image_library.tag t
-                                       WHERE t.repository_id = _refresh_entries.repository_id));
-  classified image_library._classified_tag[] :=
-    ARRAY(SELECT c FROM image_library._classified_tags(repository_id, asked) c);
-  wanted image_library.entry[] := ARRAY(SELECT w FROM image_library._wanted_entries(repository_id, classified) w);
+  asked text[] := coalesce(tags, ARRAY(SELECT t.name FROM image_library_internal.tag t
+                                       WHERE t.repository_id = refresh_entries.repository_id));
+  classified image_library_internal.classified_tag[] :=
+    ARRAY(SELECT c FROM image_library_internal.classified_tags(repository_id, asked) c);
+  wanted image_library_internal.entry[] := ARRAY(SELECT w FROM image_library_internal.wanted_entries(repository_id, classified) w);
 BEGIN
-  DELETE FROM image_library.entry e
+  DELETE FROM image_library_internal.entry e
   USING unnest(asked) AS a (tag) LEFT JOIN unnest(wanted) w ON w.tag = a.tag
-  WHERE e.repository_id = _refresh_entries.repository_id AND e.tag = a.tag AND e IS DISTINCT FROM w;
-  INSERT INTO image_library.entry (repository_id, tag, registry_id, repository, digest, kind, approval, usable_until,
+  WHERE e.repository_id = refresh_entries.repository_id AND e.tag = a.tag AND e IS DISTINCT FROM w;
+  INSERT INTO image_library_internal.entry (repository_id, tag, registry_id, repository, digest, kind, approval, usable_until,
                                    missing_since, title, description, version, newest_key, size_bytes, created_at,
                                    flavor, major_version, build_at, variant, os, features, extensions, publisher,
                                    model, model_version, format, task, gpu_count, system_tags, conflicts,
@@ -205,68 +205,68 @@ BEGIN
          w.major_version, w.build_at, w.variant, w.os, w.features, w.extensions, w.publisher, w.model,
          w.model_version, w.format, w.task, w.gpu_count, w.system_tags, w.conflicts, w.deprecated_from, w.contested
   FROM unnest(wanted) w
-  LEFT JOIN image_library.entry e ON e.repository_id = _refresh_entries.repository_id AND e.tag = w.tag
+  LEFT JOIN image_library_internal.entry e ON e.repository_id = refresh_entries.repository_id AND e.tag = w.tag
   WHERE e.tag IS NULL;
-  PERFORM image_library._refresh_extensions(classified);
-  PERFORM image_library._refresh_profiles(classified);
-  PERFORM image_library._refresh_conflicts(repository_id, classified);
+  PERFORM image_library_internal.refresh_extensions(classified);
+  PERFORM image_library_internal.refresh_profiles(classified);
+  PERFORM image_library_internal.refresh_conflicts(repository_id, classified);
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_entries IS
-  'Internal: brings the read model of some tags (null: all) of a repository up to date; rows that do not differ are left alone';
-GRANT EXECUTE ON FUNCTION image_library._refresh_entries TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.refresh_entries IS
+  'Brings the read model of some tags (null: all) of a repository up to date; rows that do not differ are left alone';
+GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entries TO image_library_agent;
 
 -- Extensions and profiles belong to the digest; what is no database image (a CloudNativePG extension image) has some too.
-CREATE FUNCTION image_library._refresh_extensions(classified image_library._classified_tag[]) RETURNS void
+CREATE FUNCTION image_library_internal.refresh_extensions(classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
-  wanted image_library.image_extension[] := ARRAY(
-    SELECT (c.digest, e ->> 'name', e ->> 'version', e ->> 'description')::image_library.image_extension
+  wanted image_library_internal.image_extension[] := ARRAY(
+    SELECT (c.digest, e ->> 'name', e ->> 'version', e ->> 'description')::image_library_internal.image_extension
     FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'extensions') e);
 BEGIN
-  DELETE FROM image_library.image_extension x
+  DELETE FROM image_library_internal.image_extension x
   USING (SELECT DISTINCT c.digest FROM unnest(classified) c) AS asked
   WHERE x.digest = asked.digest
     AND NOT EXISTS (SELECT FROM unnest(wanted) w
                     WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
-  INSERT INTO image_library.image_extension (digest, name, version, description)
+  INSERT INTO image_library_internal.image_extension (digest, name, version, description)
   SELECT w.digest, w.name, w.version, w.description FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_extensions IS
-  'Internal: the extensions of the digests that some tags point at';
-GRANT EXECUTE ON FUNCTION image_library._refresh_extensions TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.refresh_extensions IS
+  'The extensions of the digests that some tags point at';
+GRANT EXECUTE ON FUNCTION image_library_internal.refresh_extensions TO image_library_agent;
 
-CREATE FUNCTION image_library._refresh_profiles(classified image_library._classified_tag[]) RETURNS void
+CREATE FUNCTION image_library_internal.refresh_profiles(classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
-  wanted image_library.model_profile[] := ARRAY(
+  wanted image_library_internal.model_profile[] := ARRAY(
     SELECT (c.digest, e ->> 'name', e ->> 'engine', e ->> 'gpu', e ->> 'precision', (e ->> 'tp')::integer,
             (e ->> 'pp')::integer, e ->> 'qos', (e ->> 'lora')::boolean,
-            (e ->> 'buildable')::boolean)::image_library.model_profile
+            (e ->> 'buildable')::boolean)::image_library_internal.model_profile
     FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'profiles') e);
 BEGIN
-  DELETE FROM image_library.model_profile x
+  DELETE FROM image_library_internal.model_profile x
   USING (SELECT DISTINCT c.digest FROM unnest(classified) c) AS asked
   WHERE x.digest = asked.digest
     AND NOT EXISTS (SELECT FROM unnest(wanted) w
                     WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
-  INSERT INTO image_library.model_profile (digest, name, engine, gpu, "precision", tp, pp, qos, lora, buildable)
+  INSERT INTO image_library_internal.model_profile (digest, name, engine, gpu, "precision", tp, pp, qos, lora, buildable)
   SELECT w.digest, w.name, w.engine, w.gpu, w."precision", w.tp, w.pp, w.qos, w.lora, w.buildable
   FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
-COMMENT ON FUNCTION image_library._refresh_profiles IS
-  'Internal: the ways to run the models that some tags point at';
-GRANT EXECUTE ON FUNCTION image_library._refresh_profiles TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.refresh_profiles IS
+  'The ways to run the models that some tags point at';
+GRANT EXECUTE ON FUNCTION image_library_internal.refresh_profiles TO image_library_agent;
 
-CREATE VIEW image_library._usable_entries WITH (security_barrier) AS
+CREATE VIEW image_library_internal.usable_entries WITH (security_barrier) AS
   SELECT e.*, r.registry, r.place
-  FROM image_library.entry e
-  JOIN image_library._visible_repository r USING (repository_id)
+  FROM image_library_internal.entry e
+  JOIN image_library_internal.visible_repository r USING (repository_id)
   WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp());
-COMMENT ON VIEW image_library._usable_entries IS 'Internal: approved, present and usable entries of registries that the acting role may see';
+COMMENT ON VIEW image_library_internal.usable_entries IS 'Approved, present and usable entries of registries that the acting role may see';

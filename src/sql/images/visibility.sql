@@ -1,40 +1,40 @@
 -- What a registry and a repository are called, and who may see them: what people read joins these views.
 
-CREATE VIEW image_library._full_repository AS
+CREATE VIEW image_library_internal.full_repository AS
   SELECT r.repository_id, r.registry_id, r.name AS repository, r.first_seen_at, g.name AS registry, g.host,
          concat_ws('/', nullif(g.prefix, ''), r.name) AS full_name,
          concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS place
-  FROM image_library.repository r
-  JOIN image_library.registry g USING (registry_id);
-COMMENT ON VIEW image_library._full_repository IS
-  'Internal: repositories with the names of their registries; full_name is prefix/repository, place host/prefix/repository as references write it';
-GRANT SELECT ON image_library._full_repository TO image_library_agent;
+  FROM image_library_internal.repository r
+  JOIN image_library_internal.registry g USING (registry_id);
+COMMENT ON VIEW image_library_internal.full_repository IS
+  'Repositories with the names of their registries; full_name is prefix/repository, place host/prefix/repository as references write it';
+GRANT SELECT ON image_library_internal.full_repository TO image_library_agent;
 
-CREATE VIEW image_library._visible_registry AS
-  SELECT g.* FROM image_library.registry g
-  WHERE g.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
-COMMENT ON VIEW image_library._visible_registry IS 'Internal: the registries that the acting role may see';
-GRANT SELECT ON image_library._visible_registry TO image_library_agent;
+CREATE VIEW image_library_internal.visible_registry AS
+  SELECT g.* FROM image_library_internal.registry g
+  WHERE g.registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[]);
+COMMENT ON VIEW image_library_internal.visible_registry IS 'The registries that the acting role may see';
+GRANT SELECT ON image_library_internal.visible_registry TO image_library_agent;
 
-CREATE VIEW image_library._visible_repository AS
-  SELECT r.* FROM image_library._full_repository r
-  WHERE r.registry_id <> ALL ((SELECT image_library._hidden_registries())::integer[]);
-COMMENT ON VIEW image_library._visible_repository IS 'Internal: the repositories of registries that the acting role may see';
+CREATE VIEW image_library_internal.visible_repository AS
+  SELECT r.* FROM image_library_internal.full_repository r
+  WHERE r.registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[]);
+COMMENT ON VIEW image_library_internal.visible_repository IS 'The repositories of registries that the acting role may see';
 
 -- What belongs to a digest is seen by who sees a tag of it.
-CREATE FUNCTION image_library._digest_visible(digest text) RETURNS boolean
+CREATE FUNCTION image_library_internal.digest_visible(digest text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT EXISTS (SELECT FROM image_library.tag t JOIN image_library._visible_repository r USING (repository_id)
-                 WHERE t.digest = _digest_visible.digest)
+  SELECT EXISTS (SELECT FROM image_library_internal.tag t JOIN image_library_internal.visible_repository r USING (repository_id)
+                 WHERE t.digest = digest_visible.digest)
 $$;
-COMMENT ON FUNCTION image_library._digest_visible IS 'Internal: whether the acting role may see a digest';
-GRANT EXECUTE ON FUNCTION image_library._digest_visible TO image_library_reader;
+COMMENT ON FUNCTION image_library_internal.digest_visible IS 'Whether the acting role may see a digest';
+GRANT EXECUTE ON FUNCTION image_library_internal.digest_visible TO image_library_reader;
 
-CREATE FUNCTION image_library._repository_visible(repository_id integer) RETURNS boolean
+CREATE FUNCTION image_library_internal.repository_visible(repository_id integer) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT EXISTS (SELECT FROM image_library._visible_repository r WHERE r.repository_id = _repository_visible.repository_id)
+  SELECT EXISTS (SELECT FROM image_library_internal.visible_repository r WHERE r.repository_id = repository_visible.repository_id)
 $$;
-COMMENT ON FUNCTION image_library._repository_visible IS 'Internal: whether the acting role may see a repository';
-GRANT EXECUTE ON FUNCTION image_library._repository_visible TO image_library_reader;
+COMMENT ON FUNCTION image_library_internal.repository_visible IS 'Whether the acting role may see a repository';
+GRANT EXECUTE ON FUNCTION image_library_internal.repository_visible TO image_library_reader;

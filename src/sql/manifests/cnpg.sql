@@ -2,59 +2,59 @@
 -- Source: postgresql.cnpg.io/v1 ImageCatalog (CloudNativePG documentation, "Image Catalog").
 
 -- Without a variant or an OS the newest of all is taken, and the caller is told that there was a choice.
-CREATE FUNCTION image_library._catalog_images(flavor text, variant text, os text, repository text)
+CREATE FUNCTION image_library_internal.catalog_images(flavor text, variant text, os text, repository text)
 RETURNS TABLE (major integer, pinned_reference text, form text, image_os text, platforms text[], choices text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH candidate AS (
     SELECT p.repository_id, p.tag, p.major_version, concat(p.place, ':', p.tag, '@', p.digest) AS pinned_reference, p.os, p.newest_key,
            concat_ws(' ', coalesce(nullif(p.variant, ''), 'plain'), p.os) AS form
-    FROM image_library._usable_entries p
-    WHERE p.kind = 'postgres' AND p.flavor = _catalog_images.flavor
+    FROM image_library_internal.usable_entries p
+    WHERE p.kind = 'postgres' AND p.flavor = catalog_images.flavor
       AND p.major_version >= 10
       -- The operator trusts the major it is told.
       AND NOT p.contested
-      AND (_catalog_images.variant IS NULL OR coalesce(p.variant, '') = _catalog_images.variant)
-      AND (_catalog_images.os IS NULL OR p.os = _catalog_images.os)
-      AND (_catalog_images.repository IS NULL OR p.repository = _catalog_images.repository)
+      AND (catalog_images.variant IS NULL OR coalesce(p.variant, '') = catalog_images.variant)
+      AND (catalog_images.os IS NULL OR p.os = catalog_images.os)
+      AND (catalog_images.repository IS NULL OR p.repository = catalog_images.repository)
   ), newest AS (
     SELECT DISTINCT ON (c.major_version) c.*
     FROM candidate c
     ORDER BY c.major_version, c.newest_key DESC, c.pinned_reference COLLATE "C"
   )
   SELECT n.major_version, n.pinned_reference, n.form, n.os,
-         (SELECT l.platforms FROM image_library._tag_platforms l WHERE l.repository_id = n.repository_id AND l.tag = n.tag),
+         (SELECT l.platforms FROM image_library_internal.tag_platforms l WHERE l.repository_id = n.repository_id AND l.tag = n.tag),
          ARRAY(SELECT DISTINCT c.form COLLATE "C" FROM candidate c WHERE c.major_version = n.major_version ORDER BY 1)
   FROM newest n
   ORDER BY n.major_version DESC
   LIMIT 8
 $$;
-COMMENT ON FUNCTION image_library._catalog_images IS
-  'Internal: the newest image of each of the 8 newest majors (newest minor, then newest build, then plain), with the forms it was chosen from';
+COMMENT ON FUNCTION image_library_internal.catalog_images IS
+  'The newest image of each of the 8 newest majors (newest minor, then newest build, then plain), with the forms it was chosen from';
 
 -- CloudNativePG extension images are no servers: the classifier reads from their annotations what they fit.
 -- Decisions are few beside tags, so they lead the way.
-CREATE FUNCTION image_library._catalog_extensions(major integer, os text, platforms text[], settings jsonb) RETURNS jsonb
+CREATE FUNCTION image_library_internal.catalog_extensions(major integer, os text, platforms text[], settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH extension_image AS (
     SELECT x.name, t.name AS tag, l.platforms, c.j ->> 'major_version' AS major, c.j ->> 'os' AS os,
            concat(r.place, ':', t.name, '@', t.digest) AS pinned_reference
-    FROM image_library.approval a
-    JOIN image_library.image_extension x ON x.digest = a.digest
-    JOIN image_library.image i ON i.digest = a.digest
-    JOIN image_library.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
-    JOIN image_library._tag_platforms l ON l.repository_id = t.repository_id AND l.tag = t.name
-    JOIN image_library._visible_repository r ON r.repository_id = a.repository_id
-    CROSS JOIN LATERAL (SELECT image_library._own_facts(t.repository_id, t.name, t.digest) OFFSET 0) AS c (j)
-    WHERE a.state = 'approved' AND image_library._blocks(t.name, t.rule_id, t.missing_since, a, clock_timestamp()) = '{}'
-      AND NOT EXISTS (SELECT FROM image_library.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
+    FROM image_library_internal.approval a
+    JOIN image_library_internal.image_extension x ON x.digest = a.digest
+    JOIN image_library_internal.image i ON i.digest = a.digest
+    JOIN image_library_internal.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
+    JOIN image_library_internal.tag_platforms l ON l.repository_id = t.repository_id AND l.tag = t.name
+    JOIN image_library_internal.visible_repository r ON r.repository_id = a.repository_id
+    CROSS JOIN LATERAL (SELECT image_library_internal.own_facts(t.repository_id, t.name, t.digest) OFFSET 0) AS c (j)
+    WHERE a.state = 'approved' AND image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, clock_timestamp()) = '{}'
+      AND NOT EXISTS (SELECT FROM image_library_internal.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
       AND c.j ->> 'kind' = 'other' AND NOT (c.j ->> 'contested')::boolean
   ), newest AS (
     SELECT DISTINCT ON (x.name COLLATE "C") x.name, x.pinned_reference
     FROM extension_image x
-    WHERE x.major = _catalog_extensions.major::text AND x.os = _catalog_extensions.os
-      AND x.platforms && _catalog_extensions.platforms
+    WHERE x.major = catalog_extensions.major::text AND x.os = catalog_extensions.os
+      AND x.platforms && catalog_extensions.platforms
       AND x.name ~ '^[a-z0-9]([-a-z0-9_]*[a-z0-9])?$' AND length(x.name) <= 59
     ORDER BY x.name COLLATE "C", image_library.version_key(x.tag) DESC, x.pinned_reference COLLATE "C"
   )
@@ -62,11 +62,11 @@ AS $$
                    || coalesce(settings -> n.name, '{}') ORDER BY n.name COLLATE "C")
   FROM newest n
 $$;
-COMMENT ON FUNCTION image_library._catalog_extensions IS
-  'Internal: the newest approved image of every extension for a major, an OS and one of the platforms; null when none';
+COMMENT ON FUNCTION image_library_internal.catalog_extensions IS
+  'The newest approved image of every extension for a major, an OS and one of the platforms; null when none';
 
 -- What the operator must know of an extension beyond its image is in no annotation.
-CREATE FUNCTION image_library._extension_settings(settings jsonb) RETURNS jsonb
+CREATE FUNCTION image_library_internal.extension_settings(settings jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $_$
 DECLARE
@@ -102,8 +102,8 @@ BEGIN
           FROM jsonb_each(settings) x);
 END
 $_$;
-COMMENT ON FUNCTION image_library._extension_settings IS
-  'Internal: settings by extension as the fields of a catalog; raises 22023 for what CloudNativePG would refuse';
+COMMENT ON FUNCTION image_library_internal.extension_settings IS
+  'Settings by extension as the fields of a catalog; raises 22023 for what CloudNativePG would refuse';
 
 CREATE FUNCTION image_library.cnpg_image_catalog(name text, namespace text DEFAULT NULL,
   flavor text DEFAULT 'postgresql', variant text DEFAULT NULL, os text DEFAULT NULL, repository text DEFAULT NULL,
@@ -112,14 +112,14 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  known_flavor text := image_library._flavor(flavor);
-  settings jsonb := image_library._extension_settings(coalesce(extension_settings, '{}'));
-  metadata jsonb := image_library._kubernetes_metadata(name, namespace, 'subdomain');
+  known_flavor text := image_library_internal.flavor(flavor);
+  settings jsonb := image_library_internal.extension_settings(coalesce(extension_settings, '{}'));
+  metadata jsonb := image_library_internal.kubernetes_metadata(name, namespace, 'subdomain');
   image record;
   images jsonb := '[]';
 BEGIN
   FOR image IN
-    SELECT c.* FROM image_library._catalog_images(known_flavor, variant, os, repository) c ORDER BY c.major
+    SELECT c.* FROM image_library_internal.catalog_images(known_flavor, variant, os, repository) c ORDER BY c.major
   LOOP
     IF cardinality(image.choices) > 1 THEN
       RAISE NOTICE USING
@@ -132,7 +132,7 @@ BEGIN
       'image', image.pinned_reference,
       -- Extension images are built for community PostgreSQL, and mounted from 18 on.
       'extensions', CASE WHEN image.major >= 18 AND known_flavor = 'postgresql'
-                         THEN image_library._catalog_extensions(image.major, image.image_os, image.platforms, settings) END));
+                         THEN image_library_internal.catalog_extensions(image.major, image.image_os, image.platforms, settings) END));
   END LOOP;
   IF images = '[]' THEN
     RAISE EXCEPTION USING
@@ -161,7 +161,7 @@ CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_build_object('url', p.reference, 'digest', p.digest)
-  FROM image_library._approved_postgres(reference) p
+  FROM image_library_internal.approved_postgres(reference) p
 $$;
 COMMENT ON FUNCTION image_library.edb_image IS
   'The image field of an EDB Postgres AI cluster, {"url": "host/repository:tag", "digest": "sha256:..."}, of an approved image';

@@ -1,11 +1,11 @@
 -- What every manifest is made of: names, quantities, environment, and the approved image.
 -- Sources: Kubernetes API conventions ("Object Names and IDs", resource.Quantity, core/v1 EnvVar).
 
-CREATE FUNCTION image_library._kubernetes_name(name text, max_length integer DEFAULT 63) RETURNS text
+CREATE FUNCTION image_library_internal.kubernetes_name(name text, max_length integer DEFAULT 63) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  made text := trim(BOTH '-' FROM image_library._name_key(name));
+  made text := trim(BOTH '-' FROM image_library_internal.name_key(name));
 BEGIN
   IF made !~ '^[a-z]' THEN
     made := rtrim('m-' || made, '-');
@@ -17,10 +17,10 @@ BEGIN
   RETURN made;
 END
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_name IS
-  'Internal: a text as a name that every kind of Kubernetes object takes (RFC 1035 label)';
+COMMENT ON FUNCTION image_library_internal.kubernetes_name IS
+  'A text as a name that every kind of Kubernetes object takes (RFC 1035 label)';
 
-CREATE FUNCTION image_library._check_kubernetes_name(what text, name text, form text) RETURNS text
+CREATE FUNCTION image_library_internal.check_kubernetes_name(what text, name text, form text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -38,26 +38,26 @@ BEGIN
       HINT = format('Use up to %s lower-case letters, digits%s and dashes, beginning with a letter%s and ending with a letter or digit.%s',
                     max_length, CASE form WHEN 'subdomain' THEN ', dots' ELSE '' END,
                     CASE form WHEN 'service' THEN '' ELSE ' or digit' END,
-                    coalesce(format(' For example "%s".', image_library._kubernetes_name(nullif(name, ''))), ''));
+                    coalesce(format(' For example "%s".', image_library_internal.kubernetes_name(nullif(name, ''))), ''));
   END IF;
   RETURN name;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_kubernetes_name IS
-  'Internal: the name itself, or 22023 when it is no label, subdomain (RFC 1123) or service (RFC 1035)';
+COMMENT ON FUNCTION image_library_internal.check_kubernetes_name IS
+  'The name itself, or 22023 when it is no label, subdomain (RFC 1123) or service (RFC 1035)';
 
-CREATE FUNCTION image_library._kubernetes_metadata(name text, namespace text, form text) RETURNS jsonb
+CREATE FUNCTION image_library_internal.kubernetes_metadata(name text, namespace text, form text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_strip_nulls(jsonb_build_object(
-    'name', image_library._check_kubernetes_name('name', name, form),
+    'name', image_library_internal.check_kubernetes_name('name', name, form),
     'namespace', CASE WHEN namespace IS NOT NULL
-                      THEN image_library._check_kubernetes_name('namespace', namespace, 'label') END))
+                      THEN image_library_internal.check_kubernetes_name('namespace', namespace, 'label') END))
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_metadata IS
-  'Internal: metadata of a manifest, with a namespace when one is given';
+COMMENT ON FUNCTION image_library_internal.kubernetes_metadata IS
+  'Metadata of a manifest, with a namespace when one is given';
 
-CREATE FUNCTION image_library._kubernetes_quantity(what text, quantity text) RETURNS text
+CREATE FUNCTION image_library_internal.kubernetes_quantity(what text, quantity text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -70,10 +70,10 @@ BEGIN
   RETURN quantity;
 END
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_quantity IS
-  'Internal: the quantity itself, or 22023 when Kubernetes would refuse it';
+COMMENT ON FUNCTION image_library_internal.kubernetes_quantity IS
+  'The quantity itself, or 22023 when Kubernetes would refuse it';
 
-CREATE FUNCTION image_library._check_range(what text, number integer, low integer, high integer) RETURNS integer
+CREATE FUNCTION image_library_internal.check_range(what text, number integer, low integer, high integer) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -86,24 +86,24 @@ BEGIN
   RETURN number;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_range IS
-  'Internal: the number itself, or 22023 when it is out of range; null passes';
+COMMENT ON FUNCTION image_library_internal.check_range IS
+  'The number itself, or 22023 when it is out of range; null passes';
 
-CREATE FUNCTION image_library._kubernetes_resources(cpu text, memory text, gpu_count integer) RETURNS jsonb
+CREATE FUNCTION image_library_internal.kubernetes_resources(cpu text, memory text, gpu_count integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
   -- GPUs are an extended resource: a limit alone is also the request.
   SELECT jsonb_strip_nulls(jsonb_build_object(
     'limits', nullif(jsonb_strip_nulls(jsonb_build_object(
-      'cpu', image_library._kubernetes_quantity('cpu', cpu),
-      'memory', image_library._kubernetes_quantity('memory', memory),
-      'nvidia.com/gpu', nullif(image_library._check_range('gpu_count', gpu_count, 0, 4096), 0)::text)), '{}'),
+      'cpu', image_library_internal.kubernetes_quantity('cpu', cpu),
+      'memory', image_library_internal.kubernetes_quantity('memory', memory),
+      'nvidia.com/gpu', nullif(image_library_internal.check_range('gpu_count', gpu_count, 0, 4096), 0)::text)), '{}'),
     'requests', nullif(jsonb_strip_nulls(jsonb_build_object('cpu', cpu, 'memory', memory)), '{}')))
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_resources IS
-  'Internal: resources of a container; what is null, and no GPU, is left out';
+COMMENT ON FUNCTION image_library_internal.kubernetes_resources IS
+  'Resources of a container; what is null, and no GPU, is left out';
 
-CREATE FUNCTION image_library._gpu_placement(gpu_count integer, node_selector jsonb) RETURNS jsonb
+CREATE FUNCTION image_library_internal.gpu_placement(gpu_count integer, node_selector jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -122,10 +122,10 @@ BEGIN
     'tolerations', '[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]'::jsonb));
 END
 $$;
-COMMENT ON FUNCTION image_library._gpu_placement IS
-  'Internal: nodeSelector and tolerations of what needs GPUs; an empty object of what needs none';
+COMMENT ON FUNCTION image_library_internal.gpu_placement IS
+  'NodeSelector and tolerations of what needs GPUs; an empty object of what needs none';
 
-CREATE FUNCTION image_library._kubernetes_env(env jsonb) RETURNS jsonb
+CREATE FUNCTION image_library_internal.kubernetes_env(env jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -153,10 +153,10 @@ BEGIN
           FROM jsonb_each(env) e);
 END
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_env IS
+COMMENT ON FUNCTION image_library_internal.kubernetes_env IS
   'Internal: {"NAME": "value"} as a list of EnvVar, an object as its valueFrom; null when there are none';
 
-CREATE FUNCTION image_library._kubernetes_args(args text[]) RETURNS jsonb
+CREATE FUNCTION image_library_internal.kubernetes_args(args text[]) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -168,30 +168,30 @@ BEGIN
   RETURN (SELECT jsonb_agg(a.arg ORDER BY a.position) FROM unnest(args) WITH ORDINALITY AS a (arg, position));
 END
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_args IS
-  'Internal: arguments of a container as JSON; null when there are none';
+COMMENT ON FUNCTION image_library_internal.kubernetes_args IS
+  'Arguments of a container as JSON; null when there are none';
 
-CREATE FUNCTION image_library._kubernetes_pull_secrets(names text[]) RETURNS jsonb
+CREATE FUNCTION image_library_internal.kubernetes_pull_secrets(names text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT jsonb_agg(jsonb_build_object('name', image_library._check_kubernetes_name('image pull secret', s.name, 'subdomain'))
+  SELECT jsonb_agg(jsonb_build_object('name', image_library_internal.check_kubernetes_name('image pull secret', s.name, 'subdomain'))
                    ORDER BY s.position)
   FROM unnest(names) WITH ORDINALITY AS s (name, position)
 $$;
-COMMENT ON FUNCTION image_library._kubernetes_pull_secrets IS
-  'Internal: names of Secrets as LocalObjectReferences; null when there are none';
+COMMENT ON FUNCTION image_library_internal.kubernetes_pull_secrets IS
+  'Names of Secrets as LocalObjectReferences; null when there are none';
 
-CREATE FUNCTION image_library._untagged(reference text) RETURNS text
+CREATE FUNCTION image_library_internal.untagged(reference text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT regexp_replace(split_part(reference, '@', 1), ':[^:/]*$', '') $$;
-COMMENT ON FUNCTION image_library._untagged IS 'Internal: host/repository of a reference';
+COMMENT ON FUNCTION image_library_internal.untagged IS 'Host/repository of a reference';
 
-CREATE FUNCTION image_library._wrong_kind(reference text, wanted text) RETURNS void
+CREATE FUNCTION image_library_internal.wrong_kind(reference text, wanted text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library._find_image(reference);
-  found_kind text := (SELECT e.kind FROM image_library.entry e
+  image record := image_library_internal.find_image(reference);
+  found_kind text := (SELECT e.kind FROM image_library_internal.entry e
                       WHERE e.repository_id = image.repository_id AND e.tag = image.tag);
 BEGIN
   RAISE EXCEPTION USING
@@ -206,10 +206,10 @@ BEGIN
              ELSE 'Choose one of image_library.postgres_images, or say kind => ''postgres'' in the rule that brings it.' END;
 END
 $$;
-COMMENT ON FUNCTION image_library._wrong_kind IS
-  'Internal: raises 22023 that says what an approved image is instead';
+COMMENT ON FUNCTION image_library_internal.wrong_kind IS
+  'Raises 22023 that says what an approved image is instead';
 
-CREATE FUNCTION image_library._approved_postgres(reference text) RETURNS image_library.postgres_images
+CREATE FUNCTION image_library_internal.approved_postgres(reference text) RETURNS image_library.postgres_images
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -219,15 +219,15 @@ BEGIN
   SELECT p.* INTO image FROM image_library.postgres_images p
   WHERE p.digest = split_part(pinned, '@', 2) AND p.pinned_reference = pinned;
   IF NOT FOUND THEN
-    PERFORM image_library._wrong_kind(reference, 'postgres');
+    PERFORM image_library_internal.wrong_kind(reference, 'postgres');
   END IF;
   RETURN image;
 END
 $$;
-COMMENT ON FUNCTION image_library._approved_postgres IS
-  'Internal: an approved Postgres image; raises what resolve raises, or 22023 when it is none';
+COMMENT ON FUNCTION image_library_internal.approved_postgres IS
+  'An approved Postgres image; raises what resolve raises, or 22023 when it is none';
 
-CREATE FUNCTION image_library._approved_model(reference text) RETURNS image_library.model_library
+CREATE FUNCTION image_library_internal.approved_model(reference text) RETURNS image_library.model_library
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -237,10 +237,10 @@ BEGIN
   SELECT m.* INTO image FROM image_library.model_library m
   WHERE m.digest = split_part(pinned, '@', 2) AND m.pinned_reference = pinned;
   IF NOT FOUND THEN
-    PERFORM image_library._wrong_kind(reference, 'model');
+    PERFORM image_library_internal.wrong_kind(reference, 'model');
   END IF;
   RETURN image;
 END
 $$;
-COMMENT ON FUNCTION image_library._approved_model IS
-  'Internal: an approved model; raises what resolve raises, or 22023 when it is none';
+COMMENT ON FUNCTION image_library_internal.approved_model IS
+  'An approved model; raises what resolve raises, or 22023 when it is none';

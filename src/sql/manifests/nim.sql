@@ -1,25 +1,25 @@
 -- NVIDIA NIM Operator: services and caches. Which GPUs a model fits.
 -- Source: apps.nvidia.com/v1alpha1 NIMService and NIMCache (NVIDIA NIM Operator documentation).
 
-CREATE FUNCTION image_library._nim(reference text, wanted text) RETURNS image_library.model_library
+CREATE FUNCTION image_library_internal.nim(reference text, wanted text) RETURNS image_library.model_library
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library._approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference);
 BEGIN
-  PERFORM image_library._require_nim(model, wanted, 'Serve it with image_library.kserve_inference_service, or choose a model with format nim of image_library.model_library.');
+  PERFORM image_library_internal.require_nim(model, wanted, 'Serve it with image_library.kserve_inference_service, or choose a model with format nim of image_library.model_library.');
   RETURN model;
 END
 $$;
-COMMENT ON FUNCTION image_library._nim IS 'Internal: an approved NIM; raises when it is none';
+COMMENT ON FUNCTION image_library_internal.nim IS 'An approved NIM; raises when it is none';
 
-CREATE FUNCTION image_library._nim_name(model image_library.model_library) RETURNS text
+CREATE FUNCTION image_library_internal.nim_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT image_library._kubernetes_name(image_library._model_name(model) || '-' || image_library._model_release(model), 50)
+  SELECT image_library_internal.kubernetes_name(image_library_internal.model_name(model) || '-' || image_library_internal.model_release(model), 50)
 $$;
-COMMENT ON FUNCTION image_library._nim_name IS
-  'Internal: the name of a NIMService and its NIMCache, short enough for what the operator adds to it';
+COMMENT ON FUNCTION image_library_internal.nim_name IS
+  'The name of a NIMService and its NIMCache, short enough for what the operator adds to it';
 
 CREATE FUNCTION image_library.nim_cache(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
   ngc_secret text DEFAULT 'nvidia-nim-secrets', image_pull_secret text DEFAULT NULL,
@@ -30,10 +30,10 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library._nim(reference, 'a NIMCache');
+  model image_library.model_library := image_library_internal.nim(reference, 'a NIMCache');
   selection jsonb := jsonb_strip_nulls(jsonb_build_object(
     'gpus', CASE WHEN gpu IS NOT NULL THEN jsonb_build_array(jsonb_build_object('product', gpu)) END,
-    'tensorParallelism', image_library._check_range('gpu_count', gpu_count, 1, 4096)::text,
+    'tensorParallelism', image_library_internal.check_range('gpu_count', gpu_count, 1, 4096)::text,
     'engine', engine, 'precision', "precision", 'qosProfile', qos));
 BEGIN
   IF cardinality(profiles) > 0 THEN
@@ -49,7 +49,7 @@ BEGIN
         MESSAGE = 'profiles names others beside "all"',
         HINT = 'Name "all" alone, or the profiles.';
     END IF;
-    selection := jsonb_build_object('profiles', image_library._kubernetes_args(profiles));
+    selection := jsonb_build_object('profiles', image_library_internal.kubernetes_args(profiles));
   END IF;
   IF qos NOT IN ('latency', 'throughput') THEN
     RAISE EXCEPTION USING
@@ -66,19 +66,19 @@ BEGIN
   RETURN jsonb_build_object(
     'apiVersion', 'apps.nvidia.com/v1alpha1',
     'kind', 'NIMCache',
-    'metadata', image_library._kubernetes_metadata(coalesce(name, image_library._nim_name(model)), namespace, 'service'),
+    'metadata', image_library_internal.kubernetes_metadata(coalesce(name, image_library_internal.nim_name(model)), namespace, 'service'),
     'spec', jsonb_build_object(
       'source', jsonb_build_object('ngc', jsonb_strip_nulls(jsonb_build_object(
         'modelPuller', model.pinned_reference,
-        'authSecret', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'),
+        'authSecret', image_library_internal.check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'),
         'pullSecret', CASE WHEN image_pull_secret IS NOT NULL
-          THEN image_library._check_kubernetes_name('image pull secret', image_pull_secret, 'subdomain') END,
+          THEN image_library_internal.check_kubernetes_name('image pull secret', image_pull_secret, 'subdomain') END,
         'model', nullif(selection, '{}')))),
       'storage', jsonb_build_object('pvc', jsonb_strip_nulls(jsonb_build_object(
         'create', true,
-        'size', image_library._kubernetes_quantity('storage_size', storage_size),
+        'size', image_library_internal.kubernetes_quantity('storage_size', storage_size),
         'storageClass', CASE WHEN storage_class IS NOT NULL
-          THEN image_library._check_kubernetes_name('storage class', storage_class, 'subdomain') END,
+          THEN image_library_internal.check_kubernetes_name('storage class', storage_class, 'subdomain') END,
         'volumeAccessMode', access_mode)))));
 END
 $$;
@@ -97,8 +97,8 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library._nim(reference, 'a NIMService');
-  cache_name text := coalesce(nim_cache, image_library._nim_name(model));
+  model image_library.model_library := image_library_internal.nim(reference, 'a NIMService');
+  cache_name text := coalesce(nim_cache, image_library_internal.nim_name(model));
   gpus integer := coalesce(gpu_count, model.gpu_count, 1);
 BEGIN
   IF coalesce(inference_platform, '') NOT IN ('standalone', 'kserve') THEN
@@ -110,30 +110,30 @@ BEGIN
   RETURN jsonb_build_object(
     'apiVersion', 'apps.nvidia.com/v1alpha1',
     'kind', 'NIMService',
-    'metadata', image_library._kubernetes_metadata(coalesce(name, image_library._nim_name(model)), namespace, 'service'),
+    'metadata', image_library_internal.kubernetes_metadata(coalesce(name, image_library_internal.nim_name(model)), namespace, 'service'),
     'spec', jsonb_strip_nulls(jsonb_build_object(
       -- There is no field for a digest. The operator writes repository:tag, so the digest goes with the tag:
       -- repository:tag@digest is a reference that container runtimes pull by digest.
       'image', jsonb_strip_nulls(jsonb_build_object(
-        'repository', image_library._untagged(model.pinned_reference),
+        'repository', image_library_internal.untagged(model.pinned_reference),
         'tag', model.tag || '@' || model.digest,
         'pullPolicy', 'IfNotPresent',
         'pullSecrets', (SELECT jsonb_agg(s -> 'name')
-                        FROM jsonb_array_elements(image_library._kubernetes_pull_secrets(image_pull_secrets)) s))),
+                        FROM jsonb_array_elements(image_library_internal.kubernetes_pull_secrets(image_pull_secrets)) s))),
       'authSecret', CASE WHEN ngc_secret IS NOT NULL
-        THEN image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain') END,
-      'args', image_library._kubernetes_args(args),
-      'env', image_library._kubernetes_env(coalesce(env, '{}')),
+        THEN image_library_internal.check_kubernetes_name('NGC secret', ngc_secret, 'subdomain') END,
+      'args', image_library_internal.kubernetes_args(args),
+      'env', image_library_internal.kubernetes_env(coalesce(env, '{}')),
       'expose', jsonb_build_object('service', jsonb_build_object(
-        'type', 'ClusterIP', 'port', image_library._check_range('port', port, 1, 65535))),
+        'type', 'ClusterIP', 'port', image_library_internal.check_range('port', port, 1, 65535))),
       'inferencePlatform', inference_platform,
-      'replicas', image_library._check_range('replicas', replicas, 1, 1000),
-      'resources', nullif(image_library._kubernetes_resources(cpu, memory, gpus), '{}'),
+      'replicas', image_library_internal.check_range('replicas', replicas, 1, 1000),
+      'resources', nullif(image_library_internal.kubernetes_resources(cpu, memory, gpus), '{}'),
       'storage', jsonb_build_object(
-        'nimCache', jsonb_build_object('name', image_library._check_kubernetes_name('nim_cache', cache_name, 'subdomain'),
+        'nimCache', jsonb_build_object('name', image_library_internal.check_kubernetes_name('nim_cache', cache_name, 'subdomain'),
                                        'profile', profile),
-        'sharedMemorySizeLimit', image_library._kubernetes_quantity('shm_size', shm_size))))
-      || image_library._gpu_placement(gpus, node_selector));
+        'sharedMemorySizeLimit', image_library_internal.kubernetes_quantity('shm_size', shm_size))))
+      || image_library_internal.gpu_placement(gpus, node_selector));
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_service IS
@@ -143,15 +143,15 @@ cache has all that the model needs (operators of late have the field optional)';
 GRANT EXECUTE ON FUNCTION image_library.nim_service TO image_library_reader;
 
 -- A GPU is written as profiles do (h100) or as nodes are labelled (NVIDIA-H100-80GB-HBM3).
-CREATE FUNCTION image_library._is_gpu(node_gpu text, profile_gpu text) RETURNS boolean
+CREATE FUNCTION image_library_internal.is_gpu(node_gpu text, profile_gpu text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(profile_gpu, '') = ''
     OR position(regexp_replace('-' || lower(profile_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')
                 IN regexp_replace('-' || lower(node_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')) > 0
 $$;
-COMMENT ON FUNCTION image_library._is_gpu IS
-  'Internal: whether a node''s GPU is the one of a profile; a profile without GPU runs on any';
+COMMENT ON FUNCTION image_library_internal.is_gpu IS
+  'Whether a node''s GPU is the one of a profile; a profile without GPU runs on any';
 
 CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
 RETURNS SETOF image_library.model_profiles
@@ -159,14 +159,14 @@ LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg
 AS $$
 DECLARE
   -- What an image needs is known before anybody approves it.
-  image_digest text := (image_library._find_image(reference)).digest;
+  image_digest text := (image_library_internal.find_image(reference)).digest;
 BEGIN
-  PERFORM image_library._check_range('gpu_count', gpu_count, 0, 4096);
+  PERFORM image_library_internal.check_range('gpu_count', gpu_count, 0, 4096);
   RETURN QUERY
     SELECT p.* FROM image_library.model_profiles p
     WHERE p.digest = image_digest
       AND p.tp::bigint * p.pp <= fitting_profiles.gpu_count
-      AND image_library._is_gpu(fitting_profiles.gpu, p.gpu)
+      AND image_library_internal.is_gpu(fitting_profiles.gpu, p.gpu)
     ORDER BY p.tp::bigint * p.pp, p.name COLLATE "C";
 END
 $$;

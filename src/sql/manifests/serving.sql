@@ -2,40 +2,40 @@
 -- Source: serving.kserve.io v1alpha1 ServingRuntime and v1beta1 InferenceService (KServe documentation,
 -- "Serving Runtimes", "Serving Models with OCI Images"), EDB Postgres AI, "Configure a ServingRuntime".
 
-CREATE FUNCTION image_library._model_title(model image_library.model_library) RETURNS text
+CREATE FUNCTION image_library_internal.model_title(model image_library.model_library) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce(nullif(model.model, ''), regexp_replace(model.repository, '^.*/', '')) $$;
-COMMENT ON FUNCTION image_library._model_title IS
-  'Internal: what a model is called, the repository''s last part when nothing says it';
+COMMENT ON FUNCTION image_library_internal.model_title IS
+  'What a model is called, the repository''s last part when nothing says it';
 
 -- The repository that had the name first keeps it. Private registries lend and borrow no names.
-CREATE FUNCTION image_library._model_name(model image_library.model_library) RETURNS text
+CREATE FUNCTION image_library_internal.model_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT image_library._model_title(model) || CASE WHEN EXISTS (
-    SELECT FROM image_library.registry own
-    JOIN image_library.repository mine ON mine.registry_id = own.registry_id AND mine.name = _model_name.model.repository
-    JOIN image_library.entry older ON older.repository_id < mine.repository_id
-    JOIN image_library.registry g ON g.registry_id = older.registry_id
-    WHERE own.name = _model_name.model.registry
-      AND older.kind = 'model' AND image_library._name_key(older.model) = image_library._name_key(image_library._model_title(_model_name.model))
+  SELECT image_library_internal.model_title(model) || CASE WHEN EXISTS (
+    SELECT FROM image_library_internal.registry own
+    JOIN image_library_internal.repository mine ON mine.registry_id = own.registry_id AND mine.name = model_name.model.repository
+    JOIN image_library_internal.entry older ON older.repository_id < mine.repository_id
+    JOIN image_library_internal.registry g ON g.registry_id = older.registry_id
+    WHERE own.name = model_name.model.registry
+      AND older.kind = 'model' AND image_library_internal.name_key(older.model) = image_library_internal.name_key(image_library_internal.model_title(model_name.model))
       AND (NOT g.private OR g.registry_id = own.registry_id))
-    THEN '-' || left(md5(image_library._untagged(model.reference)), 6) ELSE '' END
+    THEN '-' || left(md5(image_library_internal.untagged(model.reference)), 6) ELSE '' END
 $$;
-COMMENT ON FUNCTION image_library._model_name IS
-  'Internal: what a model is called, with a hash of its repository when an older one has a model that is called so';
+COMMENT ON FUNCTION image_library_internal.model_name IS
+  'What a model is called, with a hash of its repository when an older one has a model that is called so';
 
 -- 1.10.1 and 1.10.1-rtx are two images of one version; latest is none.
-CREATE FUNCTION image_library._model_release(model image_library.model_library) RETURNS text
+CREATE FUNCTION image_library_internal.model_release(model image_library.model_library) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE WHEN coalesce(strpos(model.tag, nullif(model.model_version, '')), 1) > 0 THEN model.tag
               ELSE model.model_version END
 $$;
-COMMENT ON FUNCTION image_library._model_release IS
-  'Internal: what tells the images of a model apart: the tag, or the version when the tag does not say it';
+COMMENT ON FUNCTION image_library_internal.model_release IS
+  'What tells the images of a model apart: the tag, or the version when the tag does not say it';
 
-CREATE FUNCTION image_library._require_nim(model image_library.model_library, wanted text, instead text) RETURNS void
+CREATE FUNCTION image_library_internal.require_nim(model image_library.model_library, wanted text, instead text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -48,38 +48,38 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._require_nim IS
-  'Internal: raises 22023 unless a model is packaged as NVIDIA NIM';
+COMMENT ON FUNCTION image_library_internal.require_nim IS
+  'Raises 22023 unless a model is packaged as NVIDIA NIM';
 
 -- One format ties a runtime to its services: a NIM serves itself alone, a server every model of a format. KServe refuses a second
 -- runtime of the same format, version and priority.
-CREATE FUNCTION image_library._model_format(model image_library.model_library) RETURNS text
+CREATE FUNCTION image_library_internal.model_format(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || regexp_replace(image_library._model_name(model), '[^A-Za-z0-9._-]+', '-', 'g')
+  SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || regexp_replace(image_library_internal.model_name(model), '[^A-Za-z0-9._-]+', '-', 'g')
                            ELSE coalesce(model.format, 'model') END
 $$;
-COMMENT ON FUNCTION image_library._model_format IS
-  'Internal: the modelFormat name of a model';
+COMMENT ON FUNCTION image_library_internal.model_format IS
+  'The modelFormat name of a model';
 
-CREATE FUNCTION image_library._nim_runtime_name(model image_library.model_library) RETURNS text
+CREATE FUNCTION image_library_internal.nim_runtime_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT image_library._kubernetes_name(
-    'nvidia-nim-' || image_library._model_name(model) || '-' || image_library._model_release(model))
+  SELECT image_library_internal.kubernetes_name(
+    'nvidia-nim-' || image_library_internal.model_name(model) || '-' || image_library_internal.model_release(model))
 $$;
-COMMENT ON FUNCTION image_library._nim_runtime_name IS
-  'Internal: the name of the runtime of a NIM, where none is given';
+COMMENT ON FUNCTION image_library_internal.nim_runtime_name IS
+  'The name of the runtime of a NIM, where none is given';
 
-CREATE FUNCTION image_library._ngc_env(ngc_secret text) RETURNS jsonb
+CREATE FUNCTION image_library_internal.ngc_env(ngc_secret text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
   -- Where there is no way out, the model is in the image's cache and no key is asked for.
   SELECT CASE WHEN ngc_secret IS NULL THEN '{}'::jsonb ELSE
     jsonb_build_object('NGC_API_KEY', jsonb_build_object('secretKeyRef', jsonb_build_object(
-      'name', image_library._check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY'))) END
+      'name', image_library_internal.check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY'))) END
 $$;
-COMMENT ON FUNCTION image_library._ngc_env IS 'Internal: NGC_API_KEY out of a Secret, as _kubernetes_env takes it; null: none';
+COMMENT ON FUNCTION image_library_internal.ngc_env IS 'NGC_API_KEY out of a Secret, as kubernetes_env takes it; null: none';
 
 CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text DEFAULT NULL,
   namespace text DEFAULT NULL, server text DEFAULT NULL, gpu_count integer DEFAULT NULL,
@@ -91,7 +91,7 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library._approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference);
   is_nim boolean := coalesce(model.format = 'nim', false);
   image text := model.pinned_reference;
   given_env jsonb := coalesce(env, '{}');
@@ -99,44 +99,44 @@ DECLARE
 BEGIN
   IF server IS NOT NULL THEN
     image := image_library.resolve(server);
-    runtime_name := image_library._kubernetes_name(
-      image_library._model_format(model) || '-' || regexp_replace(image_library._untagged(image), '^.*/', ''));
+    runtime_name := image_library_internal.kubernetes_name(
+      image_library_internal.model_format(model) || '-' || regexp_replace(image_library_internal.untagged(image), '^.*/', ''));
   ELSE
-    PERFORM image_library._require_nim(model, 'a serving runtime without server', 'Say server => the reference of an approved image that serves this format.');
-    runtime_name := image_library._nim_runtime_name(model);
+    PERFORM image_library_internal.require_nim(model, 'a serving runtime without server', 'Say server => the reference of an approved image that serves this format.');
+    runtime_name := image_library_internal.nim_runtime_name(model);
   END IF;
   IF is_nim AND server IS NULL THEN
     IF jsonb_typeof(given_env) = 'object' THEN
-      given_env := '{"NIM_CACHE_PATH": "/tmp"}' || image_library._ngc_env(ngc_secret) || given_env;
+      given_env := '{"NIM_CACHE_PATH": "/tmp"}' || image_library_internal.ngc_env(ngc_secret) || given_env;
     END IF;
   END IF;
-  port := image_library._check_range('port', coalesce(port, CASE WHEN is_nim THEN 8000 ELSE 8080 END), 1, 65535);
+  port := image_library_internal.check_range('port', coalesce(port, CASE WHEN is_nim THEN 8000 ELSE 8080 END), 1, 65535);
   RETURN jsonb_build_object(
     'apiVersion', 'serving.kserve.io/v1alpha1',
     'kind', CASE WHEN namespace IS NULL THEN 'ClusterServingRuntime' ELSE 'ServingRuntime' END,
-    'metadata', image_library._kubernetes_metadata(coalesce(name, runtime_name), namespace, 'subdomain'),
+    'metadata', image_library_internal.kubernetes_metadata(coalesce(name, runtime_name), namespace, 'subdomain'),
     'spec', jsonb_strip_nulls(jsonb_build_object(
       'annotations', jsonb_build_object('prometheus.kserve.io/path', CASE WHEN is_nim THEN '/v1/metrics' ELSE '/metrics' END,
                                         'prometheus.kserve.io/port', port::text),
       'containers', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
         'name', 'kserve-container',
         'image', image,
-        'args', image_library._kubernetes_args(args),
-        'env', image_library._kubernetes_env(given_env),
+        'args', image_library_internal.kubernetes_args(args),
+        'env', image_library_internal.kubernetes_env(given_env),
         'ports', jsonb_build_array(jsonb_build_object('containerPort', port, 'protocol', 'TCP')),
-        'resources', nullif(image_library._kubernetes_resources(cpu, memory, gpu_count), '{}'),
+        'resources', nullif(image_library_internal.kubernetes_resources(cpu, memory, gpu_count), '{}'),
         'volumeMounts', CASE WHEN shm_size IS NOT NULL
                              THEN '[{"name": "dshm", "mountPath": "/dev/shm"}]'::jsonb END))),
-      'imagePullSecrets', image_library._kubernetes_pull_secrets(image_pull_secrets),
+      'imagePullSecrets', image_library_internal.kubernetes_pull_secrets(image_pull_secrets),
       'protocolVersions', to_jsonb(protocol_versions),
       'supportedModelFormats', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
-        'name', image_library._model_format(model),
-        'version', CASE WHEN is_nim THEN image_library._model_release(model) END,
+        'name', image_library_internal.model_format(model),
+        'version', CASE WHEN is_nim THEN image_library_internal.model_release(model) END,
         'autoSelect', true,
-        'priority', image_library._check_range('priority', priority, 1, 1000000)))),
+        'priority', image_library_internal.check_range('priority', priority, 1, 1000000)))),
       'volumes', CASE WHEN shm_size IS NOT NULL THEN jsonb_build_array(jsonb_build_object(
         'name', 'dshm', 'emptyDir', jsonb_build_object(
-          'medium', 'Memory', 'sizeLimit', image_library._kubernetes_quantity('shm_size', shm_size)))) END)));
+          'medium', 'Memory', 'sizeLimit', image_library_internal.kubernetes_quantity('shm_size', shm_size)))) END)));
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_serving_runtime IS
@@ -146,7 +146,7 @@ an object for valueFrom; it wins over what is set here. ngc_secret: null where t
 two servers of a format with the same';
 GRANT EXECUTE ON FUNCTION image_library.kserve_serving_runtime TO image_library_reader;
 
-CREATE FUNCTION image_library._storage_uri(model image_library.model_library, storage text) RETURNS text
+CREATE FUNCTION image_library_internal.storage_uri(model image_library.model_library, storage text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -162,8 +162,8 @@ BEGIN
   RETURN scheme || '://' || model.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library._storage_uri IS
-  'Internal: where KServe finds a model that lies in a registry, pinned by digest';
+COMMENT ON FUNCTION image_library_internal.storage_uri IS
+  'Where KServe finds a model that lies in a registry, pinned by digest';
 
 CREATE FUNCTION image_library.kserve_inference_service(reference text, name text DEFAULT NULL,
   namespace text DEFAULT NULL, runtime text DEFAULT NULL, gpu_count integer DEFAULT NULL,
@@ -175,19 +175,19 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library._approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference);
   is_nim boolean := coalesce(model.format = 'nim', false);
   gpus integer := coalesce(gpu_count, model.gpu_count, CASE WHEN is_nim THEN 1 ELSE 0 END);
   -- KServe makes labels of up to 63 characters by adding to the name.
-  service_name text := coalesce(name, image_library._kubernetes_name(
-    image_library._model_name(model) || CASE WHEN gpus > 0 THEN format('-%sxgpu', gpus) ELSE '' END, 48));
-  runtime_name text := coalesce(runtime, CASE WHEN is_nim THEN image_library._nim_runtime_name(model) END);
+  service_name text := coalesce(name, image_library_internal.kubernetes_name(
+    image_library_internal.model_name(model) || CASE WHEN gpus > 0 THEN format('-%sxgpu', gpus) ELSE '' END, 48));
+  runtime_name text := coalesce(runtime, CASE WHEN is_nim THEN image_library_internal.nim_runtime_name(model) END);
 BEGIN
   IF runtime_name IS NOT NULL THEN
-    PERFORM image_library._check_kubernetes_name('runtime', runtime_name, 'subdomain');
+    PERFORM image_library_internal.check_kubernetes_name('runtime', runtime_name, 'subdomain');
   END IF;
-  IF image_library._check_range('min_replicas', min_replicas, 0, 1000)
-     > image_library._check_range('max_replicas', max_replicas, 1, 1000) THEN
+  IF image_library_internal.check_range('min_replicas', min_replicas, 0, 1000)
+     > image_library_internal.check_range('max_replicas', max_replicas, 1, 1000) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('min_replicas %s is more than max_replicas %s', min_replicas, max_replicas);
@@ -195,24 +195,24 @@ BEGIN
   RETURN jsonb_build_object(
     'apiVersion', 'serving.kserve.io/v1beta1',
     'kind', 'InferenceService',
-    'metadata', image_library._kubernetes_metadata(service_name, namespace, 'service') || CASE WHEN is_nim THEN
+    'metadata', image_library_internal.kubernetes_metadata(service_name, namespace, 'service') || CASE WHEN is_nim THEN
       '{"annotations": {"serving.kserve.io/enable-prometheus-scraping": "true",
                         "prometheus.kserve.io/port": "8000", "prometheus.kserve.io/path": "/v1/metrics"}}'::jsonb
       ELSE '{}' END,
     'spec', jsonb_build_object('predictor', jsonb_strip_nulls(jsonb_build_object(
       'minReplicas', min_replicas,
       'maxReplicas', max_replicas,
-      'imagePullSecrets', image_library._kubernetes_pull_secrets(image_pull_secrets),
+      'imagePullSecrets', image_library_internal.kubernetes_pull_secrets(image_pull_secrets),
       'model', jsonb_strip_nulls(jsonb_build_object(
         'modelFormat', jsonb_strip_nulls(jsonb_build_object(
-          'name', coalesce(model_format, image_library._model_format(model)),
-          'version', CASE WHEN is_nim AND model_format IS NULL THEN image_library._model_release(model) END)),
+          'name', coalesce(model_format, image_library_internal.model_format(model)),
+          'version', CASE WHEN is_nim AND model_format IS NULL THEN image_library_internal.model_release(model) END)),
         'runtime', runtime_name,
-        'storageUri', CASE WHEN NOT is_nim THEN image_library._storage_uri(model, storage) END,
-        'args', image_library._kubernetes_args(args),
-        'env', image_library._kubernetes_env(coalesce(env, '{}')),
-        'resources', nullif(image_library._kubernetes_resources(cpu, memory, gpus), '{}')))))
-      || image_library._gpu_placement(gpus, node_selector)));
+        'storageUri', CASE WHEN NOT is_nim THEN image_library_internal.storage_uri(model, storage) END,
+        'args', image_library_internal.kubernetes_args(args),
+        'env', image_library_internal.kubernetes_env(coalesce(env, '{}')),
+        'resources', nullif(image_library_internal.kubernetes_resources(cpu, memory, gpus), '{}')))))
+      || image_library_internal.gpu_placement(gpus, node_selector)));
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_inference_service IS

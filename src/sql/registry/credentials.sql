@@ -1,18 +1,18 @@
 -- Setting credentials; the table is in the room of registries.
 
-CREATE FUNCTION image_library._check_repository_prefix(repository_prefix text) RETURNS void
+CREATE FUNCTION image_library_internal.check_repository_prefix(repository_prefix text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF repository_prefix IS NULL OR (repository_prefix <> '' AND NOT image_library._is_repository_name(repository_prefix)) THEN
+  IF repository_prefix IS NULL OR (repository_prefix <> '' AND NOT image_library_internal.is_repository_name(repository_prefix)) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid repository prefix "%s"', image_library._without_secrets(repository_prefix)),
+      MESSAGE = format('invalid repository prefix "%s"', image_library_internal.without_secrets(repository_prefix)),
       HINT = 'It is the beginning of repository names, such as team/app; empty is for all.';
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_repository_prefix IS 'Internal: raises 22023';
+COMMENT ON FUNCTION image_library_internal.check_repository_prefix IS 'Raises 22023';
 
 CREATE FUNCTION image_library.set_credential(registry text, username text, password text,
   repository_prefix text DEFAULT '')
@@ -20,16 +20,16 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._hide_statement();
-  PERFORM image_library._require_admin(format('set a credential of registry "%s"', registry));
-  PERFORM image_library._check_repository_prefix(repository_prefix);
+  PERFORM image_library_internal.hide_statement();
+  PERFORM image_library_internal.require_admin(format('set a credential of registry "%s"', registry));
+  PERFORM image_library_internal.check_repository_prefix(repository_prefix);
   IF coalesce(username, '') = '' OR password IS NULL OR length(password) > 16384 THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = 'a credential needs a username and a password of at most 16384 characters';
   END IF;
-  INSERT INTO image_library.credential AS c (registry_id, repository_prefix, username, password)
-  VALUES (image_library._lock_registry(set_credential.registry), set_credential.repository_prefix,
+  INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, username, password)
+  VALUES (image_library_internal.lock_registry(set_credential.registry), set_credential.repository_prefix,
           set_credential.username, set_credential.password)
   ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
   SET username = excluded.username, password = excluded.password, file = NULL, variable = NULL,
@@ -45,16 +45,16 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._require_admin(format('set a credential of registry "%s"', registry));
-  PERFORM image_library._check_repository_prefix(repository_prefix);
+  PERFORM image_library_internal.require_admin(format('set a credential of registry "%s"', registry));
+  PERFORM image_library_internal.check_repository_prefix(repository_prefix);
   IF file IS NULL OR file !~ '^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid name of a credential file: "%s"', image_library._without_secrets(file)),
+      MESSAGE = format('invalid name of a credential file: "%s"', image_library_internal.without_secrets(file)),
       HINT = 'Name a docker config.json in the folder of image_library.credentials_dir, without a path.';
   END IF;
-  INSERT INTO image_library.credential AS c (registry_id, repository_prefix, file)
-  VALUES (image_library._lock_registry(set_credential_file.registry),
+  INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, file)
+  VALUES (image_library_internal.lock_registry(set_credential_file.registry),
           set_credential_file.repository_prefix, set_credential_file.file)
   ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
   SET username = NULL, password = NULL, file = excluded.file, variable = NULL,
@@ -71,8 +71,8 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._require_admin(format('set a credential of registry "%s"', registry));
-  PERFORM image_library._check_repository_prefix(repository_prefix);
+  PERFORM image_library_internal.require_admin(format('set a credential of registry "%s"', registry));
+  PERFORM image_library_internal.check_repository_prefix(repository_prefix);
   IF coalesce(username, '') = '' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
@@ -82,11 +82,11 @@ BEGIN
   IF variable IS NULL OR variable !~ '^IMAGE_LIBRARY_[A-Z0-9_]{1,200}$' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid name of an environment variable for a credential: "%s"', image_library._without_secrets(variable)),
+      MESSAGE = format('invalid name of an environment variable for a credential: "%s"', image_library_internal.without_secrets(variable)),
       HINT = 'Its name begins with IMAGE_LIBRARY_ and has upper-case letters, digits and underscores.';
   END IF;
-  INSERT INTO image_library.credential AS c (registry_id, repository_prefix, username, variable)
-  VALUES (image_library._lock_registry(set_credential_variable.registry),
+  INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, username, variable)
+  VALUES (image_library_internal.lock_registry(set_credential_variable.registry),
           set_credential_variable.repository_prefix, set_credential_variable.username, set_credential_variable.variable)
   ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
   SET username = excluded.username, password = NULL, file = NULL, variable = excluded.variable,
@@ -101,9 +101,9 @@ CREATE FUNCTION image_library.drop_credential(registry text, repository_prefix t
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._require_admin(format('drop a credential of registry "%s"', registry));
-  DELETE FROM image_library.credential c
-  WHERE c.registry_id = (image_library._registry(drop_credential.registry)).registry_id
+  PERFORM image_library_internal.require_admin(format('drop a credential of registry "%s"', registry));
+  DELETE FROM image_library_internal.credential c
+  WHERE c.registry_id = (image_library_internal.find_registry(drop_credential.registry)).registry_id
     AND c.repository_prefix = drop_credential.repository_prefix;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING
@@ -119,11 +119,11 @@ CREATE FUNCTION image_library.set_client_certificate(registry text, certificate 
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._hide_statement();
-  PERFORM image_library._require_admin(format('set the client certificate of registry "%s"', registry));
-  PERFORM image_library._check_client_certificate(coalesce(certificate, ''), coalesce(key, ''));
-  INSERT INTO image_library.client_certificate AS c (registry_id, certificate, key)
-  VALUES (image_library._lock_registry(set_client_certificate.registry),
+  PERFORM image_library_internal.hide_statement();
+  PERFORM image_library_internal.require_admin(format('set the client certificate of registry "%s"', registry));
+  PERFORM image_library_internal.check_client_certificate(coalesce(certificate, ''), coalesce(key, ''));
+  INSERT INTO image_library_internal.client_certificate AS c (registry_id, certificate, key)
+  VALUES (image_library_internal.lock_registry(set_client_certificate.registry),
           set_client_certificate.certificate, set_client_certificate.key)
   ON CONFLICT ON CONSTRAINT client_certificate_pkey DO UPDATE
   SET certificate = excluded.certificate, key = excluded.key, set_at = excluded.set_at, set_by = excluded.set_by;
@@ -137,9 +137,9 @@ CREATE FUNCTION image_library.drop_client_certificate(registry text) RETURNS voi
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._require_admin(format('drop the client certificate of registry "%s"', registry));
-  DELETE FROM image_library.client_certificate c
-  WHERE c.registry_id = (image_library._registry(drop_client_certificate.registry)).registry_id;
+  PERFORM image_library_internal.require_admin(format('drop the client certificate of registry "%s"', registry));
+  DELETE FROM image_library_internal.client_certificate c
+  WHERE c.registry_id = (image_library_internal.find_registry(drop_client_certificate.registry)).registry_id;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
@@ -152,20 +152,20 @@ GRANT EXECUTE ON FUNCTION image_library.drop_client_certificate TO image_library
 
 -- One statement sees the registry and its credentials as of one moment: a run that began before the registry was moved
 -- gets none that were set since.
-CREATE FUNCTION image_library._credentials(registry_id integer, scheme text, host text, proxy text, ca_certificate text,
+CREATE FUNCTION image_library_internal.credentials(registry_id integer, scheme text, host text, proxy text, ca_certificate text,
   realm_hosts jsonb)
 RETURNS TABLE (repository_prefix text, username text, password text, file text, variable text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT c.repository_prefix, c.username, c.password, c.file, c.variable
-  FROM image_library.credential c
-  JOIN image_library.registry g USING (registry_id)
-  WHERE g.registry_id = _credentials.registry_id
-    AND g.scheme = _credentials.scheme AND g.host = _credentials.host
-    AND coalesce(g.proxy, '') = _credentials.proxy AND coalesce(g.ca_certificate, '') = _credentials.ca_certificate
-    AND to_jsonb(g.realm_hosts) = _credentials.realm_hosts
+  FROM image_library_internal.credential c
+  JOIN image_library_internal.registry g USING (registry_id)
+  WHERE g.registry_id = credentials.registry_id
+    AND g.scheme = credentials.scheme AND g.host = credentials.host
+    AND coalesce(g.proxy, '') = credentials.proxy AND coalesce(g.ca_certificate, '') = credentials.ca_certificate
+    AND to_jsonb(g.realm_hosts) = credentials.realm_hosts
   ORDER BY c.repository_prefix
 $$;
-COMMENT ON FUNCTION image_library._credentials IS
-  'Internal: for the agent alone; none when the registry is reached in another way than the run knows';
-GRANT EXECUTE ON FUNCTION image_library._credentials TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.credentials IS
+  'For the agent alone; none when the registry is reached in another way than the run knows';
+GRANT EXECUTE ON FUNCTION image_library_internal.credentials TO image_library_agent;

@@ -1,41 +1,41 @@
 -- What a registry says of itself while it is synced: its token server, and its warnings.
 
-CREATE TABLE image_library.registry_note (
-  registry_id integer PRIMARY KEY REFERENCES image_library.registry ON DELETE CASCADE,
+CREATE TABLE image_library_internal.registry_note (
+  registry_id integer PRIMARY KEY REFERENCES image_library_internal.registry ON DELETE CASCADE,
   token_server text,
   warning text,
   noted_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE image_library.registry_note IS 'What registries say of themselves, as the last sync heard it';
-COMMENT ON COLUMN image_library.registry_note.token_server IS 'Host of the server that gives tokens for it; a change is told as an event';
-COMMENT ON COLUMN image_library.registry_note.warning IS 'Its last Warning header';
-GRANT SELECT, INSERT, UPDATE ON image_library.registry_note TO image_library_agent;
+COMMENT ON TABLE image_library_internal.registry_note IS 'What registries say of themselves, as the last sync heard it';
+COMMENT ON COLUMN image_library_internal.registry_note.token_server IS 'Host of the server that gives tokens for it; a change is told as an event';
+COMMENT ON COLUMN image_library_internal.registry_note.warning IS 'Its last Warning header';
+GRANT SELECT, INSERT, UPDATE ON image_library_internal.registry_note TO image_library_agent;
 
-CREATE FUNCTION image_library._note_registry(registry_id integer, token_server text, warning text) RETURNS void
+CREATE FUNCTION image_library_internal.note_registry(registry_id integer, token_server text, warning text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  known image_library.registry_note;
+  known image_library_internal.registry_note;
 BEGIN
-  SELECT n.* INTO known FROM image_library.registry_note n WHERE n.registry_id = _note_registry.registry_id;
+  SELECT n.* INTO known FROM image_library_internal.registry_note n WHERE n.registry_id = note_registry.registry_id;
   token_server := coalesce(token_server, known.token_server);
   -- A warning that is not repeated is over.
   IF known.registry_id IS NOT NULL AND (known.token_server, known.warning) IS NOT DISTINCT FROM (token_server, warning)
      OR known.registry_id IS NULL AND coalesce(token_server, warning) IS NULL THEN
     RETURN;
   END IF;
-  INSERT INTO image_library.registry_note AS n (registry_id, token_server, warning)
-  VALUES (_note_registry.registry_id, _note_registry.token_server, _note_registry.warning)
+  INSERT INTO image_library_internal.registry_note AS n (registry_id, token_server, warning)
+  VALUES (note_registry.registry_id, note_registry.token_server, note_registry.warning)
   ON CONFLICT ON CONSTRAINT registry_note_pkey DO UPDATE
   SET token_server = excluded.token_server, warning = excluded.warning, noted_at = excluded.noted_at;
   -- Whoever gives the tokens may give them to read anything: people should know that it is another now.
   IF known.token_server <> token_server THEN
-    PERFORM image_library._emit('token server changed', g.registry_id, g.name, NULL, NULL, NULL,
-      jsonb_build_object('previous', known.token_server, 'token_server', _note_registry.token_server))
-    FROM image_library.registry g WHERE g.registry_id = _note_registry.registry_id;
+    PERFORM image_library_internal.emit('token server changed', g.registry_id, g.name, NULL, NULL, NULL,
+      jsonb_build_object('previous', known.token_server, 'token_server', note_registry.token_server))
+    FROM image_library_internal.registry g WHERE g.registry_id = note_registry.registry_id;
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._note_registry IS
-  'Internal: keeps what a registry said of itself in a run; tells an event when its token server is another one than before';
-GRANT EXECUTE ON FUNCTION image_library._note_registry TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.note_registry IS
+  'Keeps what a registry said of itself in a run; tells an event when its token server is another one than before';
+GRANT EXECUTE ON FUNCTION image_library_internal.note_registry TO image_library_agent;

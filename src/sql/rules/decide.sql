@@ -1,6 +1,6 @@
 -- Rules, applied to the tags that were read: what no rule takes is hidden, never removed.
 
-CREATE FUNCTION image_library._decide_repository(repository_id integer, rules jsonb, altered_rule_id bigint)
+CREATE FUNCTION image_library_internal.decide_repository(repository_id integer, rules jsonb, altered_rule_id bigint)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
@@ -10,25 +10,25 @@ DECLARE
   touched text[];
 BEGIN
   SELECT r.name, l.tags INTO repository, listed
-  FROM image_library.repository r LEFT JOIN image_library.listing l USING (repository_id)
-  WHERE r.repository_id = _decide_repository.repository_id;
+  FROM image_library_internal.repository r LEFT JOIN image_library_internal.listing l USING (repository_id)
+  WHERE r.repository_id = decide_repository.repository_id;
   WITH known AS (
     SELECT t.name, t.missing_since IS NOT NULL AS missing
-    FROM image_library.tag t WHERE t.repository_id = _decide_repository.repository_id
+    FROM image_library_internal.tag t WHERE t.repository_id = decide_repository.repository_id
   ), present AS (
     SELECT unnest(listed) AS name UNION SELECT k.name FROM known k WHERE NOT k.missing
   ), decided AS (
     SELECT d.tag, d.rule_id
-    FROM image_library._decide_tags(rules, repository, ARRAY(SELECT p.name FROM present p)) d
+    FROM image_library_internal.decide_tags(rules, repository, ARRAY(SELECT p.name FROM present p)) d
     UNION ALL
     -- Missing tags are decided apart: they take no place among the newest from those that are there.
     SELECT d.tag, d.rule_id
-    FROM image_library._decide_tags(rules, repository, ARRAY(
+    FROM image_library_internal.decide_tags(rules, repository, ARRAY(
       SELECT k.name FROM known k WHERE k.missing EXCEPT SELECT p.name FROM present p)) d
   ), changed AS (
-    UPDATE image_library.tag t SET rule_id = d.rule_id
+    UPDATE image_library_internal.tag t SET rule_id = d.rule_id
     FROM known k LEFT JOIN decided d ON d.tag = k.name
-    WHERE t.repository_id = _decide_repository.repository_id AND t.name = k.name
+    WHERE t.repository_id = decide_repository.repository_id AND t.name = k.name
       AND t.rule_id IS DISTINCT FROM d.rule_id
     RETURNING t.name
   )
@@ -36,44 +36,44 @@ BEGIN
   FROM (SELECT c.name FROM changed c
         UNION
         -- A rule that goes on deciding may have another kind or approval now.
-        SELECT t.name FROM image_library.tag t
-        WHERE t.repository_id = _decide_repository.repository_id AND t.rule_id = altered_rule_id) t;
+        SELECT t.name FROM image_library_internal.tag t
+        WHERE t.repository_id = decide_repository.repository_id AND t.rule_id = altered_rule_id) t;
   IF touched IS NOT NULL THEN
-    PERFORM image_library._approve_by_rule(repository_id, touched);
-    PERFORM image_library._refresh_entries(repository_id, touched);
-    PERFORM image_library._approve_by_policy(repository_id, touched);
+    PERFORM image_library_internal.approve_by_rule(repository_id, touched);
+    PERFORM image_library_internal.refresh_entries(repository_id, touched);
+    PERFORM image_library_internal.approve_by_policy(repository_id, touched);
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._decide_repository IS
-  'Internal: which rule decides on each known tag of a repository, looking at its last listing; writes what changes';
-GRANT EXECUTE ON FUNCTION image_library._decide_repository TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.decide_repository IS
+  'Which rule decides on each known tag of a repository, looking at its last listing; writes what changes';
+GRANT EXECUTE ON FUNCTION image_library_internal.decide_repository TO image_library_agent;
 
-CREATE FUNCTION image_library._decide_registry(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
+CREATE FUNCTION image_library_internal.decide_registry(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   rules_now jsonb;
   id integer;
 BEGIN
-  -- Rules that change meanwhile would be decided by as they were: see _lock_rules.
-  PERFORM image_library._lock_rules_of(registry_id, exclusive => false);
-  rules_now := image_library._rules_json(registry_id);
+  -- Rules that change meanwhile would be decided by as they were: see lock_rules.
+  PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => false);
+  rules_now := image_library_internal.rules_json(registry_id);
   FOR id IN
-    SELECT r.repository_id FROM image_library.repository r
-    WHERE r.registry_id = _decide_registry.registry_id
-      AND EXISTS (SELECT FROM image_library.tag t WHERE t.repository_id = r.repository_id)
+    SELECT r.repository_id FROM image_library_internal.repository r
+    WHERE r.registry_id = decide_registry.registry_id
+      AND EXISTS (SELECT FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id)
     ORDER BY r.repository_id
   LOOP
-    PERFORM image_library._lock_repository(registry_id, id, for_batch => true);
-    PERFORM image_library._decide_repository(id, rules_now, altered_rule_id);
+    PERFORM image_library_internal.lock_repository(registry_id, id, for_batch => true);
+    PERFORM image_library_internal.decide_repository(id, rules_now, altered_rule_id);
     -- What waited for a rule that is gone, or approves by itself now, does so under the tags of other rules too.
-    PERFORM image_library._approve_by_rule(id, ARRAY(
-      SELECT t.name FROM image_library.tag t
+    PERFORM image_library_internal.approve_by_rule(id, ARRAY(
+      SELECT t.name FROM image_library_internal.tag t
       WHERE t.repository_id = id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL));
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._decide_registry IS
-  'Internal: decides on every known tag of a registry; of the altered rule''s tags kind and approval too';
-GRANT EXECUTE ON FUNCTION image_library._decide_registry TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.decide_registry IS
+  'Decides on every known tag of a registry; of the altered rule''s tags kind and approval too';
+GRANT EXECUTE ON FUNCTION image_library_internal.decide_registry TO image_library_agent;

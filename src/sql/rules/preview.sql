@@ -9,12 +9,12 @@ COMMENT ON COLUMN image_library.previewed_tag.approval IS
 COMMENT ON COLUMN image_library.previewed_tag.used_by IS 'How many use the tag now, as image_library.usage has them, in any of its digests';
 
 -- Rules then are rules now with some taken out and some put in: repositories that none of these takes stay as they are.
-CREATE FUNCTION image_library._preview(registry_id integer, taken_out image_library.rule[], put_in image_library.rule[])
+CREATE FUNCTION image_library_internal.preview(registry_id integer, taken_out image_library_internal.rule[], put_in image_library_internal.rule[])
 RETURNS SETOF image_library.previewed_tag
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  rules_now jsonb := image_library._rules_json(registry_id);
+  rules_now jsonb := image_library_internal.rules_json(registry_id);
   rules_then jsonb := (
     SELECT coalesce(jsonb_agg(rule ORDER BY (rule ->> 'priority')::integer, (rule ->> 'rule_id')::bigint), '[]')
     FROM (SELECT n FROM jsonb_array_elements(rules_now) n
@@ -27,26 +27,26 @@ BEGIN
   RETURN QUERY
     SELECT r.name, decided.tag, decided.effect,
            CASE WHEN t.name IS NOT NULL THEN coalesce(a.state, 'pending') END,
-           (SELECT count(*) FROM image_library.image_use u
+           (SELECT count(*) FROM image_library_internal.image_use u
             WHERE u.repository_id = r.repository_id AND u.tag = decided.tag AND u.released_at IS NULL)
-    FROM image_library.repository r
-    JOIN image_library.listing l USING (repository_id)
+    FROM image_library_internal.repository r
+    JOIN image_library_internal.listing l USING (repository_id)
     CROSS JOIN LATERAL (
       SELECT d.tag,
              CASE WHEN old.tag IS NULL THEN 'added' WHEN new.tag IS NULL THEN 'removed' ELSE 'kept' END
-      FROM image_library._decide_tags(rules_now, r.name, l.tags) old
-      FULL JOIN image_library._decide_tags(rules_then, r.name, l.tags) new ON new.tag = old.tag
+      FROM image_library_internal.decide_tags(rules_now, r.name, l.tags) old
+      FULL JOIN image_library_internal.decide_tags(rules_then, r.name, l.tags) new ON new.tag = old.tag
       CROSS JOIN LATERAL (SELECT coalesce(old.tag, new.tag)) AS d (tag)
     ) AS decided (tag, effect)
-    LEFT JOIN image_library.tag t ON t.repository_id = r.repository_id AND t.name = decided.tag
-    LEFT JOIN image_library.approval a ON a.repository_id = r.repository_id AND a.digest = t.digest
-    WHERE r.registry_id = _preview.registry_id
-      AND EXISTS (SELECT FROM image_library._decide_tags(takes_repository, r.name, '{any}'))
+    LEFT JOIN image_library_internal.tag t ON t.repository_id = r.repository_id AND t.name = decided.tag
+    LEFT JOIN image_library_internal.approval a ON a.repository_id = r.repository_id AND a.digest = t.digest
+    WHERE r.registry_id = preview.registry_id
+      AND EXISTS (SELECT FROM image_library_internal.decide_tags(takes_repository, r.name, '{any}'))
     ORDER BY r.name, image_library.version_key(decided.tag);
 END
 $$;
-COMMENT ON FUNCTION image_library._preview IS
-  'Internal: what the last listings would give if some rules were taken out and some (of them those enabled) put in';
+COMMENT ON FUNCTION image_library_internal.preview IS
+  'What the last listings would give if some rules were taken out and some (of them those enabled) put in';
 
 CREATE FUNCTION image_library.preview_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
@@ -57,20 +57,20 @@ RETURNS SETOF image_library.previewed_tag
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  of_registry image_library.registry := image_library._registry(registry);
-  previewed image_library.rule;
+  of_registry image_library_internal.registry := image_library_internal.find_registry(registry);
+  previewed image_library_internal.rule;
 BEGIN
-  previewed := image_library._new_rule(jsonb_build_object(
+  previewed := image_library_internal.new_rule(jsonb_build_object(
     -- It would be the youngest rule.
     'rule_id', 9223372036854775807, 'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags,
     'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval, 'platforms', platforms,
     'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority, 'required_approvals', required_approvals));
-  IF image_library._is_repository_name(repositories) THEN
+  IF image_library_internal.is_repository_name(repositories) THEN
     IF refresh THEN
-      PERFORM image_library._require_owner(format('list a repository of registry "%s"', registry), of_registry.owner);
-      PERFORM image_library._refresh_listing(registry, repositories);
+      PERFORM image_library_internal.require_owner(format('list a repository of registry "%s"', registry), of_registry.owner);
+      PERFORM image_library_internal.refresh_listing(registry, repositories);
     ELSIF NOT EXISTS (
-      SELECT FROM image_library.repository r JOIN image_library.listing l USING (repository_id)
+      SELECT FROM image_library_internal.repository r JOIN image_library_internal.listing l USING (repository_id)
       WHERE r.registry_id = of_registry.registry_id AND r.name = repositories)
     THEN
       RAISE NOTICE USING
@@ -78,7 +78,7 @@ BEGIN
         HINT = 'Use refresh => true to list it now.';
     END IF;
   END IF;
-  RETURN QUERY SELECT * FROM image_library._preview(of_registry.registry_id, '{}', ARRAY[previewed]);
+  RETURN QUERY SELECT * FROM image_library_internal.preview(of_registry.registry_id, '{}', ARRAY[previewed]);
 END
 $$;
 COMMENT ON FUNCTION image_library.preview_rule IS
@@ -95,7 +95,7 @@ RETURNS SETOF image_library.previewed_tag
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  old image_library.rule := image_library._rule(rule_id);
+  old image_library_internal.rule := image_library_internal.find_rule(rule_id);
   change jsonb := jsonb_build_object(
     'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval,
     'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority, 'enabled', enabled,
@@ -103,8 +103,8 @@ DECLARE
 BEGIN
   RETURN QUERY
     SELECT *
-    FROM image_library._preview(old.registry_id, ARRAY[old],
-      CASE WHEN dropped THEN '{}' ELSE ARRAY[image_library._altered_rule(old, change)] END);
+    FROM image_library_internal.preview(old.registry_id, ARRAY[old],
+      CASE WHEN dropped THEN '{}' ELSE ARRAY[image_library_internal.altered_rule(old, change)] END);
 END
 $$;
 COMMENT ON FUNCTION image_library.preview_rule_change IS
@@ -117,20 +117,20 @@ RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, re
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  of_registry image_library.registry := image_library._registry(registry);
+  of_registry image_library_internal.registry := image_library_internal.find_registry(registry);
   listed text[];
 BEGIN
-  IF NOT image_library._is_repository_name(coalesce(repository, '')) OR NOT image_library._is_tag(coalesce(tag, '')) THEN
+  IF NOT image_library_internal.is_repository_name(coalesce(repository, '')) OR NOT image_library_internal.is_tag(coalesce(tag, '')) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('"%s:%s" is not a repository and tag', repository, tag);
   END IF;
   SELECT l.tags INTO listed
-  FROM image_library.repository r JOIN image_library.listing l USING (repository_id)
+  FROM image_library_internal.repository r JOIN image_library_internal.listing l USING (repository_id)
   WHERE r.registry_id = of_registry.registry_id AND r.name = explain_tag.repository;
   RETURN QUERY
     SELECT e.rule_id, e.action, e.matched, e.decides, e.reason
-    FROM image_library._explain_tag(image_library._rules_json(of_registry.registry_id),
+    FROM image_library_internal.explain_decision(image_library_internal.rules_json(of_registry.registry_id),
                                     explain_tag.repository, explain_tag.tag,
                                     CASE WHEN explain_tag.tag = ANY (listed) THEN listed
                                          ELSE coalesce(listed, '{}') || explain_tag.tag END) e;

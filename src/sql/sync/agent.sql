@@ -1,14 +1,14 @@
 -- What the agent's C++ asks of the library. Run as image_library_agent, and by nobody else.
 
-CREATE FUNCTION image_library._sync_targets(registry text, force boolean)
+CREATE FUNCTION image_library_internal.sync_targets(registry text, force boolean)
 RETURNS TABLE (registry_id integer, name text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  asked image_library.registry;
+  asked image_library_internal.registry;
 BEGIN
-  PERFORM image_library._require_read_committed();
-  IF force AND NOT image_library._sees_everything() THEN
+  PERFORM image_library_internal.require_read_committed();
+  IF force AND NOT image_library_internal.sees_everything() THEN
     RAISE EXCEPTION USING
       ERRCODE = 'insufficient_privilege',
       MESSAGE = 'permission denied: sync a registry that asked to be left alone',
@@ -16,7 +16,7 @@ BEGIN
       HINT = 'Ask a member of image_library_admin, or sync without force.';
   END IF;
   IF registry IS NOT NULL THEN
-    asked := image_library._registry(registry);
+    asked := image_library_internal.find_registry(registry);
     IF NOT asked.enabled THEN
       RAISE EXCEPTION USING
         ERRCODE = 'object_not_in_prerequisite_state',
@@ -26,16 +26,16 @@ BEGIN
   END IF;
   RETURN QUERY
     SELECT g.registry_id, g.name
-    FROM image_library._visible_registry g
-    WHERE g.enabled AND (_sync_targets.registry IS NULL OR g.name = _sync_targets.registry)
+    FROM image_library_internal.visible_registry g
+    WHERE g.enabled AND (sync_targets.registry IS NULL OR g.name = sync_targets.registry)
     ORDER BY g.name;
 END
 $$;
-COMMENT ON FUNCTION image_library._sync_targets IS
-  'Internal: the enabled registries that the caller may see, or the one that is named; raises when it cannot be synced';
-GRANT EXECUTE ON FUNCTION image_library._sync_targets TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.sync_targets IS
+  'The enabled registries that the caller may see, or the one that is named; raises when it cannot be synced';
+GRANT EXECUTE ON FUNCTION image_library_internal.sync_targets TO image_library_agent;
 
-CREATE FUNCTION image_library._registry_config(registry_id integer)
+CREATE FUNCTION image_library_internal.registry_config(registry_id integer)
 RETURNS TABLE (name text, scheme text, host text, prefix text, max_connections integer,
                requests_per_second integer, ca_certificate text, allow_private boolean, rules jsonb,
                client_certificate text, client_key text, proxy text, realm_hosts jsonb,
@@ -43,68 +43,68 @@ RETURNS TABLE (name text, scheme text, host text, prefix text, max_connections i
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT g.name, g.scheme, g.host, g.prefix, g.max_connections, g.requests_per_second,
-         g.ca_certificate, g.allow_private, image_library._rules_json(g.registry_id),
+         g.ca_certificate, g.allow_private, image_library_internal.rules_json(g.registry_id),
          c.certificate, c.key, g.proxy, to_jsonb(g.realm_hosts),
          g.requests_per_run, coalesce(m.progress, ''),
          coalesce(m.head_refused_at > now() - interval '1 day', false),
          coalesce(m.referrers_refused_at > now() - interval '1 day', false)
-  FROM image_library.registry g
-  LEFT JOIN image_library.client_certificate c USING (registry_id)
-  LEFT JOIN image_library.registry_state m USING (registry_id)
-  WHERE g.registry_id = _registry_config.registry_id
+  FROM image_library_internal.registry g
+  LEFT JOIN image_library_internal.client_certificate c USING (registry_id)
+  LEFT JOIN image_library_internal.registry_state m USING (registry_id)
+  WHERE g.registry_id = registry_config.registry_id
 $$;
-COMMENT ON FUNCTION image_library._registry_config IS
-  'Internal: a registry as a run needs it, with its enabled rules and what the last run left';
-GRANT EXECUTE ON FUNCTION image_library._registry_config TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.registry_config IS
+  'A registry as a run needs it, with its enabled rules and what the last run left';
+GRANT EXECUTE ON FUNCTION image_library_internal.registry_config TO image_library_agent;
 
-CREATE FUNCTION image_library._known_repository(registry_id integer, repository text)
+CREATE FUNCTION image_library_internal.known_repository(registry_id integer, repository text)
 RETURNS TABLE (fingerprint text, problems jsonb, referrer_tags jsonb, removals_refused boolean, accepted jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT l.fingerprint,
          (SELECT coalesce(jsonb_object_agg(p.tag, p.problem), '{}')
-          FROM image_library.problem p
-          WHERE p.registry_id = _known_repository.registry_id AND p.repository = _known_repository.repository),
+          FROM image_library_internal.problem p
+          WHERE p.registry_id = known_repository.registry_id AND p.repository = known_repository.repository),
          (SELECT coalesce(jsonb_agg(DISTINCT x.tag), '[]')
-          FROM image_library.image_referrer x WHERE x.repository_id = r.repository_id AND x.tag IS NOT NULL),
+          FROM image_library_internal.image_referrer x WHERE x.repository_id = r.repository_id AND x.tag IS NOT NULL),
          f.repository_id IS NOT NULL,
          CASE WHEN f.accepted_at IS NULL THEN '[]' ELSE to_jsonb(f.tags) END
   FROM (VALUES (1)) one
-  LEFT JOIN image_library.repository r
-    ON r.registry_id = _known_repository.registry_id AND r.name = _known_repository.repository
-  LEFT JOIN image_library.listing l USING (repository_id)
-  LEFT JOIN image_library.refused_removal f USING (repository_id)
+  LEFT JOIN image_library_internal.repository r
+    ON r.registry_id = known_repository.registry_id AND r.name = known_repository.repository
+  LEFT JOIN image_library_internal.listing l USING (repository_id)
+  LEFT JOIN image_library_internal.refused_removal f USING (repository_id)
 $$;
-COMMENT ON FUNCTION image_library._known_repository IS
-  'Internal: fingerprint of the last complete listing, what is wrong by tag (empty: the repository), tags of referrers, removals';
-GRANT EXECUTE ON FUNCTION image_library._known_repository TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.known_repository IS
+  'Fingerprint of the last complete listing, what is wrong by tag (empty: the repository), tags of referrers, removals';
+GRANT EXECUTE ON FUNCTION image_library_internal.known_repository TO image_library_agent;
 
-CREATE FUNCTION image_library._known_tags(registry_id integer, repository text)
+CREATE FUNCTION image_library_internal.known_tags(registry_id integer, repository text)
 RETURNS TABLE (name text, digest text, missing boolean, rule_id bigint, fresh boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT t.name, t.digest, t.missing_since IS NOT NULL, coalesce(t.rule_id, 0),
-         coalesce(t.digest_changed_at >= (SELECT n.started_at FROM image_library.run n
-                                          WHERE n.registry_id = _known_tags.registry_id
+         coalesce(t.digest_changed_at >= (SELECT n.started_at FROM image_library_internal.run n
+                                          WHERE n.registry_id = known_tags.registry_id
                                           ORDER BY n.run_id DESC LIMIT 1), false)
-  FROM image_library.repository r JOIN image_library.tag t USING (repository_id)
-  WHERE r.registry_id = _known_tags.registry_id AND r.name = _known_tags.repository
+  FROM image_library_internal.repository r JOIN image_library_internal.tag t USING (repository_id)
+  WHERE r.registry_id = known_tags.registry_id AND r.name = known_tags.repository
   ORDER BY t.name
 $$;
-COMMENT ON FUNCTION image_library._known_tags IS
-  'Internal: the tags of a repository that were read before, sorted by bytes; fresh: by the run that is under way';
-GRANT EXECUTE ON FUNCTION image_library._known_tags TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.known_tags IS
+  'The tags of a repository that were read before, sorted by bytes; fresh: by the run that is under way';
+GRANT EXECUTE ON FUNCTION image_library_internal.known_tags TO image_library_agent;
 
 -- What is approved or runs is asked about every day, what is new and waits ever less often: signatures mostly come
 -- minutes after their image, and a policy may wait for them.
-CREATE FUNCTION image_library._due_referrers(registry_id integer, with_api boolean)
+CREATE FUNCTION image_library_internal.due_referrers(registry_id integer, with_api boolean)
 RETURNS TABLE (repository text, digest text, tags jsonb, known jsonb, absent jsonb, present jsonb, children jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT r.name, due.digest,
-         (SELECT coalesce(jsonb_agg(DISTINCT x.tag), '[]') FROM image_library.image_referrer x
+         (SELECT coalesce(jsonb_agg(DISTINCT x.tag), '[]') FROM image_library_internal.image_referrer x
           WHERE x.repository_id = due.repository_id AND x.digest = due.digest AND x.tag IS NOT NULL),
-         (SELECT coalesce(jsonb_object_agg(x.referrer_digest, x.artifact_type), '{}') FROM image_library.image_referrer x
+         (SELECT coalesce(jsonb_object_agg(x.referrer_digest, x.artifact_type), '{}') FROM image_library_internal.image_referrer x
           WHERE x.repository_id = due.repository_id AND x.digest = due.digest),
          coalesce(made_of.absent, '[]'), coalesce(made_of.present, '[]'), coalesce(children.digests, '[]')
   FROM (
@@ -113,104 +113,104 @@ AS $$
              AND coalesce(max(c.checked_at), max(wanted.since)) - max(wanted.since) >= interval '1 day' AS is_daily
     FROM (
       SELECT t.repository_id, t.digest, t.digest_changed_at AS since, true AS matters
-      FROM image_library.repository p
-      JOIN image_library.approval a USING (repository_id)
-      JOIN image_library.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
-      WHERE p.registry_id = _due_referrers.registry_id AND a.state = 'approved'
+      FROM image_library_internal.repository p
+      JOIN image_library_internal.approval a USING (repository_id)
+      JOIN image_library_internal.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
+      WHERE p.registry_id = due_referrers.registry_id AND a.state = 'approved'
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
       UNION ALL
       SELECT t.repository_id, t.digest, t.digest_changed_at, false
-      FROM image_library.repository p
-      JOIN image_library.tag t USING (repository_id)
-      WHERE p.registry_id = _due_referrers.registry_id AND t.digest_changed_at > now() - interval '3 days'
+      FROM image_library_internal.repository p
+      JOIN image_library_internal.tag t USING (repository_id)
+      WHERE p.registry_id = due_referrers.registry_id AND t.digest_changed_at > now() - interval '3 days'
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ) wanted
-    LEFT JOIN image_library.referrer_check c USING (repository_id, digest)
+    LEFT JOIN image_library_internal.referrer_check c USING (repository_id, digest)
     GROUP BY wanted.repository_id, wanted.digest
     HAVING coalesce(max(c.checked_at), max(wanted.since))
          + greatest(interval '10 minutes',
                     least(coalesce(max(c.checked_at), max(wanted.since)) - max(wanted.since),
                           CASE WHEN bool_or(wanted.matters) THEN interval '1 day' END)) <= now()
   ) due
-  JOIN image_library.repository r USING (repository_id)
+  JOIN image_library_internal.repository r USING (repository_id)
   LEFT JOIN LATERAL (
     SELECT jsonb_agg(p.manifest_digest ORDER BY p.platform <> 'linux/amd64', p.manifest_digest) FILTER (WHERE NOT p.present) AS absent,
            jsonb_agg(p.manifest_digest ORDER BY p.manifest_digest) FILTER (WHERE p.present) AS present
-    FROM image_library.image_platform p WHERE p.digest = due.digest
+    FROM image_library_internal.image_platform p WHERE p.digest = due.digest
     HAVING NOT bool_and(p.present)) made_of ON true
   LEFT JOIN LATERAL (
     SELECT jsonb_agg(c.manifest_digest ORDER BY c.place) AS digests
     FROM (SELECT p.manifest_digest, row_number() OVER (ORDER BY p.platform <> 'linux/amd64', p.manifest_digest) AS place
-          FROM image_library.image_platform p
+          FROM image_library_internal.image_platform p
           WHERE p.digest = due.digest AND p.manifest_digest <> p.digest AND p.present) c
     WHERE c.place <= 50) children ON due.is_daily
   WHERE with_api OR made_of.absent IS NOT NULL OR children.digests IS NOT NULL
-     OR EXISTS (SELECT FROM image_library.image_referrer x
+     OR EXISTS (SELECT FROM image_library_internal.image_referrer x
                 WHERE x.repository_id = due.repository_id AND x.digest = due.digest AND x.tag IS NOT NULL)
   ORDER BY due.last_at, 1, 2
   LIMIT 200
 $$;
-COMMENT ON FUNCTION image_library._due_referrers IS
-  'Internal: images whose referrers are to be asked for again, longest ago first; without an API those that have referrer tags,
+COMMENT ON FUNCTION image_library_internal.due_referrers IS
+  'Images whose referrers are to be asked for again, longest ago first; without an API those that have referrer tags,
 or whose index names what was not there. children: every day, those of approved images that were there';
-GRANT EXECUTE ON FUNCTION image_library._due_referrers TO image_library_agent;
+GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_agent;
 
-CREATE FUNCTION image_library._known_images(digests jsonb)
+CREATE FUNCTION image_library_internal.known_images(digests jsonb)
 RETURNS TABLE (digest text, whole boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT i.digest, NOT EXISTS (SELECT FROM image_library.image_platform p WHERE p.digest = i.digest AND NOT p.present)
+  SELECT i.digest, NOT EXISTS (SELECT FROM image_library_internal.image_platform p WHERE p.digest = i.digest AND NOT p.present)
   FROM jsonb_array_elements_text(digests) AS wanted (digest)
-  JOIN image_library.image i ON i.digest = wanted.digest
+  JOIN image_library_internal.image i ON i.digest = wanted.digest
 $$;
-COMMENT ON FUNCTION image_library._known_images IS
-  'Internal: those of some digests whose image is stored, and whether all that their index names was there';
-GRANT EXECUTE ON FUNCTION image_library._known_images TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.known_images IS
+  'Those of some digests whose image is stored, and whether all that their index names was there';
+GRANT EXECUTE ON FUNCTION image_library_internal.known_images TO image_library_agent;
 
-CREATE FUNCTION image_library._forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
+CREATE FUNCTION image_library_internal.forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-  DELETE FROM image_library.problem p
-  WHERE p.registry_id = _forget_other_problems.registry_id
+  DELETE FROM image_library_internal.problem p
+  WHERE p.registry_id = forget_other_problems.registry_id
     AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(repositories) AS read (name) WHERE read.name = p.repository)
 $$;
-COMMENT ON FUNCTION image_library._forget_other_problems IS
-  'Internal: the end of problems with repositories that a run does not ask for any more';
-GRANT EXECUTE ON FUNCTION image_library._forget_other_problems TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.forget_other_problems IS
+  'The end of problems with repositories that a run does not ask for any more';
+GRANT EXECUTE ON FUNCTION image_library_internal.forget_other_problems TO image_library_agent;
 
-CREATE FUNCTION image_library._known_repositories(registry_id integer)
+CREATE FUNCTION image_library_internal.known_repositories(registry_id integer)
 RETURNS TABLE (name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT r.name FROM image_library.repository r
-  WHERE r.registry_id = _known_repositories.registry_id
+  SELECT r.name FROM image_library_internal.repository r
+  WHERE r.registry_id = known_repositories.registry_id
   ORDER BY r.name
 $$;
-COMMENT ON FUNCTION image_library._known_repositories IS
-  'Internal: the repositories of a registry that were seen before';
-GRANT EXECUTE ON FUNCTION image_library._known_repositories TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.known_repositories IS
+  'The repositories of a registry that were seen before';
+GRANT EXECUTE ON FUNCTION image_library_internal.known_repositories TO image_library_agent;
 
 -- Between 1 second and 1 hour, whatever a registry asks for; when it does not say, 30 seconds * 2^n in the n-th run in a
 -- row that its limit ends, give or take a quarter.
-CREATE FUNCTION image_library._remember(registry_id integer, limited boolean, retry_after bigint, progress text,
+CREATE FUNCTION image_library_internal.remember(registry_id integer, limited boolean, retry_after bigint, progress text,
   head_refused boolean, referrers_refused boolean)
 RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-  INSERT INTO image_library.registry_state AS m
+  INSERT INTO image_library_internal.registry_state AS m
     (registry_id, not_before, limited_runs, progress, head_refused_at, referrers_refused_at)
-  SELECT _remember.registry_id,
+  SELECT remember.registry_id,
          CASE WHEN limited THEN clock_timestamp() + CASE
-           WHEN _remember.retry_after > 0 THEN make_interval(secs => least(greatest(_remember.retry_after, 1), 3600))
+           WHEN remember.retry_after > 0 THEN make_interval(secs => least(greatest(remember.retry_after, 1), 3600))
            ELSE (0.75 + 0.5 * random()) * least(interval '30 seconds' * 2 ^ least(coalesce(old.limited_runs, 0), 16), interval '1 hour')
          END END,
          CASE WHEN limited THEN coalesce(old.limited_runs, 0) + 1 ELSE 0 END,
-         _remember.progress,
+         remember.progress,
          -- What was known to be refused was not tried again: its day began before.
          CASE WHEN head_refused THEN CASE WHEN old.head_refused_at > now() - interval '1 day' THEN old.head_refused_at ELSE now() END END,
          CASE WHEN referrers_refused THEN CASE WHEN old.referrers_refused_at > now() - interval '1 day' THEN old.referrers_refused_at ELSE now() END END
   FROM (VALUES (1)) one
-  LEFT JOIN image_library.registry_state old ON old.registry_id = _remember.registry_id
+  LEFT JOIN image_library_internal.registry_state old ON old.registry_id = remember.registry_id
   ON CONFLICT ON CONSTRAINT registry_state_pkey DO UPDATE
   SET not_before = excluded.not_before, limited_runs = excluded.limited_runs, progress = excluded.progress,
       head_refused_at = excluded.head_refused_at, referrers_refused_at = excluded.referrers_refused_at
@@ -218,61 +218,61 @@ AS $$
         IS DISTINCT FROM (excluded.not_before, excluded.limited_runs, excluded.progress, excluded.head_refused_at,
                           excluded.referrers_refused_at)
 $$;
-COMMENT ON FUNCTION image_library._remember IS
-  'Internal: what a run that ends leaves for the next; retry_after in seconds, 0: the registry did not say';
-GRANT EXECUTE ON FUNCTION image_library._remember TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.remember IS
+  'What a run that ends leaves for the next; retry_after in seconds, 0: the registry did not say';
+GRANT EXECUTE ON FUNCTION image_library_internal.remember TO image_library_agent;
 
-CREATE FUNCTION image_library._not_before(registry_id integer) RETURNS timestamptz
+CREATE FUNCTION image_library_internal.not_before(registry_id integer) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT m.not_before FROM image_library.registry_state m
-  WHERE m.registry_id = _not_before.registry_id AND m.not_before > clock_timestamp()
+  SELECT m.not_before FROM image_library_internal.registry_state m
+  WHERE m.registry_id = not_before.registry_id AND m.not_before > clock_timestamp()
 $$;
-COMMENT ON FUNCTION image_library._not_before IS 'Internal: until when a registry asked to be left alone; null: it did not';
-GRANT EXECUTE ON FUNCTION image_library._not_before TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.not_before IS 'Until when a registry asked to be left alone; null: it did not';
+GRANT EXECUTE ON FUNCTION image_library_internal.not_before TO image_library_agent;
 
-CREATE FUNCTION image_library._check_not_before(registry_id integer) RETURNS void
+CREATE FUNCTION image_library_internal.check_not_before(registry_id integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  not_before timestamptz := image_library._not_before(registry_id);
+  not_before timestamptz := image_library_internal.not_before(registry_id);
 BEGIN
   IF not_before IS NOT NULL THEN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('registry "%s" asked not to be asked before %s',
-        (SELECT g.name FROM image_library.registry g WHERE g.registry_id = _check_not_before.registry_id), not_before),
+        (SELECT g.name FROM image_library_internal.registry g WHERE g.registry_id = check_not_before.registry_id), not_before),
       DETAIL = 'It limits how many requests it answers, and counts those that it refuses too.',
       HINT = 'Wait: the agent goes on by itself. An admin may ask all the same: CALL image_library.sync(..., force => true).';
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._check_not_before IS 'Internal: raises 55000 while a registry wants to be left alone';
-GRANT EXECUTE ON FUNCTION image_library._check_not_before TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.check_not_before IS 'Raises 55000 while a registry wants to be left alone';
+GRANT EXECUTE ON FUNCTION image_library_internal.check_not_before TO image_library_agent;
 
-CREATE FUNCTION image_library._next_sync_at(run_id bigint, outcome text)
+CREATE FUNCTION image_library_internal.next_sync_at(run_id bigint, outcome text)
 RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   -- A success waits the interval; the first failure 30 s, each that follows twice as long, up to the interval. Both give
   -- or take a tenth, so that registries and servers do not march in step.
   SELECT greatest(
-    image_library._not_before(g.registry_id),
+    image_library_internal.not_before(g.registry_id),
     now() + (0.9 + 0.2 * random()) * CASE
-      WHEN _next_sync_at.outcome = 'failed' THEN least(g.sync_interval, interval '30 seconds' * 2 ^ least(f.failures, 16))
+      WHEN next_sync_at.outcome = 'failed' THEN least(g.sync_interval, interval '30 seconds' * 2 ^ least(f.failures, 16))
       ELSE g.sync_interval
     END)
-  FROM image_library.run this
-  JOIN image_library.registry g USING (registry_id)
+  FROM image_library_internal.run this
+  JOIN image_library_internal.registry g USING (registry_id)
   CROSS JOIN LATERAL (
     SELECT count(*) AS failures
-    FROM image_library.run r
+    FROM image_library_internal.run r
     WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
-      AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library.run ok
+      AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
                                WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
   ) f
-  WHERE this.run_id = _next_sync_at.run_id
+  WHERE this.run_id = next_sync_at.run_id
 $$;
-COMMENT ON FUNCTION image_library._next_sync_at IS
-  'Internal: when a registry is due again after a run, with backoff and jitter, and not before it wants to be asked';
-GRANT EXECUTE ON FUNCTION image_library._next_sync_at TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.next_sync_at IS
+  'When a registry is due again after a run, with backoff and jitter, and not before it wants to be asked';
+GRANT EXECUTE ON FUNCTION image_library_internal.next_sync_at TO image_library_agent;

@@ -1,45 +1,45 @@
 -- How a sync writes: one call a batch, in one transaction, rows that do not differ left alone.
 
-CREATE FUNCTION image_library._repository_id(registry_id integer, repository text) RETURNS integer
+CREATE FUNCTION image_library_internal.repository_id(registry_id integer, repository text) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   id integer;
 BEGIN
-  SELECT r.repository_id INTO id FROM image_library.repository r
-  WHERE r.registry_id = _repository_id.registry_id AND r.name = repository;
+  SELECT r.repository_id INTO id FROM image_library_internal.repository r
+  WHERE r.registry_id = repository_id.registry_id AND r.name = repository;
   IF id IS NULL THEN
-    INSERT INTO image_library.repository AS r (registry_id, name)
-    VALUES (_repository_id.registry_id, _repository_id.repository)
+    INSERT INTO image_library_internal.repository AS r (registry_id, name)
+    VALUES (repository_id.registry_id, repository_id.repository)
     ON CONFLICT ON CONSTRAINT repository_registry_id_name_key DO UPDATE SET name = excluded.name
     RETURNING r.repository_id INTO id;
   END IF;
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library._repository_id IS 'Internal: the number of a repository, made when it is new';
-GRANT EXECUTE ON FUNCTION image_library._repository_id TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.repository_id IS 'The number of a repository, made when it is new';
+GRANT EXECUTE ON FUNCTION image_library_internal.repository_id TO image_library_agent;
 
 -- A tag that a batch brings and a decision on its digest do not see each other until they commit:
 -- one waits for the other.
-CREATE FUNCTION image_library._lock_repository(registry_id integer, repository_id integer, for_batch boolean) RETURNS void
+CREATE FUNCTION image_library_internal.lock_repository(registry_id integer, repository_id integer, for_batch boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM image_library._require_read_committed();
-  PERFORM image_library._lock_rules_of(registry_id, exclusive => false);
+  PERFORM image_library_internal.require_read_committed();
+  PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => false);
   IF for_batch THEN
-    PERFORM FROM image_library.repository r WHERE r.repository_id = _lock_repository.repository_id FOR NO KEY UPDATE;
+    PERFORM FROM image_library_internal.repository r WHERE r.repository_id = lock_repository.repository_id FOR NO KEY UPDATE;
   ELSE
-    PERFORM FROM image_library.repository r WHERE r.repository_id = _lock_repository.repository_id FOR SHARE;
+    PERFORM FROM image_library_internal.repository r WHERE r.repository_id = lock_repository.repository_id FOR SHARE;
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library._lock_repository IS
-  'Internal: in a repository a batch and decisions come one after the other, with no change of rules among them';
-GRANT EXECUTE ON FUNCTION image_library._lock_repository TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.lock_repository IS
+  'In a repository a batch and decisions come one after the other, with no change of rules among them';
+GRANT EXECUTE ON FUNCTION image_library_internal.lock_repository TO image_library_agent;
 
-CREATE FUNCTION image_library._read_images(images jsonb) RETURNS SETOF image_library.image
+CREATE FUNCTION image_library_internal.read_images(images jsonb) RETURNS SETOF image_library_internal.image
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest,
@@ -52,10 +52,10 @@ AS $$
   -- In one order, so that two syncs of the same images do not deadlock.
   ORDER BY n.digest COLLATE "C"
 $$;
-COMMENT ON FUNCTION image_library._read_images IS 'Internal: images of a batch as rows, by digest';
-GRANT EXECUTE ON FUNCTION image_library._read_images TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.read_images IS 'Images of a batch as rows, by digest';
+GRANT EXECUTE ON FUNCTION image_library_internal.read_images TO image_library_agent;
 
-CREATE FUNCTION image_library._read_platforms(images jsonb) RETURNS SETOF image_library.image_platform
+CREATE FUNCTION image_library_internal.read_platforms(images jsonb) RETURNS SETOF image_library_internal.image_platform
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
@@ -65,23 +65,23 @@ AS $$
     platform text, os text, architecture text, variant text, manifest_digest text, config_digest text,
     size_bytes bigint, created_at timestamptz, present boolean)
 $$;
-COMMENT ON FUNCTION image_library._read_platforms IS 'Internal: the platforms of images of a batch as rows';
-GRANT EXECUTE ON FUNCTION image_library._read_platforms TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.read_platforms IS 'The platforms of images of a batch as rows';
+GRANT EXECUTE ON FUNCTION image_library_internal.read_platforms TO image_library_agent;
 
-CREATE FUNCTION image_library._write_images(batch jsonb) RETURNS bigint
+CREATE FUNCTION image_library_internal.write_images(batch jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   added bigint;
 BEGIN
-  INSERT INTO image_library.image SELECT * FROM image_library._read_images(batch -> 'images')
+  INSERT INTO image_library_internal.image SELECT * FROM image_library_internal.read_images(batch -> 'images')
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
-  INSERT INTO image_library.image_platform SELECT * FROM image_library._read_platforms(batch -> 'images')
+  INSERT INTO image_library_internal.image_platform SELECT * FROM image_library_internal.read_platforms(batch -> 'images')
   ON CONFLICT DO NOTHING;
 
   -- What an image's own index names is of every repository that has the image.
-  INSERT INTO image_library.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
+  INSERT INTO image_library_internal.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
   SELECT r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source
   FROM jsonb_array_elements(batch -> 'images') i
   CROSS JOIN jsonb_to_recordset(i -> 'referrers') AS r (
@@ -90,25 +90,25 @@ BEGIN
   RETURN added;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_images IS 'Internal: stores the images of a batch that are new, with what their indexes name';
-GRANT EXECUTE ON FUNCTION image_library._write_images TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_images IS 'Stores the images of a batch that are new, with what their indexes name';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_images TO image_library_agent;
 
-CREATE FUNCTION image_library._is_more_complete(image jsonb) RETURNS boolean
+CREATE FUNCTION image_library_internal.is_more_complete(image jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(bool_or(NOT p.present AND NOT n.absent), false) AND NOT coalesce(bool_or(p.present AND n.absent), false)
-  FROM image_library.image_platform p
+  FROM image_library_internal.image_platform p
   CROSS JOIN LATERAL (
     SELECT EXISTS (SELECT FROM jsonb_to_recordset(image -> 'platforms') AS read (manifest_digest text, present boolean)
                    WHERE read.manifest_digest = p.manifest_digest AND NOT read.present) AS absent) n
   WHERE p.digest = image ->> 'digest'
 $$;
-COMMENT ON FUNCTION image_library._is_more_complete IS
-  'Internal: whether an image was read with manifests that are not there as it is stored, and lacks none that are';
-GRANT EXECUTE ON FUNCTION image_library._is_more_complete TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.is_more_complete IS
+  'Whether an image was read with manifests that are not there as it is stored, and lacks none that are';
+GRANT EXECUTE ON FUNCTION image_library_internal.is_more_complete TO image_library_agent;
 
 -- What had come when an image was read again; a platform that was there stays.
-CREATE FUNCTION image_library._complete_images(images jsonb) RETURNS void
+CREATE FUNCTION image_library_internal.complete_images(images jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -118,68 +118,68 @@ BEGIN
   FOR place IN
     SELECT DISTINCT r.registry_id, r.repository_id
     FROM jsonb_array_elements(images) i
-    JOIN image_library.tag t ON t.digest = i ->> 'digest' JOIN image_library.repository r USING (repository_id)
+    JOIN image_library_internal.tag t ON t.digest = i ->> 'digest' JOIN image_library_internal.repository r USING (repository_id)
     ORDER BY 1, 2
   LOOP
-    PERFORM image_library._lock_repository(place.registry_id, place.repository_id, for_batch => true);
+    PERFORM image_library_internal.lock_repository(place.registry_id, place.repository_id, for_batch => true);
   END LOOP;
-  DELETE FROM image_library.image_platform p
+  DELETE FROM image_library_internal.image_platform p
   USING jsonb_array_elements(images) i
   WHERE p.digest = i ->> 'digest' AND NOT p.present;
-  INSERT INTO image_library.image_platform SELECT * FROM image_library._read_platforms(images)
+  INSERT INTO image_library_internal.image_platform SELECT * FROM image_library_internal.read_platforms(images)
   ON CONFLICT DO NOTHING;
-  UPDATE image_library.image i
+  UPDATE image_library_internal.image i
   SET artifact_type = n.artifact_type, config_type = n.config_type, config_digest = n.config_digest,
       layer_types = n.layer_types, size_bytes = n.size_bytes, created_at = n.created_at, created_text = n.created_text,
       annotations = n.annotations, labels = n.labels,
-      platforms = ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM image_library.image_platform p
+      platforms = ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM image_library_internal.image_platform p
                         WHERE p.digest = i.digest ORDER BY 1)
-  FROM image_library._read_images(images) n
+  FROM image_library_internal.read_images(images) n
   WHERE i.digest = n.digest;
   FOR place IN
     SELECT t.repository_id, array_agg(t.name) AS tags
-    FROM jsonb_array_elements(images) i JOIN image_library.tag t ON t.digest = i ->> 'digest'
+    FROM jsonb_array_elements(images) i JOIN image_library_internal.tag t ON t.digest = i ->> 'digest'
     GROUP BY 1 ORDER BY 1
   LOOP
-    PERFORM image_library._refresh_entries(place.repository_id, place.tags);
-    PERFORM image_library._approve_by_policy(place.repository_id, place.tags);
+    PERFORM image_library_internal.refresh_entries(place.repository_id, place.tags);
+    PERFORM image_library_internal.approve_by_policy(place.repository_id, place.tags);
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library._complete_images IS
-  'Internal: takes over what has come of images whose index named manifests that were not there, and classifies them anew';
-GRANT EXECUTE ON FUNCTION image_library._complete_images TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.complete_images IS
+  'Takes over what has come of images whose index named manifests that were not there, and classifies them anew';
+GRANT EXECUTE ON FUNCTION image_library_internal.complete_images TO image_library_agent;
 
 -- A manifest may still be where else the image is: only the last repository that has it can lose it.
-CREATE FUNCTION image_library._write_gone_children(repository_id integer, gone_children jsonb) RETURNS void
+CREATE FUNCTION image_library_internal.write_gone_children(repository_id integer, gone_children jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-  UPDATE image_library.image_platform p SET present = false
+  UPDATE image_library_internal.image_platform p SET present = false
   FROM jsonb_to_recordset(gone_children) AS gone (image text, digest text)
   WHERE p.digest = gone.image AND p.manifest_digest = gone.digest AND p.present AND p.manifest_digest <> p.digest
-    AND NOT EXISTS (SELECT FROM image_library.tag t
+    AND NOT EXISTS (SELECT FROM image_library_internal.tag t
                     WHERE t.digest IN (gone.image, gone.digest) AND t.missing_since IS NULL
-                      AND t.repository_id <> _write_gone_children.repository_id)
+                      AND t.repository_id <> write_gone_children.repository_id)
 $$;
-COMMENT ON FUNCTION image_library._write_gone_children IS
-  'Internal: manifests that an index names and that are gone from a repository, unless another repository has the image';
-GRANT EXECUTE ON FUNCTION image_library._write_gone_children TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_gone_children IS
+  'Manifests that an index names and that are gone from a repository, unless another repository has the image';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_gone_children TO image_library_agent;
 
-CREATE FUNCTION image_library._write_referrers(repository_id integer, batch jsonb) RETURNS void
+CREATE FUNCTION image_library_internal.write_referrers(repository_id integer, batch jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   -- A complete answer ends what it does not name; a tag that is no longer listed answers for whatever it carried.
-  DELETE FROM image_library.image_referrer x
+  DELETE FROM image_library_internal.image_referrer x
   USING jsonb_to_recordset(batch -> 'referrer_answers') AS a (digest text, tag text)
-  WHERE x.repository_id = _write_referrers.repository_id AND x.tag IS NOT DISTINCT FROM a.tag
+  WHERE x.repository_id = write_referrers.repository_id AND x.tag IS NOT DISTINCT FROM a.tag
     AND (x.digest = a.digest OR a.digest IS NULL)
     AND NOT EXISTS (SELECT FROM jsonb_to_recordset(batch -> 'referrers') AS r (digest text, referrer_digest text, tag text)
                     WHERE r.digest = x.digest AND r.referrer_digest = x.referrer_digest AND r.tag IS NOT DISTINCT FROM x.tag);
-  INSERT INTO image_library.image_referrer AS x
+  INSERT INTO image_library_internal.image_referrer AS x
     (repository_id, digest, referrer_digest, artifact_type, size_bytes, annotations, source, tag)
   SELECT DISTINCT ON (r.digest, r.referrer_digest, r.tag)
-         _write_referrers.repository_id, r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source, r.tag
+         write_referrers.repository_id, r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source, r.tag
   FROM jsonb_to_recordset(batch -> 'referrers') AS r (
     digest text, referrer_digest text, artifact_type text, size_bytes bigint, annotations jsonb, source text, tag text)
   ORDER BY r.digest, r.referrer_digest, r.tag
@@ -189,93 +189,93 @@ BEGIN
       annotations = CASE excluded.annotations WHEN '{}' THEN x.annotations ELSE excluded.annotations END
   WHERE (x.artifact_type, x.size_bytes) IS DISTINCT FROM (excluded.artifact_type, excluded.size_bytes)
      OR excluded.annotations NOT IN ('{}', x.annotations);
-  INSERT INTO image_library.referrer_check AS c (repository_id, digest, checked_at)
-  SELECT _write_referrers.repository_id, checked.digest, clock_timestamp()
+  INSERT INTO image_library_internal.referrer_check AS c (repository_id, digest, checked_at)
+  SELECT write_referrers.repository_id, checked.digest, clock_timestamp()
   FROM jsonb_array_elements_text(batch -> 'referrers_checked') AS checked (digest)
   ON CONFLICT ON CONSTRAINT referrer_check_pkey DO UPDATE SET checked_at = excluded.checked_at;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_referrers IS
-  'Internal: what refers to images of a repository, as a batch found it; what a complete answer lacks goes';
-GRANT EXECUTE ON FUNCTION image_library._write_referrers TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_referrers IS
+  'What refers to images of a repository, as a batch found it; what a complete answer lacks goes';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_referrers TO image_library_agent;
 
-CREATE FUNCTION image_library._write_removals(repository_id integer, refused text[]) RETURNS void
+CREATE FUNCTION image_library_internal.write_removals(repository_id integer, refused text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF cardinality(refused) = 0 THEN
-    DELETE FROM image_library.refused_removal f WHERE f.repository_id = _write_removals.repository_id;
+    DELETE FROM image_library_internal.refused_removal f WHERE f.repository_id = write_removals.repository_id;
     RETURN;
   END IF;
-  INSERT INTO image_library.refused_removal AS f (repository_id, tags)
-  VALUES (_write_removals.repository_id, refused)
+  INSERT INTO image_library_internal.refused_removal AS f (repository_id, tags)
+  VALUES (write_removals.repository_id, refused)
   ON CONFLICT ON CONSTRAINT refused_removal_pkey DO UPDATE
   SET tags = excluded.tags, refused_at = excluded.refused_at, accepted_at = NULL, accepted_by = NULL
   WHERE f.tags <> excluded.tags OR f.accepted_at IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_removals IS
-  'Internal: the tags whose removal was refused, for a person to say that it is real; none: a listing was believed';
-GRANT EXECUTE ON FUNCTION image_library._write_removals TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_removals IS
+  'The tags whose removal was refused, for a person to say that it is real; none: a listing was believed';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_removals TO image_library_agent;
 
-CREATE TYPE image_library._found_tag AS (name text, digest text, rule_id bigint);
-COMMENT ON TYPE image_library._found_tag IS 'Internal: a tag of a batch and the digest that the registry has for it';
+CREATE TYPE image_library_internal.found_tag AS (name text, digest text, rule_id bigint);
+COMMENT ON TYPE image_library_internal.found_tag IS 'A tag of a batch and the digest that the registry has for it';
 
 -- Arrays are joined with the tables by their keys, never searched: a batch costs the same in a repository of any size.
-CREATE FUNCTION image_library._write_periods(repository_id integer, arrived image_library._found_tag[], missing text[],
+CREATE FUNCTION image_library_internal.write_periods(repository_id integer, arrived image_library_internal.found_tag[], missing text[],
   at timestamptz)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 BEGIN
-  UPDATE image_library.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
+  UPDATE image_library_internal.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
   FROM (SELECT f.name, f.digest FROM unnest(arrived) f
         UNION ALL
         SELECT m.name, NULL FROM unnest(missing) m (name)) AS now
-  WHERE p.repository_id = _write_periods.repository_id AND p.tag = now.name AND p.until IS NULL
+  WHERE p.repository_id = write_periods.repository_id AND p.tag = now.name AND p.until IS NULL
     AND p.digest IS DISTINCT FROM now.digest;
-  INSERT INTO image_library.tag_period (repository_id, tag, since, digest)
-  SELECT _write_periods.repository_id, f.name,
-         greatest(at, (SELECT max(p.until) FROM image_library.tag_period p
-                       WHERE p.repository_id = _write_periods.repository_id AND p.tag = f.name)),
+  INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest)
+  SELECT write_periods.repository_id, f.name,
+         greatest(at, (SELECT max(p.until) FROM image_library_internal.tag_period p
+                       WHERE p.repository_id = write_periods.repository_id AND p.tag = f.name)),
          f.digest
   FROM unnest(arrived) f
-  LEFT JOIN image_library.tag_period p
-    ON p.repository_id = _write_periods.repository_id AND p.tag = f.name AND p.until IS NULL
+  LEFT JOIN image_library_internal.tag_period p
+    ON p.repository_id = write_periods.repository_id AND p.tag = f.name AND p.until IS NULL
   WHERE p.tag IS NULL;
 END
 $$;
-COMMENT ON FUNCTION image_library._write_periods IS
-  'Internal: periods end where a tag points elsewhere or is gone, and begin where it points now';
-GRANT EXECUTE ON FUNCTION image_library._write_periods TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_periods IS
+  'Periods end where a tag points elsewhere or is gone, and begin where it points now';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_periods TO image_library_agent;
 
-CREATE FUNCTION image_library._write_tags(repository_id integer, batch jsonb,
+CREATE FUNCTION image_library_internal.write_tags(repository_id integer, batch jsonb,
   OUT tags_added bigint, OUT tags_moved bigint, OUT tags_missing bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   at timestamptz := clock_timestamp();
-  arrived image_library._found_tag[] := ARRAY(
+  arrived image_library_internal.found_tag[] := ARRAY(
     -- A rule that is gone since the run began decides nothing.
-    SELECT (n.name, n.digest, r.rule_id)::image_library._found_tag
+    SELECT (n.name, n.digest, r.rule_id)::image_library_internal.found_tag
     FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text, rule_id bigint)
-    LEFT JOIN image_library.rule r ON r.rule_id = n.rule_id AND r.enabled
+    LEFT JOIN image_library_internal.rule r ON r.rule_id = n.rule_id AND r.enabled
     ORDER BY n.name COLLATE "C");
   arrived_names text[] := ARRAY(SELECT f.name FROM unnest(arrived) f);
   missing text[] := ARRAY(SELECT jsonb_array_elements_text(batch -> 'missing'));
   pointed_anew text[];
 BEGIN
-  PERFORM image_library._write_periods(repository_id, arrived, missing, at);
-  PERFORM image_library._emit_tags(repository_id, arrived, missing);
+  PERFORM image_library_internal.write_periods(repository_id, arrived, missing, at);
+  PERFORM image_library_internal.emit_tags(repository_id, arrived, missing);
 
   SELECT count(*) FILTER (WHERE t.name IS NULL), count(*) FILTER (WHERE t.digest <> f.digest),
          coalesce(array_agg(f.name) FILTER (WHERE t.digest IS DISTINCT FROM f.digest), '{}')
   INTO tags_added, tags_moved, pointed_anew
   FROM unnest(arrived) f
-  LEFT JOIN image_library.tag t ON t.repository_id = _write_tags.repository_id AND t.name = f.name;
+  LEFT JOIN image_library_internal.tag t ON t.repository_id = write_tags.repository_id AND t.name = f.name;
 
-  INSERT INTO image_library.tag AS t (repository_id, name, digest, rule_id, first_seen_at, digest_changed_at)
-  SELECT _write_tags.repository_id, f.name, f.digest, f.rule_id, at, at FROM unnest(arrived) f
+  INSERT INTO image_library_internal.tag AS t (repository_id, name, digest, rule_id, first_seen_at, digest_changed_at)
+  SELECT write_tags.repository_id, f.name, f.digest, f.rule_id, at, at FROM unnest(arrived) f
   ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
   SET digest = excluded.digest,
       rule_id = excluded.rule_id,
@@ -283,31 +283,31 @@ BEGIN
       digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END
   WHERE (t.digest, t.rule_id, t.missing_since) IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL);
 
-  UPDATE image_library.tag t SET missing_since = at
+  UPDATE image_library_internal.tag t SET missing_since = at
   FROM unnest(missing) m (name)
-  WHERE t.repository_id = _write_tags.repository_id AND t.name = m.name AND t.missing_since IS NULL;
+  WHERE t.repository_id = write_tags.repository_id AND t.name = m.name AND t.missing_since IS NULL;
   GET DIAGNOSTICS tags_missing = ROW_COUNT;
 
-  PERFORM image_library._reset_by_stricter_rule(_write_tags.repository_id, pointed_anew);
-  PERFORM image_library._approve_by_rule(_write_tags.repository_id, arrived_names);
-  PERFORM image_library._refresh_entries(_write_tags.repository_id, arrived_names || missing);
-  PERFORM image_library._approve_by_policy(_write_tags.repository_id, arrived_names);
+  PERFORM image_library_internal.reset_by_stricter_rule(write_tags.repository_id, pointed_anew);
+  PERFORM image_library_internal.approve_by_rule(write_tags.repository_id, arrived_names);
+  PERFORM image_library_internal.refresh_entries(write_tags.repository_id, arrived_names || missing);
+  PERFORM image_library_internal.approve_by_policy(write_tags.repository_id, arrived_names);
 END
 $$;
-COMMENT ON FUNCTION image_library._write_tags IS
-  'Internal: new, moved, returned and missing tags of a batch, their history, read model and approval by rule';
-GRANT EXECUTE ON FUNCTION image_library._write_tags TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_tags IS
+  'New, moved, returned and missing tags of a batch, their history, read model and approval by rule';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_tags TO image_library_agent;
 
-CREATE FUNCTION image_library._write_problems(registry_id integer, repository text, batch jsonb) RETURNS void
+CREATE FUNCTION image_library_internal.write_problems(registry_id integer, repository text, batch jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  DELETE FROM image_library.problem p
+  DELETE FROM image_library_internal.problem p
   USING jsonb_array_elements_text(batch -> 'checked') AS checked (tag)
-  WHERE p.registry_id = _write_problems.registry_id AND p.repository = _write_problems.repository
+  WHERE p.registry_id = write_problems.registry_id AND p.repository = write_problems.repository
     AND p.tag = checked.tag;
-  INSERT INTO image_library.problem AS p (registry_id, repository, tag, problem, detail)
-  SELECT DISTINCT ON (n.tag) _write_problems.registry_id, _write_problems.repository, coalesce(n.tag, ''), n.problem, n.detail
+  INSERT INTO image_library_internal.problem AS p (registry_id, repository, tag, problem, detail)
+  SELECT DISTINCT ON (n.tag) write_problems.registry_id, write_problems.repository, coalesce(n.tag, ''), n.problem, n.detail
   FROM jsonb_to_recordset(batch -> 'problems') AS n (tag text, problem text, detail text)
   ORDER BY n.tag
   ON CONFLICT ON CONSTRAINT problem_pkey DO UPDATE
@@ -315,11 +315,11 @@ BEGIN
   WHERE (p.problem, p.detail) IS DISTINCT FROM (excluded.problem, excluded.detail);
 END
 $$;
-COMMENT ON FUNCTION image_library._write_problems IS
-  'Internal: problems that a batch brings, and the end of those it names as checked';
-GRANT EXECUTE ON FUNCTION image_library._write_problems TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_problems IS
+  'Problems that a batch brings, and the end of those it names as checked';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_problems TO image_library_agent;
 
-CREATE FUNCTION image_library._write_batch(registry_id integer, repository text, batch jsonb) RETURNS jsonb
+CREATE FUNCTION image_library_internal.write_batch(registry_id integer, repository text, batch jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -328,7 +328,7 @@ DECLARE
   images_added bigint;
   counts record;
 BEGIN
-  PERFORM image_library._write_problems(registry_id, repository, batch);
+  PERFORM image_library_internal.write_problems(registry_id, repository, batch);
   -- Trouble with a repository that was never read makes no repository.
   IF NOT EXISTS (SELECT FROM unnest('{completed,tags,missing,referrers,referrer_answers,referrers_checked,gone_children}'::text[]) part
                  WHERE jsonb_array_length(batch -> part) > 0)
@@ -338,32 +338,32 @@ BEGIN
   -- The first to write is not the one to believe: an image that is stored in part is completed by who has more of it.
   SELECT coalesce(batch -> 'completed', '[]') || coalesce(jsonb_agg(i.image), '[]') INTO completed
   FROM jsonb_array_elements(batch -> 'images') AS i (image)
-  WHERE image_library._is_more_complete(i.image);
+  WHERE image_library_internal.is_more_complete(i.image);
   IF jsonb_array_length(completed) > 0 THEN
-    PERFORM image_library._complete_images(completed);
+    PERFORM image_library_internal.complete_images(completed);
   END IF;
-  id := image_library._repository_id(registry_id, repository);
-  PERFORM image_library._lock_repository(registry_id, id, for_batch => true);
-  images_added := image_library._write_images(batch);
-  PERFORM image_library._write_gone_children(id, batch -> 'gone_children');
-  PERFORM image_library._write_referrers(id, batch);
+  id := image_library_internal.repository_id(registry_id, repository);
+  PERFORM image_library_internal.lock_repository(registry_id, id, for_batch => true);
+  images_added := image_library_internal.write_images(batch);
+  PERFORM image_library_internal.write_gone_children(id, batch -> 'gone_children');
+  PERFORM image_library_internal.write_referrers(id, batch);
   IF batch ->> 'refused_removals' IS NOT NULL THEN
-    PERFORM image_library._write_removals(id, ARRAY(SELECT jsonb_array_elements_text(batch -> 'refused_removals')));
+    PERFORM image_library_internal.write_removals(id, ARRAY(SELECT jsonb_array_elements_text(batch -> 'refused_removals')));
   END IF;
-  SELECT * INTO counts FROM image_library._write_tags(id, batch);
+  SELECT * INTO counts FROM image_library_internal.write_tags(id, batch);
   IF batch ->> 'listing' IS NOT NULL THEN
-    INSERT INTO image_library.listing AS l (repository_id, tags, fingerprint)
+    INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint)
     VALUES (id, ARRAY(SELECT jsonb_array_elements_text(batch -> 'listing')), batch ->> 'fingerprint')
     ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
     SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
     WHERE l.fingerprint <> excluded.fingerprint;
     -- What is among the newest depends on the whole listing.
-    PERFORM image_library._decide_repository(id, image_library._rules_json(registry_id), NULL);
+    PERFORM image_library_internal.decide_repository(id, image_library_internal.rules_json(registry_id), NULL);
   END IF;
   RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
                             'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);
 END
 $$;
-COMMENT ON FUNCTION image_library._write_batch IS
-  'Internal: writes what a sync found in one repository; returns how much of it was new';
-GRANT EXECUTE ON FUNCTION image_library._write_batch TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_batch IS
+  'Writes what a sync found in one repository; returns how much of it was new';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_batch TO image_library_agent;
