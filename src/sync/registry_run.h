@@ -26,7 +26,8 @@ namespace image_library::sync {
 /// cannot be reached, or that lets nobody list anything, fails the run.
 ///
 /// With a budget of requests, or after a run that the registry's limit or its deadline ended, the
-/// order of work is that of Progress; otherwise repositories are read side by side, each to its end.
+/// order of work is that of Progress; otherwise repositories are read side by side, each to its
+/// end.
 class RegistryRun {
  public:
   /// All arguments must outlive the run; the client sends through the deadline, and that through
