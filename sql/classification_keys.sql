@@ -44,4 +44,16 @@ SELECT count(*) FROM annotation_keys WHERE NOT is_default;
 SELECT test.outcome('SELECT reset_annotation_keys(''colour'')') AS unknown, test.outcome('SELECT reset_annotation_keys(NULL)') AS none;
 -- pg_dump takes an admin's keys along: the table is marked, and the script writes no row of it.
 SELECT 'image_library_internal.annotation_key'::regclass = ANY (extconfig) AS dumped FROM pg_extension WHERE extname = 'image_library';
+
+-- Images that are neither Postgres nor models have title, description and version from the same keys, in views and in searches.
+SELECT add_rule('r', 'tools/**') IS NOT NULL AS added;
+SELECT test.sync('r', 'tools/backup', '{"1": {"image": "tool", "annotations": {"com.example.name": "Zebra", "com.example.what": "Saves", "com.example.release": "4.2", "org.opencontainers.image.title": "Horse"}}}') ->> 'tags_added' AS tags_added;
+SELECT kind, title, description, version FROM images WHERE repository = 'tools/backup';
+SELECT set_annotation_keys('title', '{com.example.name}'), set_annotation_keys('description', '{com.example.what}'), set_annotation_keys('version', '{com.example.release}');
+SELECT kind, title, description, version FROM images WHERE repository = 'tools/backup';
+SELECT (SELECT string_agg(title || ' ' || version, ',') FROM search_images('zebra')) AS zebra, (SELECT string_agg(title, ',') FROM search_images('saves')) AS saves, (SELECT count(*) FROM search_images('horse')) AS horse;
+SELECT test.sync('r', 'tools/restore', '{"1": {"image": "tool2", "annotations": {"com.example.name": "Gnu"}}}') ->> 'tags_added' AS tags_added;
+SELECT title FROM images WHERE repository = 'tools/restore';
+SELECT reset_annotation_keys('title'), reset_annotation_keys('description'), reset_annotation_keys('version');
+SELECT title, description, version, (SELECT count(*) FROM search_images('horse')) AS horse FROM images WHERE repository = 'tools/backup';
 ROLLBACK;

@@ -106,21 +106,21 @@ PG_FUNCTION_INFO_V1(image_library_default_annotation_keys);
 PG_FUNCTION_INFO_V1(image_library_flavor);
 PG_FUNCTION_INFO_V1(image_library_published_texts);
 
-/// classify(repository, tag, media_type, artifact_type, config_type, layer_types, annotations,
-/// labels, size_bytes, keys, forced_kind) -> jsonb; media_type and size_bytes decide nothing
+/// classify(repository, tag, artifact_type, config_type, layer_types, annotations, labels, keys,
+/// forced_kind) -> jsonb
 Datum image_library_classify(PG_FUNCTION_ARGS) {
   Datum result = 0;
   Guard([&] {
     ImageFacts facts;
     facts.repository = TextArgument(fcinfo, 0);
     facts.tag = TextArgument(fcinfo, 1);
-    facts.artifact_type = TextArgument(fcinfo, 3);
-    facts.config_type = TextArgument(fcinfo, 4);
-    facts.layer_types = TextArrayArgument(fcinfo, 5);
-    facts.annotations = Json::Parse(JsonbArgument(fcinfo, 6)).Map();
-    facts.labels = Json::Parse(JsonbArgument(fcinfo, 7)).Map();
-    const ClassificationKeys& keys = KeysArgument(fcinfo, 9);
-    result = JsonbDatum(ToJson(Classify(facts, keys, TextArgument(fcinfo, 10))));
+    facts.artifact_type = TextArgument(fcinfo, 2);
+    facts.config_type = TextArgument(fcinfo, 3);
+    facts.layer_types = TextArrayArgument(fcinfo, 4);
+    facts.annotations = Json::Parse(JsonbArgument(fcinfo, 5)).Map();
+    facts.labels = Json::Parse(JsonbArgument(fcinfo, 6)).Map();
+    const ClassificationKeys& keys = KeysArgument(fcinfo, 7);
+    result = JsonbDatum(ToJson(Classify(facts, keys, TextArgument(fcinfo, 8))));
   });
   PG_RETURN_DATUM(result);
 }

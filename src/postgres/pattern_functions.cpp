@@ -21,7 +21,6 @@ PG_FUNCTION_INFO_V1(image_library_parse_registry_url);
 PG_FUNCTION_INFO_V1(image_library_without_secrets);
 PG_FUNCTION_INFO_V1(image_library_is_repository_name);
 PG_FUNCTION_INFO_V1(image_library_is_tag);
-PG_FUNCTION_INFO_V1(image_library_is_referrer_tag);
 PG_FUNCTION_INFO_V1(image_library_version_key);
 
 /// decide_tags(rules jsonb, repository text, tags text[]) -> (tag, rule_id)
@@ -104,13 +103,6 @@ Datum image_library_is_repository_name(PG_FUNCTION_ARGS) {
 Datum image_library_is_tag(PG_FUNCTION_ARGS) {
   bool result = false;
   Guard([&] { result = IsTag(TextArgument(fcinfo, 0)); });
-  PG_RETURN_BOOL(result);
-}
-
-/// is_referrer_tag(name text)
-Datum image_library_is_referrer_tag(PG_FUNCTION_ARGS) {
-  bool result = false;
-  Guard([&] { result = IsReferrerTag(TextArgument(fcinfo, 0)); });
   PG_RETURN_BOOL(result);
 }
 

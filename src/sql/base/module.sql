@@ -66,20 +66,14 @@ COMMENT ON FUNCTION image_library_internal.is_tag IS
   'Whether a text is a tag of the OCI distribution-spec';
 GRANT EXECUTE ON FUNCTION image_library_internal.is_tag TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.is_referrer_tag(name text) RETURNS boolean
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_referrer_tag';
-COMMENT ON FUNCTION image_library_internal.is_referrer_tag IS
-  'Whether a tag only carries referrers (sha256-..., sha256-....sig)';
-
 CREATE FUNCTION image_library.version_key(tag text) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_version_key';
 COMMENT ON FUNCTION image_library.version_key IS
   'A key that sorts tags as versions: ORDER BY version_key(tag) puts 17.10 after 17.4, builds in order of time';
 GRANT EXECUTE ON FUNCTION image_library.version_key TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library_internal.classify(repository text, tag text, media_type text, artifact_type text,
-  config_type text, layer_types text[], annotations jsonb, labels jsonb, size_bytes bigint, keys jsonb,
-  forced_kind text)
+CREATE FUNCTION image_library_internal.classify(repository text, tag text, artifact_type text, config_type text,
+  layer_types text[], annotations jsonb, labels jsonb, keys jsonb, forced_kind text)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_classify';
 COMMENT ON FUNCTION image_library_internal.classify IS
@@ -101,6 +95,7 @@ CREATE FUNCTION image_library_internal.published_texts(annotations jsonb, labels
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_published_texts';
 COMMENT ON FUNCTION image_library_internal.published_texts IS
   'Title, description and version that the keys find in annotations, else in labels';
+GRANT EXECUTE ON FUNCTION image_library_internal.published_texts TO image_library_agent;
 
 CREATE PROCEDURE image_library.sync(registry text DEFAULT NULL, force boolean DEFAULT false)
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_sync';

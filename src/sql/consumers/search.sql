@@ -7,7 +7,8 @@ COMMENT ON TYPE image_library.found_image IS 'A row of search_images';
 COMMENT ON COLUMN image_library.found_image.matched IS
   'Where the words are: repository (all in its name), text (names, titles, HM tags, extensions ...) or similar (words like them)';
 
--- As pg_trgm reads a word, without need of pg_trgm: two blanks before it, one after.
+-- The trigrams that pg_trgm takes from a word: two blanks before it, one after. The library does not require pg_trgm: that is in
+-- another package of the server, and the words compared here are those of a search that found nothing, and repository names.
 CREATE FUNCTION image_library_internal.trigrams(word text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -65,8 +66,8 @@ BEGIN
     RETURN QUERY
       SELECT (named.reference || ':' || t.name)::text, named.registry, named.repository, t.name::text, t.digest::text,
              coalesce(e.kind, 'other'), coalesce(e.approval, a.state, 'pending'),
-             coalesce(e.version, i.annotations ->> 'org.opencontainers.image.version', i.labels ->> 'org.opencontainers.image.version'),
-             coalesce(e.title, i.annotations ->> 'org.opencontainers.image.title', i.labels ->> 'org.opencontainers.image.title'),
+             coalesce(e.version, i.version),
+             coalesce(e.title, i.title),
              e.publisher, t.missing_since, CASE WHEN named.in_name THEN 'repository' ELSE 'text' END
       FROM (SELECT t.*
             FROM image_library_internal.tag t
@@ -103,21 +104,12 @@ COMMENT ON FUNCTION image_library_internal.entry_text IS
   'What a search looks at in a Postgres or model image';
 
 -- Titles of images that are neither Postgres nor model are not in the read model: their words are in an index.
-CREATE FUNCTION image_library_internal.title_text(annotations jsonb, labels jsonb) RETURNS text
+CREATE FUNCTION image_library_internal.title_words(title text, description text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT concat_ws(' ', annotations ->> 'org.opencontainers.image.title', annotations ->> 'org.opencontainers.image.description',
-                   labels ->> 'org.opencontainers.image.title', labels ->> 'org.opencontainers.image.description')
-$$;
-COMMENT ON FUNCTION image_library_internal.title_text IS 'Title and description as published';
-GRANT EXECUTE ON FUNCTION image_library_internal.title_text TO image_library_agent;
-
-CREATE FUNCTION image_library_internal.title_words(annotations jsonb, labels jsonb) RETURNS tsvector
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT to_tsvector('simple', left(image_library_internal.title_text(annotations, labels), 2000)) $$;
+AS $$ SELECT to_tsvector('simple', left(concat_ws(' ', title, description), 2000)) $$;
 COMMENT ON FUNCTION image_library_internal.title_words IS 'The words of title and description';
 GRANT EXECUTE ON FUNCTION image_library_internal.title_words TO image_library_agent;
-CREATE INDEX image_title ON image_library_internal.image USING gin (image_library_internal.title_words(annotations, labels));
+CREATE INDEX image_title ON image_library_internal.image USING gin (image_library_internal.title_words(title, description));
 
 CREATE FUNCTION image_library_internal.search_titles(words text[], max_rows integer) RETURNS SETOF image_library.found_image
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -128,24 +120,22 @@ AS $$
     FROM unnest(words) w, unnest(to_tsvector('simple', w)) l
   )
   SELECT n.reference || ':' || t.name, n.registry, n.repository, t.name, t.digest, 'other', coalesce(a.state, 'pending'),
-         coalesce(i.annotations ->> 'org.opencontainers.image.version', i.labels ->> 'org.opencontainers.image.version'),
-         coalesce(i.annotations ->> 'org.opencontainers.image.title', i.labels ->> 'org.opencontainers.image.title'),
-         NULL::text, t.missing_since, 'text'
+         i.version, i.title, NULL::text, t.missing_since, 'text'
   FROM (SELECT c.digest FROM asked, LATERAL (
           SELECT i.digest FROM image_library_internal.image i
-          WHERE image_library_internal.title_words(i.annotations, i.labels) @@ asked.every_word LIMIT 10000) c
+          WHERE image_library_internal.title_words(i.title, i.description) @@ asked.every_word LIMIT 10000) c
         UNION
         -- Of words that are in many titles some images are looked at, where the names may have the other words.
         SELECT c.digest FROM asked, LATERAL (
           SELECT i.digest FROM image_library_internal.image i
-          WHERE image_library_internal.title_words(i.annotations, i.labels) @@ asked.any_word LIMIT 10000) c) candidate
+          WHERE image_library_internal.title_words(i.title, i.description) @@ asked.any_word LIMIT 10000) c) candidate
   JOIN image_library_internal.image i ON i.digest = candidate.digest
   JOIN image_library_internal.tag t ON t.digest = i.digest
   JOIN image_library_internal.named_repositories(ARRAY(SELECT image_library_internal.like_pattern(w) FROM unnest(words) w), '{}') n USING (repository_id)
   LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   WHERE t.rule_id IS NOT NULL
     AND NOT EXISTS (SELECT FROM image_library_internal.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
-    AND lower(concat_ws(' ', t.name, image_library_internal.title_text(i.annotations, i.labels)) COLLATE "C") LIKE ALL (n.missing)
+    AND lower(concat_ws(' ', t.name, i.title, i.description) COLLATE "C") LIKE ALL (n.missing)
   ORDER BY t.missing_since IS NOT NULL, n.repository, n.registry, image_library.version_key(t.name) DESC
   LIMIT max_rows
 $$;

@@ -57,7 +57,8 @@ COMMENT ON VIEW image_library_internal.tag_platforms IS 'The platforms of an ima
 -- would forbid. All that is asked hangs on a row that may be seen.
 CREATE VIEW image_library_internal.visible_tags WITH (security_barrier) AS
   SELECT t.repository_id, r.registry, r.host, r.place, r.repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
-         e.kind, e.version, e.title, e.description, e.system_tags,
+         e.kind, coalesce(e.version, i.version) AS version, coalesce(e.title, i.title) AS title,
+         coalesce(e.description, i.description) AS description, e.system_tags,
          i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text,
          a.state, a.deprecated_from, a.valid_until, a.quarantined_at
   FROM image_library_internal.tag t
@@ -73,17 +74,13 @@ CREATE VIEW image_library.images AS
          concat(t.place, ':', t.tag) AS reference, concat(t.place, ':', t.tag, '@', t.digest) AS pinned_reference,
          coalesce(t.kind, 'other') AS kind,
          coalesce(t.state, 'pending') AS approval,
-         coalesce(t.version, t.annotations ->> 'org.opencontainers.image.version',
-                  t.labels ->> 'org.opencontainers.image.version') AS version,
+         t.version,
          (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = t.repository_id AND p.tag = t.tag) AS platforms,
          t.size_bytes, t.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
          ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
                WHERE h.repository_id = t.repository_id AND h.tag = t.tag
                UNION SELECT unnest(coalesce(t.system_tags, image_library_internal.system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
-         coalesce(t.title, t.annotations ->> 'org.opencontainers.image.title',
-                  t.labels ->> 'org.opencontainers.image.title') AS title,
-         coalesce(t.description, t.annotations ->> 'org.opencontainers.image.description',
-                  t.labels ->> 'org.opencontainers.image.description') AS description,
+         t.title, t.description,
          t.annotations, t.labels, t.deprecated_from, t.valid_until, t.quarantined_at, t.media_type,
          nullif(t.created_text, '') AS created_text
   FROM image_library_internal.visible_tags t;

@@ -71,6 +71,13 @@ BEGIN
     PERFORM image_library_internal.lock_repository(repository.registry_id, repository.repository_id, for_batch => true);
     PERFORM image_library_internal.refresh_entries(repository.repository_id, NULL);
   END LOOP;
+  UPDATE image_library_internal.image i
+  SET title = told.title, description = told.description, version = told.version
+  FROM image_library_internal.image n
+  CROSS JOIN LATERAL image_library_internal.published_texts(
+    n.annotations, n.labels, (SELECT image_library_internal.classification_keys())) told
+  WHERE i.digest = n.digest
+    AND (i.title, i.description, i.version) IS DISTINCT FROM (told.title, told.description, told.version);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.classify_all IS 'Reads what every image is from its stored facts';

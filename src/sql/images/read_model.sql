@@ -105,8 +105,7 @@ RETURNS SETOF image_library_internal.classified_tag
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT t.name, t.digest, image_library_internal.classify(
-    r.full_name, t.name, i.media_type, i.artifact_type, i.config_type,
-    i.layer_types, i.annotations, i.labels, i.size_bytes, (SELECT image_library_internal.classification_keys()),
+    r.full_name, t.name, i.artifact_type, i.config_type, i.layer_types, i.annotations, i.labels, (SELECT image_library_internal.classification_keys()),
     coalesce(u.kind, 'auto'))
   FROM unnest(tags) AS asked (name)
   JOIN image_library_internal.tag t ON t.repository_id = classified_tags.repository_id AND t.name = asked.name
@@ -122,8 +121,8 @@ CREATE FUNCTION image_library_internal.own_facts(repository_id integer, tag text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT image_library_internal.classify(
-    r.full_name, own_facts.tag, i.media_type, i.artifact_type, i.config_type, i.layer_types,
-    i.annotations, i.labels, i.size_bytes, image_library_internal.classification_keys(), 'auto')
+    r.full_name, own_facts.tag, i.artifact_type, i.config_type, i.layer_types,
+    i.annotations, i.labels, image_library_internal.classification_keys(), 'auto')
   FROM image_library_internal.full_repository r
   JOIN image_library_internal.image i ON i.digest = own_facts.digest
   WHERE r.repository_id = own_facts.repository_id

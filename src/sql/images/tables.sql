@@ -36,9 +36,13 @@ CREATE TABLE image_library_internal.image (
   created_text text NOT NULL DEFAULT '',
   annotations jsonb NOT NULL,
   labels jsonb NOT NULL,
+  title text,
+  description text,
+  version text,
   first_seen_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE image_library_internal.image IS 'Facts of a digest, read once: manifest and config never change; until it is whole, if its index named what was not there';
+COMMENT ON COLUMN image_library_internal.image.title IS 'What the keys of image_library.annotation_keys find; so are description and version';
 COMMENT ON COLUMN image_library_internal.image.created_text IS 'What the publisher wrote where that is no time; else empty';
 COMMENT ON COLUMN image_library_internal.image.size_bytes IS
   'Compressed bytes of config and layers on the primary platform (linux/amd64, else the first)';

@@ -45,28 +45,34 @@ AS $$
   SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest,
          ARRAY(SELECT jsonb_array_elements_text(n.layer_types)),
          ARRAY(SELECT DISTINCT p ->> 'platform' COLLATE "C" FROM jsonb_array_elements(n.platforms) p ORDER BY 1),
-         n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels, now()
+         n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels,
+         told.title, told.description, told.version, now()
   FROM jsonb_to_recordset(images) AS n (
     digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types jsonb,
     platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb)
+  CROSS JOIN LATERAL image_library_internal.published_texts(
+    n.annotations, n.labels, (SELECT image_library_internal.classification_keys())) told
   -- In one order, so that two syncs of the same images do not deadlock.
   ORDER BY n.digest COLLATE "C"
 $$;
 COMMENT ON FUNCTION image_library_internal.read_images IS 'Images of a batch as rows, by digest';
 GRANT EXECUTE ON FUNCTION image_library_internal.read_images TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.read_platforms(images jsonb) RETURNS SETOF image_library_internal.image_platform
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION image_library_internal.write_platforms(images jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
+  INSERT INTO image_library_internal.image_platform
+    (digest, manifest_digest, platform, os, architecture, variant, config_digest, size_bytes, created_at, present)
   SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
          p.size_bytes, p.created_at, coalesce(p.present, true)
   FROM jsonb_to_recordset(images) AS n (digest text, platforms jsonb)
   CROSS JOIN jsonb_to_recordset(n.platforms) AS p (
     platform text, os text, architecture text, variant text, manifest_digest text, config_digest text,
     size_bytes bigint, created_at timestamptz, present boolean)
+  ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION image_library_internal.read_platforms IS 'The platforms of images of a batch as rows';
-GRANT EXECUTE ON FUNCTION image_library_internal.read_platforms TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_platforms IS 'Stores the platforms of images of a batch that are new';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_platforms TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_images(batch jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -74,11 +80,14 @@ AS $$
 DECLARE
   added bigint;
 BEGIN
-  INSERT INTO image_library_internal.image SELECT * FROM image_library_internal.read_images(batch -> 'images')
+  INSERT INTO image_library_internal.image (digest, media_type, artifact_type, config_type, config_digest, layer_types, platforms,
+    size_bytes, created_at, created_text, annotations, labels, title, description, version, first_seen_at)
+  SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest, n.layer_types, n.platforms,
+         n.size_bytes, n.created_at, n.created_text, n.annotations, n.labels, n.title, n.description, n.version, n.first_seen_at
+  FROM image_library_internal.read_images(batch -> 'images') n
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
-  INSERT INTO image_library_internal.image_platform SELECT * FROM image_library_internal.read_platforms(batch -> 'images')
-  ON CONFLICT DO NOTHING;
+  PERFORM image_library_internal.write_platforms(batch -> 'images');
 
   -- What an image's own index names is of every repository that has the image.
   INSERT INTO image_library_internal.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
@@ -126,12 +135,11 @@ BEGIN
   DELETE FROM image_library_internal.image_platform p
   USING jsonb_array_elements(images) i
   WHERE p.digest = i ->> 'digest' AND NOT p.present;
-  INSERT INTO image_library_internal.image_platform SELECT * FROM image_library_internal.read_platforms(images)
-  ON CONFLICT DO NOTHING;
+  PERFORM image_library_internal.write_platforms(images);
   UPDATE image_library_internal.image i
   SET artifact_type = n.artifact_type, config_type = n.config_type, config_digest = n.config_digest,
       layer_types = n.layer_types, size_bytes = n.size_bytes, created_at = n.created_at, created_text = n.created_text,
-      annotations = n.annotations, labels = n.labels,
+      annotations = n.annotations, labels = n.labels, title = n.title, description = n.description, version = n.version,
       platforms = ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM image_library_internal.image_platform p
                         WHERE p.digest = i.digest ORDER BY 1)
   FROM image_library_internal.read_images(images) n
