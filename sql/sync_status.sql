@@ -91,9 +91,9 @@ SELECT test.outcome_as('test_curator', 'SELECT image_library_internal.sync_targe
 -- A run that was not limited ends it; what was found refused is so for a day, from when it was found.
 SELECT remember(registry_id, false, 0, 'here', true, true) FROM registry;
 SELECT not_before, limited_runs, progress, head_refused_at IS NOT NULL AS head, referrers_refused_at IS NOT NULL AS referrers FROM registry_state;
-SELECT c.requests_per_run, c.progress, c.head_refused, c.referrers_refused FROM registry g, registry_config(g.registry_id) c;
+SELECT c ->> 'requests_per_run' AS requests_per_run, c ->> 'progress' AS progress, c -> 'head_refused' AS head_refused, c -> 'referrers_refused' AS referrers_refused FROM registry g, registry_config(g.registry_id) c;
 UPDATE registry_state SET head_refused_at = now() - interval '20 hours', referrers_refused_at = now() - interval '25 hours';
-SELECT head_refused, referrers_refused FROM registry g, registry_config(g.registry_id);
+SELECT c -> 'head_refused' AS head_refused, c -> 'referrers_refused' AS referrers_refused FROM registry g, registry_config(g.registry_id) c;
 SELECT remember(registry_id, false, 0, '', true, false) FROM registry;
 SELECT head_refused_at < now() - interval '19 hours' AS its_day_goes_on, referrers_refused_at, progress FROM registry_state;
 -- Problems with what no rule asks for any more are over; those with what a run reads are its own to end.

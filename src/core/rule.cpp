@@ -186,10 +186,13 @@ std::string RuleName(const Rule& rule) {
 }  // namespace
 
 RuleSet RuleSet::FromJson(std::string_view json) {
-  RuleSet set;
   const std::string_view text = Trim(json);
-  if (text.empty() || text == "null") return set;  // jsonb_agg of no rows
-  const Json array = Json::Parse(text, Json::kAnyNumber);
+  if (text.empty() || text == "null") return {};  // jsonb_agg of no rows
+  return FromJson(Json::Parse(text, Json::kAnyNumber));
+}
+
+RuleSet RuleSet::FromJson(const Json& array) {
+  RuleSet set;
   if (!array.IsArray()) Refuse("The rules are not a JSON array.");
   for (const Json& element : array.Elements()) {
     if (element["enabled"].Boolean().value_or(true)) set.rules_.push_back(ReadRule(element));

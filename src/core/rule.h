@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/json.h"
 #include "core/pattern.h"
 
 namespace image_library {
@@ -47,6 +48,7 @@ class RuleSet {
   /// Reads `jsonb_agg(rule)`: an array of objects with the columns of image_library_internal.rule.
   /// Throws Error kInvalidPattern or kInvalidArgument.
   static RuleSet FromJson(std::string_view json);
+  static RuleSet FromJson(const Json& array);
 
   /// The admitted tags of a repository, in the order given.
   std::vector<TagDecision> Decide(std::string_view repository,

@@ -195,34 +195,37 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
   database.Transaction([&] {
     const std::string id = std::to_string(registry_id);
     const Rows rows = database.Execute(
-        "SELECT name, scheme, host, prefix, max_connections, requests_per_second, ca_certificate, "
-        "allow_private, rules, client_certificate, client_key, proxy, realm_hosts, "
-        "requests_per_run, progress, head_refused, referrers_refused FROM "
-        "image_library_internal.registry_config($1::pg_catalog.int4)",
+        "SELECT config FROM image_library_internal.registry_config($1::pg_catalog.int4) AS config "
+        "WHERE config IS NOT NULL",
         {id});
     if (rows.empty()) throw Error(ErrorKind::kInvalidArgument, "registry was dropped");
-    const Row& row = rows.front();
+    const Json json = Json::Parse(Text(rows.front()[0]), Json::kAnyNumber);
+    const auto text = [&](const char* key) { return json[key].StringOr(""); };
+    const auto number = [&](const char* key) -> std::optional<int> {
+      const std::optional<std::int64_t> value = json[key].Integer();
+      return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+    };
     config.id = registry_id;
-    config.name = Text(row[0]);
-    config.url = {Text(row[1]), Text(row[2]), Text(row[3])};
-    config.max_connections = std::stoi(Text(row[4]));
-    if (row[5]) config.requests_per_second = std::stoi(*row[5]);
-    config.ca_certificate = Text(row[6]);
-    config.allow_private = Text(row[7]) == "t";
-    config.rules = RuleSet::FromJson(Text(row[8]));
-    config.client_certificate = Text(row[9]);
-    config.client_key = Text(row[10]);
-    config.proxy = Text(row[11]);
-    config.realm_hosts = Json::Parse(Text(row[12]), Json::kAnyNumber).Strings();
+    config.name = text("name");
+    config.url = {text("scheme"), text("host"), text("prefix")};
+    config.max_connections = number("max_connections").value_or(config.max_connections);
+    config.requests_per_second = number("requests_per_second");
+    config.requests_per_run = number("requests_per_run");
+    config.ca_certificate = text("ca_certificate");
+    config.allow_private = json["allow_private"].Boolean().value_or(false);
+    config.rules = RuleSet::FromJson(json["rules"]);
+    config.client_certificate = text("client_certificate");
+    config.client_key = text("client_key");
+    config.proxy = text("proxy");
+    config.realm_hosts = json["realm_hosts"].Strings();
     config.allowed_hosts = settings::AllowedHosts();
     // A proxy sees what passes through it: its host must be allowed, like the registry's.
     if (!config.proxy.empty())
       registry::RequireAllowedHost(config.allowed_hosts, true, config.proxy);
     config.credentials = ReadCredentials(database, config);
-    if (row[13]) config.requests_per_run = std::stoi(*row[13]);
-    config.progress = sync::Progress::FromText(Text(row[14]));
-    if (Text(row[15]) == "t") config.abilities.head = false;
-    if (Text(row[16]) == "t") config.abilities.referrers = false;
+    config.progress = sync::Progress::FromText(text("progress"));
+    config.abilities.head = !json["head_refused"].Boolean().value_or(false);
+    config.abilities.referrers = !json["referrers_refused"].Boolean().value_or(false);
   });
   sync::RegistryConfig reached;
   reached.id = registry_id;

@@ -35,19 +35,16 @@ COMMENT ON FUNCTION image_library_internal.sync_targets IS
   'The enabled registries that the caller may see, or the one that is named; raises when it cannot be synced';
 GRANT EXECUTE ON FUNCTION image_library_internal.sync_targets TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.registry_config(registry_id integer)
-RETURNS TABLE (name text, scheme text, host text, prefix text, max_connections integer,
-               requests_per_second integer, ca_certificate text, allow_private boolean, rules jsonb,
-               client_certificate text, client_key text, proxy text, realm_hosts jsonb,
-               requests_per_run integer, progress text, head_refused boolean, referrers_refused boolean)
+CREATE FUNCTION image_library_internal.registry_config(registry_id integer) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT g.name, g.scheme, g.host, g.prefix, g.max_connections, g.requests_per_second,
-         g.ca_certificate, g.allow_private, image_library_internal.rules_json(g.registry_id),
-         c.certificate, c.key, g.proxy, to_jsonb(g.realm_hosts),
-         g.requests_per_run, coalesce(m.progress, ''),
-         coalesce(m.head_refused_at > now() - interval '1 day', false),
-         coalesce(m.referrers_refused_at > now() - interval '1 day', false)
+  SELECT jsonb_build_object(
+    'name', g.name, 'scheme', g.scheme, 'host', g.host, 'prefix', g.prefix, 'proxy', g.proxy, 'realm_hosts', g.realm_hosts,
+    'ca_certificate', g.ca_certificate, 'allow_private', g.allow_private, 'client_certificate', c.certificate, 'client_key', c.key,
+    'max_connections', g.max_connections, 'requests_per_second', g.requests_per_second, 'requests_per_run', g.requests_per_run,
+    'rules', coalesce(image_library_internal.rules_json(g.registry_id), '[]'), 'progress', coalesce(m.progress, ''),
+    'head_refused', coalesce(m.head_refused_at > now() - interval '1 day', false),
+    'referrers_refused', coalesce(m.referrers_refused_at > now() - interval '1 day', false))
   FROM image_library_internal.registry g
   LEFT JOIN image_library_internal.client_certificate c USING (registry_id)
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
