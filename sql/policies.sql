@@ -79,6 +79,15 @@ SET LOCAL statement_timeout = 0;
 SET LOCAL image_library.policy_timeout = '1s';
 SELECT drop_policy('sleeps');
 
+-- Advisory locks that a policy takes go with it; those of the session stay.
+CREATE FUNCTION test.locks(image images) RETURNS boolean LANGUAGE sql AS $$
+  SELECT pg_advisory_lock(1), pg_advisory_lock(2, 2), pg_advisory_lock(2, 2), pg_advisory_lock_shared(3), pg_advisory_xact_lock(4); SELECT true $$;
+SELECT pg_advisory_lock(1), pg_advisory_lock(3);
+SELECT add_policy('locks', 'test.locks(images)');
+SELECT count(*) AS failures FROM policy_failures('localhost:5000/postgresql:17.4');
+SELECT mode, objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() ORDER BY 2;
+SELECT pg_advisory_unlock_all(), drop_policy('locks');
+
 -- require: nobody approves what it refuses; every tag of the digest must pass, and every policy that refuses is told.
 CREATE FUNCTION test.is_numbered(image images) RETURNS boolean LANGUAGE sql STABLE RETURN image.tag <> 'latest';
 SELECT add_policy('numbered', 'test.is_numbered(images)'), add_policy('no', 'test.no(images)'), add_policy('of models', 'test.no(images)', 'model'), add_policy('better', 'test.no(images)', 'postgres', 'warn');

@@ -16,11 +16,22 @@ FROM unnest(ARRAY[NULL, 'regex:*', 'version:<']) pattern;
 SELECT value, test.outcome(format('SELECT add_rule(''edb'', ''postgresql'', %s)', value))
 FROM unnest(ARRAY['tags => ''{}''', 'tags => NULL', 'action => ''allow''', 'action => NULL', 'kind => ''database''', 'kind => NULL',
   'approval => ''yes''', 'approval => NULL', 'platforms => ''{linux}''', 'platforms => ''{LINUX/AMD64}''', 'platforms => ''{NULL}''',
-  'newest => 0', 'newest => -1', 'priority => NULL', 'owner => ''nobody_of_that_name''']) value;
+  'newest => 0', 'newest => -1', 'newest => 1000000001', 'tags => ''{{a,b},{c,d}}''', 'exclude_tags => ''{{a,b}}''',
+  'platforms => ''{{linux/amd64,linux/arm64}}''', 'tags => array_fill(''x''::text, ''{1001}'')', 'priority => NULL', 'owner => ''nobody_of_that_name''']) value;
 SELECT test.outcome('SELECT add_rule(''nowhere'', ''postgresql'')'), test.outcome('SELECT add_rule(NULL, ''postgresql'')');
 SELECT f, test.outcome(format('SELECT %s(99)', f)), test.outcome(format('SELECT %s(NULL)', f))
 FROM unnest('{alter_rule,drop_rule,enable_rule,disable_rule}'::text[]) f;
 SELECT count(*) FROM rule;
+-- Limits that are just kept are read by the agent too, also of a rule that is altered or disabled.
+SELECT add_rule('edb', 'postgresql', tags => array_fill('x'::text, '{1000}'), newest => 1000000000, priority => -2147483648) AS rule \gset
+SELECT change, test.outcome(format('SELECT alter_rule(%s, %s)', :rule, change))
+FROM unnest(ARRAY['newest => 2147483647', 'tags => ''{{a,b}}''', 'exclude_tags => ''{{a},{b}}''', 'platforms => ''{{linux/amd64}}''',
+  'exclude_tags => ''[5:6]={a,b}''']) change;
+SELECT disable_rule(:rule);
+SELECT test.outcome(format('SELECT alter_rule(%s, newest => 2147483647)', :rule));
+SELECT test.outcome('SELECT preview_rule(''edb'', ''postgresql'', ''{{a,b}}'')');
+SELECT count(*) AS decided FROM _decide_tags((SELECT jsonb_agg(to_jsonb(r) || '{"enabled": true}') FROM rule r), 'postgresql', '{a}');
+SELECT drop_rule(:rule);
 
 -- A repository of a sync's making: what each of them has is told beside its patterns.
 SELECT add_rule('edb', 'postgresql') AS rule \gset

@@ -61,6 +61,7 @@ void Post(Oid database, TimestampTz due, bool keep_earlier) {
     slot->next_due = kWorkerStarted;
     slot->workers = 0;
     slot->failures = 0;
+    slot->broken_off = false;
   }
   if (slot != nullptr) {
     const bool posted = keep_earlier && slot->next_due != kWorkerStarted;
@@ -75,6 +76,14 @@ void Post(Oid database, TimestampTz due, bool keep_earlier) {
 void Post(Oid database, TimestampTz due) { Post(database, due, false); }
 
 void PostNext(Oid database, TimestampTz due) { Post(database, due, true); }
+
+void PostBrokenOff() {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  for (Board::Slot& slot : board->slots)
+    if (slot.database == MyDatabaseId) slot.broken_off = true;
+  LWLockRelease(&board->lock);
+}
 
 void PostAtCommit() {
   GetBoard();  // what could raise, raises now
@@ -96,6 +105,32 @@ void WakeLauncher() {
   if (launcher == 0) return;
   PGPROC* const process = BackendPidGetProc(launcher);
   if (process != nullptr) SetLatch(&process->procLatch);
+}
+
+void NoteEndingPolicy(const PolicyVersion& policy) {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  PolicyVersion* place = nullptr;
+  // Who replaces a function again and again pushes no other one out.
+  for (PolicyVersion& known : board->ending)
+    if (known.database == policy.database && known.function == policy.function) place = &known;
+  if (place == nullptr) {
+    place = &board->ending[board->next_ending];
+    board->next_ending = (board->next_ending + 1) % kMaxEndingPolicies;
+  }
+  *place = policy;
+  LWLockRelease(&board->lock);
+}
+
+bool HasEndedProcess(const PolicyVersion& policy) {
+  Board* const board = GetBoard();
+  bool found = false;
+  LWLockAcquire(&board->lock, LW_SHARED);
+  for (const PolicyVersion& known : board->ending)
+    found = found || (known.database == policy.database && known.function == policy.function &&
+                      known.version == policy.version);
+  LWLockRelease(&board->lock);
+  return found;
 }
 
 }  // namespace image_library::postgres

@@ -12,18 +12,31 @@ inline constexpr int kMaxDatabases = 256;
 /// The due time of a database whose worker was started and has not said yet what is due next.
 inline constexpr TimestampTz kWorkerStarted = DT_NOEND - 1;
 
+/// Policies that are remembered for having ended a process; of more the oldest is forgotten.
+inline constexpr int kMaxEndingPolicies = 32;
+
+/// A policy's function as it was: one that is replaced has another version.
+struct PolicyVersion {
+  Oid database;
+  Oid function;
+  TransactionId version;  ///< xmin of its row in pg_proc
+};
+
 /// Oids, pids, counters and times only: nothing here can outlive the process it points into.
 struct Board {
   struct Slot {
     Oid database;          ///< InvalidOid: free
     TimestampTz next_due;  ///< when a worker has something to do there; DT_NOEND: nothing
     int workers;           ///< running now
-    int failures;          ///< workers in a row that ended without posting
+    int failures;          ///< workers in a row that failed
+    bool broken_off;       ///< a worker ended with an error since the launcher last looked
   };
   LWLock lock;
   pid_t launcher;       ///< 0: none runs
   bool out_of_workers;  ///< the last attempt to start one found no slot
   Slot slots[kMaxDatabases];
+  PolicyVersion ending[kMaxEndingPolicies];
+  int next_ending;  ///< where the next one is noted
 };
 
 /// Reserves shared memory; from _PG_init while the library is preloaded.
@@ -39,11 +52,21 @@ void Post(Oid database, TimestampTz due);
 /// stands, for the worker may have looked before.
 void PostNext(Oid database, TimestampTz due);
 
+/// Says that this process, a worker, ends with an error: what it was at is due again, after a
+/// while.
+void PostBrokenOff();
+
 /// Posts the current database when the running transaction commits; nothing when it aborts.
 void PostAtCommit();
 
 /// The pid of the launcher that has its post on the board; 0: none runs.
 pid_t RunningLauncher();
+
+/// Remembers, until the server restarts, that a policy ended a process. The board is there already.
+void NoteEndingPolicy(const PolicyVersion& policy);
+
+/// Whether a policy, as it is now, has ended a process. Raises on a lack of shared memory.
+bool HasEndedProcess(const PolicyVersion& policy);
 
 /// Sets the latch of the launcher, if one runs.
 void WakeLauncher();

@@ -107,12 +107,14 @@ void ScanDatabases(Board* board) {
     slot.next_due = 0;
     slot.workers = 0;
     slot.failures = 0;
+    slot.broken_off = false;
   }
   LWLockRelease(&board->lock);
 }
 
-// Clears away workers that have ended. One that ended without saying what is due next has failed:
-// its database waits, longer each time.
+// Clears away workers that have ended. One that ended with an error, or without saying what is due
+// next, has failed: its database waits, longer each time, and is due then, for the run that was
+// broken off left nothing that says so.
 void ReapWorkers(Board* board, Worker* workers) {
   for (int i = 0; i < kMaxWorkers; ++i) {
     if (workers[i].handle == nullptr) continue;
@@ -124,12 +126,16 @@ void ReapWorkers(Board* board, Worker* workers) {
     for (Board::Slot& slot : board->slots) {
       if (slot.database != workers[i].database) continue;
       if (slot.workers > 0) --slot.workers;
-      if (slot.next_due != kWorkerStarted) {
-        slot.failures = 0;
-      } else if (slot.workers == 0) {
+      const bool posted = slot.next_due != kWorkerStarted;
+      if (slot.broken_off || (!posted && slot.workers == 0)) {
         const int seconds = Min(kFirstRetrySeconds << Min(slot.failures, 6), kLastRetrySeconds);
         ++slot.failures;
-        slot.next_due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), seconds * 1000);
+        const TimestampTz retry =
+            TimestampTzPlusMilliseconds(GetCurrentTimestamp(), seconds * 1000);
+        slot.next_due = posted ? Min(slot.next_due, retry) : retry;
+        slot.broken_off = false;
+      } else if (posted) {
+        slot.failures = 0;
       }
     }
     LWLockRelease(&board->lock);

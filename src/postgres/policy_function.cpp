@@ -2,6 +2,8 @@
 // and without a trace.
 #include "postgres/policy_function.h"
 
+#include "postgres/advisory_locks.h"
+#include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/settings.h"
 
@@ -14,6 +16,10 @@ extern "C" {
 
 namespace {
 
+using image_library::postgres::HasEndedProcess;
+using image_library::postgres::NoteEndingPolicy;
+using image_library::postgres::PolicyVersion;
+
 // A function that catches its cancel and goes on is cancelled again, so often; then the session
 // ends.
 constexpr int kMostCancels = 5;
@@ -25,6 +31,9 @@ constinit volatile sig_atomic_t cancelled_before = 0;
 // The owner of the innermost policy that runs; InvalidOid: none does. A policy may ask for the
 // policies of another image.
 constinit Oid running_owner = InvalidOid;
+
+// The outermost policy, whose clock runs or ran last.
+constinit PolicyVersion clocked = {};
 
 // Runs in the signal handler: PostgreSQL cancels what runs at its next check for interrupts.
 void OnTimeout() {
@@ -42,20 +51,26 @@ TimeoutId PolicyTimeout() {
   return id;
 }
 
-// The owner of a function that takes such a row and returns boolean; raises for any other.
-Oid OwnerOfPolicy(Oid function, Oid row_type) {
+struct Policy {
+  PolicyVersion version;
+  Oid owner;
+};
+
+// A function that takes such a row and returns boolean; raises for any other.
+Policy ReadPolicy(Oid function, Oid row_type) {
   HeapTuple const tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
   if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for function %u", function);
   const auto* const form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
   const bool is_policy = form->prokind == PROKIND_FUNCTION && form->pronargs == 1 &&
                          form->proargtypes.values[0] == row_type && form->prorettype == BOOLOID &&
                          !form->proretset;
-  const Oid owner = form->proowner;
+  const Policy policy = {{MyDatabaseId, function, HeapTupleHeaderGetRawXmin(tuple->t_data)},
+                         form->proowner};
   ReleaseSysCache(tuple);
   if (!is_policy)
     ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
                     errmsg("function %u takes no image or returns no boolean", function)));
-  return owner;
+  return policy;
 }
 
 const char* Verdict(Oid function, Datum image) {
@@ -77,8 +92,25 @@ bool IsCancelOfCaller(const ErrorData* error) {
          std::strcmp(error->funcname, "ProcessInterrupts") == 0 && (!timed_out || cancelled_before);
 }
 
+// What the clock ended, no worker and no session must run into again. A process that something else
+// ends while a policy runs says nothing of the policy.
+void OnExit(int, Datum) {
+  if (timed_out < kMostCancels) return;
+  NoteEndingPolicy(clocked);
+  ereport(LOG, (errmsg("policy function %u of database %u did not stop when it was canceled",
+                       clocked.function, clocked.database),
+                errdetail("This process ends. The function is not called again until it is "
+                          "replaced.")));
+}
+
 // One limit for a policy and all that it calls: a nested policy has what is left of it.
-void StartClock() {
+void StartClock(const PolicyVersion& policy) {
+  static bool watches_exit = false;
+  if (!watches_exit) {
+    before_shmem_exit(OnExit, 0);
+    watches_exit = true;
+  }
+  clocked = policy;
   timed_out = 0;
   cancelled_before = 0;
   const int limit = image_library::postgres::settings::policy_timeout;
@@ -95,11 +127,15 @@ void StopClock() {
 // Null: the policy is met. Else why not, in the caller's memory. A subtransaction that is always
 // rolled back takes away what the function may have written, and gives back the caller's rights.
 const char* CallPolicy(Oid function, HeapTupleHeader image) {
-  const Oid owner = OwnerOfPolicy(function, HeapTupleHeaderGetTypeId(image));
+  const Policy policy = ReadPolicy(function, HeapTupleHeaderGetTypeId(image));
+  if (HasEndedProcess(policy.version))
+    return "it is not called until it is replaced: it ended a process, for it did not stop when it "
+           "was canceled";
   const Oid outer_owner = running_owner;
   const bool outermost = !OidIsValid(outer_owner);
   MemoryContext const memory = CurrentMemoryContext;
   ResourceOwner const resources = CurrentResourceOwner;
+  const auto locks = image_library::postgres::GetAdvisoryLocks();
   const char* volatile why = nullptr;
   ErrorData* volatile error = nullptr;
   Oid caller;
@@ -109,10 +145,10 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
   MemoryContextSwitchTo(memory);
   PG_TRY();
   {
-    running_owner = owner;
-    SetUserIdAndSecContext(owner,
+    running_owner = policy.owner;
+    SetUserIdAndSecContext(policy.owner,
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    if (outermost) StartClock();
+    if (outermost) StartClock(policy.version);
     why = Verdict(function, HeapTupleHeaderGetDatum(image));
     if (outermost) StopClock();
   }
@@ -129,6 +165,7 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
   MemoryContextSwitchTo(memory);
   CurrentResourceOwner = resources;
   SetUserIdAndSecContext(caller, context);
+  image_library::postgres::ReleaseAdvisoryLocksSince(locks);
   if (error != nullptr && IsCancelOfCaller(error)) ReThrowError(error);
   // The time of the outer policy is over: it must not go on as if only the inner one had failed.
   if (error != nullptr && !outermost && timed_out) ReThrowError(error);

@@ -80,6 +80,17 @@ std::string ReadCredentialVariable(const std::string& name, const sync::Registry
   return password;
 }
 
+// A secret of the server's own, which no admin may read: over http whoever is on the network could,
+// and any admin may add a registry with that URL.
+void RequireConfidential(const std::string& source, const sync::RegistryConfig& config) {
+  if (registry::IsConfidential(config.url.Origin(), !config.proxy.empty())) return;
+  throw Error(ErrorKind::kInvalidArgument,
+              "credential of registry \"" + config.name + "\" cannot be sent to \"" +
+                  config.url.Origin() + "\": what " + source +
+                  " holds goes over https only, or over http to this machine",
+              {}, "Give the registry an https URL, or set the credential with set_credential.");
+}
+
 // Those set by SQL, and those of the files and variables that SQL names. Inside a transaction.
 std::vector<registry::Credential> ReadCredentials(Database& database,
                                                   const sync::RegistryConfig& config) {
@@ -91,6 +102,7 @@ std::vector<registry::Credential> ReadCredentials(Database& database,
                         {std::to_string(config.id), config.url.scheme, config.url.host,
                          config.proxy, config.ca_certificate, ToJsonArray(config.realm_hosts)})) {
     if (row[4]) {
+      RequireConfidential("environment variable \"" + *row[4] + "\"", config);
       credentials.push_back({Text(row[0]), Text(row[1]), ReadCredentialVariable(*row[4], config)});
       continue;
     }
@@ -98,6 +110,7 @@ std::vector<registry::Credential> ReadCredentials(Database& database,
       credentials.push_back({Text(row[0]), Text(row[1]), Text(row[2])});
       continue;
     }
+    RequireConfidential("credential file \"" + *row[3] + "\"", config);
     for (registry::Credential& read : registry::ReadDockerConfig(
              ReadCredentialFile(*row[3]), config.url.host, config.url.prefix)) {
       if (read.repository_prefix.empty()) read.repository_prefix = Text(row[0]);

@@ -127,6 +127,10 @@ void SyncDue() {
   }
 }
 
+void OnWorkerExit(int code, Datum) {
+  if (code != 0) PostBrokenOff();
+}
+
 }  // namespace
 }  // namespace image_library::postgres
 
@@ -143,6 +147,7 @@ PGDLLEXPORT void image_library_worker_main(Datum database) {
   // A sync can be done again: it need not wait for a disk or a standby.
   SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
   GetBoard();
+  before_shmem_exit(OnWorkerExit, 0);
   Guard([&] { SyncDue(); });
 }
 }

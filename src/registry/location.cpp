@@ -4,7 +4,9 @@
 #include <array>
 #include <memory>
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 
 #include "core/error.h"
 #include "core/host_list.h"
@@ -133,6 +135,17 @@ void RequireAllowedHost(const std::vector<std::string>& allowed, bool by_proxy,
                                 "must be allowed by name."
                               : "It is not in image_library.allowed_hosts.",
               "A superuser can add it to image_library.allowed_hosts.");
+}
+
+bool IsConfidential(const std::string& origin, bool by_proxy) {
+  const std::optional<Location> location = ParseLocation(origin);
+  if (!location) return false;
+  if (location->scheme == "https") return true;
+  in_addr address;
+  const bool is_this_machine = location->host == "localhost" || location->host == "[::1]" ||
+                               (inet_pton(AF_INET, location->host.c_str(), &address) == 1 &&
+                                (ntohl(address.s_addr) >> IN_CLASSA_NSHIFT) == IN_LOOPBACKNET);
+  return is_this_machine && !by_proxy;
 }
 
 std::string PercentEncode(std::string_view text) {

@@ -35,6 +35,10 @@ std::string HostOf(std::string_view url);
 void RequireAllowedHost(const std::vector<std::string>& allowed, bool by_proxy,
                         const std::string& url);
 
+/// True when nobody on the network can read what is sent to an origin: https, or this machine
+/// without a proxy (`localhost`, 127.0.0.0/8, ::1). A name that only resolves to it does not count.
+bool IsConfidential(const std::string& origin, bool by_proxy);
+
 /// RFC 3986 unreserved characters stay, all else is percent-encoded.
 std::string PercentEncode(std::string_view text);
 

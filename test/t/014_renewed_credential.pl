@@ -21,7 +21,7 @@ my %profile = (
 my $registry = FaultRegistry->new(\%profile);
 my $folder = PostgreSQL::Test::Utils::tempdir();
 $ENV{IMAGE_LIBRARY_CLOUD} = 'password-5';
-$ENV{IMAGE_LIBRARY_CLOUD_HOSTS} = 'nowhere.example.com, ' . $registry->host;
+$ENV{IMAGE_LIBRARY_CLOUD_HOSTS} = 'nowhere.example.com, registry.corp.example, ' . $registry->host;
 $ENV{IMAGE_LIBRARY_BARE} = 'password-6';
 my $node = ImageLibrary::node('main', "image_library.enabled = off\nimage_library.credentials_dir = '$folder'");
 $node->value(sprintf q{
@@ -116,6 +116,20 @@ for (
 	like($node->error(q{CALL image_library.sync('elsewhere')}), $error, "$variable is refused where it is not for the host");
 }
 is(scalar @{ $other->requests }, 0, 'and no request is sent without it');
+
+# --- nor where others on the network could read it, whoever is named
+append_to_file("$folder/corp.json", '{"auths": {"registry.corp.example": {"username": "AWS", "password": "password-5"}}}');
+$node->value(q{SELECT image_library.add_registry('corp', 'http://registry.corp.example'); SELECT image_library.add_rule('corp', 'team/app')});
+for ([ q{set_credential_variable('corp', 'AWS', 'IMAGE_LIBRARY_CLOUD')}, 'environment variable "IMAGE_LIBRARY_CLOUD"' ],
+	[ q{set_credential_file('corp', 'corp.json')}, 'credential file "corp.json"' ])
+{
+	my ($call, $source) = @$_;
+	$node->value("SELECT image_library.$call");
+	like($node->error(q{CALL image_library.sync('corp')}),
+		qr/credential of registry "corp" cannot be sent to "http:\/\/registry\.corp\.example": what $source holds goes over https only.*HINT:.*set_credential/s,
+		"over http nothing of $source is sent");
+}
+$node->value(q{SELECT image_library.drop_registry('corp')});
 
 # --- a sync runs while the registry is moved, and a password is set for where it is now
 expect_password('password-5');

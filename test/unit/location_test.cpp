@@ -37,6 +37,22 @@ TEST(LocationTest, HostForMessages) {
   EXPECT_EQ(HostOf("https://user:secret@host?x"), "host");
 }
 
+TEST(LocationTest, WhoCanReadWhatIsSent) {
+  for (const char* origin : {"https://registry.example", "https://10.0.0.1:5000",
+                             "http://localhost", "http://LOCALHOST:5000", "http://127.0.0.1:5000",
+                             "http://127.8.9.10", "http://[::1]:5000"}) {
+    EXPECT_TRUE(IsConfidential(origin, false)) << origin;
+  }
+  for (const char* origin :
+       {"http://registry.example", "http://127.0.0.1.example", "http://localhost.example",
+        "http://10.0.0.1", "http://128.0.0.1", "http://0.0.0.0", "http://[::]", "http://[::2]",
+        "http://[fd00::1]:5000", "ftp://localhost", "localhost", ""}) {
+    EXPECT_FALSE(IsConfidential(origin, false)) << origin;
+  }
+  EXPECT_TRUE(IsConfidential("https://registry.example", true)) << "a proxy tunnels TLS";
+  EXPECT_FALSE(IsConfidential("http://localhost:5000", true)) << "whose localhost, a proxy decides";
+}
+
 TEST(LocationTest, PercentEncoding) {
   EXPECT_EQ(PercentEncode("repository:a/b:pull"), "repository%3Aa%2Fb%3Apull");
   EXPECT_EQ(PercentEncode("A-z_0.~"), "A-z_0.~");

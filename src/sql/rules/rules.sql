@@ -42,6 +42,14 @@ DECLARE
   problem text;
 BEGIN
   PERFORM image_library_internal.check_pattern(coalesce(rule.repositories, ''), 'repository');
+  problem := (
+    SELECT string_agg(CASE WHEN array_ndims(l.list) > 1 THEN format('%s must be a list, not an array of arrays', l.field)
+                           ELSE format('%s has %s elements, at most 1000 are allowed', l.field, cardinality(l.list)) END, '; ')
+    FROM (VALUES ('tags', rule.tags), ('exclude_tags', rule.exclude_tags), ('platforms', rule.platforms)) l (field, list)
+    WHERE array_ndims(l.list) > 1 OR cardinality(l.list) > 1000);
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
+  END IF;
   IF cardinality(coalesce(rule.tags, '{}')) = 0 THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
@@ -75,7 +83,7 @@ BEGIN
       format('kind must be auto, postgres, model or other, not "%s"', rule.kind)
     WHEN rule.approval IS NULL OR rule.approval NOT IN ('manual', 'auto') THEN
       format('approval must be manual or auto, not "%s"', rule.approval)
-    WHEN rule.newest < 1 THEN format('newest must be at least 1, not %s', rule.newest)
+    WHEN rule.newest NOT BETWEEN 1 AND 1000000000 THEN format('newest must be from 1 to 1000000000, not %s', rule.newest)
     WHEN rule.priority IS NULL THEN 'priority must not be null'
     WHEN rule.required_approvals IS NULL OR rule.required_approvals NOT BETWEEN 1 AND 10 THEN
       format('required_approvals must be from 1 to 10, not %s', coalesce(rule.required_approvals::text, 'null'))
@@ -85,6 +93,8 @@ BEGIN
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
   END IF;
+  -- What the agent could not read would end every sync of the registry: its own reader has the last word.
+  PERFORM FROM image_library_internal.decide_tags(jsonb_build_array(to_jsonb(rule) || '{"enabled": true}'), '', '{}');
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_rule IS 'Raises 22023 or 2201B when a rule is wrong';
