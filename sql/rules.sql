@@ -30,7 +30,7 @@ FROM unnest(ARRAY['newest => 2147483647', 'tags => ''{{a,b}}''', 'exclude_tags =
 SELECT disable_rule(:rule);
 SELECT test.outcome(format('SELECT alter_rule(%s, newest => 2147483647)', :rule));
 SELECT test.outcome('SELECT preview_rule(''edb'', ''postgresql'', ''{{a,b}}'')');
-SELECT count(*) AS decided FROM _decide_tags((SELECT jsonb_agg(to_jsonb(r) || '{"enabled": true}') FROM rule r), 'postgresql', '{a}');
+SELECT count(*) AS decided FROM decide_tags((SELECT jsonb_agg(to_jsonb(r) || '{"enabled": true}') FROM rule r), 'postgresql', '{a}');
 SELECT drop_rule(:rule);
 
 -- A repository of a sync's making: what each of them has is told beside its patterns.
