@@ -51,6 +51,7 @@ inline constexpr std::size_t kManifest = 4u << 20;
 inline constexpr std::size_t kConfig = 1u << 20;
 inline constexpr std::size_t kList = 8u << 20;
 inline constexpr std::size_t kToken = 64u << 10;
+inline constexpr std::size_t kTokens = 256;  ///< kept at a time
 inline constexpr std::size_t kPages = 10000;
 inline constexpr std::size_t kPageEntries = 500000;
 inline constexpr std::size_t kTags = 1000000;

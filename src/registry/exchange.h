@@ -2,13 +2,13 @@
 #ifndef IMAGE_LIBRARY_REGISTRY_EXCHANGE_H_
 #define IMAGE_LIBRARY_REGISTRY_EXCHANGE_H_
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "registry/auth.h"
 #include "registry/client.h"
+#include "registry/recent.h"
 #include "registry/retry.h"
 #include "registry/status.h"
 
@@ -44,13 +44,12 @@ class Exchange {
   Task<Response> Authorized(Authenticator& authenticator, Question question);
   Task<Response> Send(Question question, std::string authorization);
   void Note(const Response& response);
-  Authenticator& Foreign(const std::string& origin);
 
   const std::string origin_;
   RetryingSender sender_;
   Authenticator authenticator_;
-  /// Where redirects led: asked without credentials.
-  std::map<std::string, std::unique_ptr<Authenticator>> foreign_;
+  /// Where redirects led, by origin: asked without credentials.
+  Recent<std::string, Authenticator> foreign_;
   RateLimit rate_limit_;
   std::vector<std::string> warnings_;
 };

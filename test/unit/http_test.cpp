@@ -255,6 +255,9 @@ TEST_F(HttpTest, HeaderLimit) {
   const Outcome outcome = Get("headers/70");
   EXPECT_EQ(KindOf(outcome), ErrorKind::kTooLarge);
   EXPECT_THAT(outcome.error->what(), HasSubstr("headers of \"127.0.0.1:"));
+  EXPECT_EQ(Get("fields/450").response.status, 200);
+  const Outcome fields = Get("fields/550");
+  EXPECT_EQ(KindOf(fields), ErrorKind::kTooLarge);
 }
 
 TEST_F(HttpTest, ALongErrorBodyIsCutAndTheStatusStays) {
