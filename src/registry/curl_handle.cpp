@@ -210,7 +210,7 @@ void CurlHandle::SetHeaders(const std::vector<std::pair<std::string, std::string
 
 void CurlHandle::Prepare(const Request& request) {
   request_ = &request;
-  response_ = Response();
+  Drop();
   response_.held = HeldBytes(held_);
   body_bytes_ = header_bytes_ = 0;
   stop_ = Stop::kNone;
