@@ -13,6 +13,7 @@
 #include "core/manifest.h"
 #include "core/url.h"
 #include "registry/http.h"
+#include "registry/listing_turn.h"
 
 namespace image_library::registry {
 
@@ -54,8 +55,10 @@ inline constexpr std::size_t kToken = 64u << 10;
 inline constexpr std::size_t kTokens = 256;  ///< kept at a time
 inline constexpr std::size_t kPages = 10000;
 inline constexpr std::size_t kPageEntries = 500000;
-inline constexpr std::size_t kTags = 1000000;
+inline constexpr std::size_t kTags = 500000;
 inline constexpr std::size_t kRepositories = 100000;
+inline constexpr std::size_t kListing = 16u << 20;      ///< in memory: names and links of pages
+inline constexpr std::size_t kSmallListing = 1u << 20;  ///< a larger one needs a ListingTurn
 inline constexpr int kRedirects = 5;
 }  // namespace limit
 
@@ -122,8 +125,10 @@ class Client {
   /// public registries: kUnauthorized or kNotFound then).
   Task<Listing> ListRepositories();
 
-  /// Nothing when the repository does not exist.
-  Task<std::optional<Listing>> ListTags(std::string repository);
+  /// Nothing when the repository does not exist. kTooLarge over limit::kTags or limit::kListing.
+  /// Where several are read at once, each needs a turn, which is taken before the listing becomes
+  /// large, and left to the caller to give back.
+  Task<std::optional<Listing>> ListTags(std::string repository, ListingTurn* turn = nullptr);
 
   /// `HEAD manifests/<tag>`; falls back to GET where a registry has no HEAD.
   Task<TagHead> HeadTag(std::string repository, std::string tag);

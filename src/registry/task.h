@@ -171,6 +171,13 @@ class Semaphore {
     }
   }
 
+  /// Takes a permit if that needs no waiting.
+  bool TryAcquire() noexcept {
+    if (permits_ == 0 || !waiting_.Empty()) return false;
+    --permits_;
+    return true;
+  }
+
   /// Gives a permit back; waiting coroutines resume inside this call (or inside the call of
   /// Release that it is nested in). Not for destructors: a cancelled run resumes nobody.
   void Release() {

@@ -78,9 +78,9 @@ Task<std::vector<std::string>> Engine::FindRepositories() {
   std::set<std::string> names;
   for (std::string& name : config_.rules.LiteralRepositories()) names.insert(std::move(name));
   if (config_.rules.WantsCatalog()) {
-    const Listing catalogue = co_await client_.ListRepositories();
-    for (const std::string& name : catalogue.names)
-      if (config_.rules.WantsRepository(name)) names.insert(name);
+    Listing catalogue = co_await client_.ListRepositories();
+    for (std::string& name : catalogue.names)
+      if (config_.rules.WantsRepository(name)) names.insert(std::move(name));
     for (const std::string& name : catalog_.KnownRepositories())
       if (config_.rules.WantsRepository(name)) names.insert(name);
   }
@@ -104,12 +104,26 @@ void Engine::NoteUnfinished(const std::string& repository) {
   if (first_unfinished_.empty() || repository < first_unfinished_) first_unfinished_ = repository;
 }
 
+// Whatever ends it, those who wait to hold a large listing go on, and when it is no longer held.
 Task<void> Engine::SyncRepository(std::string name) {
+  registry::ListingTurn turn(large_listing_);
+  std::exception_ptr failure;
+  try {
+    co_await SyncInTurn(std::move(name), turn);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  turn.Leave();
+  if (failure) std::rethrow_exception(failure);
+}
+
+Task<void> Engine::SyncInTurn(std::string name, registry::ListingTurn& turn) {
   if (stopped_) {
     NoteUnfinished(name);
     co_return;
   }
   RepositoryRun run(name, catalog_.LoadRepository(name));
+  run.turn = &turn;
   ++result_.statistics.repositories;
   const Mark before = Now();
   resume_here_ = true;
@@ -169,7 +183,7 @@ Task<void> Engine::ReadRepository(RepositoryRun& run) {
 }
 
 Task<void> Engine::List(RepositoryRun& run) {
-  std::optional<Listing> listing = co_await client_.ListTags(run.name);
+  std::optional<Listing> listing = co_await client_.ListTags(run.name, run.turn);
   NoteSuccess();
   run.was_listed = true;
   run.absent = !listing;

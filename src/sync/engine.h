@@ -79,6 +79,7 @@ class Engine {
   registry::Task<void> SyncEverything(std::vector<std::string> repositories);
   void NoteUnfinished(const std::string& repository);
   registry::Task<void> SyncRepository(std::string name);
+  registry::Task<void> SyncInTurn(std::string name, registry::ListingTurn& turn);
   registry::Task<void> ReadRepository(RepositoryRun& run);
   registry::Task<void> List(RepositoryRun& run);
   registry::Task<void> SyncTags(RepositoryRun& run, const std::vector<TagDecision>& tags);
@@ -147,6 +148,7 @@ class Engine {
   DeadlineTransport& deadline_;
   EngineOptions options_;
   Room room_;
+  registry::Semaphore large_listing_{1};
   ImageReader reader_;
   BatchWriter writer_;
   RunResult result_;

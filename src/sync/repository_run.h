@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "registry/listing_turn.h"
 #include "registry/task.h"
 #include "sync/catalog.h"
 #include "sync/problem.h"
@@ -28,9 +29,10 @@ struct RepositoryRun {
 
   const std::string name;
   const KnownRepository known;
-  bool was_listed = false;          ///< by this run, to the end
-  bool absent = false;              ///< the registry says that there is no such repository
-  std::vector<std::string> listed;  ///< sorted
+  registry::ListingTurn* turn = nullptr;  ///< of the listing
+  bool was_listed = false;                ///< by this run, to the end
+  bool absent = false;                    ///< the registry says that there is no such repository
+  std::vector<std::string> listed;        ///< sorted
   bool listing_changed = false;
   Batch batch;
   /// Batches of one repository are written one after the other: tags come after their images.
