@@ -19,6 +19,11 @@ constexpr std::string_view kIdentityToken = "<token>";
 constexpr std::int64_t kShortestLife = 60;
 constexpr std::int64_t kLongestLife = 86400;
 constexpr seconds kMargin(10);
+// What is kept of a challenge for as long as the run lasts. URLs and scopes of the registries that
+// are known have a few hundred bytes, tokens a few thousand.
+constexpr std::size_t kLongestRealm = 2u << 10;
+constexpr std::size_t kLongestParameter = 1u << 10;
+constexpr std::size_t kLongestToken = 16u << 10;
 
 std::string Parameter(const Challenge& challenge, const std::string& name) {
   const auto found = challenge.params.find(name);
@@ -97,7 +102,9 @@ Authenticator::Authenticator(AuthSettings settings, RetryingSender& sender, Now 
     : settings_(std::move(settings)),
       sender_(sender),
       now_(now),
-      credentials_(1, settings_.credentials) {}
+      credentials_(1, settings_.credentials),
+      tokens_(settings_.most_tokens),
+      keys_(settings_.most_tokens) {}
 
 void Authenticator::Learn(const Response& response) {
   remembered_ = SelectChallenge(response.Headers("www-authenticate"));
@@ -128,8 +135,20 @@ std::string Authenticator::Basic(const std::string& repository) const {
 // Throws when the realm may not be asked at all.
 Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
                                               const AuthTarget& target) const {
-  const std::optional<std::string> url =
-      ResolveUrl(settings_.origin + "/", Parameter(challenge, "realm"));
+  const auto most = [this](const std::string& value, const char* name, std::size_t bytes) {
+    if (value.size() <= bytes) return;
+    throw Error(ErrorKind::kProtocol,
+                "registry \"" + HostOf(settings_.origin) + "\" sends a challenge with a " + name +
+                    " of more than " + std::to_string(bytes) + " bytes",
+                "Its WWW-Authenticate header says where tokens are given and for what; it is not "
+                "followed.",
+                "Check that the URL is that of the registry.");
+  };
+  const std::string given = Parameter(challenge, "realm");
+  most(given, "realm", kLongestRealm);
+  most(Parameter(challenge, "service"), "service", kLongestParameter);
+  most(Parameter(challenge, "scope"), "scope", kLongestParameter);
+  const std::optional<std::string> url = ResolveUrl(settings_.origin + "/", given);
   const std::optional<Location> realm = url ? ParseLocation(*url) : std::nullopt;
   const std::optional<Location> origin = ParseLocation(settings_.origin);
   const RealmTrust trust =
@@ -154,18 +173,24 @@ Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
 }
 
 // The scope that worked for the same purpose, else for the same repository.
-const Authenticator::TokenKey* Authenticator::KnownKey(const AuthTarget& target) const {
-  const auto exact = keys_.find({target.full_name, target.purpose});
-  if (exact != keys_.end()) return &exact->second;
-  const auto any = keys_.lower_bound({target.full_name, ""});
-  return any != keys_.end() && any->first.first == target.full_name ? &any->second : nullptr;
+std::shared_ptr<Authenticator::TokenKey> Authenticator::KnownKey(const AuthTarget& target) {
+  if (auto exact = keys_.Find({target.full_name, target.purpose})) return exact;
+  return keys_.FindFrom({target.full_name, ""},
+                        [&](const auto& key) { return key.first == target.full_name; });
+}
+
+void Authenticator::RememberKey(const AuthTarget& target, const TokenKey& key) {
+  *keys_.Get({target.full_name, target.purpose}) = key;
 }
 
 Task<std::string> Authenticator::Authorization(AuthTarget target) {
   if (scheme_ == "basic") co_return Basic(target.repository);
-  const TokenKey* known = KnownKey(target);
-  if (known == nullptr) co_return "";
-  TokenKey key = *known;
+  TokenKey key;
+  {
+    const std::shared_ptr<TokenKey> known = KnownKey(target);
+    if (!known) co_return "";
+    key = *known;
+  }
   co_return co_await BearerOrRenewed(std::move(key), std::move(target));
 }
 
@@ -205,7 +230,7 @@ Task<std::string> Authenticator::BearerOrRenewed(TokenKey key, AuthTarget target
   }
   if (!Renew(target.repository, key.credential)) std::rethrow_exception(refusal);
   key.credential = CredentialFor(target.repository);
-  keys_[{target.full_name, target.purpose}] = key;
+  RememberKey(target, key);
   co_return co_await Bearer(std::move(key));
 }
 
@@ -221,50 +246,51 @@ Task<std::string> Authenticator::Answer(std::vector<std::string> challenges, Aut
     co_return AnswerDenial(target, sent);
   }
   TokenKey key = KeyFor(*challenge, target);
-  Token& token = tokens_[key];
-  if (!sent.empty() && sent == "Bearer " + token.value) {
+  if (const std::shared_ptr<Token> token = tokens_.Find(key);
+      token && !sent.empty() && sent == "Bearer " + token->value) {
     if (Parameter(*challenge, "error") == "insufficient_scope") co_return "";
-    token.value.clear();  // expired early, or revoked: fetched anew below
+    token->value.clear();  // expired early, or revoked: fetched anew below
   }
-  keys_[{target.full_name, target.purpose}] = key;
+  RememberKey(target, key);
   std::string bearer = co_await BearerOrRenewed(std::move(key), std::move(target));
   co_return bearer == sent ? "" : std::move(bearer);
 }
 
-// One fetch however many ask; its failure is everyone's failure.
+// One fetch however many ask; its failure is everyone's failure. Whoever waits here keeps the token
+// from being forgotten.
 Task<std::string> Authenticator::Bearer(TokenKey key) {
-  Token& token = tokens_[key];
-  if (token.fetching) {
-    co_await token.waiting.Wait();
-    if (token.error) std::rethrow_exception(token.error);
-    if (token.value.empty()) co_return co_await Bearer(std::move(key));  // refused meanwhile
-    co_return "Bearer " + token.value;
+  const std::shared_ptr<Token> token = tokens_.Get(key);
+  if (token->fetching) {
+    co_await token->waiting.Wait();
+    if (token->error) std::rethrow_exception(token->error);
+    if (token->value.empty()) co_return co_await Bearer(std::move(key));  // refused meanwhile
+    co_return "Bearer " + token->value;
   }
-  if (!token.value.empty() && now_() < token.expires_at) co_return "Bearer " + token.value;
+  if (!token->value.empty() && now_() < token->expires_at) co_return "Bearer " + token->value;
   std::exception_ptr error;
   std::string value;
   {
-    const FetchGuard guard(token);
+    const FetchGuard guard(*token);
     try {
-      value = co_await Fetch(std::move(key));
+      value = co_await Fetch(std::move(key), *token);
     } catch (...) {
       error = std::current_exception();
     }
   }
-  token.error = error;
-  token.waiting.ResumeAll();
+  token->error = error;
+  token->waiting.ResumeAll();
   if (error) std::rethrow_exception(error);
   co_return "Bearer " + value;
 }
 
-Task<std::string> Authenticator::Fetch(TokenKey key) {
+Task<std::string> Authenticator::Fetch(TokenKey key, Token& token) {
   if (token_server_.empty()) token_server_ = HostOf(key.realm);
   if (key.credential != nullptr && key.credential->username == kIdentityToken) {
     const std::optional<Response> exchanged = co_await Exchange(key);
-    if (exchanged) co_return Accept(*exchanged, key);
+    if (exchanged) co_return Accept(*exchanged, key, token);
   }
   const Response response = co_await Get(key);
-  co_return Accept(response, key);
+  co_return Accept(response, key, token);
 }
 
 // An identity token for an access token, by OAuth 2; nothing where the server wants a GET.
@@ -313,7 +339,7 @@ Task<Response> Authenticator::Get(TokenKey key) {
 
 // Reads a token server's answer and keeps the token; its life is counted from now, on a clock that
 // does not jump.
-std::string Authenticator::Accept(const Response& response, const TokenKey& key) {
+std::string Authenticator::Accept(const Response& response, const TokenKey& key, Token& token) {
   const Subject subject = TokenSubject(key.realm, key.scope, key.credential != nullptr);
   if (response.status != 200) ThrowStatus(response, subject);
   std::optional<Json> json;
@@ -328,9 +354,11 @@ std::string Authenticator::Accept(const Response& response, const TokenKey& key)
       std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
   if (value.empty() || !printable) throw Malformed(subject, "the answer holds no token");
   const std::string refresh = (*json)["refresh_token"].StringOr("");
+  if (std::max(value.size(), refresh.size()) > kLongestToken) {
+    throw Malformed(subject, "the token has more than " + std::to_string(kLongestToken) + " bytes");
+  }
   if (!refresh.empty() && key.credential != nullptr) refresh_tokens_[key.credential] = refresh;
   const std::int64_t life = (*json)["expires_in"].Integer().value_or(kShortestLife);
-  Token& token = tokens_[key];
   token.value = value;
   token.expires_at = now_() + seconds(std::clamp(life, kShortestLife, kLongestLife)) - kMargin;
   return value;

@@ -7,6 +7,7 @@
 #include <deque>
 #include <exception>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "core/http_header.h"
 #include "registry/http.h"
 #include "registry/location.h"
+#include "registry/recent.h"
 #include "registry/retry.h"
 #include "registry/types.h"
 
@@ -48,6 +50,8 @@ struct AuthSettings {
   std::vector<Credential> credentials = {};
   std::vector<std::string> realm_hosts = {};
   ReloadCredentials reload = {};
+  /// Tokens that are kept, and repositories whose challenge is: others are asked for again.
+  std::size_t most_tokens = limit::kTokens;
 };
 
 /// One origin's authentication; tokens are fetched once by however many coroutines need them.
@@ -98,14 +102,15 @@ class Authenticator {
   const Credential* CredentialFor(const std::string& repository) const;
   std::string Basic(const std::string& repository) const;
   TokenKey KeyFor(const Challenge& challenge, const AuthTarget& target) const;
-  const TokenKey* KnownKey(const AuthTarget& target) const;
+  std::shared_ptr<TokenKey> KnownKey(const AuthTarget& target);
+  void RememberKey(const AuthTarget& target, const TokenKey& key);
   Task<std::string> Bearer(TokenKey key);
   Task<std::string> BearerOrRenewed(TokenKey key, AuthTarget target);
   bool Renew(const std::string& repository, const Credential* refused);
-  Task<std::string> Fetch(TokenKey key);
+  Task<std::string> Fetch(TokenKey key, Token& token);
   Task<std::optional<Response>> Exchange(TokenKey key);
   Task<Response> Get(TokenKey key);
-  std::string Accept(const Response& response, const TokenKey& key);
+  std::string Accept(const Response& response, const TokenKey& key, Token& token);
 
   const AuthSettings settings_;
   RetryingSender& sender_;
@@ -116,9 +121,9 @@ class Authenticator {
   std::string scheme_;
   std::string token_server_;
   std::optional<Challenge> remembered_;
-  std::map<TokenKey, Token> tokens_;
-  std::map<std::pair<std::string, std::string>, TokenKey> keys_;  ///< by full name and purpose
-  std::map<const Credential*, std::string> refresh_tokens_;       ///< newer than the credential's
+  Recent<TokenKey, Token> tokens_;
+  Recent<std::pair<std::string, std::string>, TokenKey> keys_;  ///< by full name and purpose
+  std::map<const Credential*, std::string> refresh_tokens_;     ///< newer than the credential's
 };
 
 }  // namespace image_library::registry

@@ -243,11 +243,12 @@ Task<Listing> Client::ListRepositories() {
   co_return reader.Take();
 }
 
-Task<std::optional<Listing>> Client::ListTags(std::string repository) {
+Task<std::optional<Listing>> Client::ListTags(std::string repository, ListingTurn* turn) {
   Question question = impl_->About(repository, "tags/list", "tags of ");
   question.target.purpose = "list";
   const Subject subject = question.subject;
   NameReader reader("tags", &AcceptTag, "", limit::kTags, subject);
+  reader.turn = turn;
   const std::optional<Response> refusal =
       co_await ReadPages(impl_->exchange, std::move(question), kTagPage, reader);
   if (!refusal) co_return reader.Take();

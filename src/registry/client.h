@@ -10,6 +10,7 @@
 
 #include "core/manifest.h"
 #include "registry/http.h"
+#include "registry/listing_turn.h"
 #include "registry/types.h"
 
 namespace image_library::registry {
@@ -30,8 +31,10 @@ class Client {
   /// public registries: kUnauthorized or kNotFound then).
   Task<Listing> ListRepositories();
 
-  /// Nothing when the repository does not exist.
-  Task<std::optional<Listing>> ListTags(std::string repository);
+  /// Nothing when the repository does not exist. kTooLarge over limit::kTags or limit::kListing.
+  /// Where several are read at once, each needs a turn, which is taken before the listing becomes
+  /// large, and left to the caller to give back.
+  Task<std::optional<Listing>> ListTags(std::string repository, ListingTurn* turn = nullptr);
 
   /// `HEAD manifests/<tag>`; falls back to GET where a registry has no HEAD.
   Task<TagHead> HeadTag(std::string repository, std::string tag);

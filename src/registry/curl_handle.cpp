@@ -18,6 +18,8 @@ namespace image_library::registry {
 namespace {
 
 constexpr std::size_t kMaxHeaders = 64u << 10;
+// Each takes more memory than its few bytes.
+constexpr std::size_t kMaxHeaderFields = 500;
 // Bodies of errors are only looked into: the rest is not worth the bytes.
 constexpr std::size_t kMaxErrorBody = 64u << 10;
 constexpr long kReceiveBuffer = 16384;
@@ -208,7 +210,7 @@ void CurlHandle::SetHeaders(const std::vector<std::pair<std::string, std::string
 
 void CurlHandle::Prepare(const Request& request) {
   request_ = &request;
-  response_ = Response();
+  Drop();
   response_.held = HeldBytes(held_);
   body_bytes_ = header_bytes_ = 0;
   stop_ = Stop::kNone;
@@ -264,7 +266,7 @@ bool CurlHandle::TakeBody(const char* data, std::size_t size) {
 
 bool CurlHandle::TakeHeader(std::string_view line) {
   header_bytes_ += line.size();
-  if (header_bytes_ > kMaxHeaders) {
+  if (header_bytes_ > kMaxHeaders || response_.headers.size() >= kMaxHeaderFields) {
     stop_ = Stop::kHeadersTooLarge;
     return false;
   }
@@ -341,7 +343,8 @@ void CurlHandle::Throw(CURLcode result) const {
   }
   if (stop_ == Stop::kHeadersTooLarge) {
     throw Error(ErrorKind::kTooLarge, "headers of " + host + " are too large",
-                "The limit is " + std::to_string(kMaxHeaders) + " bytes.");
+                "The limit is " + std::to_string(kMaxHeaders) + " bytes in " +
+                    std::to_string(kMaxHeaderFields) + " fields.");
   }
   if (result == CURLE_COULDNT_CONNECT && !refused_address_.empty()) {
     throw Error(ErrorKind::kForbiddenAddress, "address of " + host + " is not allowed",

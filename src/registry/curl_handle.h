@@ -55,8 +55,12 @@ class CurlHandle {
   /// The response of the ended transfer, or throws the Error that its result stands for.
   Response Finish(CURLcode result);
 
-  /// Gives back what the last transfer has left in memory.
-  void Drop() noexcept { response_ = Response(); }
+  /// Gives back what the last transfer has left in memory. (A body that is assigned to would keep
+  /// its memory, which nobody counts then.)
+  void Drop() noexcept {
+    { const Response dropped = std::move(response_); }
+    response_ = Response();
+  }
 
   /// The gate did not admit its body.
   bool turned_away() const noexcept { return stop_ == Stop::kTurnedAway; }

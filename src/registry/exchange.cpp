@@ -11,6 +11,10 @@ namespace image_library::registry {
 
 namespace {
 
+// Blobs lie at one place or a few; a registry that redirects to ever new ones makes us forget.
+constexpr std::size_t kForeign = 16;
+constexpr std::size_t kForeignTokens = 16;
+
 bool IsRedirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -41,7 +45,8 @@ Exchange::Exchange(const ClientOptions& options, Transport& transport, RetryPoli
       sender_(transport, policy),
       authenticator_({options.url.Origin(), options.credentials, options.realm_hosts,
                       options.reload_credentials},
-                     sender_) {}
+                     sender_),
+      foreign_(kForeign) {}
 
 Task<Response> Exchange::Ask(Question question) {
   const Subject subject = question.subject;
@@ -64,22 +69,19 @@ Task<Response> Exchange::AskPlain(Question question) {
 // Redirects by hand: credentials stay with the origin they are for, and once a chain has left it,
 // it stays without them.
 Task<Response> Exchange::Follow(Question question) {
-  Authenticator* authenticator = &authenticator_;
+  std::shared_ptr<Authenticator> foreign;
   for (int hop = 0;; ++hop) {
     Question copy = question;
-    Response response = co_await Authorized(*authenticator, std::move(copy));
+    Response response = co_await Authorized(foreign ? *foreign : authenticator_, std::move(copy));
     if (!question.follow_redirects || !IsRedirect(response.status)) co_return std::move(response);
     if (hop >= limit::kRedirects) throw Malformed(question.subject, "too many redirects");
     question.url = RedirectTarget(response, question.url, question.subject);
     const std::string origin = OriginOf(question.url);
-    if (origin != origin_ || authenticator != &authenticator_) authenticator = &Foreign(origin);
+    if (origin == origin_ && !foreign) continue;
+    AuthSettings settings{origin};
+    settings.most_tokens = kForeignTokens;
+    foreign = foreign_.Get(origin, std::move(settings), sender_);
   }
-}
-
-Authenticator& Exchange::Foreign(const std::string& origin) {
-  std::unique_ptr<Authenticator>& found = foreign_[origin];
-  if (!found) found = std::make_unique<Authenticator>(AuthSettings{origin}, sender_);
-  return *found;
 }
 
 Task<Response> Exchange::Authorized(Authenticator& authenticator, Question question) {

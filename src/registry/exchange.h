@@ -2,13 +2,13 @@
 #ifndef IMAGE_LIBRARY_REGISTRY_EXCHANGE_H_
 #define IMAGE_LIBRARY_REGISTRY_EXCHANGE_H_
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "registry/auth.h"
 #include "registry/http.h"
+#include "registry/recent.h"
 #include "registry/retry.h"
 #include "registry/status.h"
 #include "registry/types.h"
@@ -47,13 +47,12 @@ class Exchange {
   Task<Response> Authorized(Authenticator& authenticator, Question question);
   Task<Response> Send(Question question, std::string authorization);
   void KeepWarnings(const Response& response);
-  Authenticator& Foreign(const std::string& origin);
 
   const std::string origin_;
   RetryingSender sender_;
   Authenticator authenticator_;
-  /// Where redirects led: asked without credentials.
-  std::map<std::string, std::unique_ptr<Authenticator>> foreign_;
+  /// Where redirects led, by origin: asked without credentials.
+  Recent<std::string, Authenticator> foreign_;
   std::vector<std::string> warnings_;
 };
 

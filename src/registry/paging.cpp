@@ -47,6 +47,20 @@ bool IsAboutCursor(int status) {
   return status >= 400 && status < 500 && status != 401 && status != 403 && status != 429;
 }
 
+// What a text takes in memory beside its characters: a std::string and what the allocator adds.
+constexpr std::size_t kBesideText = sizeof(std::string) + 16;
+// The same of an element of a set.
+constexpr std::size_t kNode = 4 * sizeof(void*);
+
+[[noreturn]] void RefuseMore(const Subject& subject, const std::string& most) {
+  throw Error(ErrorKind::kTooLarge, "could not read " + subject.text + ": more than " + most,
+              "A listing is held in memory while its repository is read.",
+              "Have what nobody needs deleted in the registry.");
+}
+
+// Assigning an empty string would keep the memory.
+void Release(Response&& response) { const Response taken = std::move(response); }
+
 // One pass over the pages. `answer` is the one that ended it early.
 Task<Walk> WalkPages(Exchange& exchange, Question question, int page_size, PageReader& reader,
                      Response* answer) {
@@ -54,13 +68,16 @@ Task<Walk> WalkPages(Exchange& exchange, Question question, int page_size, PageR
   question.url = WithPageSize(plain, page_size);
   reader.paging = Paging::kWhole;
   std::set<std::string> seen;
+  std::size_t seen_bytes = 0;
   bool guessed = false;
   for (std::size_t page = 1;; ++page) {
     if (page > reader.most_pages()) {
-      throw Error(ErrorKind::kTooLarge, "could not read " + question.subject.text + ": more than " +
-                                            std::to_string(reader.most_pages()) + " pages");
+      RefuseMore(question.subject, std::to_string(reader.most_pages()) + " pages");
     }
-    seen.insert(question.url);
+    if (seen.insert(question.url).second) seen_bytes += question.url.size() + kBesideText + kNode;
+    if (reader.bytes() + seen_bytes > limit::kListing) {
+      RefuseMore(question.subject, std::to_string(limit::kListing) + " bytes in memory");
+    }
     Question copy = question;
     Response response = co_await exchange.Ask(std::move(copy));
     if (response.status != 200) {
@@ -68,6 +85,13 @@ Task<Walk> WalkPages(Exchange& exchange, Question question, int page_size, PageR
       if (page > 1 && !cursor) ThrowStatus(response, question.subject);
       *answer = std::move(response);
       co_return !cursor ? Walk::kRefused : guessed ? Walk::kGuessRefused : Walk::kBroken;
+    }
+    const std::size_t most = reader.bytes() + seen_bytes + reader.MostBytesOf(response);
+    if (reader.turn != nullptr && most > limit::kSmallListing && !reader.turn->TryTake()) {
+      Release(std::move(response));
+      co_await reader.turn->Take();
+      --page;
+      continue;
     }
     const PageCount count = reader.Read(response);
     if (guessed && count.fresh > 0) reader.paging = Paging::kLast;
@@ -117,6 +141,7 @@ NameReader::NameReader(const char* key, Accept accept, std::string prefix, std::
 void NameReader::Reset() {
   names_.clear();
   unmerged_.clear();
+  bytes_ = 0;
   invalid_ = 0;
 }
 
@@ -124,11 +149,17 @@ void NameReader::Reset() {
 bool NameReader::Add(std::string&& name) {
   constexpr std::size_t kMostUnmerged = 5000;
   if (unmerged_.count(name) != 0) return false;
-  if (names_.empty() || names_.back() < name) {
+  const bool last = names_.empty() || names_.back() < name;
+  if (!last && std::binary_search(names_.begin(), names_.end(), name)) return false;
+  // A short one lies in the std::string itself.
+  bytes_ += name.capacity() < sizeof name ? sizeof name : name.capacity() + kBesideText;
+  if (bytes_ > limit::kListing) {
+    RefuseMore(subject_, std::to_string(limit::kListing) + " bytes in memory");
+  }
+  if (last) {
     names_.push_back(std::move(name));
     return true;
   }
-  if (std::binary_search(names_.begin(), names_.end(), name)) return false;
   unmerged_.insert(std::move(name));
   if (unmerged_.size() >= kMostUnmerged) Merge();
   return true;
@@ -169,10 +200,15 @@ PageCount NameReader::Read(const Response& page) {
   });
   if (count.fresh > 0 || invalid_ == 0) invalid_ += invalid;  // a page that repeats counts once
   if (names_.size() + unmerged_.size() > most_) {
-    throw Error(ErrorKind::kTooLarge, "could not read " + subject_.text + ": more than " +
-                                          std::to_string(most_) + " names");
+    RefuseMore(subject_, std::to_string(most_) + " names");
   }
   return count;
+}
+
+// By the commas, of which there is one between two names: no page has to be parsed for it.
+std::size_t NameReader::MostBytesOf(const Response& page) const {
+  const auto commas = std::count(page.body.begin(), page.body.end(), ',');
+  return page.body.size() + (static_cast<std::size_t>(commas) + 1) * kBesideText;
 }
 
 Listing NameReader::Take() {

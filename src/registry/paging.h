@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "registry/exchange.h"
+#include "registry/listing_turn.h"
 #include "registry/status.h"
 #include "registry/types.h"
 
@@ -36,8 +37,15 @@ class PageReader {
   virtual PageCount Read(const Response& page) = 0;
   /// How many pages are read; more are kTooLarge.
   virtual std::size_t most_pages() const { return limit::kPages; }
+  /// What the reader has collected takes in memory; more than limit::kListing is kTooLarge.
+  virtual std::size_t bytes() const { return 0; }
+  /// What a page adds to that at most.
+  virtual std::size_t MostBytesOf(const Response&) const { return 0; }
 
   Paging paging = Paging::kWhole;  ///< set by ReadPages
+  /// Taken before the listing becomes larger than limit::kSmallListing; null: it need not be. The
+  /// page at hand is not held while it is waited for, but asked for again.
+  ListingTurn* turn = nullptr;
 };
 
 /// Collects names: the strings of the array `key` for which `accept` gives a name.
@@ -51,6 +59,8 @@ class NameReader : public PageReader {
 
   void Reset() override;
   PageCount Read(const Response& page) override;
+  std::size_t bytes() const override { return bytes_; }
+  std::size_t MostBytesOf(const Response& page) const override;
   Listing Take();
 
  private:
@@ -64,6 +74,7 @@ class NameReader : public PageReader {
   const Subject subject_;
   std::vector<std::string> names_;  // sorted: lists mostly are, and take no more memory than that
   std::set<std::string> unmerged_;  // those that came out of order, a few thousand at most
+  std::size_t bytes_ = 0;           // of both
   std::size_t invalid_ = 0;
 };
 

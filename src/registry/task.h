@@ -170,6 +170,12 @@ class Mutex {
       held_ = true;
   }
 
+  /// Takes the lock if that needs no waiting.
+  bool TryAcquire() noexcept {
+    if (held_ || !waiting_.Empty()) return false;
+    return held_ = true;
+  }
+
   /// Gives the lock back; waiting coroutines resume inside this call (or inside the call of Release
   /// that it is nested in). Not for destructors: a cancelled run resumes nobody.
   void Release() {

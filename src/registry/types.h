@@ -49,10 +49,13 @@ inline constexpr std::size_t kManifest = 4u << 20;
 inline constexpr std::size_t kConfig = 1u << 20;
 inline constexpr std::size_t kList = 8u << 20;
 inline constexpr std::size_t kToken = 64u << 10;
+inline constexpr std::size_t kTokens = 256;  ///< kept at a time
 inline constexpr std::size_t kPages = 10000;
 inline constexpr std::size_t kPageEntries = 500000;
-inline constexpr std::size_t kTags = 1000000;
+inline constexpr std::size_t kTags = 500000;
 inline constexpr std::size_t kRepositories = 100000;
+inline constexpr std::size_t kListing = 16u << 20;      ///< in memory: names and links of pages
+inline constexpr std::size_t kSmallListing = 1u << 20;  ///< a larger one needs a ListingTurn
 inline constexpr int kRedirects = 5;
 }  // namespace limit
 

@@ -1,6 +1,7 @@
 #include "sync/registry_run.h"
 
 #include <algorithm>
+#include <exception>
 #include <set>
 #include <utility>
 
@@ -68,9 +69,9 @@ Task<std::vector<std::string>> RegistryRun::FindRepositories() {
   std::set<std::string> names;
   for (std::string& name : rules.LiteralRepositories()) names.insert(std::move(name));
   if (rules.WantsCatalog()) {
-    const Listing catalogue = co_await context_.client.ListRepositories();
-    for (const std::string& name : catalogue.names)
-      if (rules.WantsRepository(name)) names.insert(name);
+    Listing catalogue = co_await context_.client.ListRepositories();
+    for (std::string& name : catalogue.names)
+      if (rules.WantsRepository(name)) names.insert(std::move(name));
     for (const std::string& name : context_.store.KnownRepositories())
       if (rules.WantsRepository(name)) names.insert(name);
   }
@@ -147,15 +148,30 @@ Task<void> RegistryRun::SyncOne(std::string name) {
   (void)co_await SyncRepository(std::move(name));
 }
 
-// False when the next run is to begin with the repository.
+// False when the next run is to begin with the repository. Whatever ends it, those who wait to hold
+// a large listing go on, and when it is no longer held.
 Task<bool> RegistryRun::SyncRepository(std::string name) {
+  registry::ListingTurn turn(context_.large_listing);
+  std::exception_ptr failure;
+  bool finished = false;
+  try {
+    finished = co_await SyncInTurn(std::move(name), turn);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  turn.Leave();
+  if (failure) std::rethrow_exception(failure);
+  co_return finished;
+}
+
+Task<bool> RegistryRun::SyncInTurn(std::string name, registry::ListingTurn& turn) {
   if (context_.stop.stopped()) {
     NoteUnfinished(name);
     co_return false;
   }
   RepositorySync repository(context_, name);
   ++context_.statistics.repositories;
-  co_await repository.Read(!in_rounds_);
+  co_await repository.Read(!in_rounds_, turn);
   if (repository.refusal() && !first_refusal_) first_refusal_ = repository.refusal();
   if (context_.stop.stopped() && !repository.took_too_much()) NoteUnfinished(name);
   if (repository.was_listed()) ++repositories_listed_;

@@ -52,6 +52,7 @@ class RegistryRun {
   registry::Task<void> LookAtRepository(std::string name);
   registry::Task<void> SyncOne(std::string name);
   registry::Task<bool> SyncRepository(std::string name);
+  registry::Task<bool> SyncInTurn(std::string name, registry::ListingTurn& turn);
   void NoteUnfinished(const std::string& repository);
   void Finish();
 

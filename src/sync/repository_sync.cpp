@@ -12,6 +12,7 @@
 namespace image_library::sync {
 
 using registry::Listing;
+using registry::ListingTurn;
 using registry::TagHead;
 using registry::Task;
 
@@ -22,10 +23,10 @@ RepositorySync::RepositorySync(RunContext& context, const std::string& name)
       referrers_(context, state_, writer_),
       tags_(context, state_, writer_, referrers_) {}
 
-Task<void> RepositorySync::Read(bool known_tags) {
+Task<void> RepositorySync::Read(bool known_tags, ListingTurn& turn) {
   const RunBudget::Mark before = context_.budget.Now();
   try {
-    co_await ReadAll(known_tags);
+    co_await ReadAll(known_tags, turn);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kBudget) {
       writer_.Record({}, error);
@@ -40,8 +41,8 @@ Task<void> RepositorySync::Read(bool known_tags) {
   }
 }
 
-Task<void> RepositorySync::ReadAll(bool known_tags) {
-  co_await List();
+Task<void> RepositorySync::ReadAll(bool known_tags, ListingTurn& turn) {
+  co_await List(turn);
   std::vector<TagDecision> fresh, again, known;
   for (TagDecision& decision : context_.config.rules.Decide(state_.name, state_.listed)) {
     const KnownTag* const tag = state_.Known(decision.tag);
@@ -75,8 +76,8 @@ Task<void> RepositorySync::ReadAll(bool known_tags) {
   co_await tags_.Read(again);
 }
 
-Task<void> RepositorySync::List() {
-  std::optional<Listing> listing = co_await context_.client.ListTags(state_.name);
+Task<void> RepositorySync::List(ListingTurn& turn) {
+  std::optional<Listing> listing = co_await context_.client.ListTags(state_.name, &turn);
   context_.stop.Succeeded();
   state_.was_listed = true;
   state_.absent = !listing;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "registry/listing_turn.h"
 #include "registry/task.h"
 #include "sync/referrer_sync.h"
 #include "sync/repository_state.h"
@@ -27,8 +28,9 @@ class RepositorySync {
   RepositorySync& operator=(const RepositorySync&) = delete;
 
   /// Lists the repository and reads its new tags; with known_tags looks at those that the library
-  /// knows as well. Throws what the Store throws, never Error.
-  registry::Task<void> Read(bool known_tags);
+  /// knows as well. Throws what the Store throws, never Error. The turn is for the listing, and is
+  /// given back when this object is gone.
+  registry::Task<void> Read(bool known_tags, registry::ListingTurn& turn);
 
   /// Looks at the tags that the library knows, from this name on, without a listing.
   registry::Task<void> Look(std::string from);
@@ -50,8 +52,8 @@ class RepositorySync {
   const std::string& first_unread() const noexcept { return tags_.first_unread(); }
 
  private:
-  registry::Task<void> ReadAll(bool known_tags);
-  registry::Task<void> List();
+  registry::Task<void> ReadAll(bool known_tags, registry::ListingTurn& turn);
+  registry::Task<void> List(registry::ListingTurn& turn);
   registry::Task<void> FindMissing();
   std::vector<std::string> AbsentTags(std::size_t* present) const;
   void RefuseRemovals(std::vector<std::string> absent, std::size_t present);

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "registry/client.h"
+#include "registry/task.h"
 #include "registry/types.h"
 #include "sync/batch_writer.h"
 #include "sync/deadline.h"
@@ -52,6 +53,7 @@ struct RunContext {
   RunStop stop;
   RunStatistics statistics;
   Room room;
+  registry::Mutex large_listing;  ///< see registry::ListingTurn
   ImageReader reader;
   BatchWriter writer;
 };

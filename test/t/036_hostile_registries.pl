@@ -69,15 +69,17 @@ sub finish
 	return;
 }
 
-# Adds a registry with this profile, and repository honest/app beside what is hostile in it.
+# Adds a registry with this profile, and repository honest/app beside what is hostile in it: each with
+# a rule of its own, or with one for all where they are too many.
 sub hostile
 {
 	my ($name, $repositories, %sections) = @_;
+	my @rules = keys %$repositories > 100 ? 'bad/*' : sort keys %$repositories;
 	$registry->profile({ repositories => { 'honest/app' => $honest, %$repositories }, %sections });
 	$node->value(sprintf q{
 		SELECT image_library.add_registry('%1$s', '%2$s/', allow_private => true, max_connections => 64);
 		SELECT image_library.add_rule('%1$s', r, array['[0-9]*']) FROM unnest(array['honest/app', %3$s]) r},
-		$name, $registry->url, join ', ', map { "'$_'" } sort keys %$repositories);
+		$name, $registry->url, join ', ', map { "'$_'" } @rules);
 	return;
 }
 sub forget { $node->value("SELECT image_library.drop_registry('$_[0]', true)") }
@@ -95,6 +97,15 @@ my %cases = (
 	  [ { 'bad/a' => { map { ("$_" => { revision => $_ }) } 1 .. 4 } }, { referrers => { api => 200, endless => 2_000_000 } } ],
 	'a list of 8 MB' =>
 	  [ { 'bad/a' => { 1 => {} } }, { lists => { many => 120_000, many_length => 64, page_size => 1_000_000, ignore_n => JSON::PP::true } } ],
+	'lists without end' =>
+	  [ { map { ("bad/$_" => { 1 => {} }) } 1 .. 12 }, { lists => { endless => [ 'bad/.*', 55_000 ], many_length => 115 } }, qr/too large/ ],
+	'long challenges and tokens' =>
+	  [ { map { ("bad/$_" => {}) } 1 .. 600 },
+		{ auth => { scheme => 'bearer', anonymous => JSON::PP::true, scopes => { catalog => '' }, long => [ 'bad/.*', 28_000, 28_000, 60_000 ] } },
+		qr/unexpected answer/ ],
+	'very many challenges and tokens as long as they may be' =>
+	  [ { map { ("bad/$_" => {}) } 1 .. 4000 },
+		{ auth => { scheme => 'bearer', anonymous => JSON::PP::true, scopes => { catalog => '' }, long => [ 'bad/.*', 2048, 1024, 16_384 ] } } ],
 	'a list of very many objects' =>
 	  [ { 'bad/a' => { 1 => {} } }, { faults => [ { path => '/v2/bad/a/tags/list.*', status => 200,
 		body => '{"name":"bad/a","tags":[' . '{},' x 2_700_000 . '{}]}' } ] }, qr/too large/ ]);

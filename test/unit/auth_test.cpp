@@ -339,7 +339,7 @@ TEST_F(AuthTest, WherePostDoesNotWorkAnIdentityTokenIsSentByGet) {
 
 struct BadAnswer {
   int status;
-  const char* body;
+  std::string body;
   ErrorKind kind;
 };
 
@@ -449,6 +449,9 @@ TEST_F(AuthTest, BadTokenServers) {
            {200, R"({"token": ""})", ErrorKind::kProtocol},
            {200, R"({"token": "a\r\nX-Injected: b"})", ErrorKind::kProtocol},
            {200, R"([])", ErrorKind::kProtocol},
+           {200, R"({"token": ")" + std::string(16385, 't') + R"("})", ErrorKind::kProtocol},
+           {200, R"({"token": "t", "refresh_token": ")" + std::string(16385, 'r') + R"("})",
+            ErrorKind::kProtocol},
        }) {
     Make(kCredential);
     token_server_ = [&bad](const Request&) { return registry::Answer(bad.status, bad.body); };
@@ -461,6 +464,69 @@ TEST_F(AuthTest, BadTokenServers) {
     EXPECT_THAT(all, Not(HasSubstr("YWxpY2U6")));
     EXPECT_THAT(all, Not(HasSubstr("service=")));
   }
+}
+
+TEST_F(AuthTest, AChallengeThatIsTooLongIsNotFollowed) {
+  const auto challenge = [](std::size_t realm, std::size_t service, std::size_t scope) {
+    const std::string url = "https://auth.registry.example/";
+    return "Bearer realm=\"" + url + std::string(realm - url.size(), 'r') + "\",service=\"" +
+           std::string(service, 's') + "\",scope=\"" + std::string(scope, 'p') + "\"";
+  };
+  Make(kCredential);
+  EXPECT_EQ(Answer(challenge(2048, 1024, 1024)), "Bearer t1");
+  struct {
+    std::string challenge, name;
+  } const cases[] = {{challenge(2049, 1, 1), "realm"},
+                     {challenge(100, 1025, 1), "service"},
+                     {challenge(100, 1, 1025), "scope"}};
+  for (const auto& [text, name] : cases) {
+    const Error error = ErrorOf(authenticator_->Answer({text}, {"app", "team/app", "list"}, ""));
+    EXPECT_EQ(error.kind(), ErrorKind::kProtocol);
+    EXPECT_THAT(error.what(), HasSubstr("registry \"registry.example\" sends a challenge with a " +
+                                        name + " of more than"));
+  }
+  EXPECT_EQ(transport_.log.size(), 1u);
+}
+
+TEST_F(AuthTest, TokensOfLongAgoAreForgotten) {
+  Make(kCredential);
+  const auto target = [](std::size_t i) {
+    const std::string name = "r" + std::to_string(i);
+    return AuthTarget{name, name, "list"};
+  };
+  const std::string challenge = "Bearer realm=\"https://auth.registry.example/token\"";
+  const std::string first = Answer(challenge, "", target(0));
+  for (std::size_t i = 1; i < limit::kTokens; ++i) Answer(challenge, "", target(i));
+  EXPECT_EQ(Known(target(0)), first);  // which makes it the youngest
+  Answer(challenge, "", target(limit::kTokens));
+  EXPECT_EQ(Known(target(0)), first);
+  EXPECT_EQ(Known(target(1)), "");
+  EXPECT_NE(Known(target(2)), "");
+  EXPECT_EQ(transport_.log.size(), limit::kTokens + 1);
+  EXPECT_NE(Answer(challenge, "Bearer t2", target(1)), "Bearer t2");  // and is asked for again
+}
+
+// More are fetched at once than are kept: everyone gets its own.
+TEST_F(AuthTest, ATokenThatIsWaitedForIsNotForgotten) {
+  Make(kCredential);
+  transport_.holding = true;
+  std::vector<Task<std::string>> fetches;
+  const std::size_t many = 2 * limit::kTokens;
+  for (std::size_t i = 0; i < 2 * many; ++i) {
+    const std::string name = "r" + std::to_string(i % many);
+    fetches.push_back(authenticator_->Answer({"Bearer realm=\"https://auth.registry.example/t\""},
+                                             {name, name, "list"}, ""));
+    fetches.back().Start();
+  }
+  EXPECT_EQ(transport_.log.size(), many);
+  while (!transport_.held.Empty()) transport_.held.ResumeOne();
+  for (std::size_t i = 0; i < many; ++i) {
+    ASSERT_TRUE(fetches[i].Done() && fetches[many + i].Done());
+    const std::string mine = fetches[i].Result();
+    EXPECT_EQ(mine, "Bearer t" + std::to_string(i + 1));
+    EXPECT_EQ(fetches[many + i].Result(), mine);
+  }
+  EXPECT_EQ(transport_.log.size(), many);
 }
 
 }  // namespace

@@ -466,6 +466,30 @@ TEST_F(ClientTest, RedirectsThatAreNotFollowed) {
   EXPECT_EQ(transport_.log.size(), 1u + limit::kRedirects);
 }
 
+// What a redirect's target wants is remembered of a few targets.
+TEST_F(ClientTest, TargetsOfRedirectsOfLongAgoAreForgotten) {
+  const std::string digest = Sha256Digest("config");
+  int port = 1;
+  handler_ = [&port](const Request& request) {
+    if (request.url.starts_with("https://registry.example/"))
+      return Answer(307, "", {{"location", "https://cdn.test:" + std::to_string(port) + "/blob"}});
+    if (request.url.starts_with("https://cdn.test/token")) return Answer(200, R"({"token":"t"})");
+    if (!HeaderOf(request, "Authorization").empty()) return Answer(200, "config");
+    return Answer(401, "", {{"www-authenticate", "Bearer realm=\"https://cdn.test/token\""}});
+  };
+  const auto requests = [&](int to) {
+    port = to;
+    transport_.TakeLog();
+    Await(client_->GetBlob("app", digest));
+    return transport_.log.size();
+  };
+  EXPECT_EQ(requests(1), 4u);
+  EXPECT_EQ(requests(1), 2u);
+  for (int other = 2; other <= 40; ++other) EXPECT_EQ(requests(other), 4u);
+  EXPECT_EQ(requests(40), 2u);
+  EXPECT_EQ(requests(1), 4u);
+}
+
 TEST_F(ClientTest, ARedirectToAnotherRegistryIsANewAnonymousContext) {
   Make("https://registry.example", {{"", "alice", "s3cret"}});
   handler_ = [](const Request& request) {

@@ -1,6 +1,8 @@
 // CurlTransport against a real server on the loopback interface.
 #include "registry/http.h"
 
+#include <malloc.h>
+
 #include <chrono>
 #include <csignal>
 #include <functional>
@@ -210,11 +212,17 @@ TEST_F(HttpTest, BodyLimit) {
   EXPECT_EQ(KindOf(Send(request)), ErrorKind::kTooLarge);
 }
 
+constinit std::size_t most_in_use = 0;
+
+// Blocks that are as large as bodies.
+std::size_t InUse() { return mallinfo2().hblkhd; }
+
 // Each answer is kept until another one has come, as that of an index is while it is read.
 Task<void> SendAndKeep(CurlTransport& transport, Request request, std::size_t* bytes) {
   Request again = request;
   const Response first = co_await transport.Send(std::move(request));
   const Response second = co_await transport.Send(std::move(again));
+  most_in_use = std::max(most_in_use, InUse());
   *bytes += first.body.size() + second.body.size();
 }
 
@@ -236,10 +244,13 @@ TEST_F(HttpTest, BodiesInMemoryHaveABudget) {
   CurlTransport transport(options);
   PollWaiter waiter;
   std::size_t bytes = 0;
+  const std::size_t before = most_in_use = InUse();
   transport.Run(SendMany(transport, Url("bytes/" + std::to_string(kSize)), 20, &bytes), waiter);
   EXPECT_EQ(bytes, 40 * kSize);
   EXPECT_LE(transport.traffic().most_held, options.body_budget + 2 * kSize + 20 * (64u << 10));
   EXPECT_GE(transport.traffic().most_held, kSize);
+  // What is dropped is not kept uncounted.
+  EXPECT_LE(most_in_use - before, transport.traffic().most_held + kSize);
   // Without that many bytes at once, each is asked for once.
   options.body_budget = 100u << 20;
   CurlTransport generous(options);
@@ -254,6 +265,9 @@ TEST_F(HttpTest, HeaderLimit) {
   const Outcome outcome = Get("headers/70");
   EXPECT_EQ(KindOf(outcome), ErrorKind::kTooLarge);
   EXPECT_THAT(outcome.error->what(), HasSubstr("headers of \"127.0.0.1:"));
+  EXPECT_EQ(Get("fields/450").response.status, 200);
+  const Outcome fields = Get("fields/550");
+  EXPECT_EQ(KindOf(fields), ErrorKind::kTooLarge);
 }
 
 TEST_F(HttpTest, ALongErrorBodyIsCutAndTheStatusStays) {

@@ -65,6 +65,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(b"x" * int(argument))
         elif name == "error-bytes":
             self.answer(b"e" * int(argument), 404)
+        elif name == "fields":
+            self.answer(b"", headers=[("X-%d" % i, "v") for i in range(int(argument))])
         elif name == "headers":
             self.answer(b"", headers=[("X-Long-%d" % i, "v" * 1000) for i in range(int(argument))])
         elif name == "endless":

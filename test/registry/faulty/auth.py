@@ -97,7 +97,12 @@ class Authentication:
             return reply
         if switches["scheme"] == "basic":
             return reply.add("WWW-Authenticate", 'Basic realm="registry"')
-        value = f'Bearer realm="{realm}",service="{switches["service"]}"'
+        service = switches["service"]
+        if self._is_long(self._named(scope)):
+            _, of_realm, of_service, _ = switches["long"]
+            realm = f"{realm}?{self._named(scope)}".ljust(of_realm, "x")
+            service = service.ljust(of_service, "x")
+        value = f'Bearer realm="{realm}",service="{service}"'
         value += f',scope="{scope}"' if scope else ""
         value += f',error="{reason}"' if reason else ""
         return reply.add("WWW-Authenticate", value)
@@ -143,6 +148,8 @@ class Authentication:
         honoured = [scope for scope in honoured if self._may(user, self._named(scope))]
         self._given += 1
         name = f"issued-token-{self._given}"
+        if any(self._is_long(self._named(scope)) for scope in scopes):
+            name = f"{name}-".ljust(switches["long"][3], "x")
         self._tokens[name] = Token(set(honoured), switches["uses"])
         value = {"both": {"token": name, "access_token": name}, "neither": {}}.get(
             switches["answer"], {switches["answer"]: name})
@@ -157,6 +164,10 @@ class Authentication:
         if switches["token_padding"]:
             value["padding"] = "x" * switches["token_padding"]
         return Reply(200, [("Content-Type", "application/json")], encode(value))
+
+    def _is_long(self, repository):
+        long = self._switches["long"]
+        return bool(long) and re.fullmatch(long[0], repository) is not None
 
     @staticmethod
     def _named(scope):

@@ -31,12 +31,25 @@ class Lists:
             reply = self._json({"name": repository, "tags": nothing})
             reply.listing = (repository, [], True, True)
             return reply
+        endless = self._switches["endless"]
+        if endless and re.fullmatch(endless[0], repository):
+            return self._endless_page(repository, request, endless[1])
         first = not self._position(request)
         if first:
             self._walks[repository] = self._walks.get(repository, 0) + 1
         names = self._visible(repository, tags)
         reply = self._page(names, request, "tags", {"name": repository, **self._switches["members"]})
         self._delete_between(repository, request)
+        return reply
+
+    def _endless_page(self, repository, request, size):
+        """One page more of names that no page had before."""
+        position = int(request.query.get("position", 0))
+        digits = self._switches["many_length"] - 1
+        names = [f"x{number:0{digits}}" for number in range(position, position + size)]
+        reply = self._json({"name": repository, "tags": names})
+        reply.headers += link_headers(
+            "relative", f"{request.plain_path}?position={position + size}", self._origins, repository)
         return reply
 
     def catalogue(self, request):

@@ -32,6 +32,7 @@ DEFAULTS = {
         "insufficient": [],        # paths (regular expressions) that no token is enough for
         "token_redirect": None,    # where the token server sends everybody
         "token_padding": 0,        # bytes that its answer is longer
+        "long": None,              # [repositories (regular expression), bytes of realm, service, token]
         "offline_tokens": True,    # false: 401 when asked for one
     },
     "lists": {
@@ -47,6 +48,7 @@ DEFAULTS = {
         "duplicates": False,
         "many": 0,                 # so many names more, without manifests
         "many_length": 8,          # characters of each
+        "endless": None,           # [repositories (regular expression), names of each page]
         "hide": None,              # tags (regular expression) left out
         "alternate": None,         # tags left out of every other listing
         "fail_page": None,         # [page from 1, status, times]
