@@ -93,7 +93,7 @@ def sync():
 
 def rows_written():
     return int(psql("SELECT pg_stat_force_next_flush(); SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) "
-                    "FROM pg_stat_all_tables WHERE schemaname = 'image_library' AND relname <> 'run'").split()[-1])
+                    "FROM pg_stat_all_tables WHERE schemaname = 'image_library_internal' AND relname <> 'run'").split()[-1])
 
 
 def show(label, rate, base=None):

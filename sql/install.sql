@@ -5,7 +5,7 @@ SET client_min_messages = warning;
 \pset footer off
 SELECT current_database() AS first_database \gset
 DROP EXTENSION image_library;
-SELECT count(*) FROM pg_namespace WHERE nspname = 'image_library';
+SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'image\_library%';
 SELECT string_agg(rolname, ' ' ORDER BY rolname) AS roles_stay FROM pg_roles WHERE rolname LIKE 'image\_library\_%';
 CREATE EXTENSION image_library;
 SELECT image_library.add_registry('local', 'http://localhost:5000', allow_private => true);
@@ -57,7 +57,7 @@ CREATE DATABASE image_library_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE tem
 \set SHOW_CONTEXT never
 CREATE EXTENSION image_library;
 \echo :SQLSTATE
-SELECT count(*) FROM pg_namespace WHERE nspname = 'image_library';
+SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'image\_library%';
 SELECT count(*) FROM pg_extension WHERE extname = 'image_library';
 \c :first_database
 DROP DATABASE image_library_ascii;

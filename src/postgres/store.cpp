@@ -160,7 +160,7 @@ void SqlStore::Write(const sync::Batch& batch) {
   } catch (const PostgresError& error) {
     const std::string message =
         error.detail.empty() ? error.message : error.message + ": " + error.detail;
-    if (IsOfData(error.sqlstate)) throw sync::DataRefused(message);
+    if (IsOfData(error.sqlstate)) throw DataRefusedByPostgres(message, error);
     if (IsBusy(error.sqlstate)) throw sync::StoreBusy(message);
     throw;
   }
@@ -237,8 +237,8 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
       registry::RequireAllowedHost(config.allowed_hosts, true, config.proxy);
     config.credentials = ReadCredentials(database, config);
     config.progress = sync::Progress::FromText(text("progress"));
-    config.abilities.head = !json["head_refused"].Boolean().value_or(false);
-    config.abilities.referrers = !json["referrers_refused"].Boolean().value_or(false);
+    if (json["head_refused"].Boolean() == true) config.abilities.head = false;
+    if (json["referrers_refused"].Boolean() == true) config.abilities.referrers = false;
   });
   sync::RegistryConfig reached;
   reached.id = registry_id;

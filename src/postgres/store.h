@@ -35,6 +35,14 @@ class SqlStore : public sync::Store {
   Report report_;
 };
 
+/// With what PostgreSQL said, for a run that ends with it.
+class DataRefusedByPostgres : public sync::DataRefused {
+ public:
+  DataRefusedByPostgres(const std::string& message, PostgresError error)
+      : DataRefused(message), cause(std::move(error)) {}
+  PostgresError cause;
+};
+
 /// The registry with its rules and credentials; credential files are read here, and again when the
 /// registry refuses what they hold (none are, once the registry is reached in another way): the
 /// database must outlive the configuration. Throws Error kInvalidArgument when the registry is gone

@@ -161,6 +161,10 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
     result.outcome = sync::Outcome::kFailed;
     result.error = "another session holds locks on what the run has to write";
     result.hint = "Look for a transaction that stays open, in pg_stat_activity.";
+  } catch (const DataRefusedByPostgres& error) {
+    // Not even the problem could be stored: there is too little memory, for one.
+    FinishFailed(database, run, error.what());
+    throw error.cause;
   } catch (const std::exception& error) {
     FinishFailed(database, run, error.what());
     throw;

@@ -58,7 +58,7 @@ for my $role (qw(reader curator admin agent))
 {
 	for my $table (qw(credential client_certificate))
 	{
-		like($node->error("SET ROLE image_library_$role; TABLE image_library.$table"),
+		like($node->error("SET ROLE image_library_$role; TABLE image_library_internal.$table"),
 			$role eq 'agent' ? qr/^$/ : qr/42501/, "$table and $role");
 	}
 }

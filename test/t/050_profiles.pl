@@ -147,7 +147,7 @@ for my $name (@names)
 
 	# --- the second sync: lists and HEADs, and no body
 	my $written = q{SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables
-		WHERE schemaname = 'image_library' AND relname NOT IN ('run', 'registry', 'registry_state')};
+		WHERE schemaname = 'image_library_internal' AND relname NOT IN ('run', 'registry', 'registry_state')};
 	$node->value('SELECT pg_stat_force_next_flush()');
 	my $rows = $node->value($written);
 	is($node->error("CALL image_library.sync('$name')"), '', "$name: it syncs again");
