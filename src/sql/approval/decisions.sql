@@ -79,7 +79,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.find_image IS
-  'The image that a reference means, without tag when none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
+  'Image that a reference names, without a tag if none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
 
 -- PL/pgSQL keeps its plans: approving in bulk calls these functions once an image.
 CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
@@ -96,7 +96,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS
-  'Brings the read model of some digests up to date after decisions';
+  'Updates the approval in the read model for some digests';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image_library_agent;
 
 -- Of two sessions that decide at once the second waits here, and sees what the first decided.
@@ -117,7 +117,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_approval IS
-  'The state of an image, which no other session changes until this transaction ends';
+  'State of an image, which no other session can change until this transaction ends';
 
 -- Reasons are read in terminals and logs for years.
 CREATE FUNCTION image_library_internal.check_reason(reason text) RETURNS void
@@ -134,7 +134,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_reason IS
-  'Raises 22023 for a reason that is too long or would do something to the terminal that shows it';
+  'Raises 22023 if a reason is too long or has control characters';
 
 CREATE FUNCTION image_library_internal.lock_image(reference text, verb text) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -159,7 +159,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_image IS
-  'What find_image finds, which the acting role may decide on and no sync or rule changes meanwhile';
+  'Result of find_image, if the acting role may decide on it; locked against changes by syncs and rules';
 
 CREATE FUNCTION image_library_internal.decided_so(decision_id bigint) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -167,7 +167,7 @@ AS $$
   SELECT format('%s decided so at %s%s.', d.actor, d.decided_at, ': ' || d.reason)
   FROM image_library_internal.decision d WHERE d.decision_id = decided_so.decision_id
 $$;
-COMMENT ON FUNCTION image_library_internal.decided_so IS 'A decision in a sentence; null: there is none';
+COMMENT ON FUNCTION image_library_internal.decided_so IS 'Description of a decision; null: there is none';
 
 -- SELECT approve(reference) FROM pending_images ... comes to an image once a tag: the first decides, for all of them.
 CREATE FUNCTION image_library_internal.decided_just_now(registry_id integer, repository text, digest text, verb text,
@@ -185,7 +185,7 @@ AS $$
     ORDER BY d.decision_id DESC LIMIT 1), false)
 $$;
 COMMENT ON FUNCTION image_library_internal.decided_just_now IS
-  'Whether the last decision on an image is this one, by the session user in this statement';
+  'Whether the session user has made this decision on the image in the running statement';
 
 CREATE FUNCTION image_library_internal.decision_on(image record, action text, old_state text, new_state text, reason text)
 RETURNS image_library_internal.decision
@@ -206,8 +206,7 @@ BEGIN
   RETURN decision;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.decision_on IS
-  'A decision on an image, which tell_decision has still to tell';
+COMMENT ON FUNCTION image_library_internal.decision_on IS 'A decision on an image, to be stored by tell_decision';
 GRANT EXECUTE ON FUNCTION image_library_internal.decision_on TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.tell_decision(decision image_library_internal.decision) RETURNS bigint
@@ -233,7 +232,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.tell_decision IS
-  'Adds a row to the decisions, made now by who logged in; returns its number';
+  'Adds a row to the decisions with the current time and the session user; returns its number';
 GRANT EXECUTE ON FUNCTION image_library_internal.tell_decision TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.check_approvable(reference text, tag text, rule_id bigint, missing_since timestamptz,
@@ -267,7 +266,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_approvable IS
-  'Raises 55000 where an image cannot be approved, whatever was decided on it before';
+  'Raises 55000 if an image cannot be approved, in any state';
 
 CREATE FUNCTION image_library_internal.check_transition(reference text, verb text, new_state text, current image_library_internal.approval)
 RETURNS void
@@ -295,7 +294,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_transition IS
-  'Raises 55000 where the state of an image does not allow a decision';
+  'Raises 55000 if the state of an image does not allow a decision';
 
 CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, valid_until timestamptz DEFAULT NULL)
 RETURNS text
@@ -350,7 +349,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.decide IS
-  'One decision: the state, the row that tells it, the read model; raises 55000 where the state does not allow it';
+  'Makes a decision: state, row in decisions, read model; raises 55000 if the state does not allow it';
 
 CREATE FUNCTION image_library_internal.approve_by_rule(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
@@ -403,7 +402,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.approve_by_rule IS
-  'Approves what nobody has decided on where every rule that takes a tag of it says approval => auto';
+  'Approves images that nobody has decided on if every rule that takes a tag of them has approval => auto';
 GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_rule TO image_library_agent;
 
 CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL)
@@ -421,25 +420,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.approve IS
-  'Approves the image that a reference means now, until valid_until (null: without end), or is one of the approvals that its rule
-requires; returns its pinned reference';
+  'Approves the image that a reference points at now, until valid_until (null: without end), or adds one of the approvals that its rule requires; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.approve TO image_library_curator;
 
 CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason) $$;
-COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns its pinned reference';
+COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reject TO image_library_curator;
 
 CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason) $$;
-COMMENT ON FUNCTION image_library.revoke IS 'Takes an approval back; returns the pinned reference';
+COMMENT ON FUNCTION image_library.revoke IS 'Revokes the approval of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.revoke TO image_library_curator;
 
 CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.decide(reference, 'pending', reason) $$;
-COMMENT ON FUNCTION image_library.reset IS
-  'Puts an image back to pending, to decide on it anew; returns its pinned reference';
+COMMENT ON FUNCTION image_library.reset IS 'Sets an image back to pending; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reset TO image_library_curator;

@@ -26,7 +26,7 @@ AS $$
   ORDER BY asked.digest, k.required DESC NULLS LAST, k.rule_id
 $$;
 COMMENT ON FUNCTION image_library_internal.required_approvals IS
-  'How many people must approve some images of a repository (0: every rule that takes one of their tags approves by itself), and the rule that says so (null: none takes them)';
+  'Number of people who must approve images of a repository (0: every rule that takes one of their tags has approval => auto), and the rule that requires it (null: no rule takes them)';
 GRANT EXECUTE ON FUNCTION image_library_internal.required_approvals TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
@@ -73,7 +73,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.count_votes IS
-  'Counts the session user among those who approve an image; keeps the vote while they are not enough. Raises 55000 for a second vote';
+  'Adds the approval of the session user to the votes on an image, stored while more are required; raises 55000 for a second vote';
 
 -- Whoever may push can give a digest that a rule or one person approved a tag that needs more people: it waits for them.
 CREATE FUNCTION image_library_internal.reset_by_stricter_rule(repository_id integer, new_tags text[]) RETURNS void
@@ -119,7 +119,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.reset_by_stricter_rule IS
-  'Puts back to pending what too few people approved for a rule that one of its new tags comes under';
+  'Sets approved images back to pending if a rule that takes a new tag of them requires more approvals than they have';
 GRANT EXECUTE ON FUNCTION image_library_internal.reset_by_stricter_rule TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.check_mark(reference text, action text, current image_library_internal.approval) RETURNS void
@@ -146,7 +146,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_mark IS
-  'Raises 55000 where deprecation or quarantine of an image cannot begin or end';
+  'Raises 55000 if deprecation or quarantine of an image cannot begin or end';
 
 CREATE FUNCTION image_library_internal.mark(reference text, action text, reason text, effective timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -189,7 +189,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.mark IS
-  'Begins or ends deprecation or quarantine of an image: the state stays, the row that tells it, the read model';
+  'Begins or ends deprecation or quarantine of an image: row in decisions, read model; the state stays';
 
 CREATE FUNCTION image_library.deprecate(reference text, effective timestamptz, reason text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -205,26 +205,25 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.deprecate IS
-  'Deprecates an approved image: consumers are warned before the effective time, and stopped from then on; again: another time.
-Returns the pinned reference';
+  'Deprecates an approved image: consumers are warned before the effective time, from then on it is blocked; a second call changes the time. Returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.deprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.undeprecate(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.mark(reference, 'undeprecate', reason) $$;
-COMMENT ON FUNCTION image_library.undeprecate IS 'Ends the deprecation of an image; returns its pinned reference';
+COMMENT ON FUNCTION image_library.undeprecate IS 'Ends the deprecation of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.undeprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.quarantine(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.mark(reference, 'quarantine', reason) $$;
 COMMENT ON FUNCTION image_library.quarantine IS
-  'Blocks an image at once, whatever was decided on it; its state stays. Returns its pinned reference';
+  'Blocks an image at once, in any state, which is kept; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.quarantine TO image_library_curator;
 
 CREATE FUNCTION image_library.release(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.mark(reference, 'release', reason) $$;
 COMMENT ON FUNCTION image_library.release IS
-  'Ends the quarantine of an image, which is then what it was before; returns its pinned reference';
+  'Ends the quarantine of an image, whose state counts again; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.release TO image_library_curator;

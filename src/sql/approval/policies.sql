@@ -12,13 +12,13 @@ CREATE TABLE image_library_internal.policy (
 );
 COMMENT ON TABLE image_library_internal.policy IS 'Policies, each a function over a row of image_library.images';
 COMMENT ON COLUMN image_library_internal.policy.function IS
-  'Schema and name: a function of that name that takes an image. One that is gone is a policy that is not met';
+  'Schema and name of the function, which takes an image; if it does not exist any more the policy is not met';
 GRANT SELECT ON image_library_internal.policy TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.call_policy(function oid, image image_library.images) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_call_policy';
 COMMENT ON FUNCTION image_library_internal.call_policy IS
-  'Calls a policy with its owner''s rights, for at most image_library.policy_timeout; null: it is met, else why not';
+  'Calls a policy with the rights of its function''s owner, for at most image_library.policy_timeout; null: it is met, else the reason';
 GRANT EXECUTE ON FUNCTION image_library_internal.call_policy TO image_library_agent;
 
 -- In the catalog, and not by its name: that would ask whoever looks for a right to its schema.
@@ -29,7 +29,7 @@ AS $$
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, parse_ident(function) AS name
   WHERE n.nspname = name[1] AND p.proname = name[2] AND p.pronargs = 1 AND p.proargtypes[0] = 'image_library.images'::regtype
 $$;
-COMMENT ON FUNCTION image_library_internal.policy_function IS 'The function of a policy; null: it is gone';
+COMMENT ON FUNCTION image_library_internal.policy_function IS 'Function of a policy; null: it does not exist any more';
 GRANT EXECUTE ON FUNCTION image_library_internal.policy_function TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.check_policy_function(function regprocedure) RETURNS text
@@ -66,7 +66,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_policy_function IS
-  'Schema and name of a function that can be a policy and the acting role may call; raises 22023, 42P13, 42501';
+  'Schema and name of a function that can be a policy and that the acting role may call; raises 22023, 42P13, 42501';
 
 CREATE FUNCTION image_library.add_policy(name text, function regprocedure, applies_to text DEFAULT 'all', effect text DEFAULT 'require')
 RETURNS void
@@ -101,8 +101,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.add_policy IS
-  'Makes a function over an image a policy: require (nobody approves what it does not say true of), auto_approve (what it says true
-of is approved on arrival) or warn. What is approved already stays so';
+  'Adds a policy: a function of an image that returns boolean. Effect: require (an image for which it does not return true cannot be approved), auto_approve (an image for which it returns true is approved on arrival) or warn. Approved images stay approved';
 GRANT EXECUTE ON FUNCTION image_library.add_policy TO image_library_admin;
 
 CREATE FUNCTION image_library_internal.require_policy(what text, name text) RETURNS void
@@ -128,7 +127,7 @@ BEGIN
   UPDATE image_library_internal.policy p SET enabled = true WHERE p.name = enable_policy.name AND NOT p.enabled;
 END
 $$;
-COMMENT ON FUNCTION image_library.enable_policy IS 'Puts a policy into force again, for what is decided from then on';
+COMMENT ON FUNCTION image_library.enable_policy IS 'Enables a policy, for decisions from then on';
 GRANT EXECUTE ON FUNCTION image_library.enable_policy TO image_library_admin;
 
 CREATE FUNCTION image_library.disable_policy(name text) RETURNS void
@@ -139,7 +138,7 @@ BEGIN
   UPDATE image_library_internal.policy p SET enabled = false WHERE p.name = disable_policy.name AND p.enabled;
 END
 $$;
-COMMENT ON FUNCTION image_library.disable_policy IS 'Takes a policy out of force';
+COMMENT ON FUNCTION image_library.disable_policy IS 'Disables a policy';
 GRANT EXECUTE ON FUNCTION image_library.disable_policy TO image_library_admin;
 
 CREATE FUNCTION image_library.drop_policy(name text) RETURNS void
@@ -150,7 +149,7 @@ BEGIN
   DELETE FROM image_library_internal.policy p WHERE p.name = drop_policy.name;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_policy IS 'Removes a policy; its function stays, and so do decisions that it took part in';
+COMMENT ON FUNCTION image_library.drop_policy IS 'Drops a policy; its function and earlier decisions stay';
 GRANT EXECUTE ON FUNCTION image_library.drop_policy TO image_library_admin;
 
 CREATE VIEW image_library.policies WITH (security_barrier) AS
@@ -158,7 +157,7 @@ CREATE VIEW image_library.policies WITH (security_barrier) AS
          (SELECT f.proowner::regrole::text FROM pg_proc f WHERE f.oid = image_library_internal.policy_function(p.function)) AS runs_as,
          p.applies_to, p.effect, p.enabled, p.created_at, p.created_by
   FROM image_library_internal.policy p;
-COMMENT ON VIEW image_library.policies IS 'Policies in force (enabled) and out of it';
+COMMENT ON VIEW image_library.policies IS 'Policies, enabled and disabled';
 GRANT SELECT ON image_library.policies TO image_library_reader;
 
 -- An approval is of the digest: every tag that would show it must pass, or one tag were a way around for the others.
@@ -182,7 +181,7 @@ AS $$
   ORDER BY p.name, v.tag
 $$;
 COMMENT ON FUNCTION image_library_internal.policy_outcomes IS
-  'What the policies in force say of each tag of an image; a null reason: the policy is met';
+  'Results of the enabled policies for each tag of an image; reason null: the policy is met';
 GRANT EXECUTE ON FUNCTION image_library_internal.policy_outcomes TO image_library_agent;
 
 CREATE FUNCTION image_library.policy_failures(reference text) RETURNS TABLE (policy text, effect text, reason text)
@@ -206,7 +205,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.policy_failures IS
-  'The policies in force that an image does not meet, each with its effect and why; no row: it meets all';
+  'Enabled policies that an image does not meet, with effect and reason; no row: it meets all';
 GRANT EXECUTE ON FUNCTION image_library.policy_failures TO image_library_reader;
 
 CREATE FUNCTION image_library_internal.check_policies(reference text, registry text, repository text, digest text) RETURNS void
@@ -239,4 +238,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_policies IS
-  'Raises 55000 with all required policies that an image does not meet, and warns of the others';
+  'Raises 55000 with the required policies that an image does not meet, and warns of the others';

@@ -33,6 +33,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.resolve IS
-  'The pinned reference (host/repository:tag@digest) of an approved, present image; else an error that says why not. Warns of
-what will be deprecated';
+  'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. Warns if the image will be deprecated';
 GRANT EXECUTE ON FUNCTION image_library.resolve TO image_library_reader;

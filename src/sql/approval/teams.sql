@@ -52,7 +52,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_team IS
-  'Raises 42501 unless the acting role may decide on an image: in the teams that own it, or nobody owns it';
+  'Raises 42501 unless the acting role may decide on an image: it is in the teams that own it, or nobody owns it';
 
 CREATE FUNCTION image_library_internal.require_repository_team(what text, repository_id integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -73,4 +73,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_repository_team IS
-  'Raises 42501 unless the acting role may organize a repository: in a team that owns some of it, or nobody does';
+  'Raises 42501 unless the acting role may organize a repository: it is in a team that owns a part of it, or nobody owns it';

@@ -16,9 +16,10 @@ CREATE TABLE image_library_internal.audit_entry (
 CREATE INDEX audit_entry_registry ON image_library_internal.audit_entry (registry_id, audit_id);
 COMMENT ON TABLE image_library_internal.audit_entry IS
   'Every change of registries, rules, credentials, HM tags, policies and annotation keys, and every purge by a person; rows are added and never changed';
-COMMENT ON COLUMN image_library_internal.audit_entry.actor IS 'Who logged in, through SECURITY DEFINER and SET ROLE too';
+COMMENT ON COLUMN image_library_internal.audit_entry.actor IS
+  'Session user, also inside SECURITY DEFINER functions and after SET ROLE';
 COMMENT ON COLUMN image_library_internal.audit_entry.registry_id IS
-  'Who may see the registry may see the row; null: it concerns none';
+  'Registry of the object; roles that may see it may see the row; null: none';
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON image_library_internal.audit_entry
   FOR EACH ROW EXECUTE FUNCTION image_library_internal.refuse_change();
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library_internal.audit_entry
@@ -39,7 +40,7 @@ AS $$
     ELSE changed - '{sync_requested_at,rules_changed_at}'::text[] END
 $$;
 COMMENT ON FUNCTION image_library_internal.audited IS
-  'What the audit keeps of a row; of a credential neither name, secret, file nor variable, of a client certificate only when';
+  'Values of a row that the audit stores; for a credential neither user name, secret, file nor variable, for a client certificate only the time';
 
 CREATE FUNCTION image_library_internal.audited_registry(changed jsonb, OUT registry_id integer, OUT registry text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -54,7 +55,7 @@ BEGIN
      ORDER BY e.audit_id DESC LIMIT 1));
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.audited_registry IS 'The registry that a changed row belongs to; null: to none';
+COMMENT ON FUNCTION image_library_internal.audited_registry IS 'Registry that a changed row belongs to; null: none';
 
 CREATE FUNCTION image_library_internal.audited_name(object text, changed jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -72,7 +73,7 @@ AS $$
     ELSE changed ->> 'name' END
 $$;
 COMMENT ON FUNCTION image_library_internal.audited_name IS
-  'What a changed row is called; null: it goes with something else that is dropped, which has its own entry';
+  'Name of a changed row; null: it is dropped together with an object that has its own entry';
 
 CREATE FUNCTION image_library_internal.write_audit() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -118,7 +119,7 @@ AS $$
   INSERT INTO image_library_internal.audit_entry (action, object, name, old) VALUES ('purged', audit_purge.object, audit_purge.object, purged)
 $$;
 COMMENT ON FUNCTION image_library_internal.audit_purge IS
-  'Writes the audit entry of a purge by a person: what, older than what, and how much';
+  'Writes the audit entry of a purge by a person: what, older than which time, and how many rows';
 
 DO $$
 DECLARE
@@ -149,5 +150,5 @@ CREATE VIEW image_library.audit WITH (security_barrier) AS
   WHERE e.registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
      OR e.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
 COMMENT ON VIEW image_library.audit IS
-  'Who changed registries, rules, credentials (never their content), HM tags, policies and annotation keys, and what they were before; who purged events and history';
+  'Changes of registries, rules, credentials (without their content), HM tags, policies and annotation keys: who made them, old and new values; purges of events and history';
 GRANT SELECT ON image_library.audit TO image_library_reader;

@@ -14,7 +14,7 @@ CREATE TABLE image_library_internal.image_use (
 CREATE INDEX image_use_repository ON image_library_internal.image_use (repository_id, digest);
 CREATE UNIQUE INDEX image_use_current ON image_library_internal.image_use (repository_id, tag, digest, consumer, coalesce(location, ''))
   WHERE released_at IS NULL;
-COMMENT ON TABLE image_library_internal.image_use IS 'What runs which digest where, as its consumers say';
+COMMENT ON TABLE image_library_internal.image_use IS 'Uses of digests, as consumers recorded them';
 
 CREATE FUNCTION image_library.record_use(reference text, consumer text, location text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -46,7 +46,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.record_use IS
-  'Notes that a consumer runs an image, whatever its state: an observation; returns the pinned reference';
+  'Records that a consumer runs an image, in any state; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.record_use TO image_library_reader;
 
 CREATE FUNCTION image_library.release_use(reference text, consumer text, location text DEFAULT NULL) RETURNS bigint
@@ -84,7 +84,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.release_use IS
-  'Notes that a consumer runs an image no more, at a location or at all of them; returns how many of the caller''s uses ended, any of them for admins';
+  'Records that a consumer does not run an image any more, at a location or at all of them; returns how many of the caller''s uses ended, for admins of all uses';
 GRANT EXECUTE ON FUNCTION image_library.release_use TO image_library_reader;
 
 CREATE VIEW image_library.usage WITH (security_barrier) AS
@@ -92,7 +92,7 @@ CREATE VIEW image_library.usage WITH (security_barrier) AS
          u.consumer, u.location, u.used_since, u.released_at, u.recorded_by
   FROM image_library_internal.image_use u
   JOIN image_library_internal.visible_repository r USING (repository_id);
-COMMENT ON VIEW image_library.usage IS 'What runs, or ran, which image where';
+COMMENT ON VIEW image_library.usage IS 'Images that consumers run, or ran, as they recorded it';
 GRANT SELECT ON image_library.usage TO image_library_reader;
 
 -- The image that runs may be one that no tag points at any more: it is classified from its facts as under its tag.
@@ -108,7 +108,7 @@ AS $$
   WHERE r.repository_id = postgres_image.repository_id AND c.facts ->> 'kind' = 'postgres'
 $$;
 COMMENT ON FUNCTION image_library_internal.postgres_image IS
-  'What the Postgres image is that a tag points, or pointed, at; no row: it is none';
+  'Facts of the Postgres image that a tag points, or pointed, at; no row: it is not a Postgres image';
 GRANT EXECUTE ON FUNCTION image_library_internal.postgres_image TO image_library_reader;
 
 CREATE VIEW image_library.drift WITH (security_barrier) AS
@@ -154,7 +154,7 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
      ORDER BY newer.newest_key DESC LIMIT 1)
   ) d
   WHERE u.released_at IS NULL;
-COMMENT ON VIEW image_library.drift IS 'What runs and is not, or soon will not be, what should run; a row a reason';
+COMMENT ON VIEW image_library.drift IS 'Images in use that should not run, or soon should not; one row for each reason';
 GRANT SELECT ON image_library.drift TO image_library_reader;
 
 CREATE FUNCTION image_library_internal.warn_of_users(repository_id integer, digest text, reference text) RETURNS void
@@ -178,7 +178,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.warn_of_users IS 'Warns whoever revokes an image that runs';
+COMMENT ON FUNCTION image_library_internal.warn_of_users IS 'Warns the role that revokes an image which is in use';
 
 -- The locks go with the subtransaction: nobody who decides is kept waiting for the transaction that uses the image.
 CREATE FUNCTION image_library_internal.require_unchanged(reference text) RETURNS void
@@ -195,7 +195,7 @@ EXCEPTION WHEN SQLSTATE 'IL000' THEN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_unchanged IS
-  'Raises 40001 when an image is not any more what a transaction that keeps its first snapshot sees';
+  'Raises 40001 if an image has changed since the snapshot of a transaction that keeps its first snapshot';
 
 CREATE FUNCTION image_library_internal.require_usable(image text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -217,10 +217,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_usable IS
-  'Raises what resolve raises, and 40001 in a transaction that keeps an older snapshot of the image; require_approved calls it';
+  'Raises the errors of resolve, and 40001 in a transaction with an older snapshot of the image; called by require_approved';
 
 CREATE FUNCTION image_library.require_approved() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_require_approved';
 COMMENT ON FUNCTION image_library.require_approved IS
-  'Trigger for your own tables: the named column takes only images that resolve; also as a deferred constraint trigger';
+  'Trigger function for your own tables: the named column accepts only images that resolve; also for deferred constraint triggers';
 GRANT EXECUTE ON FUNCTION image_library.require_approved TO image_library_reader;

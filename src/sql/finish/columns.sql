@@ -103,7 +103,7 @@ BEGIN
       ('others', '{library_stats}', 'Tags of images that are neither Postgres nor models'),
       ('outcome', '{sync_run}', 'complete, partial (see sync_problem) or failed; null: the run has not ended'),
       ('own_ca', '{registries}', 'Whether the registry has its own CA certificate, which replaces the certificate store of the system'),
-      ('owner', NULL, 'Role that owns it: its curators may change it; null: admins may, and every curator may make decisions'),
+      ('owner', NULL, 'Role that owns it: curators who are members of it may act on it; null: admins may, and every curator may make decisions'),
       ('pending', '{library_stats}', 'Tags of images that nobody has decided on'),
       ('pinned_reference', NULL, 'host/repository:tag@digest: the tag with the digest that it points at now'),
       ('platform', '{image_platforms}', 'os/architecture, or os/architecture/variant'),

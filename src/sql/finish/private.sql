@@ -6,7 +6,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY(SELECT g.registry_id FROM image_library_internal.visible_registry g ORDER BY 1)
 $$;
-COMMENT ON FUNCTION image_library_internal.known_registries IS 'The registries that are there and that the acting role may see';
+COMMENT ON FUNCTION image_library_internal.known_registries IS 'Registries that exist and that the acting role may see';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_registries TO image_library_reader;
 
 DO $$

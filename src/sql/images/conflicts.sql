@@ -31,7 +31,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_conflicts IS
-  'The contradictions of some tags of a repository that the read model has no entry for';
+  'Updates the contradictions of tags of a repository that have no row in the read model';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_conflicts TO image_library_agent;
 
 CREATE VIEW image_library_internal.conflicts AS
@@ -58,5 +58,5 @@ CREATE VIEW image_library.classification_conflicts WITH (security_barrier) AS
   JOIN image_library_internal.visible_repository r ON r.repository_id = t.repository_id
   WHERE t.rule_id IS NOT NULL;
 COMMENT ON VIEW image_library.classification_conflicts IS
-  'Contradictions between annotations, labels, tag, repository and rule, and values that could not be read: a row each';
+  'Contradictions between annotations, labels, tag, repository and rule, and values that could not be read; one row for each';
 GRANT SELECT ON image_library.classification_conflicts TO image_library_reader;

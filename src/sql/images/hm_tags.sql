@@ -76,7 +76,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.add_hm_tag IS 'Makes an HM tag; the color is a name or #rrggbb';
+COMMENT ON FUNCTION image_library.add_hm_tag IS 'Adds an HM tag; the color is a name or #rrggbb';
 GRANT EXECUTE ON FUNCTION image_library.add_hm_tag TO image_library_curator;
 
 CREATE FUNCTION image_library.drop_hm_tag(name text) RETURNS void
@@ -92,7 +92,8 @@ BEGIN
   DELETE FROM image_library_internal.hm_tag h WHERE h.hm_tag_id = id;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_hm_tag IS 'Removes an HM tag from everything that has it; for who made it, and admins';
+COMMENT ON FUNCTION image_library.drop_hm_tag IS
+  'Drops an HM tag and removes it from everything that has it; for the role that added it, and admins';
 GRANT EXECUTE ON FUNCTION image_library.drop_hm_tag TO image_library_curator;
 
 CREATE FUNCTION image_library_internal.known_repository_id(registry text, repository text) RETURNS integer
@@ -126,7 +127,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.organized_repository_id IS
-  'The number of a repository that the acting role may give HM tags; raises 42704, 42501';
+  'Number of a repository to which the acting role may give HM tags; raises 42704, 42501';
 
 CREATE FUNCTION image_library.tag_repository(registry text, repository text, hm_tag text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -135,7 +136,7 @@ AS $$
   VALUES (image_library_internal.hm_tag_id(hm_tag), image_library_internal.organized_repository_id(registry, repository))
   ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION image_library.tag_repository IS 'Gives a repository an HM tag';
+COMMENT ON FUNCTION image_library.tag_repository IS 'Adds an HM tag to a repository';
 GRANT EXECUTE ON FUNCTION image_library.tag_repository TO image_library_curator;
 
 CREATE FUNCTION image_library.untag_repository(registry text, repository text, hm_tag text) RETURNS void
@@ -145,7 +146,7 @@ AS $$
   WHERE hm_tag_id = image_library_internal.hm_tag_id(hm_tag)
     AND repository_id = image_library_internal.organized_repository_id(registry, repository)
 $$;
-COMMENT ON FUNCTION image_library.untag_repository IS 'Takes an HM tag from a repository';
+COMMENT ON FUNCTION image_library.untag_repository IS 'Removes an HM tag from a repository';
 GRANT EXECUTE ON FUNCTION image_library.untag_repository TO image_library_curator;
 
 CREATE FUNCTION image_library_internal.find_tag(reference text, OUT repository_id integer, OUT tag text)
@@ -162,7 +163,8 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.find_tag IS 'The tag that a reference names, which the acting role may give HM tags; raises what find_image raises, 42501';
+COMMENT ON FUNCTION image_library_internal.find_tag IS
+  'Tag that a reference names and to which the acting role may give HM tags; raises what find_image raises, 42501';
 
 CREATE FUNCTION image_library.tag_image(reference text, hm_tag text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -172,7 +174,7 @@ AS $$
   FROM image_library_internal.find_tag(reference) i
   ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION image_library.tag_image IS 'Gives an image tag an HM tag; it stays when the tag moves';
+COMMENT ON FUNCTION image_library.tag_image IS 'Adds an HM tag to an image tag; it stays if the tag moves';
 GRANT EXECUTE ON FUNCTION image_library.tag_image TO image_library_curator;
 
 CREATE FUNCTION image_library.untag_image(reference text, hm_tag text) RETURNS void
@@ -182,7 +184,7 @@ AS $$
   USING image_library_internal.find_tag(reference) i
   WHERE h.hm_tag_id = image_library_internal.hm_tag_id(hm_tag) AND h.repository_id = i.repository_id AND h.tag = i.tag
 $$;
-COMMENT ON FUNCTION image_library.untag_image IS 'Takes an HM tag from an image tag';
+COMMENT ON FUNCTION image_library.untag_image IS 'Removes an HM tag from an image tag';
 GRANT EXECUTE ON FUNCTION image_library.untag_image TO image_library_curator;
 
 -- A view, not a function: inside the views that people read it runs with their owner's rights.
@@ -204,5 +206,5 @@ AS $$
     CASE WHEN 'tde' = ANY (features) THEN 'Transparent Data Encryption' END], NULL)
 $$;
 COMMENT ON FUNCTION image_library_internal.system_tags IS
-  'The HM tags that the system gives, by a registry''s host and an image''s features';
+  'HM tags that the library sets itself, by the host of a registry and the features of an image';
 GRANT EXECUTE ON FUNCTION image_library_internal.system_tags TO image_library_reader, image_library_agent;

@@ -59,15 +59,16 @@ CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version
 CREATE FUNCTION image_library_internal.name_key(name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT regexp_replace(lower(name COLLATE "C"), '[^a-z0-9]+', '-', 'g') $$;
-COMMENT ON FUNCTION image_library_internal.name_key IS 'What is left of a name in letters, digits and dashes';
+COMMENT ON FUNCTION image_library_internal.name_key IS 'Letters, digits and dashes of a name, to compare names';
 GRANT EXECUTE ON FUNCTION image_library_internal.name_key TO image_library_agent;
 CREATE INDEX entry_model_name ON image_library_internal.entry (image_library_internal.name_key(model)) WHERE kind = 'model';
 COMMENT ON TABLE image_library_internal.entry IS 'Read model of postgres_images and model_library';
 COMMENT ON COLUMN image_library_internal.entry.contested IS
-  'Flavor, major, version, variant or OS are contradicted: nothing picks the image by itself';
-COMMENT ON COLUMN image_library_internal.entry.newest_key IS 'What newest_key gives: of several images the one with the largest is the newest';
-COMMENT ON COLUMN image_library_internal.entry.usable_until IS 'An approval counts until then';
-COMMENT ON COLUMN image_library_internal.entry.conflicts IS 'Where annotations, tag and repository contradict each other';
+  'Whether there are contradictions on flavor, major version, version, variant or OS; such an image is not chosen automatically';
+COMMENT ON COLUMN image_library_internal.entry.newest_key IS
+  'Result of newest_key; of several images the one with the largest key is the newest';
+COMMENT ON COLUMN image_library_internal.entry.usable_until IS 'Time until which the approval counts';
+COMMENT ON COLUMN image_library_internal.entry.conflicts IS 'Contradictions between annotations, tag and repository';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.entry TO image_library_agent;
 
 CREATE TABLE image_library_internal.image_extension (
@@ -78,7 +79,8 @@ CREATE TABLE image_library_internal.image_extension (
   PRIMARY KEY (digest, name)
 );
 CREATE INDEX image_extension_name ON image_library_internal.image_extension (name);
-COMMENT ON TABLE image_library_internal.image_extension IS 'PostgreSQL extensions in an image, as its annotations say';
+COMMENT ON TABLE image_library_internal.image_extension IS
+  'PostgreSQL extensions in an image, according to its annotations';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_extension TO image_library_agent;
 
 CREATE TABLE image_library_internal.model_profile (
@@ -94,11 +96,11 @@ CREATE TABLE image_library_internal.model_profile (
   buildable boolean NOT NULL,
   PRIMARY KEY (digest, name)
 );
-COMMENT ON TABLE image_library_internal.model_profile IS 'Ways to run a model: engine, GPU, precision, parallelism';
+COMMENT ON TABLE image_library_internal.model_profile IS 'Profiles of a model: engine, GPU, precision, parallelism';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.model_profile TO image_library_agent;
 
 CREATE TYPE image_library_internal.classified_tag AS (tag text, digest text, facts jsonb);
-COMMENT ON TYPE image_library_internal.classified_tag IS 'A tag and what classify says of its image';
+COMMENT ON TYPE image_library_internal.classified_tag IS 'A tag and the classification of its image';
 
 CREATE FUNCTION image_library_internal.classified_tags(repository_id integer, tags text[])
 RETURNS SETOF image_library_internal.classified_tag
@@ -114,7 +116,7 @@ AS $$
   LEFT JOIN image_library_internal.rule u ON u.rule_id = t.rule_id
 $$;
 COMMENT ON FUNCTION image_library_internal.classified_tags IS
-  'What the images of some tags of a repository are, from their stored facts';
+  'Classification of the images of some tags of a repository, from their stored facts';
 GRANT EXECUTE ON FUNCTION image_library_internal.classified_tags TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.own_facts(repository_id integer, tag text, digest text) RETURNS jsonb
@@ -128,7 +130,7 @@ AS $$
   WHERE r.repository_id = own_facts.repository_id
 $$;
 COMMENT ON FUNCTION image_library_internal.own_facts IS
-  'What an image is under a tag that points, or pointed, at it, whatever kind a rule gives it';
+  'Classification of an image for a tag that points, or pointed, at it, without the kind that a rule sets';
 GRANT EXECUTE ON FUNCTION image_library_internal.own_facts TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.wanted_entries(repository_id integer, classified image_library_internal.classified_tag[])
@@ -178,7 +180,7 @@ AS $$
   WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other'
 $$;
 COMMENT ON FUNCTION image_library_internal.wanted_entries IS
-  'The entries that follow from tags, images, rules and approvals';
+  'Rows of the read model, computed from tags, images, rules and approvals';
 GRANT EXECUTE ON FUNCTION image_library_internal.wanted_entries TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.refresh_entries(repository_id integer, tags text[]) RETURNS void
@@ -212,7 +214,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entries IS
-  'Brings the read model of some tags (null: all) of a repository up to date; rows that do not differ are left alone';
+  'Updates the read model for some tags (null: all) of a repository; equal rows are not written';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entries TO image_library_agent;
 
 -- Extensions and profiles belong to the digest; what is no database image (a CloudNativePG extension image) has some too.
@@ -235,7 +237,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_extensions IS
-  'The extensions of the digests that some tags point at';
+  'Updates the extensions of the digests that some tags point at';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_extensions TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.refresh_profiles(classified image_library_internal.classified_tag[]) RETURNS void
@@ -260,7 +262,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_profiles IS
-  'The ways to run the models that some tags point at';
+  'Updates the profiles of the models that some tags point at';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_profiles TO image_library_agent;
 
 CREATE VIEW image_library_internal.usable_entries WITH (security_barrier) AS

@@ -32,5 +32,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.set_readme IS
-  'Sets the README of a repository, Markdown as a rule, at most 64 KiB; null or blank takes it away';
+  'Sets the README of a repository, usually Markdown, at most 64 KiB; null or blank removes it';
 GRANT EXECUTE ON FUNCTION image_library.set_readme TO image_library_curator;

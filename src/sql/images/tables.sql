@@ -18,9 +18,9 @@ CREATE TABLE image_library_internal.listing (
   changed_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE image_library_internal.listing IS
-  'The last complete listing of a repository, every tag of it: what preview_rule looks at';
+  'The last complete listing of each repository, with all its tags; preview_rule reads it';
 COMMENT ON COLUMN image_library_internal.listing.fingerprint IS
-  'Digest of the sorted tags: an equal listing is not written again';
+  'Digest of the sorted tags; an equal listing is not written again';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.listing TO image_library_agent;
 
 CREATE TABLE image_library_internal.image (
@@ -41,11 +41,14 @@ CREATE TABLE image_library_internal.image (
   version text,
   first_seen_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE image_library_internal.image IS 'Facts of a digest, read once: manifest and config never change; until it is whole, if its index named what was not there';
-COMMENT ON COLUMN image_library_internal.image.title IS 'What the keys of image_library.annotation_keys find; so are description and version';
-COMMENT ON COLUMN image_library_internal.image.created_text IS 'What the publisher wrote where that is no time; else empty';
+COMMENT ON TABLE image_library_internal.image IS
+  'Facts of a digest, read once since manifest and config never change; read again if the index named manifests that did not exist';
+COMMENT ON COLUMN image_library_internal.image.title IS
+  'Title found by the keys of image_library.annotation_keys, as description and version are';
+COMMENT ON COLUMN image_library_internal.image.created_text IS
+  'Creation time as published, if it is not a valid time; else empty';
 COMMENT ON COLUMN image_library_internal.image.size_bytes IS
-  'Compressed bytes of config and layers on the primary platform (linux/amd64, else the first)';
+  'Compressed size of config and layers on the primary platform (linux/amd64, else the first) in bytes';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image TO image_library_agent;
 
 CREATE TABLE image_library_internal.image_platform (
@@ -61,7 +64,8 @@ CREATE TABLE image_library_internal.image_platform (
   present boolean NOT NULL DEFAULT true,
   PRIMARY KEY (digest, manifest_digest)
 );
-COMMENT ON TABLE image_library_internal.image_platform IS 'The platforms of an image: children of its index, or itself';
+COMMENT ON TABLE image_library_internal.image_platform IS
+  'Platforms of an image: the children of its index, or the image itself';
 COMMENT ON COLUMN image_library_internal.image_platform.present IS
   'False: the index names it, and the registry did not have it, or no repository has it any more';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_platform TO image_library_agent;
@@ -80,10 +84,12 @@ CREATE TABLE image_library_internal.image_referrer (
 );
 CREATE INDEX image_referrer_tag ON image_library_internal.image_referrer (repository_id, tag);
 COMMENT ON TABLE image_library_internal.image_referrer IS
-  'Signatures, SBOMs and attestations attached to a digest: claims of whoever may push, not verified';
-COMMENT ON COLUMN image_library_internal.image_referrer.repository_id IS 'Where it was found; null: in the image''s own index';
-COMMENT ON COLUMN image_library_internal.image_referrer.size_bytes IS 'Bytes of its manifest';
-COMMENT ON COLUMN image_library_internal.image_referrer.tag IS 'The fallback or cosign tag that carries it; null: the API or the index told';
+  'Signatures, SBOMs and attestations that refer to a digest; they are claims of those who may push, and are not verified';
+COMMENT ON COLUMN image_library_internal.image_referrer.repository_id IS
+  'Repository that lists the referrer; null: the image''s own index lists it';
+COMMENT ON COLUMN image_library_internal.image_referrer.size_bytes IS 'Size of the referrer''s manifest in bytes';
+COMMENT ON COLUMN image_library_internal.image_referrer.tag IS
+  'Fallback or cosign tag that holds the referrer; null: the API or the index lists it';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_referrer TO image_library_agent;
 
 CREATE TABLE image_library_internal.referrer_check (
@@ -93,7 +99,7 @@ CREATE TABLE image_library_internal.referrer_check (
   PRIMARY KEY (repository_id, digest)
 );
 COMMENT ON TABLE image_library_internal.referrer_check IS
-  'When the referrers of an image were last asked for again; no row: when its tag got it';
+  'When the referrers of an image were last asked for again; no row: only when its tag was read';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.referrer_check TO image_library_agent;
 
 CREATE TABLE image_library_internal.tag (
@@ -108,9 +114,9 @@ CREATE TABLE image_library_internal.tag (
 );
 CREATE INDEX tag_digest ON image_library_internal.tag (digest, repository_id);
 COMMENT ON TABLE image_library_internal.tag IS 'Tags that the agent has read, each with the digest it points at now';
-COMMENT ON COLUMN image_library_internal.tag.rule_id IS 'The include rule that decides; null hides the tag from the library';
+COMMENT ON COLUMN image_library_internal.tag.rule_id IS 'Include rule that decides; null: the tag is hidden';
 COMMENT ON COLUMN image_library_internal.tag.missing_since IS
-  'When a complete listing first lacked the tag and its manifest was gone; it comes back with its history';
+  'When a complete listing first lacked the tag and its manifest did not exist; the history stays';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.tag TO image_library_agent;
 
 CREATE TABLE image_library_internal.tag_period (
@@ -123,7 +129,8 @@ CREATE TABLE image_library_internal.tag_period (
   CHECK (until > since)
 );
 CREATE UNIQUE INDEX tag_period_current ON image_library_internal.tag_period (repository_id, tag) WHERE until IS NULL;
-COMMENT ON TABLE image_library_internal.tag_period IS 'Which digest a tag pointed at, and when: one open period a tag that is there';
+COMMENT ON TABLE image_library_internal.tag_period IS
+  'Periods in which a tag pointed at a digest; a present tag has one open period';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.tag_period TO image_library_agent;
 
 CREATE TABLE image_library_internal.refused_removal (
@@ -134,6 +141,7 @@ CREATE TABLE image_library_internal.refused_removal (
   accepted_by name
 );
 COMMENT ON TABLE image_library_internal.refused_removal IS
-  'Tags that the last listing of a repository lacked, more than are believed; gone once a listing is believed';
-COMMENT ON COLUMN image_library_internal.refused_removal.accepted_at IS 'Since then the next listing may remove these tags';
+  'Tags that the last listing of a repository lacked and that were not marked missing, because they were too many; removed when a listing is accepted';
+COMMENT ON COLUMN image_library_internal.refused_removal.accepted_at IS
+  'When the removal was accepted; the next listing may mark these tags missing';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.refused_removal TO image_library_agent;

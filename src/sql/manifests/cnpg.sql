@@ -103,7 +103,7 @@ BEGIN
 END
 $_$;
 COMMENT ON FUNCTION image_library_internal.extension_settings IS
-  'Settings by extension as the fields of a catalog; raises 22023 for what CloudNativePG would refuse';
+  'Settings of extensions as fields of a catalog; raises 22023 for what CloudNativePG would refuse';
 
 CREATE FUNCTION image_library.cnpg_image_catalog(name text, namespace text DEFAULT NULL,
   flavor text DEFAULT 'postgresql', variant text DEFAULT NULL, os text DEFAULT NULL, repository text DEFAULT NULL,
@@ -151,10 +151,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.cnpg_image_catalog IS
-  'CloudNativePG ClusterImageCatalog, or ImageCatalog in a namespace: the newest approved image of each of the 8 newest
-majors, pinned by digest; for 18 and later with the approved extension images of the same major and OS.
-variant ('''' is none), os and repository narrow the choice; a NOTICE tells when a major is left with several
-variants or systems. extension_settings: by extension what its image needs besides, paths and env';
+  'CloudNativePG ClusterImageCatalog, or ImageCatalog with a namespace: the newest approved image of each of the 8 newest major versions, pinned by digest; for 18 and later with the approved extension images of the same major version and OS. variant ('''': none), os and repository limit the choice; a NOTICE tells if several variants or systems are left for a major version. extension_settings: paths and environment by extension';
 GRANT EXECUTE ON FUNCTION image_library.cnpg_image_catalog TO image_library_reader;
 
 CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb
@@ -164,5 +161,5 @@ AS $$
   FROM image_library_internal.approved_postgres(reference) p
 $$;
 COMMENT ON FUNCTION image_library.edb_image IS
-  'The image field of an EDB Postgres AI cluster, {"url": "host/repository:tag", "digest": "sha256:..."}, of an approved image';
+  'The image field of an EDB Postgres AI cluster, {"url": "host/repository:tag", "digest": "sha256:..."}, for an approved image';
 GRANT EXECUTE ON FUNCTION image_library.edb_image TO image_library_reader;

@@ -6,7 +6,7 @@ CREATE FUNCTION image_library_internal.model_title(model image_library.model_lib
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce(nullif(model.model, ''), regexp_replace(model.repository, '^.*/', '')) $$;
 COMMENT ON FUNCTION image_library_internal.model_title IS
-  'What a model is called, the repository''s last part when nothing says it';
+  'Name of a model, or the last part of the repository if no metadata gives one';
 
 -- The repository that had the name first keeps it. Private registries lend and borrow no names.
 CREATE FUNCTION image_library_internal.model_name(model image_library.model_library) RETURNS text
@@ -23,7 +23,7 @@ AS $$
     THEN '-' || left(md5(image_library_internal.untagged(model.reference)), 6) ELSE '' END
 $$;
 COMMENT ON FUNCTION image_library_internal.model_name IS
-  'What a model is called, with a hash of its repository when an older one has a model that is called so';
+  'Name of a model, with a hash of its repository if an older repository has a model with that name';
 
 -- 1.10.1 and 1.10.1-rtx are two images of one version; latest is none.
 CREATE FUNCTION image_library_internal.model_release(model image_library.model_library) RETURNS text
@@ -33,7 +33,7 @@ AS $$
               ELSE model.model_version END
 $$;
 COMMENT ON FUNCTION image_library_internal.model_release IS
-  'What tells the images of a model apart: the tag, or the version when the tag does not say it';
+  'What distinguishes the images of a model: the tag, or the version if the tag does not contain it';
 
 CREATE FUNCTION image_library_internal.require_nim(model image_library.model_library, wanted text, instead text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -79,7 +79,8 @@ AS $$
     jsonb_build_object('NGC_API_KEY', jsonb_build_object('secretKeyRef', jsonb_build_object(
       'name', image_library_internal.check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY'))) END
 $$;
-COMMENT ON FUNCTION image_library_internal.ngc_env IS 'NGC_API_KEY out of a Secret, as kubernetes_env takes it; null: none';
+COMMENT ON FUNCTION image_library_internal.ngc_env IS
+  'NGC_API_KEY from a Secret, in the form that kubernetes_env takes; null: none';
 
 CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text DEFAULT NULL,
   namespace text DEFAULT NULL, server text DEFAULT NULL, gpu_count integer DEFAULT NULL,
@@ -140,10 +141,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_serving_runtime IS
-  'KServe ClusterServingRuntime, or ServingRuntime in a namespace, of an approved model, pinned by digest. A NIM serves
-itself; for other formats server is the reference of an approved image that serves them. env: {"NAME": "value"}, or
-an object for valueFrom; it wins over what is set here. ngc_secret: null where the model needs no key. priority: KServe refuses
-two servers of a format with the same';
+  'KServe ClusterServingRuntime, or ServingRuntime with a namespace, for an approved model, pinned by digest. A NIM includes its server; for other formats server is the reference of an approved server image. env: {"NAME": "value"}, or an object for valueFrom; it overrides the defaults. ngc_secret: null if the model needs no key. priority: KServe refuses two servers of a format with the same priority';
 GRANT EXECUTE ON FUNCTION image_library.kserve_serving_runtime TO image_library_reader;
 
 CREATE FUNCTION image_library_internal.storage_uri(model image_library.model_library, storage text) RETURNS text
@@ -162,8 +160,7 @@ BEGIN
   RETURN scheme || '://' || model.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.storage_uri IS
-  'Where KServe finds a model that lies in a registry, pinned by digest';
+COMMENT ON FUNCTION image_library_internal.storage_uri IS 'storageUri of a model in a registry, pinned by digest';
 
 CREATE FUNCTION image_library.kserve_inference_service(reference text, name text DEFAULT NULL,
   namespace text DEFAULT NULL, runtime text DEFAULT NULL, gpu_count integer DEFAULT NULL,
@@ -216,7 +213,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_inference_service IS
-  'KServe InferenceService of an approved model. A NIM runs on the runtime that kserve_serving_runtime makes of it; a
-model of another format is read from storageUri, pinned by digest: oci:// for a model car, oci+native:// (image
-volumes of the node, which must know such artifacts) for the others. gpu_count: the image''s own, else 1 for a NIM';
+  'KServe InferenceService for an approved model. A NIM runs on the runtime that kserve_serving_runtime generates for it; a model of another format is read from storageUri, pinned by digest: oci:// for a modelcar, oci+native:// (image volumes, which the nodes must support) for the others. gpu_count: default is that of the image, else 1 for a NIM';
 GRANT EXECUTE ON FUNCTION image_library.kserve_inference_service TO image_library_reader;

@@ -6,9 +6,10 @@ CREATE TABLE image_library_internal.registry_note (
   warning text,
   noted_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE image_library_internal.registry_note IS 'What registries say of themselves, as the last sync heard it';
-COMMENT ON COLUMN image_library_internal.registry_note.token_server IS 'Host of the server that gives tokens for it; a change is told as an event';
-COMMENT ON COLUMN image_library_internal.registry_note.warning IS 'Its last Warning header';
+COMMENT ON TABLE image_library_internal.registry_note IS 'Token server and warning of a registry, from the last sync';
+COMMENT ON COLUMN image_library_internal.registry_note.token_server IS
+  'Host of the token server; a change is reported as an event';
+COMMENT ON COLUMN image_library_internal.registry_note.warning IS 'Text of the last Warning header';
 GRANT SELECT, INSERT, UPDATE ON image_library_internal.registry_note TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.note_registry(registry_id integer, token_server text, warning text) RETURNS void
@@ -37,5 +38,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.note_registry IS
-  'Keeps what a registry said of itself in a run; tells an event when its token server is another one than before';
+  'Stores token server and warning of a registry from a run; writes an event if the token server has changed';
 GRANT EXECUTE ON FUNCTION image_library_internal.note_registry TO image_library_agent;

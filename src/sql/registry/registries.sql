@@ -23,17 +23,21 @@ CREATE TABLE image_library_internal.registry (
   created_by name NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE image_library_internal.registry IS 'Registries that the agent reads';
-COMMENT ON COLUMN image_library_internal.registry.prefix IS 'Path of the URL: repositories are named relative to it';
-COMMENT ON COLUMN image_library_internal.registry.host IS 'Host as references write it, with the port when there is one';
+COMMENT ON COLUMN image_library_internal.registry.prefix IS 'Path of the URL; repositories are named relative to it';
+COMMENT ON COLUMN image_library_internal.registry.host IS 'Host as in references, with the port if there is one';
 COMMENT ON COLUMN image_library_internal.registry.ca_certificate IS 'PEM; replaces the system''s certificate store for this registry';
-COMMENT ON COLUMN image_library_internal.registry.rules_changed_at IS 'A run that began before decided by older rules';
-COMMENT ON COLUMN image_library_internal.registry.owner IS 'The team: its curators act on it; null: admins, and for decisions every curator';
-COMMENT ON COLUMN image_library_internal.registry.private IS 'Only admins and members of the owner see that it is there';
-COMMENT ON COLUMN image_library_internal.registry.allow_private IS 'Loopback and private addresses are allowed';
+COMMENT ON COLUMN image_library_internal.registry.rules_changed_at IS
+  'When the rules last changed; a run that began before used older rules';
+COMMENT ON COLUMN image_library_internal.registry.owner IS
+  'Role that owns it: curators who are members of it may act on it; null: admins may, and every curator may make decisions';
+COMMENT ON COLUMN image_library_internal.registry.private IS
+  'Whether only admins and members of the owner see the registry';
+COMMENT ON COLUMN image_library_internal.registry.allow_private IS 'Whether loopback and private addresses are allowed';
 COMMENT ON COLUMN image_library_internal.registry.proxy IS 'HTTP proxy for this registry; the environment''s is never used';
 COMMENT ON COLUMN image_library_internal.registry.realm_hosts IS
-  'Token servers that get its credentials, besides those of its own host and organization';
-COMMENT ON COLUMN image_library_internal.registry.requests_per_run IS 'A run stops after so many requests, and the next one goes on there; null: no limit';
+  'Token servers that get the credentials, in addition to those of the registry''s own host and organization';
+COMMENT ON COLUMN image_library_internal.registry.requests_per_run IS
+  'Maximum number of requests of a run; the next run continues where one stopped; null: no limit';
 GRANT SELECT ON image_library_internal.registry TO image_library_agent;
 
 -- Apart from the registry, since it changes with every run: nobody's change of options waits for it, and no audit tells it.
@@ -45,12 +49,18 @@ CREATE TABLE image_library_internal.registry_state (
   head_refused_at timestamptz,
   referrers_refused_at timestamptz
 );
-COMMENT ON TABLE image_library_internal.registry_state IS 'What the agent keeps in mind of a registry from one run to the next';
-COMMENT ON COLUMN image_library_internal.registry_state.not_before IS 'The registry asked not to be asked before; null: it did not';
-COMMENT ON COLUMN image_library_internal.registry_state.limited_runs IS 'Runs in a row that the registry''s own limit ended';
-COMMENT ON COLUMN image_library_internal.registry_state.progress IS 'Where a run that a limit ended goes on; empty: at the beginning';
-COMMENT ON COLUMN image_library_internal.registry_state.head_refused_at IS 'When HEAD was found not to work: not tried again for a day';
-COMMENT ON COLUMN image_library_internal.registry_state.referrers_refused_at IS 'When the referrers API was found absent: not tried again for a day';
+COMMENT ON TABLE image_library_internal.registry_state IS
+  'What the agent stores about a registry from one run to the next';
+COMMENT ON COLUMN image_library_internal.registry_state.not_before IS
+  'Time before which the registry wants no request; null: none';
+COMMENT ON COLUMN image_library_internal.registry_state.limited_runs IS
+  'Number of consecutive runs that a limit of the registry ended';
+COMMENT ON COLUMN image_library_internal.registry_state.progress IS
+  'Where the next run continues after one that a limit ended; empty: at the beginning';
+COMMENT ON COLUMN image_library_internal.registry_state.head_refused_at IS
+  'When HEAD was found not to work; it is tried again after a day';
+COMMENT ON COLUMN image_library_internal.registry_state.referrers_refused_at IS
+  'When the referrers API was found to be absent; it is tried again after a day';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.registry_state TO image_library_agent;
 
 -- Not marked for pg_dump, and granted to nobody.
@@ -66,10 +76,14 @@ CREATE TABLE image_library_internal.credential (
   PRIMARY KEY (registry_id, repository_prefix),
   CHECK (num_nonnulls(password, file, variable) = 1 AND (file IS NULL) = (username IS NOT NULL))
 );
-COMMENT ON TABLE image_library_internal.credential IS 'Secrets, or the files and environment variables that hold them: no role may read this table, pg_dump leaves its rows out';
-COMMENT ON COLUMN image_library_internal.credential.repository_prefix IS 'The repositories it is for; the longest match wins, empty is all';
-COMMENT ON COLUMN image_library_internal.credential.file IS 'A docker config.json in image_library.credentials_dir';
-COMMENT ON COLUMN image_library_internal.credential.variable IS 'An environment variable of the server that holds the password';
+COMMENT ON TABLE image_library_internal.credential IS
+  'Credentials, or the files and environment variables that hold them: no role may read this table, pg_dump leaves its rows out';
+COMMENT ON COLUMN image_library_internal.credential.repository_prefix IS
+  'Prefix of the repositories that the credential is for; the longest match is used, empty: all';
+COMMENT ON COLUMN image_library_internal.credential.file IS
+  'Name of a docker config.json in image_library.credentials_dir';
+COMMENT ON COLUMN image_library_internal.credential.variable IS
+  'Environment variable of the server that holds the password';
 GRANT SELECT ON image_library_internal.credential TO image_library_agent;
 
 -- Not marked for pg_dump, and granted to nobody.
@@ -81,8 +95,9 @@ CREATE TABLE image_library_internal.client_certificate (
   set_by name NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE image_library_internal.client_certificate IS
-  'Certificates by which registries know the agent (mutual TLS): no role may read this table, pg_dump leaves its rows out';
-COMMENT ON COLUMN image_library_internal.client_certificate.certificate IS 'PEM; intermediate certificates follow it';
+  'Client certificates for mutual TLS: no role may read this table, pg_dump leaves its rows out';
+COMMENT ON COLUMN image_library_internal.client_certificate.certificate IS
+  'PEM; intermediate certificates follow the client certificate';
 COMMENT ON COLUMN image_library_internal.client_certificate.key IS 'PEM, not encrypted: a secret';
 GRANT SELECT ON image_library_internal.client_certificate TO image_library_agent;
 
@@ -118,7 +133,8 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.lock_registry IS 'The number of a registry, which nobody alters until this transaction ends';
+COMMENT ON FUNCTION image_library_internal.lock_registry IS
+  'Number of a registry, which cannot be altered until this transaction ends';
 
 -- Checks what the table's constraints would refuse less politely.
 CREATE FUNCTION image_library_internal.check_registry_options(sync_interval interval, max_connections integer,
@@ -179,7 +195,7 @@ BEGIN
   RETURN coalesce(realm_hosts, '{}');
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.check_realm_hosts IS 'The hosts; raises 22023 when one is none';
+COMMENT ON FUNCTION image_library_internal.check_realm_hosts IS 'The given hosts; raises 22023 if one is invalid';
 
 CREATE FUNCTION image_library.add_registry(name text, url text, sync_interval interval DEFAULT '15 min',
   max_connections integer DEFAULT 16, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
@@ -226,7 +242,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.add_registry IS
-  'Connects a registry; a path in the URL is a prefix of its repositories, a private one is seen by its owner''s members only. Returns its number';
+  'Connects a registry and returns its number. A path in the URL is a prefix of its repositories; a private registry is visible to members of its owner only';
 GRANT EXECUTE ON FUNCTION image_library.add_registry TO image_library_admin;
 
 -- An admin must not get another's password by sending it elsewhere: what was set for one way to a registry is not kept
@@ -267,7 +283,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.drop_secrets IS
-  'Removes the credentials and client certificate of a registry that is now reached in a way they were not set for';
+  'Removes the credentials and client certificate of a registry that is now reached in another way than the one they were set for';
 
 CREATE FUNCTION image_library.alter_registry(name text, url text DEFAULT NULL, sync_interval interval DEFAULT NULL,
   max_connections integer DEFAULT NULL, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
@@ -319,7 +335,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_registry IS
-  'Changes what is given of a registry; requests_per_second => 0, requests_per_run => 0, ca_certificate => '''', proxy => '''', realm_hosts => ''{}'' and owner => ''-'' take the value away. Another scheme, host, port, proxy or CA certificate, or a new host in realm_hosts, removes its credentials';
+  'Changes the options of a registry that are given; requests_per_second => 0, requests_per_run => 0, ca_certificate => '''', proxy => '''', realm_hosts => ''{}'' and owner => ''-'' remove the value. Another scheme, host, port, proxy or CA certificate, or a new host in realm_hosts, removes its credentials';
 GRANT EXECUTE ON FUNCTION image_library.alter_registry TO image_library_admin;
 
 CREATE FUNCTION image_library.enable_registry(name text) RETURNS void
@@ -332,7 +348,7 @@ BEGIN
   PERFORM image_library_internal.wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library.enable_registry IS 'Lets the agent sync a registry again';
+COMMENT ON FUNCTION image_library.enable_registry IS 'Enables the sync of a registry';
 GRANT EXECUTE ON FUNCTION image_library.enable_registry TO image_library_admin;
 
 CREATE FUNCTION image_library.disable_registry(name text) RETURNS void
@@ -344,8 +360,7 @@ BEGIN
   WHERE g.registry_id = (image_library_internal.find_registry(disable_registry.name)).registry_id AND g.enabled;
 END
 $$;
-COMMENT ON FUNCTION image_library.disable_registry IS
-  'Stops syncing a registry; its images stay in the library as they are';
+COMMENT ON FUNCTION image_library.disable_registry IS 'Disables the sync of a registry; its images stay in the library';
 GRANT EXECUTE ON FUNCTION image_library.disable_registry TO image_library_admin;
 
 -- What belongs to digests goes with the last registry that had them.
@@ -361,7 +376,7 @@ AS $$
   WHERE x.digest = ANY (digests)
     AND NOT EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = x.digest)
 $$;
-COMMENT ON FUNCTION image_library_internal.drop_images IS 'Removes those of some images that nothing refers to';
+COMMENT ON FUNCTION image_library_internal.drop_images IS 'Removes those of the given images that nothing refers to';
 
 CREATE FUNCTION image_library.drop_registry(name text, cascade boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -391,5 +406,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.drop_registry IS
-  'Removes a registry with its rules, credentials and images; refuses when there are decisions, unless cascade';
+  'Drops a registry with its rules, credentials and images; raises an error if there are decisions, unless cascade';
 GRANT EXECUTE ON FUNCTION image_library.drop_registry TO image_library_admin;

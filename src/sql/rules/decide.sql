@@ -46,7 +46,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.decide_repository IS
-  'Which rule decides on each known tag of a repository, looking at its last listing; writes what changes';
+  'Determines the rule that decides on each known tag of a repository, by its last listing; writes changes only';
 GRANT EXECUTE ON FUNCTION image_library_internal.decide_repository TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.decide_registry(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
@@ -75,5 +75,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.decide_registry IS
-  'Decides on every known tag of a registry; of the altered rule''s tags kind and approval too';
+  'Applies the rules to every known tag of a registry; for tags of the altered rule also kind and approval';
 GRANT EXECUTE ON FUNCTION image_library_internal.decide_registry TO image_library_agent;

@@ -32,7 +32,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.sync_targets IS
-  'The enabled registries that the caller may see, or the one that is named; raises when it cannot be synced';
+  'Enabled registries that the caller may see, or the named one; raises an error if it cannot be synced';
 GRANT EXECUTE ON FUNCTION image_library_internal.sync_targets TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.registry_config(registry_id integer)
@@ -54,7 +54,7 @@ AS $$
   WHERE g.registry_id = registry_config.registry_id
 $$;
 COMMENT ON FUNCTION image_library_internal.registry_config IS
-  'A registry as a run needs it, with its enabled rules and what the last run left';
+  'Configuration of a registry for a run, with its enabled rules and the state that the last run stored';
 GRANT EXECUTE ON FUNCTION image_library_internal.registry_config TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_repository(registry_id integer, repository text)
@@ -76,7 +76,7 @@ AS $$
   LEFT JOIN image_library_internal.refused_removal f USING (repository_id)
 $$;
 COMMENT ON FUNCTION image_library_internal.known_repository IS
-  'Fingerprint of the last complete listing, what is wrong by tag (empty: the repository), tags of referrers, removals';
+  'Fingerprint of the last complete listing, problems by tag (empty: the repository), tags of referrers, removals';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_repository TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_tags(registry_id integer, repository text)
@@ -92,7 +92,7 @@ AS $$
   ORDER BY t.name
 $$;
 COMMENT ON FUNCTION image_library_internal.known_tags IS
-  'The tags of a repository that were read before, sorted by bytes; fresh: by the run that is under way';
+  'Tags of a repository that were read before, sorted by bytes; fresh: read by the current run';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_tags TO image_library_agent;
 
 -- What is approved or runs is asked about every day, what is new and waits ever less often: signatures mostly come
@@ -151,8 +151,7 @@ AS $$
   LIMIT 200
 $$;
 COMMENT ON FUNCTION image_library_internal.due_referrers IS
-  'Images whose referrers are to be asked for again, longest ago first; without an API those that have referrer tags,
-or whose index names what was not there. children: every day, those of approved images that were there';
+  'Images whose referrers are to be asked for again, the one asked longest ago first; without an API those with referrer tags, or whose index named missing manifests. children: manifests of approved images that are checked every day';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_images(digests jsonb)
@@ -164,7 +163,7 @@ AS $$
   JOIN image_library_internal.image i ON i.digest = wanted.digest
 $$;
 COMMENT ON FUNCTION image_library_internal.known_images IS
-  'Those of some digests whose image is stored, and whether all that their index names was there';
+  'Those of the given digests whose image is stored, and whether all manifests that their index names were there';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
@@ -175,7 +174,7 @@ AS $$
     AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(repositories) AS read (name) WHERE read.name = p.repository)
 $$;
 COMMENT ON FUNCTION image_library_internal.forget_other_problems IS
-  'The end of problems with repositories that a run does not ask for any more';
+  'Removes problems of repositories that the rules do not ask for any more';
 GRANT EXECUTE ON FUNCTION image_library_internal.forget_other_problems TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_repositories(registry_id integer)
@@ -219,7 +218,7 @@ AS $$
                           excluded.referrers_refused_at)
 $$;
 COMMENT ON FUNCTION image_library_internal.remember IS
-  'What a run that ends leaves for the next; retry_after in seconds, 0: the registry did not say';
+  'Stores what the next run needs; retry_after in seconds, 0: the registry did not give a time';
 GRANT EXECUTE ON FUNCTION image_library_internal.remember TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.not_before(registry_id integer) RETURNS timestamptz
@@ -228,7 +227,7 @@ AS $$
   SELECT m.not_before FROM image_library_internal.registry_state m
   WHERE m.registry_id = not_before.registry_id AND m.not_before > clock_timestamp()
 $$;
-COMMENT ON FUNCTION image_library_internal.not_before IS 'Until when a registry asked to be left alone; null: it did not';
+COMMENT ON FUNCTION image_library_internal.not_before IS 'Time before which a registry wants no request; null: none';
 GRANT EXECUTE ON FUNCTION image_library_internal.not_before TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.check_not_before(registry_id integer) RETURNS void
@@ -247,7 +246,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.check_not_before IS 'Raises 55000 while a registry wants to be left alone';
+COMMENT ON FUNCTION image_library_internal.check_not_before IS 'Raises 55000 while a registry wants no request';
 GRANT EXECUTE ON FUNCTION image_library_internal.check_not_before TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.next_sync_at(run_id bigint, outcome text)
@@ -274,5 +273,5 @@ AS $$
   WHERE this.run_id = next_sync_at.run_id
 $$;
 COMMENT ON FUNCTION image_library_internal.next_sync_at IS
-  'When a registry is due again after a run, with backoff and jitter, and not before it wants to be asked';
+  'When a sync of a registry is due after a run, with backoff and jitter, and not before the registry allows it';
 GRANT EXECUTE ON FUNCTION image_library_internal.next_sync_at TO image_library_agent;

@@ -17,7 +17,7 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.repository_id IS 'The number of a repository, made when it is new';
+COMMENT ON FUNCTION image_library_internal.repository_id IS 'Number of a repository, which is added if it is new';
 GRANT EXECUTE ON FUNCTION image_library_internal.repository_id TO image_library_agent;
 
 -- A tag that a batch brings and a decision on its digest do not see each other until they commit:
@@ -36,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_repository IS
-  'In a repository a batch and decisions come one after the other, with no change of rules among them';
+  'Locks a repository, so that batches and decisions run one after the other, and no rule changes meanwhile';
 GRANT EXECUTE ON FUNCTION image_library_internal.lock_repository TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.read_images(images jsonb) RETURNS SETOF image_library_internal.image
@@ -71,7 +71,7 @@ AS $$
     size_bytes bigint, created_at timestamptz, present boolean)
   ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION image_library_internal.write_platforms IS 'Stores the platforms of images of a batch that are new';
+COMMENT ON FUNCTION image_library_internal.write_platforms IS 'Stores the platforms of the new images of a batch';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_platforms TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_images(batch jsonb) RETURNS bigint
@@ -99,7 +99,8 @@ BEGIN
   RETURN added;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.write_images IS 'Stores the images of a batch that are new, with what their indexes name';
+COMMENT ON FUNCTION image_library_internal.write_images IS
+  'Stores the new images of a batch, with what their indexes name';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.is_more_complete(image jsonb) RETURNS boolean
@@ -113,7 +114,7 @@ AS $$
   WHERE p.digest = image ->> 'digest'
 $$;
 COMMENT ON FUNCTION image_library_internal.is_more_complete IS
-  'Whether an image was read with manifests that are not there as it is stored, and lacks none that are';
+  'Whether an image was read with manifests that the stored one lacks, and without losing any';
 GRANT EXECUTE ON FUNCTION image_library_internal.is_more_complete TO image_library_agent;
 
 -- What had come when an image was read again; a platform that was there stays.
@@ -155,7 +156,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.complete_images IS
-  'Takes over what has come of images whose index named manifests that were not there, and classifies them anew';
+  'Stores manifests that were missing when the index of an image was first read, and classifies the image again';
 GRANT EXECUTE ON FUNCTION image_library_internal.complete_images TO image_library_agent;
 
 -- A manifest may still be where else the image is: only the last repository that has it can lose it.
@@ -170,7 +171,7 @@ AS $$
                       AND t.repository_id <> write_gone_children.repository_id)
 $$;
 COMMENT ON FUNCTION image_library_internal.write_gone_children IS
-  'Manifests that an index names and that are gone from a repository, unless another repository has the image';
+  'Marks manifests that an index names as not present if a repository does not have them any more, unless another repository has the image';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_gone_children TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_referrers(repository_id integer, batch jsonb) RETURNS void
@@ -204,7 +205,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_referrers IS
-  'What refers to images of a repository, as a batch found it; what a complete answer lacks goes';
+  'Stores the referrers of images that a batch found in a repository, and removes those that a complete answer lacks';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_referrers TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_removals(repository_id integer, refused text[]) RETURNS void
@@ -223,7 +224,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_removals IS
-  'The tags whose removal was refused, for a person to say that it is real; none: a listing was believed';
+  'Stores the tags whose removal was refused until a person accepts it; no tags: the listing was accepted';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_removals TO image_library_agent;
 
 CREATE TYPE image_library_internal.found_tag AS (name text, digest text, rule_id bigint);
@@ -254,7 +255,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_periods IS
-  'Periods end where a tag points elsewhere or is gone, and begin where it points now';
+  'Ends the periods of tags that moved or are missing, and begins those of the digests that tags point at now';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_periods TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_tags(repository_id integer, batch jsonb,
@@ -303,7 +304,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_tags IS
-  'New, moved, returned and missing tags of a batch, their history, read model and approval by rule';
+  'Stores new, moved, returned and missing tags of a batch, their history, read model and approval by rule';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_tags TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_problems(registry_id integer, repository text, batch jsonb) RETURNS void
@@ -324,7 +325,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_problems IS
-  'Problems that a batch brings, and the end of those it names as checked';
+  'Stores the problems of a batch, and ends those that the batch names as checked';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_problems TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_batch(registry_id integer, repository text, batch jsonb) RETURNS jsonb
@@ -373,5 +374,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_batch IS
-  'Writes what a sync found in one repository; returns how much of it was new';
+  'Stores what a sync found in one repository; returns the numbers of new rows';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_batch TO image_library_agent;

@@ -22,8 +22,10 @@ CREATE TABLE image_library_internal.run (
   decided boolean NOT NULL DEFAULT false
 );
 CREATE INDEX run_registry ON image_library_internal.run (registry_id, run_id DESC);
-COMMENT ON TABLE image_library_internal.run IS 'A row a run of the agent over a registry; what is due next follows from the last one';
-COMMENT ON COLUMN image_library_internal.run.decided IS 'Rules that had changed before it began were applied to the known tags';
+COMMENT ON TABLE image_library_internal.run IS
+  'Runs of the agent, one row for each run over a registry; the last one determines what is due next';
+COMMENT ON COLUMN image_library_internal.run.decided IS
+  'Whether rules that had changed before the run were applied to the known tags';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.run TO image_library_agent;
 
 CREATE TABLE image_library_internal.problem (
@@ -36,8 +38,9 @@ CREATE TABLE image_library_internal.problem (
   last_seen_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (registry_id, repository, tag)
 );
-COMMENT ON TABLE image_library_internal.problem IS 'What a sync skipped and why; a row goes when the tag reads well again, or when no rule asks for it any more';
-COMMENT ON COLUMN image_library_internal.problem.tag IS 'Empty: the whole repository';
+COMMENT ON TABLE image_library_internal.problem IS
+  'What a sync skipped and why; a row is removed when the tag can be read again, or no rule asks for it any more';
+COMMENT ON COLUMN image_library_internal.problem.tag IS 'Tag; empty: the whole repository';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.problem TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.begin_run(registry_id integer, cause text) RETURNS bigint
@@ -55,7 +58,7 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.begin_run IS 'The row of a run that begins; returns its number';
+COMMENT ON FUNCTION image_library_internal.begin_run IS 'Adds the row of a run; returns its number';
 GRANT EXECUTE ON FUNCTION image_library_internal.begin_run TO image_library_agent;
 
 -- In a transaction of its own: it may meet the locks of others, and the run that then fails is on record.
@@ -74,7 +77,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_changed_rules IS
-  'Decides on known tags by rules that changed since an earlier run did so';
+  'Applies rules that have changed since an earlier run to the known tags';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_changed_rules TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.finish_run(run_id bigint, outcome text, error text, counts jsonb, next_at timestamptz)
@@ -91,7 +94,7 @@ AS $$
       tags_missing = (counts ->> 'tags_missing')::bigint, problems = (counts ->> 'problems')::bigint
   WHERE r.run_id = finish_run.run_id
 $$;
-COMMENT ON FUNCTION image_library_internal.finish_run IS 'Tells how a run went';
+COMMENT ON FUNCTION image_library_internal.finish_run IS 'Stores the result of a run';
 GRANT EXECUTE ON FUNCTION image_library_internal.finish_run TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.syncing_pid(registry_id integer) RETURNS integer
@@ -102,7 +105,7 @@ AS $$
     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
   LIMIT 1
 $$;
-COMMENT ON FUNCTION image_library_internal.syncing_pid IS 'The process that syncs a registry now';
+COMMENT ON FUNCTION image_library_internal.syncing_pid IS 'Process that is syncing a registry';
 GRANT EXECUTE ON FUNCTION image_library_internal.syncing_pid TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.due_at(requested_at timestamptz, last_started_at timestamptz, last_next_at timestamptz)
@@ -115,7 +118,7 @@ AS $$
     ELSE coalesce(last_next_at, '-infinity') END
 $$;
 COMMENT ON FUNCTION image_library_internal.due_at IS
-  'When a registry is due; at once when it was never synced, was asked for, or its run was interrupted';
+  'When a sync of a registry is due; at once if it was never synced, a sync was requested, or its run was interrupted';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_at TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.due_registries() RETURNS TABLE (registry_id integer, name text, due_at timestamptz)
@@ -132,7 +135,7 @@ AS $$
   ORDER BY 3, 1
 $$;
 COMMENT ON FUNCTION image_library_internal.due_registries IS
-  'Enabled registries with a rule that no other session is syncing, the most urgent first';
+  'Enabled registries with a rule that no other session is syncing, those due first come first';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_registries TO image_library_agent;
 
 CREATE FUNCTION image_library.request_sync(registry text) RETURNS void
@@ -161,7 +164,8 @@ BEGIN
   PERFORM image_library_internal.wake_agent();
 END
 $$;
-COMMENT ON FUNCTION image_library.request_sync IS 'Asks the agent to sync a registry now, once this transaction commits';
+COMMENT ON FUNCTION image_library.request_sync IS
+  'Asks the agent to sync a registry at once, when this transaction commits';
 GRANT EXECUTE ON FUNCTION image_library.request_sync TO image_library_curator;
 
 CREATE FUNCTION image_library.accept_removals(registry text, repository text) RETURNS bigint
@@ -189,5 +193,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.accept_removals IS
-  'Says that the tags which the last listing of a repository lacked are gone: the next sync marks those of them missing that the registry does not have, and no others. Returns how many';
+  'Accepts that the tags which the last listing of a repository lacked are removed: the next sync marks those of them missing that the registry does not have, and no others. Returns their number';
 GRANT EXECUTE ON FUNCTION image_library.accept_removals TO image_library_curator;
