@@ -1,4 +1,4 @@
--- Deciding: approve, reject, revoke, reset.
+-- Decisions: approve, reject, revoke, reset.
 
 CREATE FUNCTION image_library_internal.find_image(reference text,
   OUT registry_id integer, OUT registry text, OUT repository_id integer, OUT repository text, OUT tag text,
@@ -17,13 +17,13 @@ BEGIN
       MESSAGE = format('image reference "%s" has neither tag nor digest', reference),
       HINT = 'Write host/repository:tag or host/repository@sha256:<digest>.';
   END IF;
-  -- A digest alone stands for any of its tags, those that are there and admitted first; without
-  -- a tag of its own it is still what one pointed at before.
+  -- A digest alone means any of its tags, present and admitted ones first. If no tag points at it any more, it means a
+  -- digest that a tag pointed at before.
   FOR found_image IN
     SELECT DISTINCT ON (r.repository_id) r.registry_id, g.name AS registry, r.repository_id, r.name AS repository,
            t.name AS tag, t.digest, t.rule_id, t.missing_since, concat_ws('/', asked.host, asked.repository) AS place
     FROM image_library_internal.visible_registry g
-    -- Not by the repository's place: this way the index of the names serves.
+    -- Not compared with the place of the repository, so that the index on the names is used.
     JOIN image_library_internal.repository r
       ON r.registry_id = g.registry_id
      AND r.name = CASE WHEN g.prefix = '' THEN asked.repository
@@ -81,7 +81,7 @@ $$;
 COMMENT ON FUNCTION image_library_internal.find_image IS
   'Image that a reference names, without a tag if none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
 
--- PL/pgSQL keeps its plans: approving in bulk calls these functions once an image.
+-- PL/pgSQL caches plans; bulk approval calls these functions once for each image.
 CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -99,7 +99,7 @@ COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS
   'Updates the approval in the read model for some digests';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image_library_agent;
 
--- Of two sessions that decide at once the second waits here, and sees what the first decided.
+-- If two sessions decide at the same time, the second waits here and then sees the decision of the first.
 CREATE FUNCTION image_library_internal.lock_approval(repository_id integer, digest text) RETURNS image_library_internal.approval
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -119,7 +119,7 @@ $$;
 COMMENT ON FUNCTION image_library_internal.lock_approval IS
   'State of an image, which no other session can change until this transaction ends';
 
--- Reasons are read in terminals and logs for years.
+-- Reasons are shown in terminals and logs.
 CREATE FUNCTION image_library_internal.check_reason(reason text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -144,7 +144,7 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
-  -- What a sync or a change of rules committed while this waited for it is not what was looked at.
+  -- Refuses the decision if a sync or a change of rules has changed the tag while this session waited for it.
   PERFORM FROM image_library_internal.tag t
   WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = image.digest
     AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since);
@@ -169,7 +169,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.decided_so IS 'Description of a decision; null: there is none';
 
--- SELECT approve(reference) FROM pending_images ... comes to an image once a tag: the first decides, for all of them.
+-- SELECT approve(reference) FROM pending_images ... calls this once for each tag of an image; the first call decides
+-- for all.
 CREATE FUNCTION image_library_internal.decided_just_now(registry_id integer, repository text, digest text, verb text,
   valid_until timestamptz DEFAULT NULL)
 RETURNS boolean
@@ -241,7 +242,7 @@ RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- What an approval would end is no obstacle to it.
+  -- States that an approval would end do not prevent it.
   block text := (SELECT b FROM unnest(image_library_internal.blocks(tag, rule_id, missing_since, current, clock_timestamp())) WITH ORDINALITY AS u (b, n)
                  WHERE b NOT IN ('pending', 'rejected', 'revoked', 'expired') ORDER BY n LIMIT 1);
   told record;
@@ -273,7 +274,7 @@ RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- What has expired is approved, and waits for a decision as what is pending.
+  -- An expired approval has the state approved, but waits for a decision like a pending image.
   states text[] := ARRAY[current.state] || CASE WHEN current.valid_until <= clock_timestamp() THEN '{pending}'::text[] ELSE '{}' END;
   allowed text[] := CASE new_state WHEN 'revoked' THEN '{approved}'::text[]
                                    WHEN 'pending' THEN '{approved,rejected,revoked}'
@@ -355,7 +356,7 @@ CREATE FUNCTION image_library_internal.approve_by_rule(repository_id integer, ta
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
-  -- A digest may wait because of another of its tags, which was taken by a rule that is gone now.
+  -- A digest may be pending because of another tag of it, whose rule has been dropped.
   undecided text[] := ARRAY(
     SELECT DISTINCT t.digest
     FROM unnest(tags) AS asked (name)
@@ -363,7 +364,7 @@ DECLARE
     WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest));
   approved_digests text[];
 BEGIN
-  -- Policies look at the read model, which comes later: see approve_by_policy.
+  -- Policies read the read model, which is written later: see approve_by_policy.
   IF cardinality(undecided) = 0 OR image_library_internal.has_approval_policies() THEN
     RETURN;
   END IF;
@@ -375,7 +376,7 @@ BEGIN
     WHERE asked.required = 0 AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ORDER BY t.digest, t.name
   ), approved AS (
-    -- Whoever decides at the same time was first: the row is there, and nothing is written.
+    -- If another session has decided at the same time, its row exists, and nothing is written.
     INSERT INTO image_library_internal.approval AS a (repository_id, digest, state, approvals, decision_id)
     SELECT approve_by_rule.repository_id, n.digest, 'approved', 0, nextval('image_library_internal.decision_decision_id_seq')
     FROM arrived n ORDER BY n.digest

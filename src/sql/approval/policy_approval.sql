@@ -1,4 +1,4 @@
--- Approval on arrival where policies are in force: by a rule or by a policy, never past what policies require.
+-- Approval on arrival if there are policies: by a rule or by a policy, only if all required policies are met.
 
 CREATE FUNCTION image_library_internal.has_approval_policies() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -72,7 +72,7 @@ BEGIN
   END IF;
   FOR image IN SELECT * FROM image_library_internal.undecided_images(repository_id, tags) LOOP
     SELECT * INTO verdict FROM image_library_internal.policy_verdict(image.registry, image.repository, image.digest);
-    -- Of a batch of a thousand images each would wait as long.
+    -- Otherwise each image of a large batch could take as long.
     IF verdict.slow_policy IS NOT NULL THEN
       RAISE WARNING USING
         MESSAGE = format('policy "%s" took too long: images that arrived with %s:%s were not approved', verdict.slow_policy,

@@ -1,4 +1,4 @@
--- Policies to begin with. Those that take one argument are policies as they are; a function of one's own gives the others theirs.
+-- Example policies. Functions with one argument can be added as they are; call the others from a function of your own.
 
 CREATE FUNCTION image_library.has_age(image image_library.images, at_least interval) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -27,7 +27,7 @@ GRANT EXECUTE ON FUNCTION image_library.has_platforms TO image_library_reader;
 CREATE FUNCTION image_library.has_referrer(image image_library.images, artifact_types text[]) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  -- What another repository lists is no word of this one: whoever may push there could attach anything.
+  -- Referrers in another repository do not count, since other people may push there.
   SELECT EXISTS (SELECT FROM image_library.image_referrers x
                  WHERE x.digest = image.digest AND x.artifact_type LIKE ANY (artifact_types)
                    AND (x.repository IS NULL OR (x.registry, x.repository) = (image.registry, image.repository)))
@@ -36,7 +36,7 @@ COMMENT ON FUNCTION image_library.has_referrer IS
   'For policies: whether a referrer of one of these types (LIKE patterns) is listed for the image in its repository; it is not verified';
 GRANT EXECUTE ON FUNCTION image_library.has_referrer TO image_library_reader;
 
--- A simplesigning layer is what cosign's older tags (sha256-....sig) carry.
+-- Older tags of cosign (sha256-....sig) have a layer of type simplesigning.
 CREATE FUNCTION image_library.is_signed(image image_library.images) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

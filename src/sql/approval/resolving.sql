@@ -1,4 +1,4 @@
--- Asking for one image: the pinned reference of what may be used now.
+-- resolve: the pinned reference of an image that may be used now.
 
 CREATE FUNCTION image_library.resolve(reference text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

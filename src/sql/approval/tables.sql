@@ -1,4 +1,4 @@
--- Approval: bound to (repository, digest), so a tag that moves shows the new digest's own state.
+-- Approval belongs to a digest in a repository, so that a tag that moves shows the state of the new digest.
 
 CREATE TABLE image_library_internal.approval (
   repository_id integer NOT NULL REFERENCES image_library_internal.repository ON DELETE CASCADE,
@@ -49,7 +49,8 @@ COMMENT ON TABLE image_library_internal.approval_vote IS
 COMMENT ON COLUMN image_library_internal.approval_vote.voter_id IS
   'OID of the role, so that a renamed role is the same person';
 
--- The name comes first: in a restored database the number may be another role's. A renamed role is known by its number.
+-- The name is looked up first, since the OID may be that of another role in a restored database. A renamed role is
+-- found by its OID.
 CREATE FUNCTION image_library_internal.counts(vote image_library_internal.approval_vote) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -1,6 +1,6 @@
--- Whether an image may be used, and why not: the one answer for resolve, approve, drift, history, manifests and guarded tables.
+-- Whether an image may be used, and why not. resolve, approve, drift, history, manifests and guarded tables use this.
 
--- In the order in which people are told. An image without a row of approval is pending.
+-- In the order in which errors tell them. An image without a row in approval is pending.
 CREATE FUNCTION image_library_internal.blocks(tag text, rule_id bigint, missing_since timestamptz, approval image_library_internal.approval, at timestamptz)
 RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -15,7 +15,7 @@ COMMENT ON FUNCTION image_library_internal.blocks IS
   'Reasons why an image may not be used at a time: no tag, not admitted, missing, quarantined, pending, rejected, revoked, expired, deprecated; empty: it may be used';
 GRANT EXECUTE ON FUNCTION image_library_internal.blocks TO image_library_reader;
 
--- For the read model and the past: an image that is there is usable at a time that is earlier, as blocks says.
+-- For the read model and for earlier times: a present image may be used at times before this one, as blocks says.
 CREATE FUNCTION image_library_internal.usable_until(state text, valid_until timestamptz, deprecated_from timestamptz, quarantined boolean)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

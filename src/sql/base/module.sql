@@ -1,4 +1,4 @@
--- What the module brings: core's parsers and rules, and the agent's handles.
+-- C++ functions that have no other subject: parsers, rules, and control of the agent.
 
 CREATE FUNCTION image_library_internal.decide_tags(rules jsonb, repository text, tags text[])
 RETURNS TABLE (tag text, rule_id bigint)

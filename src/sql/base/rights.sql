@@ -1,4 +1,4 @@
--- Who acts, and what that takes.
+-- The acting role, and checks of its rights.
 
 CREATE FUNCTION image_library_internal.acting_role() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_acting_role';
@@ -62,7 +62,7 @@ CREATE FUNCTION image_library_internal.checked_owner(owner regrole) RETURNS regr
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- A number is taken for a role without a look.
+  -- regrole accepts a number without checking that such a role exists.
   IF owner <> '-'::regrole AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = owner) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
@@ -86,7 +86,8 @@ COMMENT ON FUNCTION image_library_internal.registries_hidden_from IS
   'Private registries of whose team a role is not a member; none for admins';
 GRANT EXECUTE ON FUNCTION image_library_internal.registries_hidden_from TO image_library_reader, image_library_agent;
 
--- Not SECURITY DEFINER: viewer must see who asks. A body that is parsed now needs no right to the schema of internals.
+-- Not SECURITY DEFINER, since viewer() must see the calling role. The SQL-standard body is parsed at creation, so that
+-- the caller needs no right to the internal schema.
 CREATE FUNCTION image_library_internal.hidden_registries() RETURNS integer[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 RETURN image_library_internal.registries_hidden_from(image_library_internal.viewer());
@@ -107,7 +108,8 @@ COMMENT ON FUNCTION image_library_internal.keeps_snapshot IS
   'Whether this transaction does not see what others have committed since it began';
 GRANT EXECUTE ON FUNCTION image_library_internal.keeps_snapshot TO image_library_agent;
 
--- Whoever waited for a lock must see what was committed meanwhile, or the read model would keep what is not so any more.
+-- A session that waited for a lock must see what others committed meanwhile. Otherwise it would write outdated rows to
+-- the read model.
 CREATE FUNCTION image_library_internal.require_read_committed() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

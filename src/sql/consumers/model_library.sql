@@ -1,4 +1,4 @@
--- What model serving reads: approved, present, usable models.
+-- Views and functions for model serving: approved, present, usable models.
 
 CREATE VIEW image_library.model_library AS
   SELECT e.registry, e.repository, e.tag, e.digest,
@@ -21,7 +21,7 @@ CREATE VIEW image_library.model_library AS
 COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models, for model serving';
 GRANT SELECT ON image_library.model_library TO image_library_reader;
 
--- A model card: what its publisher says of it (OCI image-spec, annotations.md) beside what the library knows.
+-- A model card: published metadata (OCI image-spec, annotations.md) and facts of the library.
 CREATE FUNCTION image_library_internal.published(annotations jsonb, labels jsonb, key text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$

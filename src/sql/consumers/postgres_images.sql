@@ -1,4 +1,4 @@
--- What Postgres provisioning reads: approved, present, usable.
+-- Views and functions for Postgres provisioning: approved, present, usable images.
 
 CREATE VIEW image_library.postgres_images AS
   SELECT e.registry, e.repository, e.tag, e.digest,
@@ -52,7 +52,8 @@ $$;
 COMMENT ON FUNCTION image_library_internal.has_extensions IS
   'Whether an image has extensions, each in at least a version (null or empty: any)';
 
--- Without an OS the newest of all is taken as cnpg_image_catalog takes it, and the caller is told that there was a choice.
+-- Without an OS the newest of all systems is chosen, as in cnpg_image_catalog, and a NOTICE tells if there was a
+-- choice.
 CREATE FUNCTION image_library.latest_postgres(flavor text, major integer, variant text DEFAULT NULL,
   min_extensions jsonb DEFAULT NULL, os text DEFAULT NULL)
 RETURNS text

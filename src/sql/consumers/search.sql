@@ -1,4 +1,4 @@
--- Finding images: search by words, the newest tags of a repository, and how much there is.
+-- Search by words, newest tags of a repository, statistics.
 
 CREATE TYPE image_library.found_image AS (
   reference text, registry text, repository text, tag text, digest text, kind text, approval text, version text,
@@ -7,8 +7,9 @@ COMMENT ON TYPE image_library.found_image IS 'A row of search_images';
 COMMENT ON COLUMN image_library.found_image.matched IS
   'Where the words were found: repository (all in its name), text (names, titles, HM tags, extensions ...) or similar (similar words)';
 
--- The trigrams that pg_trgm takes from a word: two blanks before it, one after. The library does not require pg_trgm: that is in
--- another package of the server, and the words compared here are those of a search that found nothing, and repository names.
+-- The trigrams that pg_trgm extracts from a word: with two blanks before it and one after. The library does not require
+-- pg_trgm, since that is in another package of the server, and few words are compared here: those of a search that
+-- found nothing, and repository names.
 CREATE FUNCTION image_library_internal.trigrams(word text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -16,7 +17,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.trigrams IS 'The trigrams of a word';
 
--- Words are data: what LIKE would take for wildcards is escaped.
+-- Escapes the wildcards of LIKE.
 CREATE FUNCTION image_library_internal.like_pattern(word text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%' $$;
@@ -27,7 +28,8 @@ CREATE TYPE image_library_internal.named_repository AS (
 COMMENT ON TYPE image_library_internal.named_repository IS
   'A repository, and the patterns of a search that its name, host and HM tags do not match';
 
--- ASCII folds as bytes do: tags and names are ASCII, and this is what a search of many tags spends its time on.
+-- ASCII case folding compares bytes, which is fast; tags and names are ASCII. A search of many tags spends most of its
+-- time here.
 CREATE FUNCTION image_library_internal.named_repositories(patterns text[], whole text[])
 RETURNS SETOF image_library_internal.named_repository
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -47,8 +49,8 @@ $$;
 COMMENT ON FUNCTION image_library_internal.named_repositories IS
   'All repositories, those first whose names have the words as whole words, then those that have them as parts';
 
--- One repository after the other, best first, so that a search ends when it has enough; what the name has of the words is asked
--- once a repository, and its tags only for the rest.
+-- One repository after the other, best first, so that a search ends when it has enough rows. Words found in the name of
+-- the repository are not looked for in its tags.
 CREATE FUNCTION image_library_internal.search(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -102,7 +104,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.entry_text IS 'Text of a Postgres or model image that a search looks at';
 
--- Titles of images that are neither Postgres nor model are not in the read model: their words are in an index.
+-- Titles of images that are neither Postgres nor models are not in the read model; their words have an index.
 CREATE FUNCTION image_library_internal.title_words(title text, description text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT to_tsvector('simple', left(concat_ws(' ', title, description), 2000)) $$;
@@ -124,7 +126,7 @@ AS $$
           SELECT i.digest FROM image_library_internal.image i
           WHERE image_library_internal.title_words(i.title, i.description) @@ asked.every_word LIMIT 10000) c
         UNION
-        -- Of words that are in many titles some images are looked at, where the names may have the other words.
+        -- Of words that are in many titles only some images are tried, since the names may have the other words.
         SELECT c.digest FROM asked, LATERAL (
           SELECT i.digest FROM image_library_internal.image i
           WHERE image_library_internal.title_words(i.title, i.description) @@ asked.any_word LIMIT 10000) c) candidate
@@ -177,7 +179,7 @@ AS $$
   ), asked AS MATERIALIZED (
     SELECT a.word, a.position, image_library_internal.trigrams(a.word) AS trigrams
     FROM unnest(words) WITH ORDINALITY AS a (word, position)
-    -- A word that is somewhere is meant as it is.
+    -- A word that the library has is not replaced.
     WHERE length(a.word) <= 63 AND NOT EXISTS (SELECT FROM known k WHERE strpos(k.word, a.word) > 0)
   ), likest AS (
     SELECT DISTINCT ON (a.position) a.position, k.word

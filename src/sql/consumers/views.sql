@@ -1,4 +1,4 @@
--- What people read. Views run with their owner's rights: no role needs to read a table.
+-- Public views. They run with the rights of their owner, so that no role needs a right to a table.
 
 CREATE VIEW image_library.registries WITH (security_barrier) AS
   SELECT g.name, concat(g.scheme, '://', concat_ws('/', g.host, nullif(g.prefix, ''))) AS url, g.enabled,
@@ -45,7 +45,7 @@ COMMENT ON VIEW image_library.repositories IS
   'Repositories that were read, with the number of tags listed and in the library';
 GRANT SELECT ON image_library.repositories TO image_library_reader;
 
--- All platforms of an image are read, whichever rule brought it: another rule, of another registry too, may want others.
+-- All platforms of an image are read, since another rule, possibly of another registry, may ask for others.
 CREATE VIEW image_library_internal.tag_platforms AS
   SELECT t.repository_id, t.name AS tag,
          CASE WHEN u.platforms IS NULL THEN i.platforms
@@ -56,8 +56,8 @@ CREATE VIEW image_library_internal.tag_platforms AS
 COMMENT ON VIEW image_library_internal.tag_platforms IS
   'Platforms of an image that the rule which decides on its tag asks for';
 
--- The barrier is beneath: a page of it is cut before what is dear is asked for each row, which a barrier around all of it
--- would forbid. All that is asked hangs on a row that may be seen.
+-- The security barrier is in this view, not in images: LIMIT is applied before expensive columns are computed, which a
+-- barrier around images would prevent. These columns are computed only for rows that the role may see.
 CREATE VIEW image_library_internal.visible_tags WITH (security_barrier) AS
   SELECT t.repository_id, r.registry, r.host, r.place, r.repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
          e.kind, coalesce(e.version, i.version) AS version, coalesce(e.title, i.title) AS title,
@@ -102,7 +102,7 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          coalesce(CASE WHEN a.state = 'approved' THEN a.valid_until END, a.reset_at, t.digest_changed_at) AS since,
          e.version, before.digest AS previous_digest, before.state AS previous_approval,
          coalesce(cardinality(v.voters), 0) AS votes,
-         -- Few registries have rules that ask for more than one.
+         -- Few registries have rules that require more than one approval.
          CASE WHEN r.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.required_approvals > 1)
               THEN (SELECT greatest(q.required, 1) FROM image_library_internal.required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
          coalesce(v.voters, '{}') AS voters
@@ -129,7 +129,7 @@ CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
          d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from
   FROM image_library_internal.decision d
-  -- Of a registry that is gone nobody knows any more whether it was private: admins see what was decided.
+  -- It is not known any more whether a dropped registry was private, so only admins see its decisions.
   WHERE (SELECT image_library_internal.sees_everything())
      OR d.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
 COMMENT ON VIEW image_library.decisions IS

@@ -1,4 +1,4 @@
--- The keys that classification reads: an admin can change them, and nothing is fetched again.
+-- The keys that classification reads. An admin can change them; images are classified again from stored facts.
 
 CREATE TABLE image_library_internal.annotation_key (
   purpose text COLLATE "C" NOT NULL,
@@ -10,7 +10,7 @@ COMMENT ON TABLE image_library_internal.annotation_key IS
   'Annotation and label keys that an admin has set, by purpose; a purpose without rows has the default keys';
 GRANT SELECT ON image_library_internal.annotation_key TO image_library_agent;
 
--- The first key that is there decides.
+-- The first key that an image has decides.
 CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
   SELECT d.purpose, coalesce(own.keys, d.keys) AS keys, own.keys IS NULL AS is_default
   FROM (SELECT k.purpose, array_agg(k.key ORDER BY k."position") AS keys

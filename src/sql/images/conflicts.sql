@@ -1,6 +1,6 @@
--- Where what an image says of itself does not hold together: recorded with the classification, never silently trusted.
+-- Contradictions in the metadata of images, recorded with the classification.
 
--- Of database and model images the read model has them; this has those of all other images, and only where there are some.
+-- The read model has the contradictions of Postgres and model images. This table has those of all other images.
 CREATE TABLE image_library_internal.other_conflict (
   repository_id integer NOT NULL,
   tag text COLLATE "C" NOT NULL,
@@ -41,7 +41,7 @@ CREATE VIEW image_library_internal.conflicts AS
   SELECT x.repository_id, x.tag, 'other', unnest(x.conflicts) FROM image_library_internal.other_conflict x;
 COMMENT ON VIEW image_library_internal.conflicts IS 'Contradictions and unreadable values of all images';
 
--- A value that could not be read is also a problem of reading the registry; the phrases are the classifier's.
+-- A value that could not be read is also a problem of the sync. The phrases are those of the classifier.
 CREATE VIEW image_library_internal.unreadable_annotations AS
   SELECT r.registry_id, r.name AS repository, t.name AS tag, c.conflict AS detail,
          coalesce(t.digest_changed_at, t.first_seen_at) AS since

@@ -1,4 +1,4 @@
--- The library as it was.
+-- The library at an earlier time.
 
 CREATE TYPE image_library.historic_image AS (
   registry text, repository text, tag text, digest text, reference text, pinned_reference text, approval text, usable boolean);
@@ -8,7 +8,7 @@ COMMENT ON COLUMN image_library.historic_image.approval IS 'State of the digest 
 COMMENT ON COLUMN image_library.historic_image.usable IS
   'Whether the image could be used at that time: approved, not expired, not deprecated, not in quarantine';
 
--- Decisions of a transaction have one time; their numbers follow the order in which they were made.
+-- Decisions of a transaction may have the same time; their numbers are in the order in which they were made.
 CREATE FUNCTION image_library_internal.decided_at(at timestamptz,
   OUT registry_id integer, OUT repository text, OUT digest text, OUT approval text, OUT usable boolean)
 RETURNS SETOF record

@@ -1,7 +1,8 @@
--- The read model: one narrow row a Postgres or model tag that the rules admit, so that a consumer's page or lookup
--- is one index scan. Written in the transaction of the sync, decision or rule change that it follows from.
+-- The read model: one narrow row for each Postgres or model tag that the rules admit, so that a page or lookup of a
+-- consumer is one index scan. It is written in the transaction of the sync, decision or rule change that changes it.
 
--- One order for everything that picks the newest: the newer version, its newer build, plain before variants, the tag that says most.
+-- The one order for choosing the newest image: newer version, then newer build, then images without a variant, then the
+-- longest tag.
 CREATE FUNCTION image_library_internal.newest_key(version text, build_at timestamptz, variant text, tag text) RETURNS bytea[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -55,7 +56,7 @@ CREATE INDEX entry_usable ON image_library_internal.entry (kind, repository, tag
 CREATE INDEX entry_conflicts ON image_library_internal.entry (repository_id, tag) WHERE conflicts <> '{}';
 CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, variant, newest_key DESC)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
--- What a model is called, as names of Kubernetes tell it: llama-3.1 and llama_3.1 are one.
+-- Compares names of models as Kubernetes names do: llama-3.1 and llama_3.1 are equal.
 CREATE FUNCTION image_library_internal.name_key(name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT regexp_replace(lower(name COLLATE "C"), '[^a-z0-9]+', '-', 'g') $$;
@@ -144,7 +145,7 @@ AS $$
          r.repository AS repository,
          t.digest AS digest,
          c.facts ->> 'kind' AS kind,
-         -- An image that nobody decided on is pending.
+         -- An image without a decision is pending.
          coalesce(a.state, 'pending') AS approval,
          image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL) AS usable_until,
          t.missing_since AS missing_since,
@@ -217,7 +218,8 @@ COMMENT ON FUNCTION image_library_internal.refresh_entries IS
   'Updates the read model for some tags (null: all) of a repository; equal rows are not written';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entries TO image_library_agent;
 
--- Extensions and profiles belong to the digest; what is no database image (a CloudNativePG extension image) has some too.
+-- Extensions and profiles belong to the digest. Images that are not Postgres servers (CloudNativePG extension images)
+-- have extensions too.
 CREATE FUNCTION image_library_internal.refresh_extensions(classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$

@@ -1,4 +1,4 @@
--- README texts of repositories: what a registry's page would say of them, kept by curators.
+-- README texts of repositories, set by curators.
 
 CREATE TABLE image_library_internal.repository_readme (
   repository_id integer PRIMARY KEY REFERENCES image_library_internal.repository ON DELETE CASCADE,

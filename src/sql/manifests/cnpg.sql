@@ -1,7 +1,7 @@
 -- Postgres images for those who run them: CloudNativePG's catalogs and EDB's image field.
 -- Source: postgresql.cnpg.io/v1 ImageCatalog (CloudNativePG documentation, "Image Catalog").
 
--- Without a variant or an OS the newest of all is taken, and the caller is told that there was a choice.
+-- Without a variant or an OS the newest of all is chosen, and a NOTICE tells if there was a choice.
 CREATE FUNCTION image_library_internal.catalog_images(flavor text, variant text, os text, repository text)
 RETURNS TABLE (major integer, pinned_reference text, form text, image_os text, platforms text[], choices text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -12,7 +12,7 @@ AS $$
     FROM image_library_internal.usable_entries p
     WHERE p.kind = 'postgres' AND p.flavor = catalog_images.flavor
       AND p.major_version >= 10
-      -- The operator trusts the major it is told.
+      -- The operator relies on the major version in the catalog.
       AND NOT p.contested
       AND (catalog_images.variant IS NULL OR coalesce(p.variant, '') = catalog_images.variant)
       AND (catalog_images.os IS NULL OR p.os = catalog_images.os)
@@ -32,8 +32,8 @@ $$;
 COMMENT ON FUNCTION image_library_internal.catalog_images IS
   'The newest image of each of the 8 newest majors (newest minor, then newest build, then plain), with the forms it was chosen from';
 
--- CloudNativePG extension images are no servers: the classifier reads from their annotations what they fit.
--- Decisions are few beside tags, so they lead the way.
+-- CloudNativePG extension images are classified as other; their annotations tell which major version and OS they are
+-- for. The query begins with approvals, which are few compared with tags.
 CREATE FUNCTION image_library_internal.catalog_extensions(major integer, os text, platforms text[], settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -65,7 +65,7 @@ $$;
 COMMENT ON FUNCTION image_library_internal.catalog_extensions IS
   'The newest approved image of every extension for a major, an OS and one of the platforms; null when none';
 
--- What the operator must know of an extension beyond its image is in no annotation.
+-- Paths and environment that an extension needs are in no annotation.
 CREATE FUNCTION image_library_internal.extension_settings(settings jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $_$
@@ -82,7 +82,7 @@ BEGIN
                  OR jsonb_typeof(x.value -> 'env') <> 'object'
                  OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(x.value -> 'env') WHEN 'object' THEN x.value -> 'env' END) v
                             WHERE v.key !~ '^[a-zA-Z_][a-zA-Z0-9_]*$' OR jsonb_typeof(v.value) <> 'string' OR v.value = '""'
-                               -- ${image_root} is all that the operator fills in; $${ is a literal ${.
+                               -- The operator replaces only ${image_root}; $${ is a literal ${.
                                OR strpos(replace(replace(v.value #>> '{}', '$${', ''), '${image_root}', ''), '${') > 0) END
     ORDER BY x.key COLLATE "C" LIMIT 1;
   ELSE
@@ -130,7 +130,7 @@ BEGIN
     images := images || jsonb_strip_nulls(jsonb_build_object(
       'major', image.major,
       'image', image.pinned_reference,
-      -- Extension images are built for community PostgreSQL, and mounted from 18 on.
+      -- Extension images are built for community PostgreSQL, and can be mounted from version 18 on.
       'extensions', CASE WHEN image.major >= 18 AND known_flavor = 'postgresql'
                          THEN image_library_internal.catalog_extensions(image.major, image.image_os, image.platforms, settings) END));
   END LOOP;

@@ -1,5 +1,5 @@
--- What every manifest is made of: names, quantities, environment, and the approved image.
--- Sources: Kubernetes API conventions ("Object Names and IDs", resource.Quantity, core/v1 EnvVar).
+-- Parts that all manifests share: names, quantities, environment, and the approved image. Sources: Kubernetes API
+-- conventions ("Object Names and IDs", resource.Quantity, core/v1 EnvVar).
 
 CREATE FUNCTION image_library_internal.kubernetes_name(name text, max_length integer DEFAULT 63) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -10,7 +10,7 @@ BEGIN
   IF made !~ '^[a-z]' THEN
     made := rtrim('m-' || made, '-');
   END IF;
-  -- What is cut off, or was no letter at all, still tells two names apart.
+  -- A hash of the whole text distinguishes names that differ only in what is cut off or replaced.
   IF length(made) > max_length OR made = 'm' THEN
     made := rtrim(left(made, max_length - 7), '-') || '-' || left(md5(name), 6);
   END IF;

@@ -111,8 +111,8 @@ BEGIN
     'kind', 'NIMService',
     'metadata', image_library_internal.kubernetes_metadata(coalesce(name, image_library_internal.nim_name(model)), namespace, 'service'),
     'spec', jsonb_strip_nulls(jsonb_build_object(
-      -- There is no field for a digest. The operator writes repository:tag, so the digest goes with the tag:
-      -- repository:tag@digest is a reference that container runtimes pull by digest.
+      -- The kind has no field for a digest. The operator writes repository:tag, so the digest is part of the tag:
+      -- container runtimes pull repository:tag@digest by digest.
       'image', jsonb_strip_nulls(jsonb_build_object(
         'repository', image_library_internal.untagged(model.pinned_reference),
         'tag', model.tag || '@' || model.digest,
@@ -139,7 +139,7 @@ COMMENT ON FUNCTION image_library.nim_service IS
   'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators)';
 GRANT EXECUTE ON FUNCTION image_library.nim_service TO image_library_reader;
 
--- A GPU is written as profiles do (h100) or as nodes are labelled (NVIDIA-H100-80GB-HBM3).
+-- A GPU is named as in profiles (h100) or as in node labels (NVIDIA-H100-80GB-HBM3).
 CREATE FUNCTION image_library_internal.is_gpu(node_gpu text, profile_gpu text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -155,7 +155,7 @@ RETURNS SETOF image_library.model_profiles
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- What an image needs is known before anybody approves it.
+  -- The image need not be approved.
   image_digest text := (image_library_internal.find_image(reference)).digest;
 BEGIN
   PERFORM image_library_internal.check_range('gpu_count', gpu_count, 0, 4096);

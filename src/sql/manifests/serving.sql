@@ -8,7 +8,7 @@ AS $$ SELECT coalesce(nullif(model.model, ''), regexp_replace(model.repository, 
 COMMENT ON FUNCTION image_library_internal.model_title IS
   'Name of a model, or the last part of the repository if no metadata gives one';
 
--- The repository that had the name first keeps it. Private registries lend and borrow no names.
+-- The repository that had the name first keeps it. Models of other private registries are not considered.
 CREATE FUNCTION image_library_internal.model_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -25,7 +25,7 @@ $$;
 COMMENT ON FUNCTION image_library_internal.model_name IS
   'Name of a model, with a hash of its repository if an older repository has a model with that name';
 
--- 1.10.1 and 1.10.1-rtx are two images of one version; latest is none.
+-- 1.10.1 and 1.10.1-rtx are two images of one version; the tag latest contains no version.
 CREATE FUNCTION image_library_internal.model_release(model image_library.model_library) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -51,8 +51,8 @@ $$;
 COMMENT ON FUNCTION image_library_internal.require_nim IS
   'Raises 22023 unless a model is packaged as NVIDIA NIM';
 
--- One format ties a runtime to its services: a NIM serves itself alone, a server every model of a format. KServe refuses a second
--- runtime of the same format, version and priority.
+-- A modelFormat connects a runtime with its services: that of a NIM is its own, a server supports every model of a
+-- format. KServe refuses a second runtime with the same format, version and priority.
 CREATE FUNCTION image_library_internal.model_format(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -74,7 +74,7 @@ COMMENT ON FUNCTION image_library_internal.nim_runtime_name IS
 CREATE FUNCTION image_library_internal.ngc_env(ngc_secret text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- Where there is no way out, the model is in the image's cache and no key is asked for.
+  -- Without network access the model is in the image's cache, and no key is needed.
   SELECT CASE WHEN ngc_secret IS NULL THEN '{}'::jsonb ELSE
     jsonb_build_object('NGC_API_KEY', jsonb_build_object('secretKeyRef', jsonb_build_object(
       'name', image_library_internal.check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY'))) END
@@ -148,7 +148,7 @@ CREATE FUNCTION image_library_internal.storage_uri(model image_library.model_lib
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- A model car is an ordinary image, that any node can run; artifacts can only be mounted.
+  -- A modelcar is an ordinary image, which any node can run; other artifacts can only be mounted.
   scheme text := coalesce(storage, CASE model.format WHEN 'modelcar' THEN 'oci' ELSE 'oci+native' END);
 BEGIN
   IF scheme NOT IN ('oci', 'oci+native') THEN
@@ -175,7 +175,7 @@ DECLARE
   model image_library.model_library := image_library_internal.approved_model(reference);
   is_nim boolean := coalesce(model.format = 'nim', false);
   gpus integer := coalesce(gpu_count, model.gpu_count, CASE WHEN is_nim THEN 1 ELSE 0 END);
-  -- KServe makes labels of up to 63 characters by adding to the name.
+  -- KServe adds to the name to make labels of up to 63 characters.
   service_name text := coalesce(name, image_library_internal.kubernetes_name(
     image_library_internal.model_name(model) || CASE WHEN gpus > 0 THEN format('-%sxgpu', gpus) ELSE '' END, 48));
   runtime_name text := coalesce(runtime, CASE WHEN is_nim THEN image_library_internal.nim_runtime_name(model) END);

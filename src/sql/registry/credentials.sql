@@ -1,4 +1,4 @@
--- Setting credentials; the table is in the room of registries.
+-- Functions for credentials; their tables are in registry/registries.
 
 CREATE FUNCTION image_library_internal.check_repository_prefix(repository_prefix text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -78,7 +78,7 @@ BEGIN
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = 'a credential needs a username';
   END IF;
-  -- What else the server's environment holds is not for SQL to send somewhere.
+  -- Other variables of the server's environment must not be sent anywhere.
   IF variable IS NULL OR variable !~ '^IMAGE_LIBRARY_[A-Z0-9_]{1,200}$' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
@@ -150,8 +150,8 @@ $$;
 COMMENT ON FUNCTION image_library.drop_client_certificate IS 'Removes the client certificate of a registry';
 GRANT EXECUTE ON FUNCTION image_library.drop_client_certificate TO image_library_admin;
 
--- One statement sees the registry and its credentials as of one moment: a run that began before the registry was moved
--- gets none that were set since.
+-- One statement reads the registry and its credentials from the same snapshot: a run that began before the registry was
+-- altered gets no credentials that were set since.
 CREATE FUNCTION image_library_internal.credentials(registry_id integer, scheme text, host text, proxy text, ca_certificate text,
   realm_hosts jsonb)
 RETURNS TABLE (repository_prefix text, username text, password text, file text, variable text)

@@ -1,4 +1,4 @@
--- What a rule would do, and why a tag is in the library or out of it.
+-- Previews of rules, and explanation of why a tag is in the library or not.
 
 CREATE TYPE image_library.previewed_tag AS (
   repository text, tag text, effect text, approval text, used_by bigint);
@@ -9,7 +9,8 @@ COMMENT ON COLUMN image_library.previewed_tag.approval IS
 COMMENT ON COLUMN image_library.previewed_tag.used_by IS
   'Number of uses of the tag in image_library.usage, with any of its digests';
 
--- Rules then are rules now with some taken out and some put in: repositories that none of these takes stay as they are.
+-- The future rules are the present ones without taken_out and with put_in. Repositories that none of these takes do not
+-- change.
 CREATE FUNCTION image_library_internal.preview(registry_id integer, taken_out image_library_internal.rule[], put_in image_library_internal.rule[])
 RETURNS SETOF image_library.previewed_tag
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -62,7 +63,7 @@ DECLARE
   previewed image_library_internal.rule;
 BEGIN
   previewed := image_library_internal.new_rule(jsonb_build_object(
-    -- It would be the youngest rule.
+    -- The new rule would be the newest one.
     'rule_id', 9223372036854775807, 'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags,
     'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval, 'platforms', platforms,
     'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority, 'required_approvals', required_approvals));

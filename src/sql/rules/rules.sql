@@ -50,7 +50,7 @@ BEGIN
       MESSAGE = 'a rule needs at least one tag pattern',
       HINT = 'Use ''{*}'' for all tags.';
   END IF;
-  -- In references too, `postgres` is `docker.io/library/postgres`.
+  -- As in references, `postgres` means `docker.io/library/postgres`.
   IF rule.repositories !~ '/|^regex:|\*\*'
      AND EXISTS (SELECT FROM image_library_internal.registry g
                  WHERE g.registry_id = rule.registry_id AND g.host = 'docker.io' AND g.prefix = '') THEN
@@ -91,7 +91,8 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_rule IS 'Raises 22023 or 2201B when a rule is wrong';
 
--- Options cross by their names: a new one is told in the table, in the signatures and in check_rule, and in no list of positions.
+-- Options are passed by name, so that a new option is added to the table, the signatures and check_rule, but to no list
+-- of positions.
 CREATE FUNCTION image_library_internal.new_rule(options jsonb) RETURNS image_library_internal.rule
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -132,7 +133,7 @@ CREATE FUNCTION image_library_internal.require_rule_owner(what text, rule image_
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- Nobody who may approve alone takes away that others must approve too.
+  -- A role that may approve alone must not remove the requirement that others approve too.
   IF rule.required_approvals > 1 THEN
     PERFORM image_library_internal.require_admin(what);
   END IF;
@@ -148,13 +149,13 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT image_library_internal.require_read_committed();
   SELECT FROM image_library_internal.registry g WHERE g.registry_id = lock_rules.registry_id FOR NO KEY UPDATE;
-  -- What a batch or a decision is about to commit must be seen by the change: see lock_repository.
+  -- The change must see what a batch or a decision is about to commit: see lock_repository.
   SELECT image_library_internal.lock_rules_of(registry_id, exclusive => true)
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_rules IS
   'Locks the rules of a registry, so that a change of them waits for other changes, batches and decisions';
 
--- The rule as it is once no other session changes rules of its registry: the registry's row is locked first, everywhere.
+-- Waits until no other session changes rules of the registry. The registry's row is locked first everywhere.
 CREATE FUNCTION image_library_internal.lock_rule(rule_id bigint) RETURNS image_library_internal.rule
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -218,7 +219,7 @@ AS $$
 DECLARE
   altered image_library_internal.rule := jsonb_populate_record(rule, jsonb_strip_nulls(change));
 BEGIN
-  -- An empty array, 0 and '-' say that there shall be none.
+  -- An empty array, 0 and '-' remove the value.
   altered.platforms := nullif(altered.platforms, '{}');
   altered.newest := nullif(altered.newest, 0);
   altered.owner := nullif(altered.owner, '-'::regrole);
@@ -229,7 +230,7 @@ $$;
 COMMENT ON FUNCTION image_library_internal.altered_rule IS
   'The rule with the given options changed (null: unchanged), checked; raises 22023 or 2201B';
 
--- A rule's team has what it was given, not what it would like: neither other repositories, nor the tags of another team's rule.
+-- The team of a rule may not extend it to other repositories, or to the tags of another team's rule.
 CREATE FUNCTION image_library_internal.check_rule_scope(old image_library_internal.rule, changed image_library_internal.rule) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

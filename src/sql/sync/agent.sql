@@ -1,4 +1,4 @@
--- What the agent's C++ asks of the library. Run as image_library_agent, and by nobody else.
+-- Functions that the agent's C++ code calls, as role image_library_agent only.
 
 CREATE FUNCTION image_library_internal.sync_targets(registry text, force boolean)
 RETURNS TABLE (registry_id integer, name text)
@@ -95,7 +95,7 @@ COMMENT ON FUNCTION image_library_internal.known_tags IS
   'Tags of a repository that were read before, sorted by bytes; fresh: read by the current run';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_tags TO image_library_agent;
 
--- What is approved or runs is asked about every day, what is new and waits ever less often: signatures mostly come
+-- Approved and used images are asked about every day, pending images at growing intervals: signatures are mostly pushed
 -- minutes after their image, and a policy may wait for them.
 CREATE FUNCTION image_library_internal.due_referrers(registry_id integer, with_api boolean)
 RETURNS TABLE (repository text, digest text, tags jsonb, known jsonb, absent jsonb, present jsonb, children jsonb)
@@ -189,8 +189,8 @@ COMMENT ON FUNCTION image_library_internal.known_repositories IS
   'The repositories of a registry that were seen before';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_repositories TO image_library_agent;
 
--- Between 1 second and 1 hour, whatever a registry asks for; when it does not say, 30 seconds * 2^n in the n-th run in a
--- row that its limit ends, give or take a quarter.
+-- Between 1 second and 1 hour, whatever a registry asks for. If it gives no time, 30 seconds * 2^n after the n-th
+-- consecutive run that its limit ended, plus or minus a quarter.
 CREATE FUNCTION image_library_internal.remember(registry_id integer, limited boolean, retry_after bigint, progress text,
   head_refused boolean, referrers_refused boolean)
 RETURNS void
@@ -205,7 +205,7 @@ AS $$
          END END,
          CASE WHEN limited THEN coalesce(old.limited_runs, 0) + 1 ELSE 0 END,
          remember.progress,
-         -- What was known to be refused was not tried again: its day began before.
+         -- A time less than a day old is kept, since the request was not tried again.
          CASE WHEN head_refused THEN CASE WHEN old.head_refused_at > now() - interval '1 day' THEN old.head_refused_at ELSE now() END END,
          CASE WHEN referrers_refused THEN CASE WHEN old.referrers_refused_at > now() - interval '1 day' THEN old.referrers_refused_at ELSE now() END END
   FROM (VALUES (1)) one
@@ -253,8 +253,8 @@ CREATE FUNCTION image_library_internal.next_sync_at(run_id bigint, outcome text)
 RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- A success waits the interval; the first failure 30 s, each that follows twice as long, up to the interval. Both give
-  -- or take a tenth, so that registries and servers do not march in step.
+  -- After a success the interval; after the first failure 30 s, doubled after each further one, up to the interval.
+  -- Both plus or minus a tenth, so that not all registries are asked at the same time.
   SELECT greatest(
     image_library_internal.not_before(g.registry_id),
     now() + (0.9 + 0.2 * random()) * CASE
