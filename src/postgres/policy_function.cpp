@@ -1,5 +1,5 @@
-// Calling a policy: a user's function over an image, with its owner's rights, for a limited time,
-// and without a trace.
+// Calling a policy: a user's function of an image, with the rights of its owner, for a limited
+// time; what it writes is rolled back.
 #include "postgres/policy_function.h"
 
 #include "postgres/bridge.h"
@@ -14,8 +14,7 @@ extern "C" {
 
 namespace {
 
-// A function that catches its cancel and goes on is cancelled again, so often; then the session
-// ends.
+// How often a function that catches its cancel and continues is cancelled before the session ends.
 constexpr int kMostCancels = 5;
 
 // How often the outermost policy was cancelled.
@@ -26,7 +25,7 @@ constinit volatile sig_atomic_t cancelled_before = 0;
 // policies of another image.
 constinit Oid running_owner = InvalidOid;
 
-// Runs in the signal handler: PostgreSQL cancels what runs at its next check for interrupts.
+// Runs in the signal handler: PostgreSQL cancels the statement at its next check for interrupts.
 void OnTimeout() {
   if (timed_out == 0) cancelled_before = QueryCancelPending;
   timed_out = timed_out + 1;
@@ -70,14 +69,14 @@ const char* Verdict(Oid function, Datum image) {
   return DatumGetBool(result) ? nullptr : "it returned false";
 }
 
-// A cancel by the user or by statement_timeout. The same SQLSTATE raised by the policy itself is
-// its failure, like any other.
+// A cancel by the user or by statement_timeout. The same SQLSTATE raised by the policy itself is a
+// failure of the policy, like any other.
 bool IsCancelOfCaller(const ErrorData* error) {
   return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname != nullptr &&
          std::strcmp(error->funcname, "ProcessInterrupts") == 0 && (!timed_out || cancelled_before);
 }
 
-// One limit for a policy and all that it calls: a nested policy has what is left of it.
+// One time limit for a policy and everything that it calls: a nested policy has the rest of it.
 void StartClock() {
   timed_out = 0;
   cancelled_before = 0;
@@ -88,12 +87,12 @@ void StartClock() {
 
 void StopClock() {
   disable_timeout(PolicyTimeout(), false);
-  // It struck and nobody has looked yet: what comes next is not to be cancelled.
+  // The timeout has fired and was not handled: it must not cancel what runs next.
   if (timed_out && !cancelled_before) QueryCancelPending = false;
 }
 
-// Null: the policy is met. Else why not, in the caller's memory. A subtransaction that is always
-// rolled back takes away what the function may have written, and gives back the caller's rights.
+// Null: the policy is met. Otherwise the reason, in the caller's memory. A subtransaction that is
+// always rolled back undoes what the function has written, and restores the caller's rights.
 const char* CallPolicy(Oid function, HeapTupleHeader image) {
   const Oid owner = OwnerOfPolicy(function, HeapTupleHeaderGetTypeId(image));
   const Oid outer_owner = running_owner;
@@ -130,7 +129,7 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
   CurrentResourceOwner = resources;
   SetUserIdAndSecContext(caller, context);
   if (error != nullptr && IsCancelOfCaller(error)) ReThrowError(error);
-  // The time of the outer policy is over: it must not go on as if only the inner one had failed.
+  // The time of the outer policy is over: it must not continue as if only the inner one had failed.
   if (error != nullptr && !outermost && timed_out) ReThrowError(error);
   if (timed_out)
     return psprintf("it took longer than %d ms", image_library::postgres::settings::policy_timeout);
