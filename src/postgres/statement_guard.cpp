@@ -74,10 +74,10 @@ void HideStatementLine(ErrorData* error) {
   error->hint = nullptr;
 }
 
-// Of a statement that sets a secret.
+// For a statement that sets a secret.
 void HideOwn(ErrorData* error) {
   error->hide_stmt = true;
-  // It repeats statements of functions, and values of parameters.
+  // The context contains statements of functions, and values of parameters.
   if (error->context != nullptr) error->context = InPlace(error, kHidden);
   error->internalquery = nullptr;
   if (LogsStatements(error)) {
@@ -91,8 +91,8 @@ void HideOwn(ErrorData* error) {
     error->message = WithoutQuoted(error, error->message);
 }
 
-// Of any other, whose line repeats one: what EXECUTE runs, what a crashed process ran, who holds a
-// lock.
+// For any other statement, whose message may contain the text of one that sets a secret: a
+// statement run by EXECUTE, that of a crashed process, or that of a session which holds a lock.
 void HideRepeated(ErrorData* error) {
   if (HoldsSecret(error->context)) {
     error->context = InPlace(error, kHidden);
@@ -109,7 +109,8 @@ void HideRepeated(ErrorData* error) {
 void OnLog(ErrorData* error) {
   if (RunningStatementIsSecret()) {
     HideOwn(error);
-    // A statement that fails before its analysis stays in pg_stat_activity until the next one.
+    // Otherwise a statement that fails before its analysis stays in pg_stat_activity until the next
+    // one.
     if (debug_query_string != kHiddenStatement && MyBEEntry != nullptr &&
         MyBEEntry->st_state == STATE_RUNNING)
       pgstat_report_activity(STATE_RUNNING, kHiddenStatement);

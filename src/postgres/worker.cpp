@@ -45,7 +45,7 @@ std::vector<Due> Registries(Database& database) {
   return due;
 }
 
-// Other workers are for the registries after the first, or for later.
+// Posts when the registries after the first are due, for other workers.
 void PostRest(const std::vector<Due>& due, std::size_t skip, TimestampTz next = DT_NOEND) {
   for (std::size_t i = skip; i < due.size(); ++i) next = Min(next, due[i].at);
   PostNext(MyDatabaseId, next);

@@ -10,7 +10,8 @@ CREATE TABLE image_library_internal.policy (
   created_at timestamptz NOT NULL DEFAULT now(),
   created_by name NOT NULL DEFAULT session_user
 );
-COMMENT ON TABLE image_library_internal.policy IS 'Policies, each a function over a row of image_library.images';
+COMMENT ON TABLE image_library_internal.policy IS
+  'Policies; each is a function that takes a row of image_library.images';
 COMMENT ON COLUMN image_library_internal.policy.function IS
   'Schema and name of the function, which takes an image; if it does not exist any more the policy is not met';
 GRANT SELECT ON image_library_internal.policy TO image_library_agent;
@@ -117,7 +118,8 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.require_policy IS 'Raises 42501, and 42704 for an unknown policy';
+COMMENT ON FUNCTION image_library_internal.require_policy IS
+  'Raises 42501 unless the acting role is an admin, and 42704 for an unknown policy';
 
 CREATE FUNCTION image_library.enable_policy(name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

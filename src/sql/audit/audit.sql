@@ -15,7 +15,7 @@ CREATE TABLE image_library_internal.audit_entry (
 );
 CREATE INDEX audit_entry_registry ON image_library_internal.audit_entry (registry_id, audit_id);
 COMMENT ON TABLE image_library_internal.audit_entry IS
-  'Every change of registries, rules, credentials, HM tags, policies and annotation keys, and every purge by a person; rows are added and never changed';
+  'Changes of registries, rules, credentials, HM tags, policies and annotation keys, and purges by a person; rows are added and never changed';
 COMMENT ON COLUMN image_library_internal.audit_entry.actor IS
   'Session user, also inside SECURITY DEFINER functions and after SET ROLE';
 COMMENT ON COLUMN image_library_internal.audit_entry.registry_id IS
@@ -134,14 +134,14 @@ BEGIN
     EXECUTE format(
       'CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON image_library_internal.%I FOR EACH ROW
        WHEN (current_setting(''search_path'') NOT IN ('''', ''""'')) EXECUTE FUNCTION image_library_internal.write_audit(%L)', relation, object);
-    EXECUTE format('COMMENT ON TRIGGER audit ON image_library_internal.%I IS %L', relation, 'Tells the change in audit_entry');
+    EXECUTE format('COMMENT ON TRIGGER audit ON image_library_internal.%I IS %L', relation, 'Records the change in audit_entry');
   END LOOP;
 END
 $$;
 
 CREATE TRIGGER audit AFTER UPDATE OF accepted_at ON image_library_internal.refused_removal
   FOR EACH ROW WHEN (NEW.accepted_at IS NOT NULL) EXECUTE FUNCTION image_library_internal.write_audit('removals');
-COMMENT ON TRIGGER audit ON image_library_internal.refused_removal IS 'Tells in audit_entry who said that a removal is real';
+COMMENT ON TRIGGER audit ON image_library_internal.refused_removal IS 'Records in audit_entry who accepted a removal';
 
 CREATE VIEW image_library.audit WITH (security_barrier) AS
   SELECT e.audit_id, e.at, e.actor, e.action, e.object, e.name, e.registry, e.old, e.new

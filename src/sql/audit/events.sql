@@ -13,8 +13,10 @@ CREATE TABLE image_library_internal.event (
   digest text,
   detail jsonb NOT NULL
 );
-COMMENT ON TABLE image_library_internal.event IS 'What happened in the library, in the transaction in which it happened';
-COMMENT ON COLUMN image_library_internal.event.transaction IS 'Who wrote it: an event is told when every older transaction has ended';
+COMMENT ON TABLE image_library_internal.event IS
+  'Events of the library, written in the transaction in which they happen';
+COMMENT ON COLUMN image_library_internal.event.transaction IS
+  'Transaction that wrote the event, which is returned when every older transaction has ended';
 GRANT SELECT, INSERT, DELETE ON image_library_internal.event TO image_library_agent;
 
 -- PostgreSQL merges equal notifications of a transaction, so that a sync of 1,000 tags sends one for each kind of
@@ -25,7 +27,7 @@ AS $$
   -- Every role that listens sees the payload, so it contains no names.
   SELECT pg_notify('image_library', jsonb_build_object('event', event)::text)
 $$;
-COMMENT ON FUNCTION image_library_internal.notify IS 'Wakes the listeners when this transaction commits';
+COMMENT ON FUNCTION image_library_internal.notify IS 'Notifies the listeners when this transaction commits';
 GRANT EXECUTE ON FUNCTION image_library_internal.notify TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.emit(event text, registry_id integer, registry text, repository text, tag text,
@@ -39,7 +41,7 @@ BEGIN
   PERFORM image_library_internal.notify(event);
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.emit IS 'Tells one event';
+COMMENT ON FUNCTION image_library_internal.emit IS 'Writes one event';
 GRANT EXECUTE ON FUNCTION image_library_internal.emit TO image_library_agent;
 
 -- Called before the tags are written: compares the new tags with the stored ones.
@@ -81,7 +83,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.emit_tags IS
-  'Tells which tags of a batch are new, moved, back or missing';
+  'Writes events for the new, moved, returned and missing tags of a batch';
 GRANT EXECUTE ON FUNCTION image_library_internal.emit_tags TO image_library_agent;
 
 CREATE VIEW image_library.events WITH (security_barrier) AS
@@ -90,7 +92,7 @@ CREATE VIEW image_library.events WITH (security_barrier) AS
   -- As with decisions, only admins see events of dropped registries.
   WHERE e.registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
      OR e.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
-COMMENT ON VIEW image_library.events IS 'The log of events; events_since reads on from where a client was';
+COMMENT ON VIEW image_library.events IS 'Log of events; events_since returns those after a number';
 GRANT SELECT ON image_library.events TO image_library_reader;
 
 CREATE FUNCTION image_library.events_since(sequence bigint, max_rows integer DEFAULT 1000)
@@ -115,7 +117,7 @@ AS $$
   LIMIT greatest(coalesce(max_rows, 1000), 0)
 $$;
 COMMENT ON FUNCTION image_library.events_since IS
-  'Events after a number, oldest first, each only when no older transaction can add one before it; begin with 0';
+  'Events after a number, oldest first; an event is returned only when no older transaction can add one before it. Begin with 0';
 GRANT EXECUTE ON FUNCTION image_library.events_since TO image_library_reader;
 
 -- The module defines the settings. In a session that has not loaded it, current_setting returns the text of
@@ -128,7 +130,8 @@ BEGIN
   RETURN nullif(current_setting(setting), '-1')::interval;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.retention IS 'How long a setting says that rows are kept; null: for ever';
+COMMENT ON FUNCTION image_library_internal.retention IS
+  'Time for which rows are kept according to a setting; null: for ever';
 GRANT EXECUTE ON FUNCTION image_library_internal.retention TO image_library_agent;
 
 -- Limited, so that a run does not take long; the next run removes more.
@@ -156,7 +159,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.remove_old_history IS
-  'Removes events and runs older than image_library.event_retention and run_retention; a number of events at most';
+  'Removes events, up to a number, and runs that are older than image_library.event_retention and run_retention';
 GRANT EXECUTE ON FUNCTION image_library_internal.remove_old_history TO image_library_agent;
 
 CREATE FUNCTION image_library.purge_history(OUT events bigint, OUT runs bigint)
@@ -171,7 +174,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.purge_history IS
-  'Removes events and runs older than image_library.event_retention and run_retention now, as the agent does when a run begins; the audit keeps who did';
+  'Removes events and runs older than image_library.event_retention and run_retention now, as the agent does when a run begins; recorded in the audit';
 GRANT EXECUTE ON FUNCTION image_library.purge_history TO image_library_admin;
 
 CREATE FUNCTION image_library.purge_events(older_than interval DEFAULT '90 days') RETURNS bigint
@@ -192,5 +195,6 @@ BEGIN
   RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION image_library.purge_events IS 'Removes events older than that; returns how many, and the audit keeps who did';
+COMMENT ON FUNCTION image_library.purge_events IS
+  'Removes events older than an interval; returns their number; recorded in the audit';
 GRANT EXECUTE ON FUNCTION image_library.purge_events TO image_library_admin;

@@ -10,8 +10,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.decide_tags TO image_library_ag
 CREATE FUNCTION image_library_internal.explain_decision(rules jsonb, repository text, tag text, tags text[])
 RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, reason text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_explain_tag';
-COMMENT ON FUNCTION image_library_internal.explain_decision IS
-  'What each rule says of a tag';
+COMMENT ON FUNCTION image_library_internal.explain_decision IS 'Result of each rule for a tag';
 
 CREATE FUNCTION image_library_internal.check_pattern(pattern text, subject text)
 RETURNS void
@@ -89,7 +88,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.default_annotation_keys TO imag
 CREATE FUNCTION image_library_internal.flavor(flavor text) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_flavor';
 COMMENT ON FUNCTION image_library_internal.flavor IS
-  'A flavor in any of the spellings in use, as the library writes it; raises 22023';
+  'Flavor in the spelling of the library, from any spelling in use; raises 22023';
 
 CREATE FUNCTION image_library_internal.published_texts(annotations jsonb, labels jsonb, keys jsonb,
   OUT title text, OUT description text, OUT version text)

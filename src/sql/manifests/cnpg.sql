@@ -30,7 +30,7 @@ AS $$
   LIMIT 8
 $$;
 COMMENT ON FUNCTION image_library_internal.catalog_images IS
-  'The newest image of each of the 8 newest majors (newest minor, then newest build, then plain), with the forms it was chosen from';
+  'Newest image of each of the 8 newest major versions (newest minor version, then newest build, then images without a variant), with the variants and systems it was chosen from';
 
 -- CloudNativePG extension images are classified as other; their annotations tell which major version and OS they are
 -- for. The query begins with approvals, which are few compared with tags.
@@ -63,7 +63,7 @@ AS $$
   FROM newest n
 $$;
 COMMENT ON FUNCTION image_library_internal.catalog_extensions IS
-  'The newest approved image of every extension for a major, an OS and one of the platforms; null when none';
+  'Newest approved image of every extension for a major version, an OS and one of the platforms; null: none';
 
 -- Paths and environment that an extension needs are in no annotation.
 CREATE FUNCTION image_library_internal.extension_settings(settings jsonb) RETURNS jsonb

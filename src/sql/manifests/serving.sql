@@ -59,8 +59,7 @@ AS $$
   SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || regexp_replace(image_library_internal.model_name(model), '[^A-Za-z0-9._-]+', '-', 'g')
                            ELSE coalesce(model.format, 'model') END
 $$;
-COMMENT ON FUNCTION image_library_internal.model_format IS
-  'The modelFormat name of a model';
+COMMENT ON FUNCTION image_library_internal.model_format IS 'Name of the modelFormat of a model';
 
 CREATE FUNCTION image_library_internal.nim_runtime_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -68,8 +67,7 @@ AS $$
   SELECT image_library_internal.kubernetes_name(
     'nvidia-nim-' || image_library_internal.model_name(model) || '-' || image_library_internal.model_release(model))
 $$;
-COMMENT ON FUNCTION image_library_internal.nim_runtime_name IS
-  'The name of the runtime of a NIM, where none is given';
+COMMENT ON FUNCTION image_library_internal.nim_runtime_name IS 'Default name of the runtime of a NIM';
 
 CREATE FUNCTION image_library_internal.ngc_env(ngc_secret text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp

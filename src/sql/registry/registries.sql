@@ -25,7 +25,8 @@ CREATE TABLE image_library_internal.registry (
 COMMENT ON TABLE image_library_internal.registry IS 'Registries that the agent reads';
 COMMENT ON COLUMN image_library_internal.registry.prefix IS 'Path of the URL; repositories are named relative to it';
 COMMENT ON COLUMN image_library_internal.registry.host IS 'Host as in references, with the port if there is one';
-COMMENT ON COLUMN image_library_internal.registry.ca_certificate IS 'PEM; replaces the system''s certificate store for this registry';
+COMMENT ON COLUMN image_library_internal.registry.ca_certificate IS
+  'PEM; replaces the certificate store of the system for this registry';
 COMMENT ON COLUMN image_library_internal.registry.rules_changed_at IS
   'When the rules last changed; a run that began before used older rules';
 COMMENT ON COLUMN image_library_internal.registry.owner IS
@@ -33,7 +34,8 @@ COMMENT ON COLUMN image_library_internal.registry.owner IS
 COMMENT ON COLUMN image_library_internal.registry.private IS
   'Whether only admins and members of the owner see the registry';
 COMMENT ON COLUMN image_library_internal.registry.allow_private IS 'Whether loopback and private addresses are allowed';
-COMMENT ON COLUMN image_library_internal.registry.proxy IS 'HTTP proxy for this registry; the environment''s is never used';
+COMMENT ON COLUMN image_library_internal.registry.proxy IS
+  'HTTP proxy for this registry; proxies of the environment are not used';
 COMMENT ON COLUMN image_library_internal.registry.realm_hosts IS
   'Token servers that get the credentials, in addition to those of the registry''s own host and organization';
 COMMENT ON COLUMN image_library_internal.registry.requests_per_run IS
@@ -98,7 +100,7 @@ COMMENT ON TABLE image_library_internal.client_certificate IS
   'Client certificates for mutual TLS: no role may read this table, pg_dump leaves its rows out';
 COMMENT ON COLUMN image_library_internal.client_certificate.certificate IS
   'PEM; intermediate certificates follow the client certificate';
-COMMENT ON COLUMN image_library_internal.client_certificate.key IS 'PEM, not encrypted: a secret';
+COMMENT ON COLUMN image_library_internal.client_certificate.key IS 'Private key in PEM form, not encrypted';
 GRANT SELECT ON image_library_internal.client_certificate TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.find_registry(registry text) RETURNS image_library_internal.registry
@@ -119,7 +121,7 @@ BEGIN
   RETURN found_registry;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.find_registry IS 'The registry of a name; raises 42704';
+COMMENT ON FUNCTION image_library_internal.find_registry IS 'The registry with the given name; raises 42704';
 GRANT EXECUTE ON FUNCTION image_library_internal.find_registry TO image_library_agent;
 
 -- A secret is set for the registry as it is now: this lock makes a concurrent alter_registry wait, or waits for it.

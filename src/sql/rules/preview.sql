@@ -2,7 +2,7 @@
 
 CREATE TYPE image_library.previewed_tag AS (
   repository text, tag text, effect text, approval text, used_by bigint);
-COMMENT ON TYPE image_library.previewed_tag IS 'A row of preview_rule and preview_rule_change';
+COMMENT ON TYPE image_library.previewed_tag IS 'Row of preview_rule and preview_rule_change';
 COMMENT ON COLUMN image_library.previewed_tag.effect IS 'Effect of the change on the tag: added, removed or kept';
 COMMENT ON COLUMN image_library.previewed_tag.approval IS
   'State of the image that the tag points at; null: the tag was never read';

@@ -185,8 +185,7 @@ AS $$
   WHERE r.registry_id = known_repositories.registry_id
   ORDER BY r.name
 $$;
-COMMENT ON FUNCTION image_library_internal.known_repositories IS
-  'The repositories of a registry that were seen before';
+COMMENT ON FUNCTION image_library_internal.known_repositories IS 'Repositories of a registry that were read before';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_repositories TO image_library_agent;
 
 -- Between 1 second and 1 hour, whatever a registry asks for. If it gives no time, 30 seconds * 2^n after the n-th
