@@ -15,13 +15,13 @@ void RequireKnownCaller() {
   int context;
   GetUserIdAndSecContext(&user, &context);
   if ((context & (SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS)) == 0) return;
-  ereport(
-      ERROR,
-      (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-       errmsg("permission denied: image_library does not act for code of a table's owner"),
-       errdetail("Indexes, materialized views, ANALYZE and foreign keys' actions run such code, "
-                 "whoever makes them run it."),
-       errhint("Call the function in a statement of its own, or read a view.")));
+  ereport(ERROR,
+          (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+           errmsg("permission denied: image_library does not act for code of a table's owner"),
+           errdetail(
+               "Indexes, materialized views, ANALYZE and actions of foreign keys run such code in "
+               "the sessions of other roles."),
+           errhint("Call the function in a statement of its own, or read a view.")));
 }
 
 namespace {

@@ -12,7 +12,7 @@ BEGIN
     RAISE EXCEPTION USING
       ERRCODE = 'insufficient_privilege',
       MESSAGE = 'permission denied: sync a registry that asked to be left alone',
-      DETAIL = 'Whoever is refused for too many requests is soon refused for longer.',
+      DETAIL = 'Registries refuse clients for longer that keep sending requests.',
       HINT = 'Ask a member of image_library_admin, or sync without force.';
   END IF;
   IF registry IS NOT NULL THEN
