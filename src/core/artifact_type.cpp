@@ -14,7 +14,7 @@ struct ModelType {
   std::string_view format;
 };
 
-// By prefix: the specifications add versions and encodings at the end.
+// Compared by prefix, since specifications add versions and encodings at the end.
 constexpr auto kModelTypes = std::to_array<ModelType>({
     {"application/vnd.cncf.model.", "modelpack"},
     {"application/vnd.cnai.model.", "modelpack"},  // the name of its drafts
@@ -24,7 +24,7 @@ constexpr auto kModelTypes = std::to_array<ModelType>({
     {"application/vnd.ramalama.model.", "ramalama"},
 });
 
-// What is attached to images, and charts that deploy them.
+// Artifacts that refer to images, and Helm charts.
 constexpr auto kAttachmentTypes = std::to_array<std::string_view>({
     "application/vnd.cncf.helm.",
     "application/vnd.dev.cosign.",
@@ -42,7 +42,7 @@ constexpr auto kAttachmentTypes = std::to_array<std::string_view>({
     "application/sarif",
 });
 
-// Empty: an index, or a manifest whose config nobody named.
+// Empty: an index, or a manifest whose config has no type.
 constexpr auto kImageConfigTypes =
     std::to_array<std::string_view>({"", media_type::kOciConfig, media_type::kDockerConfig});
 
@@ -83,7 +83,7 @@ ArtifactType ArtifactTypeOf(const ImageFacts& facts) {
       return {Kind::kModel, std::string(format)};
     }
   }
-  // Ollama and attestations have ordinary configs: only their layers tell.
+  // Ollama's models and attestations have ordinary configs and are recognized by their layers.
   for (const std::string& type : facts.layer_types) {
     if (const auto format = ModelFormat(type); !format.empty()) {
       return {Kind::kModel, std::string(format)};

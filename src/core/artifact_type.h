@@ -1,4 +1,4 @@
-// What an artifact is by its media types alone.
+// The kind of an artifact, by its media types.
 #ifndef IMAGE_LIBRARY_CORE_ARTIFACT_TYPE_H_
 #define IMAGE_LIBRARY_CORE_ARTIFACT_TYPE_H_
 
@@ -8,7 +8,7 @@
 
 namespace image_library {
 
-/// What an artifact is by its media types alone.
+/// The kind of an artifact, by its media types.
 struct ArtifactType {
   enum class Kind {
     kImage,       ///< a container image, of whatever content

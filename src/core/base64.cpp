@@ -36,7 +36,7 @@ bool DecodeBase64(std::string_view text, std::string* out) {
   const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                                    reinterpret_cast<const unsigned char*>(symbols.data()),
                                    static_cast<int>(symbols.size()));
-  // It skips blanks at both ends, and counts what the padding stands for.
+  // EVP_DecodeBlock skips blanks at both ends, and counts the bytes of the padding.
   if (size < 0 || static_cast<std::size_t>(size) != bytes.size()) return false;
   bytes.resize(count * 3 / 4);
   *out = std::move(bytes);

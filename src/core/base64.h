@@ -7,14 +7,14 @@
 
 namespace image_library {
 
-/// With padding and without line breaks.
+/// Encodes with padding and without line breaks.
 std::string EncodeBase64(std::string_view bytes);
 
-/// Line breaks are skipped and padding may be missing. False, and nothing in out, for anything else
-/// that is no base64.
+/// Decodes; line breaks are skipped and padding may be missing. Returns false, with nothing in out,
+/// for text that is not base64.
 bool DecodeBase64(std::string_view text, std::string* out);
 
-/// The same with the alphabet of URLs.
+/// The same for base64url.
 bool DecodeBase64Url(std::string_view text, std::string* out);
 
 }  // namespace image_library

@@ -1,4 +1,4 @@
-// What an image is: a Postgres, a model, or something else.
+// The classification of an image: Postgres, model, or other.
 #ifndef IMAGE_LIBRARY_CORE_CLASSIFICATION_H_
 #define IMAGE_LIBRARY_CORE_CLASSIFICATION_H_
 
@@ -11,7 +11,7 @@
 
 namespace image_library {
 
-/// What Classify found. Empty where the facts say nothing.
+/// The result of Classify. A member is empty if the facts do not give it.
 struct Classification {
   std::string kind;  ///< `postgres`, `model` or `other`
   std::string title, description, version;
@@ -33,10 +33,10 @@ struct Classification {
   std::optional<int> gpu_count;
   std::vector<ModelProfile> profiles;
 
-  /// Contradictions and unreadable values, phrases for a person: shown, never silently trusted.
+  /// Contradictions and values that could not be read, as phrases for users.
   std::vector<std::string> conflicts;
-  /// Flavor, major, version, variant or OS are contradicted by what the publisher himself wrote:
-  /// nothing picks such an image by itself.
+  /// There are contradictions on flavor, major version, version, variant or OS in what the
+  /// publisher wrote. Such an image is not chosen automatically.
   bool contested = false;
 };
 

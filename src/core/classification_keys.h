@@ -9,17 +9,18 @@
 
 namespace image_library {
 
-/// Annotation and label keys by purpose, best first: an admin can change them
-/// (image_library_internal.annotation_key). A `*` in a key stands for any text. An annotation under any of
-/// the keys comes before a label, because labels are inherited from base images. Purposes:
+/// Annotation and label keys by purpose, the preferred one first. An admin can change them
+/// (image_library_internal.annotation_key). A `*` in a key matches any text. An annotation under
+/// any of the keys is preferred to a label, because labels are inherited from base images.
+/// Purposes:
 ///   all images       `title`, `description`, `version`, `created`, `source`, `base_name`
 ///   Postgres images  `flavor`, `major_version`, `features`, `extensions`, `os`
 ///   extension images `extension_major`, `extension_version`, `extension_base`
 ///   models           `nim`, `publisher`, `model`, `model_version`, `task`, `gpu_count`, `profiles`
 using ClassificationKeys = std::map<std::string, std::vector<std::string>>;
 
-/// The keys that EDB, CloudNativePG, NVIDIA and the OCI image-spec (annotations.md) document, with
-/// the likely ones where nothing is documented (`task`, `gpu_count`, `profiles`, `model`).
+/// The keys that EDB, CloudNativePG, NVIDIA and the OCI image-spec (annotations.md) document, and
+/// likely ones for purposes without a documented key (`task`, `gpu_count`, `profiles`, `model`).
 ClassificationKeys DefaultClassificationKeys();
 
 /// `{"flavor": ["org.enterprisedb.pg.flavor"], ...}`; throws Error kInvalidArgument.

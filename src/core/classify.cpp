@@ -14,7 +14,7 @@ namespace {
 
 using Kind = ArtifactType::Kind;
 
-/// What the facts say, before any rule: documented keys first, then names.
+/// The kind according to the facts, without rules: documented keys first, then names.
 std::string DetectKind(const FactReader& reader, const ArtifactType& artifact) {
   const std::string& repository = reader.facts().repository;
   if (artifact.kind == Kind::kModel) return "model";

@@ -1,4 +1,4 @@
-// Decides what an image is, from documented keys and names only.
+// Classifies an image, from documented keys and names only.
 #ifndef IMAGE_LIBRARY_CORE_CLASSIFY_H_
 #define IMAGE_LIBRARY_CORE_CLASSIFY_H_
 

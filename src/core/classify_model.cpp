@@ -29,7 +29,7 @@ std::string Join(const Components& components, std::size_t first) {
   return path;
 }
 
-/// Where the publisher stands after the component `nim`; 0 when there is none.
+/// Position of the publisher after the component `nim`; 0 when there is none.
 std::size_t AfterNim(const Components& components) {
   const auto nim = std::find(components.begin(), components.end(), "nim");
   if (nim == components.end() || nim + 1 == components.end()) return 0;
@@ -58,14 +58,14 @@ void ReadName(const FactReader& reader, Classification* image) {
     image->model = name;
   }
   if (image->publisher.empty()) image->publisher = reader.Text("publisher");
-  // `library` is where Docker Hub and Ollama put what has no publisher of its own.
+  // Docker Hub and Ollama use `library` for what has no publisher.
   if (image->publisher.empty() && after_nim == 0 && components.size() > 1 &&
       components[components.size() - 2] != "library") {
     image->publisher = components[components.size() - 2];
   }
 }
 
-/// Names of people's making go into tables and manifests: no longer than names are.
+/// Names come from publishers and go into tables and manifests, so their length is limited.
 void ShortenNames(Classification* image) {
   constexpr std::size_t kMaxBytes = 255;
   for (std::string* name : {&image->publisher, &image->model, &image->task}) {
@@ -142,7 +142,7 @@ void ReadProfiles(const FactReader& reader, Classification* image) {
   }
 }
 
-/// The declared number, else what the smallest profile needs.
+/// The declared number, otherwise that of the smallest profile.
 void ReadGpuCount(const FactReader& reader, Classification* image) {
   if (const std::optional<FactValue> value = reader.Find("gpu_count")) {
     int count = 0;

@@ -14,11 +14,11 @@
 namespace image_library {
 namespace {
 
-// Majors that a tag or an annotation can mean: 9.x still exists, 2025 is a date.
+// Valid major versions in a tag or an annotation: 9.x still exists, 2025 is a date.
 constexpr std::uint64_t kFirstMajor = 9;
 constexpr std::uint64_t kLastMajor = 99;
 
-/// The parts of `host/path/name:tag@digest`, whatever of them is there.
+/// The parts of `host/path/name:tag@digest`; each may be absent.
 struct BaseImage {
   std::string repository, tag;
 };
@@ -36,8 +36,8 @@ struct FlavorName {
   std::string_view name, flavor;
 };
 
-// EDB writes the same three in annotations, in its command line and in repositories; what it
-// annotates PGE with is not documented.
+// EDB uses the same three names in annotations, in its command line and in repositories. The
+// annotation of PGE is not documented.
 constexpr auto kFlavorNames = std::to_array<FlavorName>({
     {"pg", "postgresql"},
     {"postgres", "postgresql"},
@@ -92,7 +92,7 @@ std::optional<BaseImage> PostgresBase(const FactReader& reader) {
   return base;
 }
 
-/// True for images that CloudNativePG built, wherever they were copied to.
+/// True for images that CloudNativePG built, in any repository.
 bool IsCloudNativePgServer(const FactReader& reader) {
   std::string source = Lower(reader.Text("source"));
   while (source.ends_with('/')) source.pop_back();
@@ -139,7 +139,7 @@ std::optional<int> MajorWord(const TagVersion& tag) {
   return {};
 }
 
-/// The server's version in the tag; no numbers when they are somebody else's.
+/// The server's version in the tag; no numbers when they belong to another component.
 TagVersion ServerVersion(const TagVersion& tag) {
   const bool server =
       !tag.numbers.empty() && PlausibleMajor(tag.numbers.front()) && !MajorWord(tag);
@@ -155,11 +155,11 @@ void ReadFlavor(const FactReader& reader, Classification* image) {
     } else if (!named.empty() && named != image->flavor) {
       image->conflicts.push_back(std::string(SourceOf(*value)) + " says flavor " + image->flavor +
                                  ", repository says " + named);
-      // Any PostgreSQL may lie in a repository `postgres`; EDB's names say which.
+      // A repository `postgres` may hold any flavor; EDB's repository names tell which.
       if (named != "postgresql") image->contested = true;
     }
   }
-  // The repository says more of an image than the base it was built from.
+  // The repository is more specific than the base image.
   if (image->flavor.empty()) image->flavor = named;
   if (image->flavor.empty()) {
     if (const auto base = PostgresBase(reader)) {
@@ -231,7 +231,7 @@ std::string StampTime(const std::string& stamp) {
                             stamp.substr(10, 2) + ":00Z");
 }
 
-/// Reproducible builds say 1970 or year 1 on purpose.
+/// Reproducible builds have 1970 or year 1 as their time.
 bool IsDeliberatelyNoTime(std::string_view text) {
   return text.starts_with("1970-") || text.starts_with("0001-");
 }
@@ -267,7 +267,7 @@ std::string BaseOs(const FactReader& reader) {
   return os;
 }
 
-/// The words of the tag without `latest`, which names no build of its own.
+/// The words of the tag without `latest`, which does not name a build.
 std::string TagVariant(const TagVersion& tag) {
   std::string variant;
   for (const std::string_view word : Split(tag.variant, "-")) {
@@ -331,7 +331,7 @@ void ReadFeatures(const FactReader& reader, Classification* image) {
       image->conflicts.push_back("feature " + Quoted(feature) + " is no name");
     }
   }
-  // Operands of EDB Postgres Distributed are named so and older ones have no annotations.
+  // Images of EDB Postgres Distributed have these names, and older ones have no annotations.
   if (text.empty() && LastComponent(reader.facts().repository).ends_with("-pgd")) {
     features.insert("pgd");
   }
@@ -384,7 +384,8 @@ void ClassifyPostgres(const FactReader& reader, Classification* image) {
 }
 
 void ClassifyExtensionImage(const FactReader& reader, Classification* image) {
-  // CloudNativePG's staging repositories, and the one whose plain name is a server's (PostGIS).
+  // Suffixes of CloudNativePG's staging repositories, and of PostGIS, whose plain name is that of
+  // server images.
   constexpr auto kSuffixes = std::to_array<std::string_view>({"-testing", "-extension"});
   const TagVersion tag = ParseTagVersion(reader.facts().tag);
   const BaseImage base = SplitBaseName(reader.Text("extension_base"));
@@ -402,7 +403,7 @@ void ClassifyExtensionImage(const FactReader& reader, Classification* image) {
   ReadOs(reader, tag, image);
   if (image->os.empty()) image->os = Lower(base_tag.os);
 
-  // The tag ends <pgmajor>-<os>: the last of what is left of it is the major.
+  // The tag ends in <pgmajor>-<os>: without the OS, its last part is the major version.
   const std::optional<int> tag_major =
       ParseMajor(tag.variant.empty() ? tag.revision : Split(tag.variant, "-").back());
   if (const std::optional<FactValue> value = reader.Find("extension_major")) {

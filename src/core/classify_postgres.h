@@ -14,10 +14,10 @@ namespace image_library {
 /// its command line and in repositories; empty for any other text.
 std::string KnownFlavor(std::string_view text);
 
-/// True when some documented key says that the image is a Postgres server.
+/// True when a documented key says that the image is a Postgres server.
 bool DeclaresPostgres(const FactReader& reader);
-/// True when the repository or the base image is named as the documented server images are, or the
-/// source is that of CloudNativePG's.
+/// True when the repository or the base image has a documented name of server images, or the source
+/// is CloudNativePG's.
 bool IsNamedPostgres(const FactReader& reader);
 bool IsExtensionImage(const FactReader& reader);
 void ClassifyPostgres(const FactReader& reader, Classification* image);

@@ -23,7 +23,7 @@ std::optional<TagVersion> DeclaredVersion(const FactReader& reader, std::string_
   const std::optional<FactValue> value = reader.Find(purpose);
   if (!value) return {};
   *is_label = value->is_label;
-  // Base images that name themselves leave their version behind with their name.
+  // A base image with a name label leaves its version label behind, too.
   if (value->is_label && reader.facts().labels.contains("org.opencontainers.image.ref.name")) {
     return {};
   }

@@ -1,4 +1,4 @@
-// The one error type of core, registry and sync.
+// The error type of core, registry and sync.
 #ifndef IMAGE_LIBRARY_CORE_ERROR_H_
 #define IMAGE_LIBRARY_CORE_ERROR_H_
 
@@ -8,7 +8,7 @@
 
 namespace image_library {
 
-/// What kind of failure an Error is. src/postgres maps each kind to one SQLSTATE.
+/// The kind of a failure. src/postgres maps each kind to one SQLSTATE.
 enum class ErrorKind {
   kInvalidArgument,   ///< a user's value is wrong: URL, reference, digest, rule (22023)
   kInvalidPattern,    ///< a user's regular expression is wrong (2201B)

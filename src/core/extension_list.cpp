@@ -79,7 +79,7 @@ struct Columns {
   std::size_t name = 0, version = 1, description = 2;
 };
 
-/// True when row is a header; it may order the columns in its own way.
+/// True when row is a header, which may have the columns in any order.
 bool ReadHeader(const Row& row, Columns* columns) {
   constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
   Columns found{kAbsent, kAbsent, kAbsent};

@@ -13,8 +13,9 @@ struct Extension {
   std::string name, version, description;
 };
 
-/// Base64 of CSV (RFC 4180) `name,version,description`, with or without a header line; false (and
-/// nothing in out) when it is neither. Of a name that comes twice the first is kept.
+/// Decodes base64 of CSV (RFC 4180) `name,version,description`, with or without a header line.
+/// Returns false, with nothing in out, for anything else. If a name occurs twice, the first is
+/// kept.
 bool ParseExtensionList(std::string_view base64_csv, std::vector<Extension>* out);
 
 }  // namespace image_library

@@ -12,7 +12,7 @@
 
 namespace image_library {
 
-/// What classification looks at: the stored facts of a digest and where it was found.
+/// The input of classification: the stored facts of a digest, and the repository and tag.
 struct ImageFacts {
   std::string repository;  ///< with the registry's prefix
   std::string tag;
@@ -37,8 +37,8 @@ class FactReader {
 
   const ImageFacts& facts() const { return facts_; }
   std::optional<FactValue> Find(std::string_view purpose) const;
-  /// The same, without labels that another image left behind: those of a flavor or a major version
-  /// that the image's own annotations contradict.
+  /// The same, without labels inherited from another image: those of a flavor or a major version
+  /// that contradicts the image's own annotations.
   std::optional<FactValue> FindOwn(std::string_view purpose) const;
   bool Has(std::string_view purpose) const { return Find(purpose).has_value(); }
   std::string Text(std::string_view purpose) const;
@@ -50,14 +50,14 @@ class FactReader {
   const ClassificationKeys& keys_;
 };
 
-/// What the keys find in annotations, else in labels; empty texts where they find nothing.
+/// Values of the keys in annotations, otherwise in labels; empty texts if there are none.
 struct PublishedTexts {
   std::string title, description, version;
 };
 PublishedTexts ReadPublishedTexts(const StringMap& annotations, const StringMap& labels,
                                   const ClassificationKeys& keys);
 
-/// A value from outside in a phrase: quoted, scrubbed, short.
+/// A value from an image for use in a phrase: quoted, scrubbed and shortened.
 std::string Quoted(std::string_view value);
 
 }  // namespace image_library

@@ -5,7 +5,7 @@
 namespace image_library {
 namespace {
 
-// Where the port of host:port begins, colon included; its size when there is none.
+// Position of the port in host:port, with the colon; the size of the text when there is none.
 std::size_t PortOf(std::string_view text) noexcept {
   const std::size_t colon = text.rfind(':');
   const std::size_t bracket = text.rfind(']');

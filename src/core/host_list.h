@@ -8,14 +8,14 @@
 
 namespace image_library {
 
-/// `registry.example.org`, `*.example.org`, `[::1]:5000`: a host with `*` for any characters (dots
-/// too), and with a port when it is for that port only.
+/// `registry.example.org`, `*.example.org`, `[::1]:5000`: a host in which `*` matches any
+/// characters, including dots. With a port it matches that port only.
 bool IsHostPattern(std::string_view text) noexcept;
 
-/// The patterns of a setting, which commas and white space part.
+/// The patterns of a setting, separated by commas and white space.
 std::vector<std::string> SplitHostPatterns(std::string_view text);
 
-/// True when one of the patterns is for the host, whatever the case of its letters.
+/// True when one of the patterns matches the host, regardless of case.
 bool MatchesHost(const std::vector<std::string>& patterns, std::string_view host,
                  std::string_view port);
 

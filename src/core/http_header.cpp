@@ -37,7 +37,8 @@ class Scanner {
     while (!AtEnd() && IsTokenChar(Peek())) Next();
     return text_.substr(start, position_ - start);
   }
-  // A quoted string with quoted pairs, or everything up to a delimiter: servers forget quotes.
+  // A quoted string with quoted pairs, or everything up to a delimiter, since servers forget
+  // quotes.
   std::string ParameterValue() {
     std::string value;
     if (Take('"')) {
@@ -67,7 +68,7 @@ class Scanner {
   std::size_t position_ = 0;
 };
 
-// name BWS "=" BWS value; puts the scanner back when that is not what comes.
+// name BWS "=" BWS value; resets the scanner when something else follows.
 bool ReadParameter(Scanner& scanner, std::map<std::string, std::string>& params) {
   const std::size_t start = scanner.position();
   const std::string_view name = scanner.Token();

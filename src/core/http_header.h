@@ -1,4 +1,4 @@
-// Header fields that registries write in many ways; real parsers, no string splitting.
+// Parsers of HTTP header fields.
 #ifndef IMAGE_LIBRARY_CORE_HTTP_HEADER_H_
 #define IMAGE_LIBRARY_CORE_HTTP_HEADER_H_
 
@@ -17,7 +17,7 @@ struct Challenge {
   std::map<std::string, std::string> params;  ///< names in lower case
 };
 
-/// Every challenge of one header value; what does not parse is left out.
+/// Every challenge of one header value; invalid ones are left out.
 std::vector<Challenge> ParseChallenges(std::string_view value);
 
 /// Target of the first link with rel=next (RFC 8288, section 3), as written.
@@ -30,14 +30,14 @@ std::optional<std::int64_t> ParseHttpDate(std::string_view value);
 /// [1, 3600]; nothing when the value is neither.
 std::optional<std::int64_t> ParseRetryAfter(std::string_view value, std::int64_t now);
 
-/// How many requests a server lets through, or has left: Docker Hub's `ratelimit-limit` and
+/// The number of requests that a server allows, or has left: Docker Hub's `ratelimit-limit` and
 /// `ratelimit-remaining`, `100;w=21600` (docs.docker.com, "Pull usage and limits").
 struct RateLimitValue {
   std::int64_t requests = 0;
   std::int64_t window = 0;  ///< seconds; 0 when the server does not say
 };
 
-/// The first element of the header; nothing when it is no such value, negative or beyond 10^12.
+/// The first element of the header; nothing when it is invalid, negative or above 10^12.
 std::optional<RateLimitValue> ParseRateLimit(std::string_view value);
 
 /// The text of `299 - "text"`, the one warning that the distribution-spec knows ("Warnings"); at

@@ -54,15 +54,14 @@ Platform PlatformOf(const FetchedPlatform& fetched) {
   return fetched.config ? fetched.config->platform : Platform();
 }
 
-// An artifact and an attestation (`unknown/unknown`) run nowhere.
+// Artifacts and attestations (`unknown/unknown`) cannot be run.
 bool IsRunnable(const Platform& platform) {
   return !platform.os.empty() && (platform.os != "unknown" || platform.architecture != "unknown");
 }
 
 }  // namespace
 
-// What stands for the image where one value is wanted: linux/amd64, else the first that runs, else
-// the first.
+// The primary platform: linux/amd64, otherwise the first that can be run, otherwise the first.
 int ImageParts::RankOf(const FetchedPlatform& fetched) const {
   const Platform platform = PlatformOf(fetched);
   if (platform.os == "linux" && platform.architecture == "amd64") return 2;
@@ -82,7 +81,7 @@ void ImageParts::Add(FetchedPlatform fetched) {
   const std::int64_t bytes = SizeOf(manifest);
   Platform platform = PlatformOf(fetched);
   if (!fetched.present || IsRunnable(platform)) {
-    // Who knows what runs there: an index may name indexes.
+    // The platform is unknown, since an index may name indexes.
     if (platform.os.empty()) platform.os = platform.architecture = "unknown";
     images_.push_back({platform, fetched.digest, manifest.config ? manifest.config->digest : "",
                        bytes, fetched.config ? fetched.config->created : "", fetched.present});
@@ -151,7 +150,7 @@ Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
     }
     image.cut = image.cut || child.annotations_cut;
     annotations.insert(child.annotations.begin(), child.annotations.end());
-    // Docker's official images are annotated where the index lists them.
+    // Docker's official images have their annotations in the index.
     for (const Descriptor& listed : manifest.manifests) {
       if (listed.digest != primary_->digest) continue;
       image.cut = image.cut || listed.annotations_cut;
@@ -165,7 +164,7 @@ Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
   if (image.created_text.empty()) image.created_text = Scrub(text, 64);
   if (!image.created.empty()) image.created_text.clear();
   image.referrers = std::move(attestations_);
-  // The annotation names the platform that is attested; the image is what people ask about.
+  // The annotation names the platform; the attestation is stored as a referrer of the image.
   for (Referrer& referrer : image.referrers) referrer.subject = image.digest;
   return image;
 }

@@ -1,4 +1,4 @@
-// What the library keeps of one digest.
+// The data that the library stores for one digest.
 #ifndef IMAGE_LIBRARY_CORE_IMAGE_H_
 #define IMAGE_LIBRARY_CORE_IMAGE_H_
 
@@ -24,7 +24,7 @@ struct PlatformImage {
   bool present = true;          ///< false: the index names it and the registry does not have it
 };
 
-/// An artifact attached to an image: signature, SBOM, attestation. A claim, not a verified fact.
+/// An artifact that refers to an image: signature, SBOM, attestation. A claim, not verified.
 struct Referrer {
   std::string subject;        ///< digest of the image it belongs to
   std::string digest;         ///< of the referrer's manifest
@@ -35,7 +35,7 @@ struct Referrer {
   std::string tag;     ///< of the last two
 };
 
-/// Everything that is stored for one digest, fetched once.
+/// Everything that is stored for one digest, read once.
 struct Image {
   std::string digest;
   std::string media_type;
@@ -50,11 +50,12 @@ struct Image {
   StringMap labels;          ///< of the primary platform's config
   std::vector<PlatformImage> platforms;
   std::vector<Referrer> referrers;  ///< attestations among the children, at most 1,000
-  /// Annotations, labels, layer types or attestations were over their limits and left out.
+  /// Annotations, labels, layer types or attestations exceeded their limits, and some were left
+  /// out.
   bool cut = false;
 };
 
-/// One platform's manifest with its config, where one was fetched.
+/// The manifest of one platform with its config, if one was read.
 struct FetchedPlatform {
   std::string digest;
   Manifest manifest;
@@ -63,17 +64,17 @@ struct FetchedPlatform {
   bool present = true;
 };
 
-/// The parts of one image while they are read. Of each platform a few hundred bytes are kept, all
-/// that it says only of the one that stands for the image: an index may name hundreds of 4 MiB.
+/// The parts of one image while they are read. A few hundred bytes are kept for each platform, and
+/// everything only for the primary platform: an index may name hundreds of manifests of 4 MiB.
 class ImageParts {
  public:
   void Add(FetchedPlatform platform);
-  /// An attestation of an index that is nested in the image.
+  /// Adds an attestation of an index that is nested in the image.
   void AddAttestation(const Descriptor& child);
 
-  /// Platforms added.
+  /// The number of platforms added.
   std::size_t platforms() const noexcept { return count_; }
-  /// Of annotations and labels that are held.
+  /// The bytes of annotations and labels that are held.
   std::size_t Bytes() const noexcept;
 
   /// Text is scrubbed. Maps are capped at 1,000 entries of 256-byte keys and 64 kB values, at

@@ -47,8 +47,8 @@ int HexQuad(std::string_view text) noexcept {
   return value;
 }
 
-// Bytes of the escape that begins with the backslash at the start of text. What simdjson refuses
-// by itself may pass; what it or PostgreSQL would stumble over later does not.
+// Bytes of the escape that begins with the backslash at the start of text. Escapes that simdjson
+// refuses by itself may pass; those that would fail later, in simdjson or PostgreSQL, do not.
 std::size_t CheckEscape(std::string_view text) {
   if (text.size() < 2 || text[1] != 'u') return 2;
   const int code = HexQuad(text.substr(2));
@@ -60,7 +60,7 @@ std::size_t CheckEscape(std::string_view text) {
   return 12;
 }
 
-// What simdjson does not limit, before it takes memory for it.
+// Limits that simdjson does not have, checked before it allocates memory.
 void CheckShape(std::string_view text, std::size_t most_values) {
   int depth = 0;
   std::size_t values = 1;
@@ -98,8 +98,8 @@ bool IsRepresentable(const std::string& number) {
   return errno != ERANGE;
 }
 
-// The document with every number that is no 64-bit integer and no double as null, since one absurd
-// size is not to hide the rest of it.
+// The document with every number that is neither a 64-bit integer nor a double replaced by null, so
+// that one absurd size does not make the rest unreadable.
 std::string WithoutAbsurdNumbers(std::string_view text) {
   constexpr std::string_view kNumber = "+-.0123456789eE";
   std::string clean;
@@ -125,7 +125,7 @@ std::string WithoutAbsurdNumbers(std::string_view text) {
 // The error of the parser; the tree is valid without one.
 simdjson::error_code ParseInto(JsonText text, dom::document* tree, dom::element* root) {
   dom::parser parser;
-  // Its own limit is on arrays and objects that are open at once.
+  // The parser's own limit is on arrays and objects that are open at the same time.
   if (parser.allocate(std::max<std::size_t>(text.text().size(), 1), kMaxDepth + 2) !=
       simdjson::SUCCESS)
     throw std::bad_alloc();
@@ -146,7 +146,7 @@ Node NodeOf(const dom::element& element) noexcept {
   return std::bit_cast<Node>(element);
 }
 
-// Nothing of an absent value: simdjson asserts on one.
+// Nothing for an absent value, on which simdjson would assert.
 template <typename Value, typename Node>
 std::optional<Value> Get(const Node& node) noexcept {
   Value value;
@@ -175,7 +175,7 @@ Json Json::Parse(JsonText text, std::size_t most_values) {
 bool Json::IsObject() const noexcept { return Get<dom::object>(node_).has_value(); }
 bool Json::IsArray() const noexcept { return Get<dom::array>(node_).has_value(); }
 
-// simdjson would find the first.
+// The last one counts; simdjson would find the first.
 Json::Node Json::Find(std::string_view key) const noexcept {
   Node found;
   if (const auto object = Get<dom::object>(node_)) {
@@ -197,8 +197,8 @@ std::optional<std::string> Json::String() const {
 
 std::optional<std::int64_t> Json::Integer() const {
   if (const auto value = Get<std::int64_t>(node_)) return value;
-  // Whole numbers written as 1.0 or 1e3; 2^53 is where a double stops counting. A double is not
-  // asked for what is an integer beyond 63 bits.
+  // Whole numbers written as 1.0 or 1e3, up to 2^53, above which a double does not represent every
+  // integer. Integers beyond 63 bits are not read as doubles.
   if (Get<std::uint64_t>(node_)) return std::nullopt;
   if (const auto value = Get<double>(node_)) {
     constexpr double kExact = 9007199254740992.0;

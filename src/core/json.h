@@ -1,4 +1,4 @@
-// JSON reading over simdjson, behind this header alone so that the parser can be replaced.
+// JSON reading with simdjson. Only this header knows the parser, so that it can be replaced.
 #ifndef IMAGE_LIBRARY_CORE_JSON_H_
 #define IMAGE_LIBRARY_CORE_JSON_H_
 
@@ -17,14 +17,14 @@ namespace image_library {
 /// Annotations and labels: keys and values are valid UTF-8 without NUL.
 using StringMap = std::map<std::string, std::string>;
 
-/// What an entry of a map takes in memory beside its texts, about.
+/// Approximate memory of an entry of a map, in addition to its texts.
 inline constexpr std::size_t kEntryBytes = 100;
 
-/// What a map takes in memory, about: many short entries take more than their texts.
+/// Approximate memory of a map, in bytes. Many short entries take more than their texts.
 std::size_t BytesOf(const StringMap& map) noexcept;
 
-/// Text to parse. A std::string with kPadding bytes of capacity to spare is read where it is,
-/// anything else is copied. The text must live until it is parsed, and no longer.
+/// Text to parse. A std::string with kPadding bytes of spare capacity is read in place, any other
+/// text is copied. The text must live until it has been parsed.
 class JsonText {
  public:
   static constexpr std::size_t kPadding = 64;
@@ -42,14 +42,15 @@ class JsonText {
   bool padded_ = false;
 };
 
-/// A parsed document or a part of it; shares ownership of the tree. Getters are typed and never
-/// throw but for want of memory: a value of another type reads as absent (registries send strings
-/// as numbers, objects as arrays, null for anything). Of duplicate keys the last one counts.
+/// A parsed document or a part of it; shares ownership of the tree. Getters are typed and throw
+/// only if there is not enough memory. A value of another type reads as absent, since registries
+/// send strings as numbers, objects as arrays, and null for anything. Of duplicate keys the last
+/// one counts.
 class Json {
  public:
-  /// Manifests have some thousands; a document of 4 MiB may hold a million, at 40 bytes each.
+  /// Manifests have some thousand values; a document of 4 MiB may have a million, at 40 bytes each.
   static constexpr std::size_t kMostValues = 250000;
-  /// For what the library itself has written.
+  /// For documents that the library itself has written.
   static constexpr std::size_t kAnyNumber = SIZE_MAX;
 
   /// Throws Error kMalformed: not JSON, invalid UTF-8, `\u0000`, or deeper than 64 levels; Error
@@ -59,7 +60,7 @@ class Json {
 
   bool IsObject() const noexcept;
   bool IsArray() const noexcept;
-  /// Member of an object; an absent one reads as absent everywhere.
+  /// Member of an object. Every member of an absent value is absent.
   Json operator[](const char* key) const;
   bool Has(const char* key) const noexcept;
   std::optional<std::string> String() const;

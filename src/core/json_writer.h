@@ -1,5 +1,5 @@
-// JSON writing: objects and arrays as text, in the order they are written. By hand, because
-// simdjson 3.0 writes only documents that it has parsed.
+// JSON writing: objects and arrays as text, in the order in which they are written. Written by
+// hand, because simdjson 3.0 writes only documents that it has parsed.
 #ifndef IMAGE_LIBRARY_CORE_JSON_WRITER_H_
 #define IMAGE_LIBRARY_CORE_JSON_WRITER_H_
 
@@ -15,10 +15,10 @@ namespace image_library {
 /// One JSON string literal. The text is valid UTF-8.
 std::string ToJsonString(std::string_view text);
 
-/// One JSON object, keys in order, compact: what `jsonb` takes.
+/// One JSON object, compact, with the keys in order, as input of `jsonb`.
 std::string ToJson(const StringMap& map);
 
-/// One JSON object. Keys are literals of ours and are not escaped; texts are.
+/// One JSON object. Keys are string literals of the caller and are not escaped; texts are.
 class JsonObject {
  public:
   void Text(const char* key, std::string_view text) { Raw(key, ToJsonString(text)); }
@@ -27,7 +27,7 @@ class JsonObject {
   }
   void Integer(const char* key, std::int64_t value) { Raw(key, std::to_string(value)); }
   void Boolean(const char* key, bool value) { Raw(key, value ? "true" : "false"); }
-  /// A value that is JSON already.
+  /// A value that is JSON text already.
   void Raw(const char* key, std::string_view json) {
     if (json_.size() > 1) json_ += ',';
     json_ += '"';

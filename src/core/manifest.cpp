@@ -25,7 +25,7 @@ std::optional<Platform> ReadPlatform(const Json& json) {
                   Scrub(json["variant"].StringOr(""), 64)};
 }
 
-// What the descriptors of one manifest may still keep, in bytes.
+// Bytes that the descriptors of one manifest may still keep.
 struct Allowance {
   std::size_t annotations = limit::kListedAnnotations;
   std::size_t data = kMaxInlineData;
@@ -57,7 +57,7 @@ std::optional<Descriptor> ReadDescriptor(const Json& json, Allowance* left) {
   return descriptor;
 }
 
-// A digest that comes again has no annotations any more: what is repeated takes nothing away.
+// Annotations of a repeated digest are dropped, so that repetitions do not use up the limit.
 std::vector<Descriptor> ReadDescriptors(const Json& json, Allowance* left) {
   std::vector<Descriptor> descriptors;
   std::set<std::string> seen;
@@ -88,8 +88,8 @@ bool IsSchema1(const Json& root) {
   return root["schemaVersion"].Integer() == 1 || root.Has("fsLayers");
 }
 
-// The body's word, else what it looks like: a header is the word of whoever sends the body, and
-// the facts of a digest are the same wherever it comes from. It must not contradict either.
+// The media type in the body, otherwise that of its shape. The facts of a digest must not depend on
+// a header, which the sender chooses. The header must not contradict the body.
 std::string MediaTypeOf(const Json& root, std::string_view content_type,
                         std::string_view type_by_shape) {
   const std::string in_header = MediaType(content_type);
@@ -110,7 +110,7 @@ std::string MediaTypeOf(const Json& root, std::string_view content_type,
   return Scrub(type, 256);
 }
 
-// Nothing but the type is read of Docker's first format.
+// Only the type is read of Docker's first format.
 Manifest ReadSchema1(const Json& root, std::string_view content_type) {
   if (root.Has("layers") || root.Has("manifests")) Malformed("manifest has two formats at once");
   Manifest manifest;

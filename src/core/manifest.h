@@ -27,7 +27,8 @@ inline constexpr std::string_view kDockerConfig = "application/vnd.docker.contai
 inline constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
 inline constexpr std::string_view kSignedSchema1 =
     "application/vnd.docker.distribution.manifest.v1+prettyjws";
-/// What every manifest request accepts; registries convert or answer 404 to a shorter list.
+/// The Accept header of every manifest request. With a shorter list, registries convert manifests
+/// or answer 404.
 inline constexpr std::string_view kAccept =
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -56,9 +57,9 @@ struct Descriptor {
   bool IsAttestation() const;
 };
 
-/// What is kept of one manifest or config, in bytes of keys and values: a manifest of 4 MiB may be
-/// nothing but annotations, and many are read at once. What is beyond is left out, in the order of
-/// the document.
+/// Limits of what is kept of one manifest or config, in bytes of keys and values: a manifest of 4
+/// MiB may consist of annotations, and many are read at the same time. What exceeds a limit is left
+/// out, in the order of the document.
 namespace limit {
 inline constexpr std::size_t kAnnotations = 512u << 10;
 inline constexpr std::size_t kLabels = 512u << 10;
@@ -78,24 +79,24 @@ struct Manifest {
   StringMap annotations;         ///< at most limit::kAnnotations bytes
   bool annotations_cut = false;  ///< some were left out
 
-  /// Docker's withdrawn first format: nothing but its type is read.
+  /// Docker's withdrawn first format; only its type is read.
   bool IsSchema1() const;
 };
 
 /// True for the media types of Docker's withdrawn first format.
 bool IsSchema1Type(std::string_view media_type);
 
-/// What the digest of a manifest of Docker's schema 1 is of: the body without the signatures in it,
-/// as their protected header tells (distribution/distribution docs, manifest-v2-1). Nothing for any
-/// other body; the body decides, whatever it was sent as. Throws Error kMalformed when the
-/// signatures cannot be read.
+/// For a manifest of Docker's schema 1, the bytes that its digest is computed from: the body
+/// without its signatures, as their protected header tells (distribution/distribution docs,
+/// manifest-v2-1). Nothing for any other body. The body decides, not the Content-Type. Throws Error
+/// kMalformed when the signatures cannot be read.
 std::optional<std::string> Schema1Payload(const std::string& body);
 
-/// The same body gives the same manifest, whatever content_type it was sent with: that is only
-/// compared. Throws Error kMalformed: no JSON object, `manifests` beside `layers`
-/// (CVE-2021-41190), mediaType or shape that contradicts content_type, or a shape that is neither
-/// manifest nor index. Throws kTooLarge for more than 10,000 descriptors. A descriptor without a
-/// valid digest or size is left out and the rest is kept.
+/// The result depends on the body only; content_type is only compared with it. Throws Error
+/// kMalformed when the body is not a JSON object, has `manifests` beside `layers` (CVE-2021-41190),
+/// contradicts content_type in mediaType or shape, or has the shape of neither manifest nor index.
+/// Throws kTooLarge for more than 10,000 descriptors. A descriptor without a valid digest or size
+/// is left out and the rest is kept.
 Manifest ParseManifest(JsonText body, std::string_view content_type);
 
 /// The parts of an image config that the library keeps.

@@ -27,7 +27,7 @@ std::string_view SubjectName(PatternSubject subject) {
   return subject == PatternSubject::kRepository ? "repository" : "tag";
 }
 
-// No name holds an @: before one may stand the user and password of a URL.
+// The text before an @ is left out: it may be the user and password of a URL, and no name has an @.
 std::string Quoted(std::string_view text, PatternSubject subject) {
   const std::size_t at = text.rfind('@');
   if (at != std::string_view::npos) text.remove_prefix(at + 1);

@@ -32,11 +32,11 @@ bool IsNamePart(std::string_view part) noexcept {
   return true;
 }
 
-// The name before the @ of a digest is shown; what is before any other @ may be user and password.
+// The name before the @ of a digest is shown; what precedes any other @ may be user and password.
 std::string_view Shown(std::string_view text) {
   const std::size_t at = text.rfind('@');
   const std::string_view last = at == std::string_view::npos ? "" : text.substr(at + 1);
-  // Of another algorithm than ours: a host's port is shorter.
+  // A digest of an unknown algorithm; the port of a host is shorter.
   const std::size_t colon = last.find(':');
   const bool hexadecimal =
       colon != std::string_view::npos && last.size() - colon > 32 &&
@@ -75,7 +75,7 @@ Reference ParseReference(std::string_view text) {
   const std::size_t slash = text.find('/');
   std::string_view name = text;
   const std::string_view first = text.substr(0, slash);
-  // Upper-case letters are no repository's: Docker takes them for a host's.
+  // A repository name has no upper-case letters; Docker reads such a part as a host.
   if (slash != std::string_view::npos && (LooksLikeHost(first) || Lower(first) != first)) {
     try {
       reference.host = ParseRegistryUrl(first).host;

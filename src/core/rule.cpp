@@ -93,7 +93,7 @@ const Rule* FirstTaking(const std::vector<const Rule*>& rules, std::string_view 
   return found == rules.end() ? nullptr : *found;
 }
 
-/// What the rules say of every tag, before `newest` cuts.
+/// The result of the rules for every tag, before `newest` is applied.
 std::vector<TagDecision> DecideAll(const std::vector<Rule>& rules, std::string_view repository,
                                    const std::vector<std::string>& tags) {
   const std::vector<const Rule*> includes = RulesFor(rules, repository, true);
@@ -197,7 +197,7 @@ RuleSet RuleSet::FromJson(const Json& array) {
   for (const Json& element : array.Elements()) {
     if (element["enabled"].Boolean().value_or(true)) set.rules_.push_back(ReadRule(element));
   }
-  // A previewed rule, id 0, would be the youngest.
+  // A previewed rule has id 0 and would be the newest.
   const auto order = [](const Rule& rule) {
     return std::tuple(rule.priority, rule.id == 0, rule.id);
   };

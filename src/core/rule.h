@@ -25,13 +25,13 @@ struct Rule {
   int priority = 100;
 };
 
-/// What the rules say of one tag.
+/// The decision of the rules on one tag.
 struct TagDecision {
   std::string tag;
   const Rule* rule = nullptr;  ///< the deciding include rule; owned by the RuleSet
 };
 
-/// One line of an explanation: what one rule says of one tag.
+/// One line of an explanation: the result of one rule for one tag.
 struct RuleExplanation {
   std::int64_t rule_id;
   bool include;

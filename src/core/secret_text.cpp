@@ -9,9 +9,9 @@ namespace image_library {
 namespace {
 
 constexpr int kMaxDepth = 8;
-// Shorter texts hold no name that counts.
+// Shorter texts contain none of the names.
 constexpr std::size_t kShortest = 5;
-// What stands for a character that is in no name that counts.
+// Stands for a character that is in none of the names.
 constexpr char kOther = '\xff';
 
 bool IsSpace(char c) {
@@ -63,7 +63,7 @@ void Scanner::Name(std::string_view name, bool cut_off) {
   const std::string folded = Lower(name);
   for (const std::string_view known : {"set_credential", "set_client_certificate"})
     if (cut_off && folded.size() >= kShortest && BeginsWith(known, folded)) secret_ = true;
-  // A name that is mistyped fails with the secret in its text all the same.
+  // A call with a misspelled name fails, but its text contains the secret.
   if (BeginsWith(folded, "set_cred") && folded != "set_credential_file" &&
       folded != "set_credential_variable")
     secret_ = true;
@@ -71,7 +71,7 @@ void Scanner::Name(std::string_view name, bool cut_off) {
   if (BeginsWith(folded, "add_regist") || BeginsWith(folded, "alter_regist")) registry_ = true;
 }
 
-// Both kinds; what is commented out may be a call. Returns where it ends.
+// Both kinds of comments; what is commented out may be a call. Returns where the comment ends.
 std::size_t Scanner::Comment(std::size_t begin, int depth) {
   std::size_t end = begin + 2, inner_end = text_.size();
   if (text_[begin] == '-') {

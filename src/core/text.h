@@ -1,4 +1,4 @@
-// Text from strangers, made safe to store and show.
+// Text from images and registries, made safe to store and show.
 #ifndef IMAGE_LIBRARY_CORE_TEXT_H_
 #define IMAGE_LIBRARY_CORE_TEXT_H_
 
@@ -11,9 +11,9 @@ namespace image_library {
 /// byte or character becomes U+FFFD. At most max_bytes bytes, cut at a character.
 std::string Scrub(std::string_view text, std::size_t max_bytes = 65536);
 
-/// What of a user's text that was refused may be shown in an error: nothing before an @ (user and
-/// password of a URL), no query and no fragment; nothing at all when an @ after a ? or # leaves
-/// open which of them the rest is. Not scrubbed.
+/// The part of a user's refused text that an error may show: nothing before an @ (user and password
+/// of a URL), no query and no fragment. Empty when an @ follows a ? or #, since it is not clear
+/// then which part is secret. Not scrubbed.
 std::string_view WithoutSecrets(std::string_view text) noexcept;
 
 bool IsUtf8(std::string_view text) noexcept;

@@ -21,7 +21,7 @@ constexpr char kHint[] =
               std::move(hint));
 }
 
-// Without leading zeros: one server must not be two registries.
+// Without leading zeros, so that one server is not two registries.
 bool IsPort(std::string_view text) {
   return IsDigits(text) && text.size() <= 5 && text.front() != '0' &&
          std::stoi(std::string(text)) < 65536;
@@ -69,8 +69,8 @@ std::string Canonical(const std::string& host) {
   return "[" + std::string(text) + host.substr(end);
 }
 
-// What a reference may have as its host (distribution/reference, grammar of `domain`): images of a
-// host beyond it could be approved, and pulled by nobody. Precondition: host is canonical.
+// Hosts that are valid in a reference (distribution/reference, grammar of `domain`). Images of
+// another host could be approved, but not pulled. Precondition: host is canonical.
 void RequireReadable(std::string_view text, const std::string& host) {
   if (host.find('_') != std::string::npos)
     Refuse(text, "Container runtimes take no host with an underscore in a reference.",

@@ -28,8 +28,8 @@ struct RegistryUrl {
 RegistryUrl ParseRegistryUrl(std::string_view text);
 
 /// `scheme://host:port` of an HTTP proxy, `http` when no scheme is written. Throws Error
-/// kInvalidArgument with a hint on anything else: user information too, since a proxy's URL is kept
-/// where people read it.
+/// kInvalidArgument with a hint on anything else, including user information, since the URL of a
+/// proxy is stored where users can read it.
 std::string ParseProxyUrl(std::string_view text);
 
 }  // namespace image_library

@@ -66,7 +66,7 @@ std::size_t OsTokens(std::span<const std::string_view> tokens) {
     return IsNumberedSystem(token.substr(0, digits)) && IsDottedNumber(token.substr(digits)) ? 1
                                                                                              : 0;
   }
-  // `el` or `al` without a number is an ordinary word.
+  // `el` or `al` without a number is not an operating system.
   if (!IsNumberedSystem(token) || token.size() < 3) return 0;
   return tokens.size() > 1 && IsDottedNumber(tokens[1]) && BuildStamp(tokens[1]).empty() ? 2 : 1;
 }
@@ -180,8 +180,8 @@ TagVersion ParseTagVersion(std::string_view tag) {
   return version;
 }
 
-// A run of digits is '0', its length and its digits; no other character is written as '0' or as
-// zero, so no key is a prefix of another.
+// A run of digits is written as '0', its length and its digits; no other character is written as
+// '0' or as zero, so no key is a prefix of another.
 std::string NaturalKey(std::string_view text) {
   std::string key;
   while (!text.empty()) {

@@ -1,4 +1,4 @@
-// What launcher, workers and sessions tell each other: a board in shared memory.
+// A board in shared memory, through which launcher, workers and sessions communicate.
 #ifndef IMAGE_LIBRARY_POSTGRES_BOARD_H_
 #define IMAGE_LIBRARY_POSTGRES_BOARD_H_
 
@@ -6,10 +6,10 @@
 
 namespace image_library::postgres {
 
-/// Databases the launcher can look after.
+/// Maximum number of databases with a library.
 inline constexpr int kMaxDatabases = 256;
 
-/// The due time of a database whose worker was started and has not said yet what is due next.
+/// Due time of a database whose worker was started and has not reported the next due time.
 inline constexpr TimestampTz kWorkerStarted = DT_NOEND - 1;
 
 /// Policies that are remembered for having ended a process; of more the oldest is forgotten.
@@ -22,7 +22,7 @@ struct PolicyVersion {
   TransactionId version;  ///< xmin of its row in pg_proc
 };
 
-/// Oids, pids, counters and times only: nothing here can outlive the process it points into.
+/// Only Oids, pids, counters and times, so that nothing points into the memory of a process.
 struct Board {
   struct Slot {
     Oid database;          ///< InvalidOid: free
@@ -42,14 +42,14 @@ struct Board {
 /// Reserves shared memory; from _PG_init while the library is preloaded.
 void RequestBoard();
 
-/// The board, made by whoever comes first. Raises on a lack of shared memory.
+/// The board; the first caller creates it. Raises an error on a lack of shared memory.
 Board* GetBoard();
 
-/// Says that something is due in a database at a time, and wakes the launcher when that is now.
+/// Reports that a sync is due in a database at a time, and wakes the launcher if that is now.
 void Post(Oid database, TimestampTz due);
 
-/// Says what a worker found to be due next; an earlier time that was posted since it was started
-/// stands, for the worker may have looked before.
+/// Reports the next due time that a worker found. An earlier time that was posted since the worker
+/// was started is kept, since the worker may have looked before.
 void PostNext(Oid database, TimestampTz due);
 
 /// Says that this process, a worker, ends with an error: what it was at is due again, after a
@@ -59,7 +59,7 @@ void PostBrokenOff();
 /// Posts the current database when the running transaction commits; nothing when it aborts.
 void PostAtCommit();
 
-/// The pid of the launcher that has its post on the board; 0: none runs.
+/// The pid of the running launcher; 0: none runs.
 pid_t RunningLauncher();
 
 /// Remembers, until the server restarts, that a policy ended a process. The board is there already.

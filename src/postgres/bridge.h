@@ -1,6 +1,6 @@
-// The border between C++ and PostgreSQL: an ereport is a longjmp that skips destructors, and a C++
-// exception that leaves C++ ends the server. So PostgreSQL is called only through Call, and C++ is
-// entered only through Guard.
+// The border between C++ and PostgreSQL. An ereport is a longjmp that skips destructors, and a C++
+// exception that leaves C++ terminates the server. Therefore PostgreSQL is called only through
+// Call, and C++ is entered only through Guard.
 #ifndef IMAGE_LIBRARY_POSTGRES_BRIDGE_H_
 #define IMAGE_LIBRARY_POSTGRES_BRIDGE_H_
 
@@ -11,8 +11,8 @@
 
 namespace image_library::postgres {
 
-/// An error that PostgreSQL raised, carried as a C++ exception. The transaction it happened in must
-/// be aborted before anybody goes on, which Database::Transaction does.
+/// An error that PostgreSQL raised, as a C++ exception. The transaction must be aborted before
+/// PostgreSQL is called again, which Database::Transaction does.
 class PostgresError : public std::exception {
  public:
   PostgresError(int code, std::string primary, std::string more, std::string advice)
@@ -31,7 +31,8 @@ void CallPostgres(void (*function)(void*), void* argument);
 bool RunGuarded(void (*function)(void*), void* argument, struct Failure* failure) noexcept;
 [[noreturn]] void Raise(const struct Failure& failure);
 
-// What is raised after every C++ frame is gone: no destructor, memory of the caller's context.
+// The error that is raised after all C++ frames are left: no destructor, memory of the caller's
+// context.
 struct Failure {
   int sqlstate;
   const char* message;
@@ -45,8 +46,8 @@ void Invoke(void* argument) {
 }
 }  // namespace internal
 
-/// Runs function, which calls PostgreSQL; an ereport becomes a PostgresError. Inside the function
-/// nothing with a destructor may live.
+/// Runs function, which calls PostgreSQL; an ereport becomes a PostgresError. No object with a
+/// destructor may exist inside the function.
 template <typename Fn>
 void Call(Fn&& function) {
   internal::CallPostgres(&internal::Invoke<Fn>, &function);
@@ -62,9 +63,9 @@ auto Value(Fn&& function) {
   return result;
 }
 
-/// The outer edge of a SQL-callable function or worker: runs function; any exception becomes one
-/// ereport(ERROR) after all C++ frames are gone. image_library::Error and std::bad_alloc are mapped
-/// to SQLSTATEs here and nowhere else.
+/// The outer frame of a SQL-callable function or worker: runs function; any exception becomes one
+/// ereport(ERROR) after all C++ frames are left. image_library::Error and std::bad_alloc are mapped
+/// to SQLSTATEs only here.
 template <typename Fn>
 void Guard(Fn&& function) {
   static_assert(std::is_trivially_destructible_v<std::remove_reference_t<Fn>>,

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int kLockTimeoutMs = 1000;
 
-// Until the end of the transaction; who asked for less has less.
+// Until the end of the transaction; a shorter lock_timeout of the session is kept.
 void LimitLockWaits() {
   if (LockTimeout > 0 && LockTimeout <= kLockTimeoutMs) return;
   (void)set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
@@ -30,8 +30,8 @@ Database::~Database() {
   for (const auto& [statement, plan] : plans_) SPI_freeplan(plan);
 }
 
-// The lock is the one DROP EXTENSION takes first, exclusively: whoever has it sees the extension
-// whole, and no table of it can be locked in another order.
+// The lock that DROP EXTENSION takes first, in exclusive mode. A session that holds it sees the
+// whole extension, and its tables cannot be locked in another order.
 void Database::Begin() {
   const bool worker = mode_ == TransactionMode::kWorker;
   Oid found = InvalidOid;
@@ -41,7 +41,7 @@ void Database::Begin() {
       if (worker) {
         SetCurrentStatementStartTimestamp();
         StartTransactionCommand();
-        // Whatever the database's default_transaction_isolation: see require_read_committed.
+        // Regardless of the database's default_transaction_isolation: see require_read_committed.
         XactIsoLevel = XACT_READ_COMMITTED;
       }
       if (SPI_connect_ext(mode_ == TransactionMode::kProcedure ? SPI_OPT_NONATOMIC : 0) !=
@@ -49,7 +49,7 @@ void Database::Begin() {
         elog(ERROR, "could not connect to the server programming interface");
       connected_ = true;
       if (!worker) {
-        // So that an error leaves the caller a transaction that can go on.
+        // A subtransaction, so that the caller's transaction can continue after an error.
         caller_memory_ = CurrentMemoryContext;
         caller_owner_ = CurrentResourceOwner;
         BeginInternalSubTransaction(nullptr);
@@ -112,7 +112,7 @@ void Database::Abort() noexcept {
     if (connected_) {
       MemoryContextSwitchTo(caller_memory_);
       CurrentResourceOwner = caller_owner_;
-      // Or its locks would stay while the next batch is read.
+      // Otherwise its locks would be held while the next batch is read.
       if (mode_ == TransactionMode::kProcedure) EndProcedureTransaction();
       SPI_finish();
     }
@@ -124,7 +124,7 @@ void Database::EndProcedureTransaction() noexcept {
   try {
     Call([] { SPI_rollback(); });
   } catch (const std::exception&) {
-    // The transaction is left as it is: the next Begin tells.
+    // The transaction is left as it is; the next Begin raises an error.
   }
 }
 

@@ -15,20 +15,20 @@
 
 namespace image_library::postgres {
 
-/// The extension was dropped, or made anew, while something of it was running.
+/// The extension was dropped, or created again, while code of it was running.
 class ExtensionGone : public std::runtime_error {
  public:
   ExtensionGone() : std::runtime_error("extension \"image_library\" was dropped") {}
 };
 
-/// Where transactions come from: a worker begins its own, a procedure commits its caller's, a
-/// function is part of its caller's.
+/// How transactions begin and end: a worker begins its own, a procedure commits that of its caller,
+/// a function is part of its caller's.
 enum class TransactionMode { kWorker, kProcedure, kFunction };
 
-/// True for an error that says that others hold locks: another try may succeed.
+/// True for an error which tells that other sessions hold locks, so that another try may succeed.
 bool IsBusy(int sqlstate) noexcept;
 
-/// True for an error that is the fault of the data which was to be written, and of nothing else.
+/// True for an error that the data to be written caused.
 bool IsOfData(int sqlstate) noexcept;
 
 using Row = std::vector<std::optional<std::string>>;
@@ -43,10 +43,10 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   /// Runs work in a transaction, as role image_library_agent in a security-restricted operation,
-  /// and commits. An exception aborts the transaction and goes on to the caller, who may begin
+  /// and commits. An exception aborts the transaction and is thrown to the caller, who may begin
   /// another one. A worker and a procedure wait at most a second for a lock (PostgresError 55P03,
-  /// see IsBusy), so that they keep nobody waiting behind them. Throws ExtensionGone when the
-  /// extension is not the one the first transaction saw.
+  /// see IsBusy), so that other sessions do not queue behind them. Throws ExtensionGone when the
+  /// extension is not the one that the first transaction saw.
   template <typename Work>
   void Transaction(Work&& work) {
     Begin();

@@ -1,7 +1,8 @@
-// require_approved: the trigger for the users' own tables. It reads the column with the rights of
-// whoever writes the row: only its text goes to a function that has the rights of the library.
+// require_approved: the trigger function for users' own tables. It reads the column with the rights
+// of the role that writes the row, and passes only its text to a function with the rights of the
+// library.
 //
-// Only plain C data in this file: an ereport may leave any line.
+// Only plain C data in this file, since an ereport may leave any line.
 #include "postgres/pg.h"
 
 extern "C" {
@@ -15,7 +16,7 @@ extern "C" {
 
 namespace {
 
-// The trigger's call, once it is one that this function is for.
+// The data of the trigger; raises an error if the function was not called as such a trigger.
 TriggerData* TriggerCall(FunctionCallInfo fcinfo) {
   auto* const call =
       CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData*>(fcinfo->context) : nullptr;
@@ -60,7 +61,7 @@ int ColumnNumber(const TriggerData* call) {
   return number;
 }
 
-// Looked up past the rights of whoever writes the table: that takes none on the library.
+// Looked up without a check of rights: a role that writes the table needs none on the library.
 void RequireUsable(const char* image) {
   const Oid text = TEXTOID;
   const Oid schema = get_namespace_oid("image_library_internal", false);
@@ -77,14 +78,14 @@ void RequireUsable(const char* image) {
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_require_approved);
 
-/// require_approved('column') -> trigger: raises what resolve raises of the image in the column.
-/// NULL is the table's own matter: NOT NULL says so.
+/// require_approved('column') -> trigger: raises the errors of resolve for the image in the column.
+/// NULL is accepted; use NOT NULL to prevent it.
 Datum image_library_require_approved(PG_FUNCTION_ARGS) {
   TriggerData* const call = TriggerCall(fcinfo);
   HeapTuple const row =
       TRIGGER_FIRED_BY_UPDATE(call->tg_event) ? call->tg_newtuple : call->tg_trigtuple;
-  // The output function of the column's type, and no cast: a user may define casts, and output
-  // functions are a superuser's.
+  // The output function of the column's type, and not a cast: users can define casts, but only
+  // superusers can define output functions.
   const char* const image =
       SPI_getvalue(row, RelationGetDescr(call->tg_relation), ColumnNumber(call));
   if (image != nullptr) RequireUsable(image);

@@ -1,11 +1,11 @@
-// The launcher: holds the due times of every database and starts a worker where something is due.
-// It is connected to no database, so it stands in nobody's way.
+// The launcher: keeps the due times of every database and starts workers. It is not connected to a
+// database, so it does not block commands such as DROP DATABASE.
 //
 //   SIGTERM  die: ends at the next wait (exit code 1: the postmaster starts it again later)
 //   SIGHUP   settings are read again
 //   SIGUSR1  PostgreSQL's own: latch, barriers, notice of a worker's start or end
 //
-// Only plain C data in this file: an ereport may leave any line.
+// Only plain C data in this file, since an ereport may leave any line.
 #include "postgres/launcher.h"
 #include "postgres/board.h"
 #include "postgres/settings.h"
@@ -52,14 +52,15 @@ void OnLauncherExit(int, Datum) {
   LWLockRelease(&board->lock);
 }
 
-// Takes the post of launcher; false when another one has it.
+// Registers this process as the launcher; false when another one is registered.
 bool TakePost(Board* board) {
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   const bool taken = board->launcher != 0 && board->launcher != MyProcPid &&
                      BackendPidGetProc(board->launcher) != nullptr;
   if (!taken) {
     board->launcher = MyProcPid;
-    // Workers of a launcher that died finish by themselves; locks keep two off one registry.
+    // Workers of a launcher that died finish by themselves; locks prevent that two sync one
+    // registry.
     for (Board::Slot& slot : board->slots) {
       slot.workers = 0;
       if (slot.next_due == kWorkerStarted) slot.next_due = 0;
@@ -69,8 +70,8 @@ bool TakePost(Board* board) {
   return !taken;
 }
 
-// Gives every database that takes connections a slot, due at once, and frees those of the others.
-// A worker that finds no extension in its database says that nothing is due.
+// Gives every database that accepts connections a slot, due at once, and frees those of the others.
+// A worker that finds no extension in its database reports that nothing is due.
 void ScanDatabases(Board* board) {
   Oid databases[kMaxDatabases];
   int count = 0;
@@ -112,9 +113,9 @@ void ScanDatabases(Board* board) {
   LWLockRelease(&board->lock);
 }
 
-// Clears away workers that have ended. One that ended with an error, or without saying what is due
-// next, has failed: its database waits, longer each time, and is due then, for the run that was
-// broken off left nothing that says so.
+// Frees the slots of workers that have ended. One that ended with an error, or without reporting
+// the next due time, has failed: its database is due again after a time that grows with each
+// failure.
 void ReapWorkers(Board* board, Worker* workers) {
   for (int i = 0; i < kMaxWorkers; ++i) {
     if (workers[i].handle == nullptr) continue;
@@ -175,7 +176,7 @@ void GiveBack(Board* board, Oid database, TimestampTz due) {
   LWLockRelease(&board->lock);
 }
 
-// Starts what is due; returns when to look again.
+// Starts the workers that are due; returns when to look again.
 TimestampTz StartDue(Board* board, Worker* workers) {
   int running = 0;
   for (int i = 0; i < kMaxWorkers; ++i) running += workers[i].handle != nullptr;

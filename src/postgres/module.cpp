@@ -14,7 +14,7 @@ void _PG_init(void) {
   settings::Define();
   WatchStatements();
   HideSecretsInLog();
-  // pg_upgrade's servers must stay quiet.
+  // No agent in the servers that pg_upgrade starts.
   if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;
   RequestBoard();
   RegisterLauncher();

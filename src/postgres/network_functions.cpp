@@ -38,7 +38,7 @@ Datum image_library_require_allowed_host(PG_FUNCTION_ARGS) {
     const RegistryUrl url{TextArgument(fcinfo, 0), TextArgument(fcinfo, 1), {}};
     const std::string proxy = TextArgument(fcinfo, 2);
     registry::RequireAllowedHost(settings::AllowedHosts(), !proxy.empty(), url.Origin());
-    // Who owns the proxy is in the middle of every request.
+    // The owner of a proxy can read every request.
     if (!proxy.empty()) registry::RequireAllowedHost(settings::AllowedHosts(), true, proxy);
   });
   PG_RETURN_VOID();

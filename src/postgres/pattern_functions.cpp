@@ -1,4 +1,4 @@
-// SQL functions over rules, patterns, references and versions: core, made callable.
+// SQL functions for rules, patterns, references and versions of core.
 #include "postgres/datum.h"
 
 #include "core/pattern.h"

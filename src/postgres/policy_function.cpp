@@ -1,5 +1,5 @@
-// Calling a policy: a user's function over an image, with its owner's rights, for a limited time,
-// and without a trace.
+// Calling a policy: a user's function of an image, with the rights of its owner, for a limited
+// time; what it writes is rolled back.
 #include "postgres/policy_function.h"
 
 #include "postgres/advisory_locks.h"
@@ -20,8 +20,7 @@ using image_library::postgres::HasEndedProcess;
 using image_library::postgres::NoteEndingPolicy;
 using image_library::postgres::PolicyVersion;
 
-// A function that catches its cancel and goes on is cancelled again, so often; then the session
-// ends.
+// How often a function that catches its cancel and continues is cancelled before the session ends.
 constexpr int kMostCancels = 5;
 
 // How often the outermost policy was cancelled.
@@ -35,7 +34,7 @@ constinit Oid running_owner = InvalidOid;
 // The outermost policy, whose clock runs or ran last.
 constinit PolicyVersion clocked = {};
 
-// Runs in the signal handler: PostgreSQL cancels what runs at its next check for interrupts.
+// Runs in the signal handler: PostgreSQL cancels the statement at its next check for interrupts.
 void OnTimeout() {
   if (timed_out == 0) cancelled_before = QueryCancelPending;
   timed_out = timed_out + 1;
@@ -85,15 +84,15 @@ const char* Verdict(Oid function, Datum image) {
   return DatumGetBool(result) ? nullptr : "it returned false";
 }
 
-// A cancel by the user or by statement_timeout. The same SQLSTATE raised by the policy itself is
-// its failure, like any other.
+// A cancel by the user or by statement_timeout. The same SQLSTATE raised by the policy itself is a
+// failure of the policy, like any other.
 bool IsCancelOfCaller(const ErrorData* error) {
   return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname != nullptr &&
          std::strcmp(error->funcname, "ProcessInterrupts") == 0 && (!timed_out || cancelled_before);
 }
 
-// What the clock ended, no worker and no session must run into again. A process that something else
-// ends while a policy runs says nothing of the policy.
+// Remembers a policy that ended this process by its time limit, so that it does not end others. A
+// process that ends for another reason while a policy runs does not mark the policy.
 void OnExit(int, Datum) {
   if (timed_out < kMostCancels) return;
   NoteEndingPolicy(clocked);
@@ -103,7 +102,7 @@ void OnExit(int, Datum) {
                           "replaced.")));
 }
 
-// One limit for a policy and all that it calls: a nested policy has what is left of it.
+// One time limit for a policy and everything that it calls: a nested policy has the rest of it.
 void StartClock(const PolicyVersion& policy) {
   static bool watches_exit = false;
   if (!watches_exit) {
@@ -120,12 +119,12 @@ void StartClock(const PolicyVersion& policy) {
 
 void StopClock() {
   disable_timeout(PolicyTimeout(), false);
-  // It struck and nobody has looked yet: what comes next is not to be cancelled.
+  // The timeout has fired and was not handled: it must not cancel what runs next.
   if (timed_out && !cancelled_before) QueryCancelPending = false;
 }
 
-// Null: the policy is met. Else why not, in the caller's memory. A subtransaction that is always
-// rolled back takes away what the function may have written, and gives back the caller's rights.
+// Null: the policy is met. Otherwise the reason, in the caller's memory. A subtransaction that is
+// always rolled back undoes what the function has written, and restores the caller's rights.
 const char* CallPolicy(Oid function, HeapTupleHeader image) {
   const Policy policy = ReadPolicy(function, HeapTupleHeaderGetTypeId(image));
   if (HasEndedProcess(policy.version))
@@ -167,7 +166,7 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
   SetUserIdAndSecContext(caller, context);
   image_library::postgres::ReleaseAdvisoryLocksSince(locks);
   if (error != nullptr && IsCancelOfCaller(error)) ReThrowError(error);
-  // The time of the outer policy is over: it must not go on as if only the inner one had failed.
+  // The time of the outer policy is over: it must not continue as if only the inner one had failed.
   if (error != nullptr && !outermost && timed_out) ReThrowError(error);
   if (timed_out)
     return psprintf("it took longer than %d ms", image_library::postgres::settings::policy_timeout);

@@ -10,10 +10,10 @@ extern "C" {
 namespace image_library::postgres {
 namespace {
 
-// What is locked of a registry: the class of the lock in pg_locks.
+// The kind of a lock on a registry: classid in pg_locks.
 enum class What : std::uint32_t { kSync = 1, kRules = 2 };
 
-// The type that old versions of PostgreSQL had for locks of users: no SQL takes one.
+// The lock type that old versions of PostgreSQL had for user locks; no SQL function takes one.
 LOCKTAG LockTag(What what, std::int32_t registry_id) {
   LOCKTAG tag;
   SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, static_cast<std::uint32_t>(what),

@@ -1,5 +1,5 @@
-// Locks on a registry that no user can take: every role may take an advisory lock of any key, and
-// one that held ours would stop the syncs and decisions of others.
+// Locks on a registry that users cannot take. Every role may take an advisory lock with any key,
+// and could block syncs and decisions of others if these used advisory locks.
 #ifndef IMAGE_LIBRARY_POSTGRES_REGISTRY_LOCK_H_
 #define IMAGE_LIBRARY_POSTGRES_REGISTRY_LOCK_H_
 

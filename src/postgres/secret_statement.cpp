@@ -18,14 +18,14 @@ constinit RunningStatement* innermost_statement = nullptr;
 
 namespace {
 
-// A comment: pg_stat_statements reads what it keeps with the scanner once more.
+// An SQL comment, since pg_stat_statements scans the text again.
 constexpr char kBlanked[] = "/* hidden by image_library: it sets a credential */";
 
 constexpr int kRemembered = 512;
 constinit uint64 remembered[kRemembered] = {};
 constinit uint64 remembered_count = 0;
 
-// Verdicts on users' functions; a function that is replaced is another tuple.
+// Cached results for users' functions; a replaced function has another xmin.
 struct Verdict {
   Oid function;
   TransactionId xmin;
@@ -49,7 +49,8 @@ bool BodyNamesSecretFunction(HeapTuple tuple) {
 
 bool IsOurs(Oid schema) {
   const char* const name = get_namespace_name(schema);
-  return name != nullptr && std::strncmp(name, "image_library", 13) == 0;
+  return name != nullptr && (std::strcmp(name, "image_library") == 0 ||
+                             std::strcmp(name, "image_library_internal") == 0);
 }
 
 bool IsSecretFunction(Oid function) {
@@ -60,7 +61,7 @@ bool IsSecretFunction(Oid function) {
   const char* const name = NameStr(form->proname);
   bool secret =
       std::strcmp(name, "set_credential") == 0 || std::strcmp(name, "set_client_certificate") == 0;
-  // Who wraps one of them passes the secret on.
+  // A function whose body names one of them passes the secret on.
   if (!secret && form->prolang != INTERNALlanguageId && form->prolang != ClanguageId) {
     const TransactionId xmin = HeapTupleHeaderGetRawXmin(tuple->t_data);
     Verdict& verdict = verdicts[function % kVerdicts];
@@ -72,14 +73,14 @@ bool IsSecretFunction(Oid function) {
   return secret;
 }
 
-// EXECUTE does not name what was prepared.
+// EXECUTE does not contain the text of the prepared statement.
 bool ExecutesSecret(const char* name) {
   const PreparedStatement* const prepared = FetchPreparedStatement(name, false);
   return prepared != nullptr && (IsKnownSecretText(prepared->plansource->query_string) ||
                                  MayHoldSecret(prepared->plansource->query_string));
 }
 
-// The same before there is a tree, as EXPLAIN EXECUTE is logged. In doubt, true.
+// The same before there is a tree, since EXPLAIN EXECUTE is logged before. In case of doubt, true.
 bool TextExecutesSecret(const char* text) {
   if (remembered_count == 0) return false;
   constexpr char kExecute[] = "execute";
@@ -140,7 +141,8 @@ bool Walk(Node* node, void* context) {
   return query->utilityStmt == nullptr && query_tree_walker(query, walker, context, 0);
 }
 
-// Places that the parser noted, and pg_stat_statements uses, stay inside of the text.
+// The comment begins at the position that the parser stored, since pg_stat_statements reads the
+// text from there.
 void Blank(char* text, int location) {
   std::memset(text, ' ', std::strlen(text));
   std::memcpy(text + Max(location, 0), kBlanked, sizeof kBlanked - 1);
@@ -155,7 +157,7 @@ void HideText(RunningStatement* statement) {
   char* const text = CopyToBlank(GetMemoryChunkContext(query), query->sourceText, location);
   Blank(text, location);
   query->sourceText = text;
-  // Parallel workers show this one.
+  // Parallel workers show this text.
   if (query->estate != nullptr) query->estate->es_sourceText = text;
 }
 
@@ -201,7 +203,7 @@ bool RunningStatementIsSecret() {
 void HideRunningStatement() {
   for (RunningStatement* each = innermost_statement; each != nullptr; each = each->outer)
     HideText(each);
-  // PostgreSQL sets it anew with the next message of the client.
+  // PostgreSQL sets it again with the next message of the client.
   if (debug_query_string == nullptr || debug_query_string == kHiddenStatement) return;
   RememberSecretText(debug_query_string);
   debug_query_string = kHiddenStatement;

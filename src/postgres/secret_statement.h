@@ -1,4 +1,4 @@
-// What this session knows of statements that set a secret.
+// Statements of this session that set a secret.
 #ifndef IMAGE_LIBRARY_POSTGRES_SECRET_STATEMENT_H_
 #define IMAGE_LIBRARY_POSTGRES_SECRET_STATEMENT_H_
 
@@ -6,22 +6,22 @@
 
 namespace image_library::postgres {
 
-/// What is shown in place of a statement, in the log and in pg_stat_activity.
+/// The text that is shown in place of a statement, in the log and in pg_stat_activity.
 inline constexpr char kHiddenStatement[] = "<hidden by image_library: it sets a credential>";
 
-/// Hides the statement that runs: from now until it ends pg_stat_activity, the log, auto_explain
-/// and pg_stat_statements get nothing of its text, nor of those of the statements that led to it.
+/// Hides the running statement: until it ends, pg_stat_activity, the log, auto_explain and
+/// pg_stat_statements do not get its text, nor the texts of the statements that called it.
 void HideRunningStatement();
 
-/// True when the statement that runs is hidden, or its text is one to hide. No catalog is read.
+/// True when the running statement is hidden, or its text must be hidden. Reads no catalog.
 bool RunningStatementIsSecret();
 
 /// True when a tree calls set_credential, set_client_certificate, or a function whose body names
 /// one of them. Reads catalogs.
 bool CallsSecretFunction(Query* query);
 
-/// Remembers the text of a statement that a tree showed to be one to hide; the last 512 of a
-/// session are, and once there were more MayHoldSecret decides on others.
+/// Remembers the text of a statement that must be hidden according to its tree. The last 512 texts
+/// of a session are remembered; if there were more, MayHoldSecret decides on the others.
 void RememberSecretText(const char* text);
 
 /// True for a text that is remembered, or that was blanked.

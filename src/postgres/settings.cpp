@@ -19,7 +19,7 @@ int run_retention = 90 * 24 * 60;
 
 namespace {
 
-// An entry that could never match would lock everything out; better told when it is set.
+// An entry that can never match would refuse every host, so it is an error when it is set.
 bool CheckAllowedHosts(char** value, void**, GucSource) {
   constexpr char kSpace[] = ", \t\r\n";
   const char* entry = *value + std::strspn(*value, kSpace);
@@ -74,7 +74,7 @@ void Define() {
                           "Sets how long a policy function may take for an image.",
                           "One that takes longer is not met.", &policy_timeout, 1000, 1, 600000,
                           PGC_SUSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  // SQL reads them (remove_old_history): the agent keeps the library tidy when a run begins.
+  // SQL reads them (remove_old_history) when a run begins.
   DefineCustomIntVariable("image_library.event_retention", "Sets how long events are kept.",
                           "-1 keeps them for ever.", &event_retention, 90 * 24 * 60, -1,
                           100 * 365 * 24 * 60, PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);

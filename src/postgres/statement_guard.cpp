@@ -14,7 +14,7 @@ constexpr char kHidden[] = "hidden by image_library: it sets a credential";
 
 bool HoldsSecret(const char* text) { return text != nullptr && MayHoldSecret(text); }
 
-// What logs a statement puts its text last: "execute <unnamed>: SELECT ...".
+// Messages that log a statement have its text at the end: "execute <unnamed>: SELECT ...".
 bool EndsInSecret(const char* message) {
   if (message == nullptr) return false;
   if (HasBlanked(message) || MayHoldSecret(message)) return true;
@@ -25,7 +25,7 @@ bool EndsInSecret(const char* message) {
   return false;
 }
 
-// Whoever raised the message frees it: it must be of the same memory.
+// In the same memory context, since the caller that raised the message frees it.
 char* InPlace(const ErrorData* error, const char* what) {
   return MemoryContextStrdup(error->assoc_context, what);
 }
@@ -37,7 +37,7 @@ bool LogsStatements(const ErrorData* error) {
           std::strncmp(error->message, "duration: ", 10) == 0);
 }
 
-// PostgreSQL's own errors that quote what they stumble over: 'invalid input syntax for type
+// PostgreSQL's own errors that quote a part of the statement: 'invalid input syntax for type
 // integer: "secret"', 'syntax error at or near "secret"'. Those of the library are
 // invalid_parameter_value.
 bool QuotesValues(int code) {
@@ -49,7 +49,7 @@ bool QuotesValues(int code) {
          code == ERRCODE_INVALID_NAME || code == ERRCODE_NAME_TOO_LONG;
 }
 
-// Where a message begins to quote, in any language that PostgreSQL speaks.
+// Position of the first quotation mark in a message, in any language of PostgreSQL.
 std::size_t QuoteIn(const char* message) {
   const std::string_view text(message);
   std::size_t first = text.find_first_of("\"'`");
@@ -74,25 +74,25 @@ void HideStatementLine(ErrorData* error) {
   error->hint = nullptr;
 }
 
-// Of a statement that sets a secret.
+// For a statement that sets a secret.
 void HideOwn(ErrorData* error) {
   error->hide_stmt = true;
-  // It repeats statements of functions, and values of parameters.
+  // The context contains statements of functions, and values of parameters.
   if (error->context != nullptr) error->context = InPlace(error, kHidden);
   error->internalquery = nullptr;
   if (LogsStatements(error)) {
     HideStatementLine(error);
     return;
   }
-  // The client gets the detail of its error; a row that a constraint refuses is in it.
+  // The client gets the detail of its error, which contains a row that violates a constraint.
   if (error->detail != nullptr || error->detail_log != nullptr)
     error->detail_log = InPlace(error, kHidden);
   if (error->message != nullptr && QuotesValues(error->sqlerrcode))
     error->message = WithoutQuoted(error, error->message);
 }
 
-// Of any other, whose line repeats one: what EXECUTE runs, what a crashed process ran, who holds a
-// lock.
+// For any other statement, whose message may contain the text of one that sets a secret: a
+// statement run by EXECUTE, that of a crashed process, or that of a session which holds a lock.
 void HideRepeated(ErrorData* error) {
   if (HoldsSecret(error->context)) {
     error->context = InPlace(error, kHidden);
@@ -109,7 +109,8 @@ void HideRepeated(ErrorData* error) {
 void OnLog(ErrorData* error) {
   if (RunningStatementIsSecret()) {
     HideOwn(error);
-    // A statement that fails before its analysis stays in pg_stat_activity until the next one.
+    // Otherwise a statement that fails before its analysis stays in pg_stat_activity until the next
+    // one.
     if (debug_query_string != kHiddenStatement && MyBEEntry != nullptr &&
         MyBEEntry->st_state == STATE_RUNNING)
       pgstat_report_activity(STATE_RUNNING, kHiddenStatement);

@@ -21,7 +21,7 @@ constinit ExecutorFinish_hook_type previous_finish = nullptr;
 constinit ProcessUtility_hook_type previous_utility = nullptr;
 
 void OnAnalyze(ParseState* state, Query* query, JumbleState* jumble) {
-  // pg_stat_statements takes the constants out of the text, and needs it for that.
+  // pg_stat_statements replaces constants in the text, and needs the original text for that.
   if (previous_analyze != nullptr) previous_analyze(state, query, jumble);
   if (!CallsSecretFunction(query)) return;
   if (state->p_sourcetext != nullptr) RememberSecretText(state->p_sourcetext);
@@ -36,7 +36,8 @@ void OnStart(QueryDesc* query, int flags) {
     standard_ExecutorStart(query, flags);
 }
 
-// Runs a step of a query as the innermost statement. Nothing here has a destructor: errors pass.
+// Runs a step of a query as the innermost statement. Nothing here has a destructor, so errors may
+// pass.
 template <typename Step>
 void AsInnermost(RunningStatement* running, Step step) {
   running->outer = innermost_statement;
@@ -78,7 +79,7 @@ void OnFinish(QueryDesc* query) {
   });
 }
 
-// What may come to a secret that neither tree nor text shows.
+// Statements that may run others, which neither their tree nor their text shows.
 bool RunsOthers(const Node* statement) {
   switch (nodeTag(statement)) {
     case T_DoStmt:
@@ -98,7 +99,7 @@ bool RunsOthers(const Node* statement) {
   }
 }
 
-// Of several statements in one text only the one that runs.
+// If the text has several statements, the part of the one that runs.
 std::string_view OwnText(const PlannedStmt* statement, const char* text) {
   std::string_view own(text);
   if (statement->stmt_location < 0) return own;

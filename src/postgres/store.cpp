@@ -25,7 +25,7 @@ std::vector<std::string> Sorted(std::vector<std::string> texts) {
   return texts;
 }
 
-// A file of the folder itself: names with a slash and symbolic links are refused.
+// Only files in the folder itself: names with a slash and symbolic links are refused.
 std::string ReadCredentialFile(const std::string& name) {
   const std::string folder =
       settings::credentials_dir == nullptr ? std::string() : settings::credentials_dir;
@@ -52,8 +52,9 @@ std::string ReadCredentialFile(const std::string& name) {
   return text;
 }
 
-// The value of an environment variable of the server; where its twin with _HOSTS does not name the
-// host it is not for it, or whoever may add a registry could have it sent to one of his own.
+// The value of an environment variable of the server. The variable with the suffix _HOSTS must name
+// the host. Otherwise a role that may add registries could have the value sent to a host of its
+// own.
 std::string ReadCredentialVariable(const std::string& name, const sync::RegistryConfig& config) {
   const std::string hosts_name = name + "_HOSTS";
   const auto refuse = [&](const std::string& why, std::string hint) {
@@ -70,7 +71,7 @@ std::string ReadCredentialVariable(const std::string& name, const sync::Registry
   const char* const hosts = getenv(hosts_name.c_str());
   const std::vector<std::string> allowed = SplitHostPatterns(hosts == nullptr ? "" : hosts);
   const auto location = registry::ParseLocation(config.url.Origin());
-  // Docker Hub is docker.io in references, and its API is elsewhere.
+  // In references Docker Hub is docker.io; its API has another host.
   if (!(location && MatchesHost(allowed, location->host, location->port)) &&
       !MatchesHost(allowed, config.url.host, ""))
     refuse("\"" + hosts_name + "\" does not name host \"" + config.url.host + "\"",
@@ -232,7 +233,7 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     config.proxy = text("proxy");
     config.realm_hosts = json["realm_hosts"].Strings();
     config.allowed_hosts = settings::AllowedHosts();
-    // A proxy sees what passes through it: its host must be allowed, like the registry's.
+    // A proxy can read the traffic, so its host must be allowed, like the registry's.
     if (!config.proxy.empty())
       registry::RequireAllowedHost(config.allowed_hosts, true, config.proxy);
     config.credentials = ReadCredentials(database, config);

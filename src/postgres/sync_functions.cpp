@@ -1,4 +1,4 @@
-// What SQL says to the agent: sync, start_worker, check_registry and their kin.
+// SQL functions for the agent: sync, start_worker, check_registry and others.
 #include "core/error.h"
 #include "core/json.h"
 #include "postgres/launcher.h"
@@ -37,7 +37,7 @@ std::string Summary(const sync::RunResult& result) {
          " problems, " + std::to_string(counts.requests) + " requests";
 }
 
-// Waits while another session, the agent's mostly, syncs the registry.
+// Waits while another session, usually a worker, syncs the registry.
 void WaitForTurn(std::int32_t registry_id, const std::string& name, std::optional<SyncLock>& lock) {
   constexpr long kPollMs = 100;
   for (bool told = false;; told = true) {
@@ -54,7 +54,7 @@ void WaitForTurn(std::int32_t registry_id, const std::string& name, std::optiona
   }
 }
 
-// True while the registry wants to be left alone: an error when it was asked for by name.
+// True while the registry wants no request; an error if it was asked for by name.
 bool IsTooEarly(Database& database, std::int32_t registry_id, const std::string& name,
                 bool by_name) {
   const std::string id = std::to_string(registry_id);
@@ -97,12 +97,12 @@ void SyncInSession(Database& database, std::int32_t registry_id, const std::stri
          result.hint.empty() ? "See image_library.sync_problem." : result.hint);
 }
 
-// What must end the whole call: a cancel, a shutdown and the like (class 57).
+// Errors that must end the whole call: a cancel, a shutdown and the like (class 57).
 bool EndsEverything(const PostgresError& error) {
   return ERRCODE_TO_CATEGORY(error.sqlstate) == ERRCODE_OPERATOR_INTERVENTION;
 }
 
-// One of several registries: whatever ends its run, the others have their turn.
+// One of several registries: an error in its run does not prevent the runs of the others.
 void SyncOneOfAll(Database& database, std::int32_t registry_id, const std::string& name,
                   bool force) {
   std::string why, hint;
@@ -128,8 +128,8 @@ std::int32_t RegistryId(Database& database, const std::string& name) {
            .front());
 }
 
-// The launcher, once it has its post: the one that was started, or one that came before it. 0 when
-// it ended without. No signal tells of the post, so it is looked for.
+// Waits until a launcher is registered: the one that was started, or one that came before it. 0
+// when it ended without. No signal tells of the registration, so it is polled.
 pid_t WaitForLauncher(BackgroundWorkerHandle* handle) {
   constexpr long kLookEveryMs = 10;
   for (;;) {

@@ -66,8 +66,8 @@ std::optional<std::string> NullIfEmpty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional<std::string>(text);
 }
 
-// A run that the database ended; a canceled or terminated session just leaves it unfinished when
-// even this fails.
+// A run that an error of the database ended. If even this fails, in a cancelled or terminated
+// session, the run stays unfinished.
 void FinishFailed(Database& database, const std::string& run, const std::string& why) noexcept {
   try {
     sync::RunResult result;
@@ -100,8 +100,8 @@ void Patiently(LatchWaiter& waiter, Work work) {
 }  // namespace
 
 void LatchWaiter::Wait(int descriptor, int timeout_ms) {
-  // A busy transfer need not pay for a latch wait at every packet.
-  // A negative descriptor is none.
+  // With many packets, a wait for the latch at each of them would be slow. A negative descriptor
+  // means none.
   const uint32 socket = descriptor < 0 ? 0 : WL_SOCKET_READABLE;
   pollfd ready{descriptor, POLLIN, 0};
   if (!InterruptPending && !ConfigReloadPending && poll(&ready, 1, 0) > 0) return;

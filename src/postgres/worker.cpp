@@ -1,4 +1,4 @@
-// A worker: connects to one database, syncs what is due there, says what is due next, and ends.
+// A worker: connects to one database, syncs what is due there, reports what is due next, and ends.
 //
 //   SIGTERM  die: ends at the next wait, within a wait on the network too
 //   SIGHUP   settings are read again between waits
@@ -17,7 +17,7 @@
 namespace image_library::postgres {
 namespace {
 
-// When a registry that was left out because of locks is looked at again.
+// When a registry that was skipped because of locks is tried again.
 constexpr int kLaterMs = 30000;
 
 struct Due {
@@ -34,7 +34,7 @@ TimestampTz FromText(const std::string& text) {
   });
 }
 
-// Enabled registries that no session is syncing, the most urgent first.
+// Enabled registries that no session is syncing, those due first come first.
 std::vector<Due> Registries(Database& database) {
   std::vector<Due> due;
   database.Transaction([&] {
@@ -45,14 +45,14 @@ std::vector<Due> Registries(Database& database) {
   return due;
 }
 
-// Other workers are for the registries after the first, or for later.
+// Posts when the registries after the first are due, for other workers.
 void PostRest(const std::vector<Due>& due, std::size_t skip, TimestampTz next = DT_NOEND) {
   for (std::size_t i = skip; i < due.size(); ++i) next = Min(next, due[i].at);
   PostNext(MyDatabaseId, next);
 }
 
-// Of a registry that somebody is dropping, say, not even the row of a run can be written: it is
-// left out by this worker. False when it was.
+// If a registry is being dropped, for example, not even the row of a run can be written. Then this
+// worker skips it and returns false.
 bool RunUnlessLocked(Database& database, const Due& due, const SqlStore::Report& report,
                      sync::RunResult& result) {
   try {
@@ -105,7 +105,7 @@ void SyncDue() {
       const Due& first = due.front();
       const SyncLock lock(first.registry_id);
       if (!lock.held()) continue;  // somebody was quicker
-      // What was due when we looked may have been synced before we got the lock.
+      // The registry may have been synced before this worker got the lock.
       const std::vector<Due> again = Registries(database);
       if (std::none_of(again.begin(), again.end(), [&](const Due& other) {
             return other.registry_id == first.registry_id && other.at <= GetCurrentTimestamp();
@@ -144,7 +144,7 @@ PGDLLEXPORT void image_library_worker_main(Datum database) {
   BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
   SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
   SetConfigOption("application_name", "image_library worker", PGC_USERSET, PGC_S_SESSION);
-  // A sync can be done again: it need not wait for a disk or a standby.
+  // A sync can be repeated, so its commits need not wait for a disk or a standby.
   SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
   GetBoard();
   before_shmem_exit(OnWorkerExit, 0);

@@ -30,7 +30,7 @@ sub new
 
 sub url { return "http://127.0.0.1:$_[0]{port}" }
 
-# What it was asked: [{method, path, headers, status}].
+# The requests that it got: [{method, path, headers, status}].
 sub requests { return [ map { decode_json($_) } split /\n/, slurp_file($_[0]{journal}) ] }
 
 sub stop { $_[0]{process}->stop }

@@ -1,4 +1,4 @@
-# Debian's docker-registry on loopback, in the modes that registries of the field have.
+# Debian's docker-registry on loopback, in several modes.
 package DockerRegistry;
 
 use strict;
@@ -96,7 +96,7 @@ sub stop
 	return;
 }
 
-# Loses all that it stores, as a cache may; its URL stays.
+# Deletes everything that it stores, as a cache may; its URL stays.
 sub forget
 {
 	my ($self) = @_;
@@ -174,7 +174,7 @@ sub requests
 	return \@requests;
 }
 
-# What the token server was asked, see TokenServer.
+# The requests that the token server got, see TokenServer.
 sub token_requests { return $_[0]{token_server}->requests }
 sub token_server { return $_[0]{token_server} }
 

@@ -57,7 +57,7 @@ sub host { return "127.0.0.1:$_[0]{port}" }
 # The second listener: token server of another origin, object store.
 sub other_host { return "127.0.0.1:$_[0]{other_port}" }
 
-# Changes how it behaves from the next request on; it begins anew: tokens, counts, content.
+# Changes its behaviour from the next request on, and resets tokens, counts and content.
 sub profile
 {
 	my ($self, $profile) = @_;
@@ -77,11 +77,11 @@ sub truth
 	return decode_json($answer->{content});
 }
 
-# What it was asked since it started: [{time, listener, peer, tls, method, path, headers, status}],
+# The requests that it got since it started: [{time, listener, peer, tls, method, path, headers, status}],
 # names of headers in lower case.
 sub requests { return [ map { decode_json($_) } split /\n/, slurp_file($_[0]{journal}) ] }
 
-# What it was asked since the last call of this.
+# The requests that it got since the last call of take.
 sub take
 {
 	my ($self) = @_;
@@ -99,7 +99,7 @@ sub lines
 		  @$requests ];
 }
 
-# Tests that exactly these requests came since the last take.
+# Tests that exactly these requests came since the last call of take.
 sub asked_exactly
 {
 	my ($self, $expected, $name) = @_;

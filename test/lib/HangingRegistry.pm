@@ -1,4 +1,4 @@
-# A registry that accepts every connection and never answers: what the agent must survive.
+# A registry that accepts every connection and never answers.
 package HangingRegistry;
 
 use strict;
@@ -15,7 +15,7 @@ sub new
 	my $pid = fork() // die "could not fork: $!";
 	if ($pid == 0)
 	{
-		# prove waits for whoever holds its pipes.
+		# prove waits for every process that holds its pipes.
 		open STDOUT, '>', '/dev/null';
 		open STDERR, '>', '/dev/null';
 		my @connections;

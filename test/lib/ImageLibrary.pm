@@ -20,12 +20,12 @@ sub node
 	return bless $node, 'ImageLibrary::Node';
 }
 
-# Everything of PostgreSQL::Test::Cluster, and short ways to ask database postgres.
+# A PostgreSQL::Test::Cluster with short methods for statements in database postgres.
 package ImageLibrary::Node;
 
 our @ISA = ('PostgreSQL::Test::Cluster');
 
-# What a statement returns, as unaligned text; dies when it fails.
+# The result of a statement as unaligned text; dies when the statement fails.
 sub value
 {
 	my ($self, $sql) = @_;
@@ -33,7 +33,7 @@ sub value
 }
 
 # The error of a statement, `ERROR:  42501: ...` with what follows it (detail, hint, context); ''
-# when it succeeds, whatever it noticed. Dies when the server crashes.
+# when it succeeds, even with notices. Dies when the server crashes.
 sub error
 {
 	my ($self, $sql) = @_;

@@ -1,4 +1,4 @@
-# A server that a test starts: a child process that ends with the test at the latest.
+# A server that a test starts: a child process that is ended when the test ends.
 package ServerProcess;
 
 use strict;
@@ -16,7 +16,7 @@ sub start
 	my $pid = fork() // die "could not fork: $!";
 	if ($pid == 0)
 	{
-		# prove waits for whoever holds its pipes, so the child must not keep them.
+		# prove waits for every process that holds its pipes, so the child must not keep them.
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>>', $options{output} or POSIX::_exit(126);
 		open STDERR, '>>', $options{errors} or POSIX::_exit(126);

@@ -39,7 +39,7 @@ sub new
 
 sub realm { return "http://127.0.0.1:$_[0]{port}/token" }
 
-# What it was asked: [{method, path, user, service, scopes, status}].
+# The requests that it got: [{method, path, user, service, scopes, status}].
 sub requests { return [ map { decode_json($_) } split /\n/, slurp_file($_[0]{journal}) ] }
 
 sub stop { $_[0]{process}->stop }

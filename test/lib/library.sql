@@ -23,7 +23,7 @@ LANGUAGE sql IMMUTABLE AS $$
                         '[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d [0-9:.]+ \d{4} UTC', '<time>', 'g')
 $$;
 
--- What a statement gives: its first value, 'done', or its error with all that the error says.
+-- Result of a statement: its first value, 'done', or its error with detail and hint.
 CREATE FUNCTION test.outcome(statement text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -45,7 +45,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- The same, for a role that acts.
+-- The same, executed as another role.
 CREATE FUNCTION test.outcome_as(role_name text, statement text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -58,7 +58,7 @@ BEGIN
 END
 $$;
 
--- The same, and what it did is undone.
+-- The same, and the changes of the statement are rolled back.
 CREATE FUNCTION test.outcome_and_back(role_name text, statement text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -71,11 +71,11 @@ EXCEPTION WHEN SQLSTATE 'XX999' THEN
 END
 $$;
 
--- The digest of an image that the tests call by a name.
+-- The digest of an image, from a name that the tests use for it.
 CREATE FUNCTION test.digest(name text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT 'sha256:' || encode(sha256(convert_to(name, 'UTF8')), 'hex') $$;
 
--- Facts of an image as a sync reads them; facts replaces any of them.
+-- Facts of an image as a sync reads them; the argument facts replaces some of them.
 CREATE FUNCTION test.image(name text, facts jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE sql AS $$
   SELECT jsonb_build_object(
@@ -104,7 +104,7 @@ LANGUAGE sql AS $$
            "checked": [], "problems": []}'::jsonb || parts
 $$;
 
--- Writes what a sync of a repository would: tags_found has, by tag, the image's name and its facts.
+-- Writes the same as a sync of a repository: tags_found has, by tag, the image's name and its facts.
 CREATE FUNCTION test.sync(registry text, repository text, tags_found jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,4 +1,4 @@
-# The tables of doc/registries.md name tests that exist.
+# The tables of test/registries.md name tests that exist.
 use strict;
 use warnings;
 use FindBin;
@@ -40,7 +40,7 @@ sub missing
 }
 
 my $rows = 0;
-for my $line (split /\n/, slurp_file("$root/doc/registries.md"))
+for my $line (split /\n/, slurp_file("$root/test/registries.md"))
 {
 	my ($row) = $line =~ /^\| ([ALMRCSE]?\d+) \|/ or next;
 	++$rows;

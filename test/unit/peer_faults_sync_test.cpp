@@ -1,4 +1,4 @@
-// Faults that other registry clients had, each numbered as in doc/registries.md: those of whole
+// Faults that other registry clients had, each numbered as in test/registries.md: those of whole
 // syncs.
 #include <string>
 #include <vector>

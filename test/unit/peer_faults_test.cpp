@@ -1,4 +1,4 @@
-// Faults that other registry clients had, each numbered as in doc/registries.md: listings,
+// Faults that other registry clients had, each numbered as in test/registries.md: listings,
 // authorization, redirects and manifests. Those of whole syncs are in peer_faults_sync_test.cpp.
 #include <memory>
 #include <string>

@@ -1,4 +1,4 @@
--- Deciding: approve, reject, revoke, reset.
+-- Decisions: approve, reject, revoke, reset.
 
 CREATE FUNCTION image_library_internal.find_image(reference text,
   OUT registry_id integer, OUT registry text, OUT repository_id integer, OUT repository text, OUT tag text,
@@ -17,13 +17,13 @@ BEGIN
       MESSAGE = format('image reference "%s" has neither tag nor digest', reference),
       HINT = 'Write host/repository:tag or host/repository@sha256:<digest>.';
   END IF;
-  -- A digest alone stands for any of its tags, those that are there and admitted first; without
-  -- a tag of its own it is still what one pointed at before.
+  -- A digest alone means any of its tags, present and admitted ones first. If no tag points at it any more, it means a
+  -- digest that a tag pointed at before.
   FOR found_image IN
     SELECT DISTINCT ON (r.repository_id) r.registry_id, g.name AS registry, r.repository_id, r.name AS repository,
            t.name AS tag, t.digest, t.rule_id, t.missing_since, concat_ws('/', asked.host, asked.repository) AS place
     FROM image_library_internal.visible_registry g
-    -- Not by the repository's place: this way the index of the names serves.
+    -- Not compared with the place of the repository, so that the index on the names is used.
     JOIN image_library_internal.repository r
       ON r.registry_id = g.registry_id
      AND r.name = CASE WHEN g.prefix = '' THEN asked.repository
@@ -79,9 +79,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.find_image IS
-  'The image that a reference means, without tag when none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
+  'Image that a reference names, without a tag if none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
 
--- PL/pgSQL keeps its plans: approving in bulk calls these functions once an image.
+-- PL/pgSQL caches plans; bulk approval calls these functions once for each image.
 CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -96,10 +96,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS
-  'Brings the read model of some digests up to date after decisions';
+  'Updates the approval in the read model for some digests';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image_library_agent;
 
--- Of two sessions that decide at once the second waits here, and sees what the first decided.
+-- If two sessions decide at the same time, the second waits here and then sees the decision of the first.
 CREATE FUNCTION image_library_internal.lock_approval(repository_id integer, digest text) RETURNS image_library_internal.approval
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -117,9 +117,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_approval IS
-  'The state of an image, which no other session changes until this transaction ends';
+  'State of an image, which no other session can change until this transaction ends';
 
--- Reasons are read in terminals and logs for years.
+-- Reasons are shown in terminals and logs.
 CREATE FUNCTION image_library_internal.check_reason(reason text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -134,7 +134,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_reason IS
-  'Raises 22023 for a reason that is too long or would do something to the terminal that shows it';
+  'Raises 22023 if a reason is too long or has control characters';
 
 CREATE FUNCTION image_library_internal.lock_image(reference text, verb text) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -144,7 +144,7 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
-  -- What a sync or a change of rules committed while this waited for it is not what was looked at.
+  -- Refuses the decision if a sync or a change of rules has changed the tag while this session waited for it.
   PERFORM FROM image_library_internal.tag t
   WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = image.digest
     AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since);
@@ -159,7 +159,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_image IS
-  'What find_image finds, which the acting role may decide on and no sync or rule changes meanwhile';
+  'Result of find_image, if the acting role may decide on it; locked against changes by syncs and rules';
 
 CREATE FUNCTION image_library_internal.decided_so(decision_id bigint) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -167,9 +167,10 @@ AS $$
   SELECT format('%s decided so at %s%s.', d.actor, d.decided_at, ': ' || d.reason)
   FROM image_library_internal.decision d WHERE d.decision_id = decided_so.decision_id
 $$;
-COMMENT ON FUNCTION image_library_internal.decided_so IS 'A decision in a sentence; null: there is none';
+COMMENT ON FUNCTION image_library_internal.decided_so IS 'Description of a decision; null: there is none';
 
--- SELECT approve(reference) FROM pending_images ... comes to an image once a tag: the first decides, for all of them.
+-- SELECT approve(reference) FROM pending_images ... calls this once for each tag of an image; the first call decides
+-- for all.
 CREATE FUNCTION image_library_internal.decided_just_now(registry_id integer, repository text, digest text, verb text,
   valid_until timestamptz DEFAULT NULL)
 RETURNS boolean
@@ -185,7 +186,7 @@ AS $$
     ORDER BY d.decision_id DESC LIMIT 1), false)
 $$;
 COMMENT ON FUNCTION image_library_internal.decided_just_now IS
-  'Whether the last decision on an image is this one, by the session user in this statement';
+  'Whether the session user has made this decision on the image in the running statement';
 
 CREATE FUNCTION image_library_internal.decision_on(image record, action text, old_state text, new_state text, reason text)
 RETURNS image_library_internal.decision
@@ -206,8 +207,7 @@ BEGIN
   RETURN decision;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.decision_on IS
-  'A decision on an image, which tell_decision has still to tell';
+COMMENT ON FUNCTION image_library_internal.decision_on IS 'A decision on an image, to be stored by tell_decision';
 GRANT EXECUTE ON FUNCTION image_library_internal.decision_on TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.tell_decision(decision image_library_internal.decision) RETURNS bigint
@@ -233,7 +233,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.tell_decision IS
-  'Adds a row to the decisions, made now by who logged in; returns its number';
+  'Adds a row to the decisions with the current time and the session user; returns its number';
 GRANT EXECUTE ON FUNCTION image_library_internal.tell_decision TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.check_approvable(reference text, tag text, rule_id bigint, missing_since timestamptz,
@@ -242,7 +242,7 @@ RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- What an approval would end is no obstacle to it.
+  -- States that an approval would end do not prevent it.
   block text := (SELECT b FROM unnest(image_library_internal.blocks(tag, rule_id, missing_since, current, clock_timestamp())) WITH ORDINALITY AS u (b, n)
                  WHERE b NOT IN ('pending', 'rejected', 'revoked', 'expired') ORDER BY n LIMIT 1);
   told record;
@@ -267,14 +267,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_approvable IS
-  'Raises 55000 where an image cannot be approved, whatever was decided on it before';
+  'Raises 55000 if an image cannot be approved, in any state';
 
 CREATE FUNCTION image_library_internal.check_transition(reference text, verb text, new_state text, current image_library_internal.approval)
 RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- What has expired is approved, and waits for a decision as what is pending.
+  -- An expired approval has the state approved, but waits for a decision like a pending image.
   states text[] := ARRAY[current.state] || CASE WHEN current.valid_until <= clock_timestamp() THEN '{pending}'::text[] ELSE '{}' END;
   allowed text[] := CASE new_state WHEN 'revoked' THEN '{approved}'::text[]
                                    WHEN 'pending' THEN '{approved,rejected,revoked}'
@@ -295,7 +295,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_transition IS
-  'Raises 55000 where the state of an image does not allow a decision';
+  'Raises 55000 if the state of an image does not allow a decision';
 
 CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, valid_until timestamptz DEFAULT NULL)
 RETURNS text
@@ -350,13 +350,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.decide IS
-  'One decision: the state, the row that tells it, the read model; raises 55000 where the state does not allow it';
+  'Makes a decision: state, row in decisions, read model; raises 55000 if the state does not allow it';
 
 CREATE FUNCTION image_library_internal.approve_by_rule(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
-  -- A digest may wait because of another of its tags, which was taken by a rule that is gone now.
+  -- A digest may be pending because of another tag of it, whose rule has been dropped.
   undecided text[] := ARRAY(
     SELECT DISTINCT t.digest
     FROM unnest(tags) AS asked (name)
@@ -364,7 +364,7 @@ DECLARE
     WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest));
   approved_digests text[];
 BEGIN
-  -- Policies look at the read model, which comes later: see approve_by_policy.
+  -- Policies read the read model, which is written later: see approve_by_policy.
   IF cardinality(undecided) = 0 OR image_library_internal.has_approval_policies() THEN
     RETURN;
   END IF;
@@ -376,7 +376,7 @@ BEGIN
     WHERE asked.required = 0 AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ORDER BY t.digest, t.name
   ), approved AS (
-    -- Whoever decides at the same time was first: the row is there, and nothing is written.
+    -- If another session has decided at the same time, its row exists, and nothing is written.
     INSERT INTO image_library_internal.approval AS a (repository_id, digest, state, approvals, decision_id)
     SELECT approve_by_rule.repository_id, n.digest, 'approved', 0, nextval('image_library_internal.decision_decision_id_seq')
     FROM arrived n ORDER BY n.digest
@@ -403,7 +403,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.approve_by_rule IS
-  'Approves what nobody has decided on where every rule that takes a tag of it says approval => auto';
+  'Approves images that nobody has decided on if every rule that takes a tag of them has approval => auto';
 GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_rule TO image_library_agent;
 
 CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL)
@@ -421,25 +421,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.approve IS
-  'Approves the image that a reference means now, until valid_until (null: without end), or is one of the approvals that its rule
-requires; returns its pinned reference';
+  'Approves the image that a reference points at now, until valid_until (null: without end), or adds one of the approvals that its rule requires; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.approve TO image_library_curator;
 
 CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason) $$;
-COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns its pinned reference';
+COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reject TO image_library_curator;
 
 CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason) $$;
-COMMENT ON FUNCTION image_library.revoke IS 'Takes an approval back; returns the pinned reference';
+COMMENT ON FUNCTION image_library.revoke IS 'Revokes the approval of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.revoke TO image_library_curator;
 
 CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.decide(reference, 'pending', reason) $$;
-COMMENT ON FUNCTION image_library.reset IS
-  'Puts an image back to pending, to decide on it anew; returns its pinned reference';
+COMMENT ON FUNCTION image_library.reset IS 'Sets an image back to pending; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reset TO image_library_curator;

@@ -1,8 +1,8 @@
--- What a decision may ask for besides one curator: several people; and what may stop an approved image: deprecation, quarantine.
+-- Approval by several people, deprecation and quarantine.
 
--- The strictest rule that takes any tag of the image counts, whichever decides, also of a tag that is hidden or missing now and
--- may come back: neither a rule beside it nor one that excludes is a way around it. So a rule approves by itself only where every
--- rule that takes the image does, those of other teams too.
+-- Of all rules that take a tag of the image, the strictest counts, whichever decides, and also for tags that are hidden
+-- or missing now and may come back. So neither another rule nor an exclude rule can bypass it, and a rule approves on
+-- arrival only if every rule that takes the image does, including those of other teams.
 CREATE FUNCTION image_library_internal.required_approvals(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
 RETURNS TABLE (digest text, required integer, rule_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -15,7 +15,7 @@ AS $$
     SELECT u.rule_id, d.tag, CASE u.approval WHEN 'auto' THEN 0 ELSE u.required_approvals END AS required
     FROM image_library_internal.visible_repository r
     JOIN image_library_internal.rule u ON u.registry_id = r.registry_id AND u.enabled AND u.action = 'include'
-    -- Which of its tags are among the newest is no matter here.
+    -- The option newest is not considered here.
     CROSS JOIN LATERAL image_library_internal.decide_tags(jsonb_build_array(to_jsonb(u) - 'newest'), r.repository, ARRAY(SELECT n.name FROM tagged n)) d
     WHERE r.repository_id = required_approvals.repository_id
   )
@@ -26,7 +26,7 @@ AS $$
   ORDER BY asked.digest, k.required DESC NULLS LAST, k.rule_id
 $$;
 COMMENT ON FUNCTION image_library_internal.required_approvals IS
-  'How many people must approve some images of a repository (0: every rule that takes one of their tags approves by itself), and the rule that says so (null: none takes them)';
+  'Number of people who must approve images of a repository (0: every rule that takes one of their tags has approval => auto), and the rule that requires it (null: no rule takes them)';
 GRANT EXECUTE ON FUNCTION image_library_internal.required_approvals TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
@@ -39,14 +39,14 @@ DECLARE
 BEGIN
   SELECT q.required, q.rule_id INTO required, rule_id
   FROM image_library_internal.required_approvals(count_votes.repository_id, ARRAY[count_votes.digest]) q;
-  -- One person is enough for the rest, and no rule is named that asked for nobody else.
+  -- Otherwise one person is enough, and no rule is named.
   IF required <= 1 THEN
     required := 1;
     rule_id := NULL;
   END IF;
   DELETE FROM image_library_internal.approval_vote v
   WHERE v.repository_id = count_votes.repository_id AND v.digest = count_votes.digest AND NOT image_library_internal.counts(v);
-  -- The approval counts as long as all of them meant it to.
+  -- The approval ends at the earliest of their times.
   SELECT count(*) + 1, least(count_votes.valid_until, min(v.valid_until)), array_agg(v.voter ORDER BY v.voter)
   INTO given, ends_at, voters
   FROM image_library_internal.approval_vote v
@@ -73,9 +73,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.count_votes IS
-  'Counts the session user among those who approve an image; keeps the vote while they are not enough. Raises 55000 for a second vote';
+  'Adds the approval of the session user to the votes on an image, stored while more are required; raises 55000 for a second vote';
 
--- Whoever may push can give a digest that a rule or one person approved a tag that needs more people: it waits for them.
+-- People who may push can give an approved digest a tag that requires more approvals. The image is then pending until
+-- it has them.
 CREATE FUNCTION image_library_internal.reset_by_stricter_rule(repository_id integer, new_tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
@@ -100,7 +101,8 @@ BEGIN
     JOIN image_library_internal.required_approvals(reset_by_stricter_rule.repository_id, approved) asked ON asked.digest = t.digest
     JOIN image_library_internal.required_approvals(reset_by_stricter_rule.repository_id, approved, new_tags) before ON before.digest = t.digest
     WHERE r.repository_id = reset_by_stricter_rule.repository_id
-      -- Where the rules asked as much of it before, the approval is older than the rule, and stays.
+      -- If the rules required as many approvals before the new tags, the approval was made under an earlier rule, and
+      -- stays.
       AND asked.required > a.approvals AND (asked.required > before.required OR before.rule_id IS NULL)
     ORDER BY t.digest, t.name
   LOOP
@@ -119,7 +121,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.reset_by_stricter_rule IS
-  'Puts back to pending what too few people approved for a rule that one of its new tags comes under';
+  'Sets approved images back to pending if a rule that takes a new tag of them requires more approvals than they have';
 GRANT EXECUTE ON FUNCTION image_library_internal.reset_by_stricter_rule TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.check_mark(reference text, action text, current image_library_internal.approval) RETURNS void
@@ -146,7 +148,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_mark IS
-  'Raises 55000 where deprecation or quarantine of an image cannot begin or end';
+  'Raises 55000 if deprecation or quarantine of an image cannot begin or end';
 
 CREATE FUNCTION image_library_internal.mark(reference text, action text, reason text, effective timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -157,7 +159,7 @@ DECLARE
   decision image_library_internal.decision;
 BEGIN
   PERFORM image_library_internal.check_reason(reason);
-  -- Another time of deprecation is another decision.
+  -- Deprecating again with another time is another decision.
   IF (action <> 'deprecate' OR current.deprecated_from = effective)
      AND image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, action) THEN
     RETURN image.pinned_reference;
@@ -189,7 +191,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.mark IS
-  'Begins or ends deprecation or quarantine of an image: the state stays, the row that tells it, the read model';
+  'Begins or ends deprecation or quarantine of an image: row in decisions, read model; the state stays';
 
 CREATE FUNCTION image_library.deprecate(reference text, effective timestamptz, reason text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -205,26 +207,25 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.deprecate IS
-  'Deprecates an approved image: consumers are warned before the effective time, and stopped from then on; again: another time.
-Returns the pinned reference';
+  'Deprecates an approved image: consumers are warned before the effective time, from then on it is blocked; a second call changes the time. Returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.deprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.undeprecate(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.mark(reference, 'undeprecate', reason) $$;
-COMMENT ON FUNCTION image_library.undeprecate IS 'Ends the deprecation of an image; returns its pinned reference';
+COMMENT ON FUNCTION image_library.undeprecate IS 'Ends the deprecation of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.undeprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.quarantine(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.mark(reference, 'quarantine', reason) $$;
 COMMENT ON FUNCTION image_library.quarantine IS
-  'Blocks an image at once, whatever was decided on it; its state stays. Returns its pinned reference';
+  'Blocks an image at once, in any state, which is kept; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.quarantine TO image_library_curator;
 
 CREATE FUNCTION image_library.release(reference text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.mark(reference, 'release', reason) $$;
 COMMENT ON FUNCTION image_library.release IS
-  'Ends the quarantine of an image, which is then what it was before; returns its pinned reference';
+  'Ends the quarantine of an image, whose state counts again; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.release TO image_library_curator;

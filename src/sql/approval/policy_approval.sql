@@ -1,10 +1,10 @@
--- Approval on arrival where policies are in force: by a rule or by a policy, never past what policies require.
+-- Approval on arrival if there are policies: by a rule or by a policy, only if all required policies are met.
 
 CREATE FUNCTION image_library_internal.has_approval_policies() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect <> 'warn') $$;
 COMMENT ON FUNCTION image_library_internal.has_approval_policies IS
-  'Whether policies have a say in what is approved on arrival';
+  'Whether there are policies that affect approval on arrival';
 GRANT EXECUTE ON FUNCTION image_library_internal.has_approval_policies TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.undecided_images(repository_id integer, tags text[])
@@ -27,7 +27,7 @@ AS $$
   ORDER BY t.digest, t.name
 $$;
 COMMENT ON FUNCTION image_library_internal.undecided_images IS
-  'Images of some tags that nobody has decided on and that one approval is enough for, with the rule that gives it';
+  'Images of some tags that nobody has decided on and that need one approval, with the rule that gives it';
 GRANT EXECUTE ON FUNCTION image_library_internal.undecided_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.policy_verdict(registry text, repository text, digest text,
@@ -55,7 +55,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.policy_verdict IS
-  'Whether policies refuse an image, the first one that approves it, and one that took too long to say';
+  'Whether policies refuse an image, the first policy that approves it, and one that took too long';
 GRANT EXECUTE ON FUNCTION image_library_internal.policy_verdict TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.approve_by_policy(repository_id integer, tags text[]) RETURNS bigint
@@ -72,7 +72,7 @@ BEGIN
   END IF;
   FOR image IN SELECT * FROM image_library_internal.undecided_images(repository_id, tags) LOOP
     SELECT * INTO verdict FROM image_library_internal.policy_verdict(image.registry, image.repository, image.digest);
-    -- Of a batch of a thousand images each would wait as long.
+    -- Otherwise each image of a large batch could take as long.
     IF verdict.slow_policy IS NOT NULL THEN
       RAISE WARNING USING
         MESSAGE = format('policy "%s" took too long: images that arrived with %s:%s were not approved', verdict.slow_policy,
@@ -98,8 +98,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.approve_by_policy IS
-  'Approves what nobody has decided on where a rule or a policy says so and no policy refuses; returns how many.
-Called once the read model has the tags: a policy looks at it';
+  'Approves images that nobody has decided on if a rule or a policy approves and no policy refuses; returns their number. Called after the read model has the tags, since policies read it';
 GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_policy TO image_library_agent;
 
 CREATE FUNCTION image_library.apply_policies(registry text DEFAULT NULL) RETURNS bigint
@@ -129,6 +128,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.apply_policies IS
-  'Asks the policies again about what nobody has decided on, as on arrival; returns how many images were approved. For policies
-that time changes, such as a least age';
+  'Evaluates the policies again for images that nobody has decided on, as on arrival; returns how many images were approved. For policies whose result changes with time, such as a minimum age';
 GRANT EXECUTE ON FUNCTION image_library.apply_policies TO image_library_admin;

@@ -1,4 +1,4 @@
--- Asking for one image: the pinned reference of what may be used now.
+-- resolve: the pinned reference of an image that may be used now.
 
 CREATE FUNCTION image_library.resolve(reference text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -33,6 +33,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.resolve IS
-  'The pinned reference (host/repository:tag@digest) of an approved, present image; else an error that says why not. Warns of
-what will be deprecated';
+  'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. Warns if the image will be deprecated';
 GRANT EXECUTE ON FUNCTION image_library.resolve TO image_library_reader;

@@ -1,4 +1,4 @@
--- Approval: bound to (repository, digest), so a tag that moves shows the new digest's own state.
+-- Approval belongs to a digest in a repository, so that a tag that moves shows the state of the new digest.
 
 CREATE TABLE image_library_internal.approval (
   repository_id integer NOT NULL REFERENCES image_library_internal.repository ON DELETE CASCADE,
@@ -18,15 +18,20 @@ CREATE TABLE image_library_internal.approval (
   CHECK ((quarantined_at IS NULL) = (quarantine_id IS NULL))
 );
 CREATE INDEX approval_digest ON image_library_internal.approval (digest);
-COMMENT ON TABLE image_library_internal.approval IS 'The state of a digest in a repository; no row means pending since it arrived';
-COMMENT ON COLUMN image_library_internal.approval.approvals IS 'How many people stand behind an approval; a policy counts as one, a rule that approves by itself as none';
-COMMENT ON COLUMN image_library_internal.approval.decision_id IS 'The last decision on the state; null: none yet';
-COMMENT ON COLUMN image_library_internal.approval.valid_until IS 'When an approval ends; null: it does not';
-COMMENT ON COLUMN image_library_internal.approval.reset_at IS 'When it was put back to pending, until it is decided on again';
-COMMENT ON COLUMN image_library_internal.approval.deprecated_from IS 'Consumers are warned before that time, and stopped from then on; null: not deprecated';
-COMMENT ON COLUMN image_library_internal.approval.deprecation_id IS 'The decision that deprecated it';
-COMMENT ON COLUMN image_library_internal.approval.quarantined_at IS 'Blocked since then, whatever the state; null: not in quarantine';
-COMMENT ON COLUMN image_library_internal.approval.quarantine_id IS 'The decision that put it into quarantine';
+COMMENT ON TABLE image_library_internal.approval IS
+  'State of a digest in a repository; no row: pending since it was found';
+COMMENT ON COLUMN image_library_internal.approval.approvals IS
+  'Number of people who approved the image; a policy counts as one, a rule with approval => auto as none';
+COMMENT ON COLUMN image_library_internal.approval.decision_id IS 'Last decision on the state; null: none';
+COMMENT ON COLUMN image_library_internal.approval.valid_until IS 'When the approval ends; null: never';
+COMMENT ON COLUMN image_library_internal.approval.reset_at IS
+  'When the image was set back to pending, until the next decision';
+COMMENT ON COLUMN image_library_internal.approval.deprecated_from IS
+  'Time from which the image is blocked; consumers are warned before; null: not deprecated';
+COMMENT ON COLUMN image_library_internal.approval.deprecation_id IS 'Decision that deprecated the image';
+COMMENT ON COLUMN image_library_internal.approval.quarantined_at IS
+  'When the image was put in quarantine, which blocks it in any state; null: not in quarantine';
+COMMENT ON COLUMN image_library_internal.approval.quarantine_id IS 'Decision that put the image in quarantine';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.approval TO image_library_agent;
 
 CREATE TABLE image_library_internal.approval_vote (
@@ -40,18 +45,19 @@ CREATE TABLE image_library_internal.approval_vote (
   FOREIGN KEY (repository_id, digest) REFERENCES image_library_internal.approval ON DELETE CASCADE
 );
 COMMENT ON TABLE image_library_internal.approval_vote IS
-  'Who has approved an image that needs the approval of several people, until they are enough; the key counts nobody twice';
-COMMENT ON COLUMN image_library_internal.approval_vote.voter_id IS 'The role''s number: under another name it is the same person';
+  'Approvals of an image that needs the approval of several people, while more are required; one row for each person';
+COMMENT ON COLUMN image_library_internal.approval_vote.voter_id IS
+  'OID of the role, so that a renamed role is the same person';
 
--- The name comes first: in a restored database the number may be another role's. A renamed role is known by its number.
+-- The name is looked up first, since the OID may be that of another role in a restored database. A renamed role is
+-- found by its OID.
 CREATE FUNCTION image_library_internal.counts(vote image_library_internal.approval_vote) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(vote.valid_until > clock_timestamp(), true)
          AND pg_has_role(coalesce(to_regrole(quote_ident(vote.voter))::oid, vote.voter_id), 'image_library_curator', 'MEMBER')
 $$;
-COMMENT ON FUNCTION image_library_internal.counts IS
-  'Whether a vote has not ended, and who gave it may still approve';
+COMMENT ON FUNCTION image_library_internal.counts IS 'Whether a vote is still valid and its voter may still approve';
 GRANT EXECUTE ON FUNCTION image_library_internal.counts TO image_library_reader;
 
 CREATE TABLE image_library_internal.decision (
@@ -75,11 +81,13 @@ CREATE TABLE image_library_internal.decision (
   statement_at timestamptz NOT NULL DEFAULT statement_timestamp()
 );
 CREATE INDEX decision_image ON image_library_internal.decision (digest, decision_id);
-COMMENT ON TABLE image_library_internal.decision IS 'Every decision ever made; rows are added and never changed';
-COMMENT ON COLUMN image_library_internal.decision.registry_id IS 'Who may see the registry may see the row; numbers are not given again';
-COMMENT ON COLUMN image_library_internal.decision.action IS 'What was done; a vote is an approval that needs more people';
+COMMENT ON TABLE image_library_internal.decision IS 'Decisions; rows are added and never changed';
+COMMENT ON COLUMN image_library_internal.decision.registry_id IS
+  'Registry of the image; roles that may see it may see the row; numbers are not reused';
+COMMENT ON COLUMN image_library_internal.decision.action IS
+  'Action; vote is an approval where more people are required';
 COMMENT ON COLUMN image_library_internal.decision.statement_at IS
-  'When the statement began that decided: it decides once on an image, however many of its tags it names';
+  'Start of the statement that decided; a statement decides once on an image, even if it names several of its tags';
 GRANT SELECT, INSERT ON image_library_internal.decision TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.refuse_change() RETURNS trigger
@@ -92,7 +100,7 @@ BEGIN
     HINT = 'A new decision is a new row.';
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.refuse_change IS 'Keeps a table append-only, for its owner too';
+COMMENT ON FUNCTION image_library_internal.refuse_change IS 'Keeps a table append-only, also for its owner';
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON image_library_internal.decision
   FOR EACH ROW EXECUTE FUNCTION image_library_internal.refuse_change();
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library_internal.decision

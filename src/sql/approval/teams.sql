@@ -1,7 +1,7 @@
--- Teams: curators act on what their team owns; what nobody owns every curator may decide on.
+-- Teams: curators may decide on what their team owns; every curator may decide on what nobody owns.
 
--- Of every tag that points, or pointed, at an image the rule that decides on it: hidden tags too, and rules that are out of
--- force. So whose an image is does not depend on where its tags point at the moment.
+-- The deciding rule of every tag that points, or pointed, at an image, including hidden tags and disabled rules. So the
+-- owners of an image do not depend on where its tags point at the moment.
 CREATE FUNCTION image_library_internal.rules_of_image(repository_id integer, digest text) RETURNS TABLE (rule_id bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -29,8 +29,8 @@ $$;
 COMMENT ON FUNCTION image_library_internal.rules_of_image IS
   'The rules whose teams own an image in a repository';
 
--- An image is owned by the registry's team, and by the teams of the rules that decide on its tags: all of these rules
--- must be of the curator's teams, or the tag of one rule would be a way around another's.
+-- An image is owned by the registry's team and by the teams of the rules that decide on its tags. A curator must be in
+-- the teams of all these rules. Otherwise the tag of one rule could be used to decide on images of another.
 CREATE FUNCTION image_library_internal.require_team(what text, repository_id integer, digest text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -52,7 +52,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_team IS
-  'Raises 42501 unless the acting role may decide on an image: in the teams that own it, or nobody owns it';
+  'Raises 42501 unless the acting role may decide on an image: it is in the teams that own it, or nobody owns it';
 
 CREATE FUNCTION image_library_internal.require_repository_team(what text, repository_id integer) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -73,4 +73,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_repository_team IS
-  'Raises 42501 unless the acting role may organize a repository: in a team that owns some of it, or nobody does';
+  'Raises 42501 unless the acting role may organize a repository: it is in a team that owns a part of it, or nobody owns it';

@@ -1,6 +1,6 @@
--- Whether an image may be used, and why not: the one answer for resolve, approve, drift, history, manifests and guarded tables.
+-- Whether an image may be used, and why not. resolve, approve, drift, history, manifests and guarded tables use this.
 
--- In the order in which people are told. An image without a row of approval is pending.
+-- In the order in which errors tell them. An image without a row in approval is pending.
 CREATE FUNCTION image_library_internal.blocks(tag text, rule_id bigint, missing_since timestamptz, approval image_library_internal.approval, at timestamptz)
 RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -12,17 +12,17 @@ RETURN array_remove(ARRAY[
   CASE WHEN (approval).state = 'approved' AND (approval).valid_until <= at THEN 'expired' END,
   CASE WHEN (approval).deprecated_from <= at THEN 'deprecated' END], NULL);
 COMMENT ON FUNCTION image_library_internal.blocks IS
-  'What keeps an image from being used at a time: no tag, not admitted, missing, quarantined, pending, rejected, revoked, expired, deprecated; empty: nothing does';
+  'Reasons why an image may not be used at a time: no tag, not admitted, missing, quarantined, pending, rejected, revoked, expired, deprecated; empty: it may be used';
 GRANT EXECUTE ON FUNCTION image_library_internal.blocks TO image_library_reader;
 
--- For the read model and the past: an image that is there is usable at a time that is earlier, as blocks says.
+-- For the read model and for earlier times: a present image may be used at times before this one, as blocks says.
 CREATE FUNCTION image_library_internal.usable_until(state text, valid_until timestamptz, deprecated_from timestamptz, quarantined boolean)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN quarantined OR coalesce(state, 'pending') <> 'approved' THEN '-infinity'
             ELSE least(coalesce(valid_until, 'infinity'), coalesce(deprecated_from, 'infinity')) END;
 COMMENT ON FUNCTION image_library_internal.usable_until IS
-  'Until when an approval counts: until it expires or is deprecated; -infinity: it does not count';
+  'Time until which an approval counts, that is until it expires or is deprecated; -infinity: it does not count';
 GRANT EXECUTE ON FUNCTION image_library_internal.usable_until TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.why_blocked(block text, missing_since timestamptz, approval image_library_internal.approval,
@@ -60,4 +60,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.why_blocked IS
-  'One of the blocks in words for an error, what to do, and the decision that says so';
+  'Message, hint and decision for one of the blocks, for an error';

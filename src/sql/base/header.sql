@@ -1,6 +1,7 @@
 \echo Use "CREATE EXTENSION image_library" to load this file. \quit
 
--- The extension's schemas are its own: a schema of such a name made by someone else stops the install.
+-- If a schema with one of these names exists already, the installation fails, so that no object of another role is in
+-- it.
 CREATE SCHEMA image_library;
 COMMENT ON SCHEMA image_library IS
   'A governed library of container images: registries, rules, images, approvals, and the views that consumers read';

@@ -1,4 +1,4 @@
--- What the module brings: core's parsers and rules, and the agent's handles.
+-- C++ functions that have no other subject: parsers, rules, and control of the agent.
 
 CREATE FUNCTION image_library_internal.decide_tags(rules jsonb, repository text, tags text[])
 RETURNS TABLE (tag text, rule_id bigint)
@@ -10,8 +10,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.decide_tags TO image_library_ag
 CREATE FUNCTION image_library_internal.explain_decision(rules jsonb, repository text, tag text, tags text[])
 RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, reason text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_explain_tag';
-COMMENT ON FUNCTION image_library_internal.explain_decision IS
-  'What each rule says of a tag';
+COMMENT ON FUNCTION image_library_internal.explain_decision IS 'Result of each rule for a tag';
 
 CREATE FUNCTION image_library_internal.check_pattern(pattern text, subject text)
 RETURNS void
@@ -42,18 +41,18 @@ COMMENT ON FUNCTION image_library_internal.is_host_pattern IS
 CREATE FUNCTION image_library_internal.without_secrets(refused text) RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_without_secrets';
 COMMENT ON FUNCTION image_library_internal.without_secrets IS
-  'What of a refused text an error may repeat: no user and password, query or fragment of a URL';
+  'The part of a refused text that an error may repeat: without user, password, query and fragment of a URL';
 GRANT EXECUTE ON FUNCTION image_library_internal.without_secrets TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.require_allowed_host(scheme text, host text, proxy text) RETURNS void
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_require_allowed_host';
 COMMENT ON FUNCTION image_library_internal.require_allowed_host IS
-  'Raises 42501 when image_library.allowed_hosts does not let a registry, or its proxy, be at a host';
+  'Raises 42501 if image_library.allowed_hosts does not allow the host of a registry or of its proxy';
 
 CREATE FUNCTION image_library_internal.check_client_certificate(certificate text, key text) RETURNS void
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_client_certificate';
 COMMENT ON FUNCTION image_library_internal.check_client_certificate IS
-  'Raises 22023 when a client certificate and its key are of no use';
+  'Raises 22023 if a client certificate and its key are invalid or do not match';
 
 CREATE FUNCTION image_library_internal.is_repository_name(name text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_is_repository_name';
@@ -69,7 +68,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.is_tag TO image_library_agent;
 CREATE FUNCTION image_library.version_key(tag text) RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_version_key';
 COMMENT ON FUNCTION image_library.version_key IS
-  'A key that sorts tags as versions: ORDER BY version_key(tag) puts 17.10 after 17.4, builds in order of time';
+  'Key that sorts tags as versions: ORDER BY version_key(tag) puts 17.10 after 17.4, and builds in order of time';
 GRANT EXECUTE ON FUNCTION image_library.version_key TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.classify(repository text, tag text, artifact_type text, config_type text,
@@ -77,18 +76,19 @@ CREATE FUNCTION image_library_internal.classify(repository text, tag text, artif
 RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_classify';
 COMMENT ON FUNCTION image_library_internal.classify IS
-  'What an image is, from its stored facts and the documented keys';
+  'Kind and facts of an image, from its stored metadata and the documented keys';
 GRANT EXECUTE ON FUNCTION image_library_internal.classify TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.default_annotation_keys() RETURNS TABLE (purpose text, "position" integer, key text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_default_annotation_keys';
-COMMENT ON FUNCTION image_library_internal.default_annotation_keys IS 'The keys that publishers document';
+COMMENT ON FUNCTION image_library_internal.default_annotation_keys IS
+  'The default annotation and label keys, as publishers document them';
 GRANT EXECUTE ON FUNCTION image_library_internal.default_annotation_keys TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.flavor(flavor text) RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_flavor';
 COMMENT ON FUNCTION image_library_internal.flavor IS
-  'A flavor in any of the spellings in use, as the library writes it; raises 22023';
+  'Flavor in the spelling of the library, from any spelling in use; raises 22023';
 
 CREATE FUNCTION image_library_internal.published_texts(annotations jsonb, labels jsonb, keys jsonb,
   OUT title text, OUT description text, OUT version text)
@@ -100,32 +100,32 @@ GRANT EXECUTE ON FUNCTION image_library_internal.published_texts TO image_librar
 CREATE PROCEDURE image_library.sync(registry text DEFAULT NULL, force boolean DEFAULT false)
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_sync';
 COMMENT ON PROCEDURE image_library.sync IS
-  'Syncs a registry, or all enabled ones, in this session; commits as it goes and tells its progress by NOTICE. force (admins): also one that asked to be left alone for a while';
+  'Syncs a registry, or all enabled ones, in this session; commits during the sync and reports its progress as NOTICE. force (admins only): also syncs a registry that asked to be left alone for a while';
 GRANT EXECUTE ON PROCEDURE image_library.sync TO image_library_curator;
 
 CREATE FUNCTION image_library.start_worker() RETURNS integer
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_start_worker';
 COMMENT ON FUNCTION image_library.start_worker IS
-  'Starts the agent until the server''s next restart, where the library is not preloaded; returns its process id';
+  'Starts the agent until the next restart of the server, if the library is not preloaded; returns its process ID';
 GRANT EXECUTE ON FUNCTION image_library.start_worker TO image_library_admin;
 
 CREATE FUNCTION image_library_internal.wake_agent() RETURNS void
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_wake_agent';
 COMMENT ON FUNCTION image_library_internal.wake_agent IS
-  'Tells the agent, when this transaction commits, that something may be due';
+  'Tells the agent, when this transaction commits, that a sync may be due';
 
 CREATE FUNCTION image_library.agent_status(OUT launcher_pid integer, OUT preloaded boolean, OUT workers integer,
   OUT last_error text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_agent_status';
 COMMENT ON FUNCTION image_library.agent_status IS
-  'Whether the agent runs, how many workers it has, and what keeps it from working';
+  'Whether the agent runs, how many workers it has, and what prevents it from working';
 GRANT EXECUTE ON FUNCTION image_library.agent_status TO image_library_reader;
 
 CREATE FUNCTION image_library.check_registry(name text)
 RETURNS TABLE ("check" text, ok boolean, detail text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_check_registry';
 COMMENT ON FUNCTION image_library.check_registry IS
-  'Probes a live registry: what it can do, and what to mend before a sync. Stores nothing';
+  'Checks a live registry: what it supports, and what to correct before a sync. Stores nothing';
 GRANT EXECUTE ON FUNCTION image_library.check_registry TO image_library_curator;
 
 CREATE FUNCTION image_library_internal.refresh_listing(registry text, repository text) RETURNS integer
@@ -136,10 +136,10 @@ COMMENT ON FUNCTION image_library_internal.refresh_listing IS
 CREATE FUNCTION image_library_internal.hide_statement() RETURNS void
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_hide_statement';
 COMMENT ON FUNCTION image_library_internal.hide_statement IS
-  'Takes the text of the running statement out of pg_stat_activity, pg_stat_statements and the log';
+  'Removes the text of the running statement from pg_stat_activity, pg_stat_statements and the log';
 
 CREATE FUNCTION image_library_internal.lock_rules_of(registry_id integer, exclusive boolean) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_lock_rules';
 COMMENT ON FUNCTION image_library_internal.lock_rules_of IS
-  'Holds the rules of a registry as they are until the transaction ends; exclusive: no other transaction holds them';
+  'Prevents changes of a registry''s rules until the transaction ends; exclusive: no other transaction holds this lock';
 GRANT EXECUTE ON FUNCTION image_library_internal.lock_rules_of TO image_library_agent;

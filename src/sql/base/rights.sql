@@ -1,13 +1,13 @@
--- Who acts, and what that takes.
+-- The acting role, and checks of its rights.
 
 CREATE FUNCTION image_library_internal.acting_role() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_acting_role';
 COMMENT ON FUNCTION image_library_internal.acting_role IS
-  'The role on whose behalf a function of ours runs; raises 42501 where the session does not tell';
+  'Role on whose behalf a function of the library runs; raises 42501 if that cannot be determined';
 
 CREATE FUNCTION image_library_internal.viewer() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_viewer';
-COMMENT ON FUNCTION image_library_internal.viewer IS 'The role that reads a view';
+COMMENT ON FUNCTION image_library_internal.viewer IS 'Role that reads a view';
 GRANT EXECUTE ON FUNCTION image_library_internal.viewer TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.has_role(role_name name) RETURNS boolean
@@ -62,7 +62,7 @@ CREATE FUNCTION image_library_internal.checked_owner(owner regrole) RETURNS regr
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- A number is taken for a role without a look.
+  -- regrole accepts a number without checking that such a role exists.
   IF owner <> '-'::regrole AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = owner) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'undefined_object',
@@ -72,7 +72,7 @@ BEGIN
   RETURN owner;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.checked_owner IS 'An owner that is given; raises 42704 when there is no such role';
+COMMENT ON FUNCTION image_library_internal.checked_owner IS 'The given owner; raises 42704 if there is no such role';
 
 CREATE FUNCTION image_library_internal.registries_hidden_from(viewer name) RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -83,32 +83,33 @@ AS $$
                          ORDER BY 1) END
 $$;
 COMMENT ON FUNCTION image_library_internal.registries_hidden_from IS
-  'The private registries whose team a role is not in; none for admins';
+  'Private registries of whose team a role is not a member; none for admins';
 GRANT EXECUTE ON FUNCTION image_library_internal.registries_hidden_from TO image_library_reader, image_library_agent;
 
--- Not SECURITY DEFINER: viewer must see who asks. A body that is parsed now needs no right to the schema of internals.
+-- Not SECURITY DEFINER, since viewer() must see the calling role. The SQL-standard body is parsed at creation, so that
+-- the caller needs no right to the internal schema.
 CREATE FUNCTION image_library_internal.hidden_registries() RETURNS integer[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 RETURN image_library_internal.registries_hidden_from(image_library_internal.viewer());
 COMMENT ON FUNCTION image_library_internal.hidden_registries IS
-  'The private registries whose team the viewer is not in; none for admins';
+  'Private registries of whose team the viewer is not a member; none for admins';
 GRANT EXECUTE ON FUNCTION image_library_internal.hidden_registries TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.sees_everything() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 RETURN pg_has_role(image_library_internal.viewer(), 'image_library_admin', 'MEMBER');
-COMMENT ON FUNCTION image_library_internal.sees_everything IS
-  'Whether the viewer may see what is kept of registries that are gone';
+COMMENT ON FUNCTION image_library_internal.sees_everything IS 'Whether the viewer may see rows of dropped registries';
 GRANT EXECUTE ON FUNCTION image_library_internal.sees_everything TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.keeps_snapshot() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT current_setting('transaction_isolation') IN ('repeatable read', 'serializable') $$;
 COMMENT ON FUNCTION image_library_internal.keeps_snapshot IS
-  'Whether this transaction does not see what others commit since it began';
+  'Whether this transaction does not see what others have committed since it began';
 GRANT EXECUTE ON FUNCTION image_library_internal.keeps_snapshot TO image_library_agent;
 
--- Whoever waited for a lock must see what was committed meanwhile, or the read model would keep what is not so any more.
+-- A session that waited for a lock must see what others committed meanwhile. Otherwise it would write outdated rows to
+-- the read model.
 CREATE FUNCTION image_library_internal.require_read_committed() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

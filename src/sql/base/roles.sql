@@ -1,4 +1,4 @@
--- Roles are cluster-wide: a second database finds them made, DROP EXTENSION leaves them.
+-- Roles belong to the cluster: CREATE EXTENSION in a second database uses the existing ones, DROP EXTENSION keeps them.
 DO $$
 DECLARE
   role_name text;

@@ -1,4 +1,4 @@
--- What model serving reads: approved, present, usable models.
+-- Views and functions for model serving: approved, present, usable models.
 
 CREATE VIEW image_library.model_library AS
   SELECT e.registry, e.repository, e.tag, e.digest,
@@ -18,18 +18,17 @@ CREATE VIEW image_library.model_library AS
          e.deprecated_from
   FROM image_library_internal.usable_entries e
   WHERE e.kind = 'model';
-COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models: what serving may run';
+COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models, for model serving';
 GRANT SELECT ON image_library.model_library TO image_library_reader;
 
--- A model card: what its publisher says of it (OCI image-spec, annotations.md) beside what the library knows.
+-- A model card: published metadata (OCI image-spec, annotations.md) and facts of the library.
 CREATE FUNCTION image_library_internal.published(annotations jsonb, labels jsonb, key text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(nullif(annotations ->> ('org.opencontainers.image.' || key), ''),
                   nullif(labels ->> ('org.opencontainers.image.' || key), ''))
 $$;
-COMMENT ON FUNCTION image_library_internal.published IS
-  'An OCI annotation, or the label of that name';
+COMMENT ON FUNCTION image_library_internal.published IS 'Value of an OCI annotation, or of the label with that name';
 
 CREATE FUNCTION image_library.model_card(reference text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -68,6 +67,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.model_card IS
-  'The card of a model, approved or not: what it is, who published it under which licence, what it needs, and the README of its
-repository; what nobody says is left out';
+  'Facts of a model, which need not be approved: name, publisher, licence, requirements, and the README of its repository; unknown facts are left out';
 GRANT EXECUTE ON FUNCTION image_library.model_card TO image_library_reader;

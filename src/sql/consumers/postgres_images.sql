@@ -1,4 +1,4 @@
--- What Postgres provisioning reads: approved, present, usable.
+-- Views and functions for Postgres provisioning: approved, present, usable images.
 
 CREATE VIEW image_library.postgres_images AS
   SELECT e.registry, e.repository, e.tag, e.digest,
@@ -20,7 +20,7 @@ CREATE VIEW image_library.postgres_images AS
           FROM image_library_internal.image i WHERE i.digest = e.digest) AS base_image
   FROM image_library_internal.usable_entries e
   WHERE e.kind = 'postgres';
-COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images: what provisioning may run';
+COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images, for provisioning';
 GRANT SELECT ON image_library.postgres_images TO image_library_reader;
 
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
@@ -35,7 +35,7 @@ CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
                    e.newest_key DESC, concat(e.place, ':', e.tag, '@', e.digest) COLLATE "C") l)
   ORDER BY p.flavor, p.major_version, p.variant NULLS FIRST, p.os NULLS FIRST;
 COMMENT ON VIEW image_library.postgres_latest IS
-  'The newest approved image of each flavor, major version, variant and OS: newest minor, then newest build; contested ones are left out';
+  'Newest approved image of each flavor, major version, variant and OS: newest minor version, then newest build; without contested images';
 GRANT SELECT ON image_library.postgres_latest TO image_library_reader;
 
 CREATE FUNCTION image_library_internal.has_extensions(digest text, min_extensions jsonb) RETURNS boolean
@@ -50,9 +50,10 @@ AS $$
             >= image_library.version_key(coalesce(nullif(wanted.version, ''), '0'))))
 $$;
 COMMENT ON FUNCTION image_library_internal.has_extensions IS
-  'Whether an image has extensions, each in a least version (null or empty: any)';
+  'Whether an image has extensions, each in at least a version (null or empty: any)';
 
--- Without an OS the newest of all is taken as cnpg_image_catalog takes it, and the caller is told that there was a choice.
+-- Without an OS the newest of all systems is chosen, as in cnpg_image_catalog, and a NOTICE tells if there was a
+-- choice.
 CREATE FUNCTION image_library.latest_postgres(flavor text, major integer, variant text DEFAULT NULL,
   min_extensions jsonb DEFAULT NULL, os text DEFAULT NULL)
 RETURNS text
@@ -108,7 +109,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.latest_postgres IS
-  'The pinned reference of the newest approved image of a flavor and major version: newest minor, then newest build of it. Never of
-another major or variant (null: plain), nor one that is contested; without os the newest of all systems, and a NOTICE when
-there was a choice';
+  'Pinned reference of the newest approved image of a flavor and major version: newest minor version, then newest build. Never of another major version or variant (null: none), nor a contested one; without os the newest of all systems, with a NOTICE if there was a choice';
 GRANT EXECUTE ON FUNCTION image_library.latest_postgres TO image_library_reader;

@@ -1,14 +1,15 @@
--- Finding images: search by words, the newest tags of a repository, and how much there is.
+-- Search by words, newest tags of a repository, statistics.
 
 CREATE TYPE image_library.found_image AS (
   reference text, registry text, repository text, tag text, digest text, kind text, approval text, version text,
   title text, publisher text, missing_since timestamptz, matched text);
 COMMENT ON TYPE image_library.found_image IS 'A row of search_images';
 COMMENT ON COLUMN image_library.found_image.matched IS
-  'Where the words are: repository (all in its name), text (names, titles, HM tags, extensions ...) or similar (words like them)';
+  'Where the words were found: repository (all in its name), text (names, titles, HM tags, extensions ...) or similar (similar words)';
 
--- The trigrams that pg_trgm takes from a word: two blanks before it, one after. The library does not require pg_trgm: that is in
--- another package of the server, and the words compared here are those of a search that found nothing, and repository names.
+-- The trigrams that pg_trgm extracts from a word: with two blanks before it and one after. The library does not require
+-- pg_trgm, since that is in another package of the server, and few words are compared here: those of a search that
+-- found nothing, and repository names.
 CREATE FUNCTION image_library_internal.trigrams(word text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -16,18 +17,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.trigrams IS 'The trigrams of a word';
 
--- Words are data: what LIKE would take for wildcards is escaped.
+-- Escapes the wildcards of LIKE.
 CREATE FUNCTION image_library_internal.like_pattern(word text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%' $$;
-COMMENT ON FUNCTION image_library_internal.like_pattern IS 'The pattern for LIKE of what has a word';
+COMMENT ON FUNCTION image_library_internal.like_pattern IS 'LIKE pattern for texts that contain a word';
 
 CREATE TYPE image_library_internal.named_repository AS (
   repository_id integer, registry text, repository text, reference text, in_name boolean, missing text[]);
 COMMENT ON TYPE image_library_internal.named_repository IS
-  'A repository, and the patterns of a search that its name, host and HM tags do not have';
+  'A repository, and the patterns of a search that its name, host and HM tags do not match';
 
--- ASCII folds as bytes do: tags and names are ASCII, and this is what a search of many tags spends its time on.
+-- ASCII case folding compares bytes, which is fast; tags and names are ASCII. A search of many tags spends most of its
+-- time here.
 CREATE FUNCTION image_library_internal.named_repositories(patterns text[], whole text[])
 RETURNS SETOF image_library_internal.named_repository
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -45,10 +47,10 @@ AS $$
            r.repository, r.registry
 $$;
 COMMENT ON FUNCTION image_library_internal.named_repositories IS
-  'All repositories, those first whose names have the words as words, then those that have them as parts';
+  'All repositories, those first whose names have the words as whole words, then those that have them as parts';
 
--- One repository after the other, best first, so that a search ends when it has enough; what the name has of the words is asked
--- once a repository, and its tags only for the rest.
+-- One repository after the other, best first, so that a search ends when it has enough rows. Words found in the name of
+-- the repository are not looked for in its tags.
 CREATE FUNCTION image_library_internal.search(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -92,7 +94,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.search IS
-  'Images that have every one of some words in lower case in what the read model and names say, best first';
+  'Images that have every one of some lower-case words in the read model and names, best first';
 
 CREATE FUNCTION image_library_internal.entry_text(e image_library_internal.entry, hm_tags text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -100,10 +102,9 @@ AS $$
   SELECT concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
                    array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '))
 $$;
-COMMENT ON FUNCTION image_library_internal.entry_text IS
-  'What a search looks at in a Postgres or model image';
+COMMENT ON FUNCTION image_library_internal.entry_text IS 'Text of a Postgres or model image that a search looks at';
 
--- Titles of images that are neither Postgres nor model are not in the read model: their words are in an index.
+-- Titles of images that are neither Postgres nor models are not in the read model; their words have an index.
 CREATE FUNCTION image_library_internal.title_words(title text, description text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT to_tsvector('simple', left(concat_ws(' ', title, description), 2000)) $$;
@@ -125,7 +126,7 @@ AS $$
           SELECT i.digest FROM image_library_internal.image i
           WHERE image_library_internal.title_words(i.title, i.description) @@ asked.every_word LIMIT 10000) c
         UNION
-        -- Of words that are in many titles some images are looked at, where the names may have the other words.
+        -- Of words that are in many titles only some images are tried, since the names may have the other words.
         SELECT c.digest FROM asked, LATERAL (
           SELECT i.digest FROM image_library_internal.image i
           WHERE image_library_internal.title_words(i.title, i.description) @@ asked.any_word LIMIT 10000) c) candidate
@@ -140,7 +141,7 @@ AS $$
   LIMIT max_rows
 $$;
 COMMENT ON FUNCTION image_library_internal.search_titles IS
-  'Images other than Postgres and models of which title and description begin some of the words, and names have the others';
+  'Images other than Postgres and models with title or description words that begin with some of the words, and names that have the others';
 
 CREATE FUNCTION image_library_internal.search_everywhere(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -178,7 +179,7 @@ AS $$
   ), asked AS MATERIALIZED (
     SELECT a.word, a.position, image_library_internal.trigrams(a.word) AS trigrams
     FROM unnest(words) WITH ORDINALITY AS a (word, position)
-    -- A word that is somewhere is meant as it is.
+    -- A word that the library has is not replaced.
     WHERE length(a.word) <= 63 AND NOT EXISTS (SELECT FROM known k WHERE strpos(k.word, a.word) > 0)
   ), likest AS (
     SELECT DISTINCT ON (a.position) a.position, k.word
@@ -195,7 +196,7 @@ AS $$
   LEFT JOIN likest l ON l.position = w.position
 $$;
 COMMENT ON FUNCTION image_library_internal.similar_words IS
-  'Words of the library in place of those it does not have, where they share trigrams enough';
+  'Similar words of the library, by trigrams, for words that it does not have';
 
 CREATE FUNCTION image_library.search_images(query text, kind text DEFAULT NULL, max_rows integer DEFAULT 50)
 RETURNS SETOF image_library.found_image
@@ -232,11 +233,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.search_images IS
-  'Images that have every word of the query, or a part of a word, in host, repository, tag, title, description, HM tags, publisher,
-model, flavor, variant, task, extensions or features. Best first: whole words of the repository''s name, parts of it, elsewhere;
-within a repository present before missing, newest first. Titles of images that are neither Postgres nor model are found by the
-beginnings of their words. Upper and lower case of ASCII letters are one. Where nothing has a word, the word most like it stands in
-(matched = similar)';
+  'Images that have every word of the query, whole or as a part, in host, repository, tag, title, description, HM tags, publisher, model, flavor, variant, task, extensions or features. Order: whole words of the repository''s name, parts of it, others; within a repository present before missing, newest first. Titles of images that are neither Postgres nor models are found by the beginnings of their words. ASCII letters match regardless of case. If no image has a word, the most similar word is used (matched = similar)';
 GRANT EXECUTE ON FUNCTION image_library.search_images TO image_library_reader;
 
 CREATE FUNCTION image_library.recent_tags(registry text, repository text, max_rows integer DEFAULT 10)
@@ -253,7 +250,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.recent_tags IS
-  'The newest present tags of a repository as rows of images: by creation as published, else as first seen, then by version';
+  'Newest present tags of a repository as rows of images: by published creation time, else by the time first seen, then by version';
 GRANT EXECUTE ON FUNCTION image_library.recent_tags TO image_library_reader;
 
 CREATE VIEW image_library.library_stats WITH (security_barrier) AS
@@ -276,6 +273,5 @@ CREATE VIEW image_library.library_stats WITH (security_barrier) AS
   LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
   LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   GROUP BY GROUPING SETS ((g.name), ());
-COMMENT ON VIEW image_library.library_stats IS
-  'How many image tags are there and in which state, by registry; registry null is the total';
+COMMENT ON VIEW image_library.library_stats IS 'Number of image tags by registry and state; registry null: the total';
 GRANT SELECT ON image_library.library_stats TO image_library_reader;

@@ -1,4 +1,4 @@
--- What people read. Views run with their owner's rights: no role needs to read a table.
+-- Public views. They run with the rights of their owner, so that no role needs a right to a table.
 
 CREATE VIEW image_library.registries WITH (security_barrier) AS
   SELECT g.name, concat(g.scheme, '://', concat_ws('/', g.host, nullif(g.prefix, ''))) AS url, g.enabled,
@@ -11,7 +11,8 @@ CREATE VIEW image_library.registries WITH (security_barrier) AS
          n.token_server, n.warning, g.requests_per_run
   FROM image_library_internal.visible_registry g
   LEFT JOIN image_library_internal.registry_note n USING (registry_id);
-COMMENT ON VIEW image_library.registries IS 'The registries, and for which repository prefixes a credential is set';
+COMMENT ON VIEW image_library.registries IS
+  'Registries and their options, with the repository prefixes that have a credential';
 GRANT SELECT ON image_library.registries TO image_library_reader;
 
 CREATE VIEW image_library.rules WITH (security_barrier) AS
@@ -20,7 +21,7 @@ CREATE VIEW image_library.rules WITH (security_barrier) AS
          r.required_approvals
   FROM image_library_internal.rule r
   JOIN image_library_internal.visible_registry g USING (registry_id);
-COMMENT ON VIEW image_library.rules IS 'Repository rules in force (enabled) and out of it';
+COMMENT ON VIEW image_library.rules IS 'Repository rules, enabled and disabled';
 GRANT SELECT ON image_library.rules TO image_library_reader;
 
 CREATE VIEW image_library.repositories WITH (security_barrier) AS
@@ -40,10 +41,11 @@ CREATE VIEW image_library.repositories WITH (security_barrier) AS
   FROM image_library_internal.visible_repository r
   LEFT JOIN image_library_internal.listing l USING (repository_id)
   LEFT JOIN image_library_internal.repository_readme m USING (repository_id);
-COMMENT ON VIEW image_library.repositories IS 'Repositories that were seen, with the number of tags listed and in the library';
+COMMENT ON VIEW image_library.repositories IS
+  'Repositories that were read, with the number of tags listed and in the library';
 GRANT SELECT ON image_library.repositories TO image_library_reader;
 
--- All platforms of an image are read, whichever rule brought it: another rule, of another registry too, may want others.
+-- All platforms of an image are read, since another rule, possibly of another registry, may ask for others.
 CREATE VIEW image_library_internal.tag_platforms AS
   SELECT t.repository_id, t.name AS tag,
          CASE WHEN u.platforms IS NULL THEN i.platforms
@@ -51,10 +53,11 @@ CREATE VIEW image_library_internal.tag_platforms AS
   FROM image_library_internal.tag t
   JOIN image_library_internal.image i ON i.digest = t.digest
   LEFT JOIN image_library_internal.rule u ON u.rule_id = t.rule_id;
-COMMENT ON VIEW image_library_internal.tag_platforms IS 'The platforms of an image that the rule which decides on its tag wants';
+COMMENT ON VIEW image_library_internal.tag_platforms IS
+  'Platforms of an image that the rule which decides on its tag asks for';
 
--- The barrier is beneath: a page of it is cut before what is dear is asked for each row, which a barrier around all of it
--- would forbid. All that is asked hangs on a row that may be seen.
+-- The security barrier is in this view, not in images: LIMIT is applied before expensive columns are computed, which a
+-- barrier around images would prevent. These columns are computed only for rows that the role may see.
 CREATE VIEW image_library_internal.visible_tags WITH (security_barrier) AS
   SELECT t.repository_id, r.registry, r.host, r.place, r.repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
          e.kind, coalesce(e.version, i.version) AS version, coalesce(e.title, i.title) AS title,
@@ -67,7 +70,8 @@ CREATE VIEW image_library_internal.visible_tags WITH (security_barrier) AS
   LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
   LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
   WHERE t.rule_id IS NOT NULL;
-COMMENT ON VIEW image_library_internal.visible_tags IS 'What images shows, as it is stored';
+COMMENT ON VIEW image_library_internal.visible_tags IS
+  'Stored data of view images, for registries that the acting role may see';
 
 CREATE VIEW image_library.images AS
   SELECT t.registry, t.repository, t.tag, t.digest,
@@ -84,7 +88,7 @@ CREATE VIEW image_library.images AS
          t.annotations, t.labels, t.deprecated_from, t.valid_until, t.quarantined_at, t.media_type,
          nullif(t.created_text, '') AS created_text
   FROM image_library_internal.visible_tags t;
-COMMENT ON VIEW image_library.images IS 'The library: a row a tag that the rules admit';
+COMMENT ON VIEW image_library.images IS 'Images of the library: one row for each tag that the rules admit';
 GRANT SELECT ON image_library.images TO image_library_reader, image_library_agent;
 
 CREATE VIEW image_library.pending_images WITH (security_barrier) AS
@@ -98,7 +102,7 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          coalesce(CASE WHEN a.state = 'approved' THEN a.valid_until END, a.reset_at, t.digest_changed_at) AS since,
          e.version, before.digest AS previous_digest, before.state AS previous_approval,
          coalesce(cardinality(v.voters), 0) AS votes,
-         -- Few registries have rules that ask for more than one.
+         -- Few registries have rules that require more than one approval.
          CASE WHEN r.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.required_approvals > 1)
               THEN (SELECT greatest(q.required, 1) FROM image_library_internal.required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
          coalesce(v.voters, '{}') AS voters
@@ -117,24 +121,26 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
              WHERE image_library_internal.counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
     AND image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
-COMMENT ON VIEW image_library.pending_images IS 'What waits for a decision, and why: new, tag moved, expired or reset';
+COMMENT ON VIEW image_library.pending_images IS
+  'Images that wait for a decision, and why: new, tag moved, expired or reset';
 GRANT SELECT ON image_library.pending_images TO image_library_reader;
 
 CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
          d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from
   FROM image_library_internal.decision d
-  -- Of a registry that is gone nobody knows any more whether it was private: admins see what was decided.
+  -- It is not known any more whether a dropped registry was private, so only admins see its decisions.
   WHERE (SELECT image_library_internal.sees_everything())
      OR d.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
-COMMENT ON VIEW image_library.decisions IS 'Every decision: who, when, why, from which state to which; never changed';
+COMMENT ON VIEW image_library.decisions IS
+  'Decisions: who decided, when and why, and the state before and after; rows are never changed';
 GRANT SELECT ON image_library.decisions TO image_library_reader;
 
 CREATE VIEW image_library.tag_history WITH (security_barrier) AS
   SELECT r.registry, r.repository, p.tag, p.digest, tstzrange(p.since, p.until) AS valid
   FROM image_library_internal.tag_period p
   JOIN image_library_internal.visible_repository r USING (repository_id);
-COMMENT ON VIEW image_library.tag_history IS 'Which digest a tag pointed at, and when; periods of a tag do not overlap';
+COMMENT ON VIEW image_library.tag_history IS 'Periods in which a tag pointed at a digest';
 GRANT SELECT ON image_library.tag_history TO image_library_reader;
 
 CREATE VIEW image_library.image_platforms WITH (security_barrier) AS
@@ -157,7 +163,7 @@ CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
          x.buildable
   FROM image_library_internal.model_profile x
   WHERE (SELECT image_library_internal.hidden_registries()) = '{}' OR image_library_internal.digest_visible(x.digest);
-COMMENT ON VIEW image_library.model_profiles IS 'Ways to run a model, by image digest; GPUs needed are tp times pp';
+COMMENT ON VIEW image_library.model_profiles IS 'Profiles of a model by image digest; GPUs needed are tp times pp';
 GRANT SELECT ON image_library.model_profiles TO image_library_reader;
 
 CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
@@ -170,7 +176,7 @@ CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
      OR image_library_internal.digest_visible(x.digest) AND (x.repository_id IS NULL OR r.repository_id IS NOT NULL)
   ORDER BY x.digest, x.referrer_digest, x.repository_id, x.first_seen_at, x.source;
 COMMENT ON VIEW image_library.image_referrers IS
-  'Signatures, SBOMs and attestations by image digest and the repository that lists them: listed, not verified';
+  'Signatures, SBOMs and attestations by image digest and the repository that lists them; they are not verified';
 GRANT SELECT ON image_library.image_referrers TO image_library_reader;
 
 CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
@@ -181,7 +187,8 @@ CREATE VIEW image_library.hm_tags WITH (security_barrier) AS
           WHERE x.hm_tag_id = h.hm_tag_id) AS image_tags,
          h.created_at, h.created_by
   FROM image_library_internal.hm_tag h;
-COMMENT ON VIEW image_library.hm_tags IS 'HM tags and how often they are given; the system''s own are not among them';
+COMMENT ON VIEW image_library.hm_tags IS
+  'HM tags and how often they are used; without those that the library sets itself';
 GRANT SELECT ON image_library.hm_tags TO image_library_reader;
 
 CREATE VIEW image_library.sync_run WITH (security_barrier) AS
@@ -190,7 +197,8 @@ CREATE VIEW image_library.sync_run WITH (security_barrier) AS
          r.problems, r.next_at
   FROM image_library_internal.run r
   JOIN image_library_internal.visible_registry g USING (registry_id);
-COMMENT ON VIEW image_library.sync_run IS 'A row a run of the agent: what it asked, found and changed; no outcome yet while it runs';
+COMMENT ON VIEW image_library.sync_run IS
+  'Runs of the agent: requests, findings and changes; no outcome while a run has not ended';
 GRANT SELECT ON image_library.sync_run TO image_library_reader;
 
 CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
@@ -200,7 +208,8 @@ CREATE VIEW image_library.sync_problem WITH (security_barrier) AS
         SELECT u.registry_id, u.repository, u.tag, 'unreadable annotation', u.detail, u.since, u.since
         FROM image_library_internal.unreadable_annotations u) p
   JOIN image_library_internal.visible_registry g USING (registry_id);
-COMMENT ON VIEW image_library.sync_problem IS 'What could not be read and why, until it can; no tag: the whole repository';
+COMMENT ON VIEW image_library.sync_problem IS
+  'What could not be read and why; a row is removed when it can be read; tag null: the whole repository';
 GRANT SELECT ON image_library.sync_problem TO image_library_reader;
 
 CREATE VIEW image_library.refused_removals WITH (security_barrier) AS
@@ -208,7 +217,7 @@ CREATE VIEW image_library.refused_removals WITH (security_barrier) AS
   FROM image_library_internal.refused_removal f
   JOIN image_library_internal.visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.refused_removals IS
-  'Tags that a listing suddenly lacked, more than image_library.max_removal_percent: nothing was removed. accept_removals says that it is real';
+  'Tags that a listing lacked, more than image_library.max_removal_percent allows; they are not marked missing unless accept_removals accepts it';
 GRANT SELECT ON image_library.refused_removals TO image_library_reader;
 
 CREATE VIEW image_library.sync_status WITH (security_barrier) AS
@@ -248,5 +257,6 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN LATERAL (SELECT image_library_internal.syncing_pid(g.registry_id) AS pid) running ON true
   CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library_internal.rule r WHERE r.registry_id = g.registry_id
                                      AND r.enabled AND r.action = 'include') AS something) includes;
-COMMENT ON VIEW image_library.sync_status IS 'A row a registry: how its last sync went and when the next is due';
+COMMENT ON VIEW image_library.sync_status IS
+  'State of the sync of each registry: result of the last run, and when the next is due';
 GRANT SELECT ON image_library.sync_status TO image_library_reader;

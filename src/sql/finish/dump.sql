@@ -1,4 +1,4 @@
--- What pg_dump takes along: everything but secrets. The script itself writes no row.
+-- pg_dump dumps all tables except those with secrets. The script itself inserts no row.
 
 DO $$
 DECLARE

@@ -1,10 +1,11 @@
--- What concerns all objects. The grants on each stand beside it; expected/catalog.out shows them on one page.
--- Nothing is granted to PUBLIC, and no role may write a table but the agent.
+-- Rights that concern all objects. GRANTs on single objects stand beside them; expected/catalog.out shows all rights.
+-- Nothing is granted to PUBLIC, and no role except the agent may write a table.
 
 REVOKE ALL ON ALL TABLES IN SCHEMA image_library, image_library_internal FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA image_library, image_library_internal FROM PUBLIC;
 
--- ALTER DEFAULT PRIVILEGES may have granted more to whomever: with TRIGGER on a table its secrets would be theirs.
+-- ALTER DEFAULT PRIVILEGES may have granted rights to other roles. With TRIGGER on a table a role could read its
+-- secrets.
 DO $$
 DECLARE
   statement text;
@@ -26,7 +27,7 @@ BEGIN
         AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
     ) AS o (object, acl, owner), LATERAL aclexplode(o.acl) AS a
     WHERE a.grantee <> o.owner AND a.grantee <> 0
-      -- What these have is granted beside each object.
+      -- The rights of these roles are granted beside each object.
       AND a.grantee <> ALL ('{image_library_reader,image_library_curator,image_library_admin,image_library_agent}'::regrole[])
   LOOP
     EXECUTE statement;

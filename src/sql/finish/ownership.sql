@@ -1,5 +1,5 @@
--- Every object belongs to a role that is no superuser: what a function with its owner's rights could be made to do ends at the
--- library. Last of all files, since only what is there can be given away.
+-- Every object belongs to a role that is not a superuser, which limits the damage if a function with its owner's rights
+-- is misused. This is the last file, since it changes the owner of all existing objects.
 
 DO $$
 DECLARE

@@ -1,12 +1,13 @@
--- Private registries. The views and functions leave out what the acting role may not see; row level security says the same
--- of the tables, so that a grant on one of them opens nothing. The owner of the tables passes, and the agent sees all.
+-- Private registries. Views and functions leave out what the acting role may not see. Row level security has the same
+-- effect on the tables, so that a grant on one of them reveals nothing. It does not apply to the owner of the tables,
+-- and the agent sees all rows.
 
 CREATE FUNCTION image_library_internal.known_registries() RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY(SELECT g.registry_id FROM image_library_internal.visible_registry g ORDER BY 1)
 $$;
-COMMENT ON FUNCTION image_library_internal.known_registries IS 'The registries that are there and that the acting role may see';
+COMMENT ON FUNCTION image_library_internal.known_registries IS 'Registries that exist and that the acting role may see';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_registries TO image_library_reader;
 
 DO $$
@@ -22,20 +23,20 @@ BEGIN
     GROUP BY c.oid ORDER BY c.oid
   LOOP
     condition := CASE
-      -- What is told of a registry outlives it. Nobody knows then whether it was private: who sees everything sees it.
+      -- These rows outlive the registry. Then it is not known any more whether it was private, so only admins see them.
       WHEN relation.name = ANY ('{image_library_internal.decision,image_library_internal.event,image_library_internal.audit_entry}'::regclass[]) THEN
         'registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
          OR registry_id = ANY ((SELECT image_library_internal.known_registries())::integer[])'
       WHEN 'registry_id' = ANY (relation.columns) THEN
         'registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[])'
-      -- Of what an image's own index names no repository is told.
+      -- Referrers that an image's own index names belong to no repository.
       WHEN relation.name = 'image_library_internal.image_referrer'::regclass THEN
         'image_library_internal.digest_visible(digest) AND (repository_id IS NULL OR image_library_internal.repository_visible(repository_id))'
       WHEN 'repository_id' = ANY (relation.columns) THEN
         'image_library_internal.repository_visible(repository_id)'
       ELSE 'image_library_internal.digest_visible(digest)' END;
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation.name);
-    -- Secrets are for nobody, not even for a member of pg_read_all_data.
+    -- No role may read secrets, not even a member of pg_read_all_data.
     IF relation.name <> ALL ('{image_library_internal.credential,image_library_internal.client_certificate}'::regclass[]) THEN
       EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (%s)', relation.name, condition);
       EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name, 'Rows of registries that the acting role may see');

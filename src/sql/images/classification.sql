@@ -1,4 +1,4 @@
--- The keys that classification reads: an admin can change them, and nothing is fetched again.
+-- The keys that classification reads. An admin can change them; images are classified again from stored facts.
 
 CREATE TABLE image_library_internal.annotation_key (
   purpose text COLLATE "C" NOT NULL,
@@ -7,23 +7,24 @@ CREATE TABLE image_library_internal.annotation_key (
   PRIMARY KEY (purpose, position)
 );
 COMMENT ON TABLE image_library_internal.annotation_key IS
-  'Annotations and labels by purpose as an admin set them; a purpose without rows has the keys of the library';
+  'Annotation and label keys that an admin has set, by purpose; a purpose without rows has the default keys';
 GRANT SELECT ON image_library_internal.annotation_key TO image_library_agent;
 
--- The first key that is there decides.
+-- The first key that an image has decides.
 CREATE VIEW image_library.annotation_keys WITH (security_barrier) AS
   SELECT d.purpose, coalesce(own.keys, d.keys) AS keys, own.keys IS NULL AS is_default
   FROM (SELECT k.purpose, array_agg(k.key ORDER BY k."position") AS keys
         FROM image_library_internal.default_annotation_keys() k GROUP BY k.purpose) d
   LEFT JOIN (SELECT k.purpose, array_agg(k.key ORDER BY k.position) AS keys
              FROM image_library_internal.annotation_key k GROUP BY k.purpose) own USING (purpose);
-COMMENT ON VIEW image_library.annotation_keys IS 'Which annotations and labels tell what of an image, best first';
+COMMENT ON VIEW image_library.annotation_keys IS
+  'Annotation and label keys that classification reads, the preferred one first';
 GRANT SELECT ON image_library.annotation_keys TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.classification_keys() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT jsonb_object_agg(k.purpose, k.keys) FROM image_library.annotation_keys k $$;
-COMMENT ON FUNCTION image_library_internal.classification_keys IS 'The keys as classify takes them';
+COMMENT ON FUNCTION image_library_internal.classification_keys IS 'The keys in the form that classify takes';
 GRANT EXECUTE ON FUNCTION image_library_internal.classification_keys TO image_library_agent;
 
 CREATE FUNCTION image_library.set_annotation_keys(purpose text, keys text[]) RETURNS void
@@ -51,14 +52,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.set_annotation_keys IS
-  'Says which annotations and labels tell something of an image, best first (null: as shipped), and classifies every image anew';
+  'Sets the annotation and label keys for a purpose, the preferred one first (null: the default), and classifies every image again';
 GRANT EXECUTE ON FUNCTION image_library.set_annotation_keys TO image_library_admin;
 
 CREATE FUNCTION image_library.reset_annotation_keys(purpose text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library.set_annotation_keys(purpose, NULL) $$;
 COMMENT ON FUNCTION image_library.reset_annotation_keys IS
-  'Returns to the keys that the library has for a purpose, and classifies every image anew';
+  'Restores the default keys for a purpose, and classifies every image again';
 GRANT EXECUTE ON FUNCTION image_library.reset_annotation_keys TO image_library_admin;
 
 CREATE FUNCTION image_library_internal.classify_all() RETURNS void
@@ -80,7 +81,7 @@ BEGIN
     AND (i.title, i.description, i.version) IS DISTINCT FROM (told.title, told.description, told.version);
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.classify_all IS 'Reads what every image is from its stored facts';
+COMMENT ON FUNCTION image_library_internal.classify_all IS 'Classifies every image from its stored facts';
 
 CREATE FUNCTION image_library.reclassify() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -91,5 +92,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.reclassify IS
-  'Classifies every image anew from its stored facts; no registry is asked';
+  'Classifies every image again from its stored facts, without a request to a registry';
 GRANT EXECUTE ON FUNCTION image_library.reclassify TO image_library_admin;

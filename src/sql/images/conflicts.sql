@@ -1,6 +1,6 @@
--- Where what an image says of itself does not hold together: recorded with the classification, never silently trusted.
+-- Contradictions in the metadata of images, recorded with the classification.
 
--- Of database and model images the read model has them; this has those of all other images, and only where there are some.
+-- The read model has the contradictions of Postgres and model images. This table has those of all other images.
 CREATE TABLE image_library_internal.other_conflict (
   repository_id integer NOT NULL,
   tag text COLLATE "C" NOT NULL,
@@ -31,7 +31,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_conflicts IS
-  'The contradictions of some tags of a repository that the read model has no entry for';
+  'Updates the contradictions of tags of a repository that have no row in the read model';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_conflicts TO image_library_agent;
 
 CREATE VIEW image_library_internal.conflicts AS
@@ -41,7 +41,7 @@ CREATE VIEW image_library_internal.conflicts AS
   SELECT x.repository_id, x.tag, 'other', unnest(x.conflicts) FROM image_library_internal.other_conflict x;
 COMMENT ON VIEW image_library_internal.conflicts IS 'Contradictions and unreadable values of all images';
 
--- A value that could not be read is also a problem of reading the registry; the phrases are the classifier's.
+-- A value that could not be read is also a problem of the sync. The phrases are those of the classifier.
 CREATE VIEW image_library_internal.unreadable_annotations AS
   SELECT r.registry_id, r.name AS repository, t.name AS tag, c.conflict AS detail,
          coalesce(t.digest_changed_at, t.first_seen_at) AS since
@@ -58,5 +58,5 @@ CREATE VIEW image_library.classification_conflicts WITH (security_barrier) AS
   JOIN image_library_internal.visible_repository r ON r.repository_id = t.repository_id
   WHERE t.rule_id IS NOT NULL;
 COMMENT ON VIEW image_library.classification_conflicts IS
-  'Contradictions between annotations, labels, tag, repository and rule, and values that could not be read: a row each';
+  'Contradictions between annotations, labels, tag, repository and rule, and values that could not be read; one row for each';
 GRANT SELECT ON image_library.classification_conflicts TO image_library_reader;

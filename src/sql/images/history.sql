@@ -1,14 +1,14 @@
--- The library as it was.
+-- The library at an earlier time.
 
 CREATE TYPE image_library.historic_image AS (
   registry text, repository text, tag text, digest text, reference text, pinned_reference text, approval text, usable boolean);
 COMMENT ON TYPE image_library.historic_image IS 'A row of library_at';
-COMMENT ON COLUMN image_library.historic_image.digest IS 'What the tag pointed at then';
-COMMENT ON COLUMN image_library.historic_image.approval IS 'What had been decided on the digest by then';
+COMMENT ON COLUMN image_library.historic_image.digest IS 'Digest that the tag pointed at at that time';
+COMMENT ON COLUMN image_library.historic_image.approval IS 'State of the digest at that time';
 COMMENT ON COLUMN image_library.historic_image.usable IS
-  'Whether the approval counted then: not expired, not deprecated, not in quarantine';
+  'Whether the image could be used at that time: approved, not expired, not deprecated, not in quarantine';
 
--- Decisions of a transaction have one time; their numbers follow the order in which they were made.
+-- Decisions of a transaction may have the same time; their numbers are in the order in which they were made.
 CREATE FUNCTION image_library_internal.decided_at(at timestamptz,
   OUT registry_id integer, OUT repository text, OUT digest text, OUT approval text, OUT usable boolean)
 RETURNS SETOF record
@@ -29,7 +29,7 @@ AS $$
     WHERE d.decided_at <= at
     GROUP BY d.registry_id, d.repository, d.digest) last
 $$;
-COMMENT ON FUNCTION image_library_internal.decided_at IS 'What had been decided on each image at a time';
+COMMENT ON FUNCTION image_library_internal.decided_at IS 'State of each image at a time';
 
 CREATE FUNCTION image_library.library_at(at timestamptz) RETURNS SETOF image_library.historic_image
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -44,6 +44,5 @@ AS $$
   ORDER BY r.registry, r.repository, p.tag
 $$;
 COMMENT ON FUNCTION image_library.library_at IS
-  'The tags that were there at a time, what each pointed at, and what had been decided on that by then. Rules of that time are in the
-audit: a tag that a rule had hidden is shown';
+  'Tags that existed at a time, with the digest that each pointed at and its state at that time. Tags that a rule had hidden are included; the audit has the rules of that time';
 GRANT EXECUTE ON FUNCTION image_library.library_at TO image_library_reader;

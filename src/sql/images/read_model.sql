@@ -1,7 +1,8 @@
--- The read model: one narrow row a Postgres or model tag that the rules admit, so that a consumer's page or lookup
--- is one index scan. Written in the transaction of the sync, decision or rule change that it follows from.
+-- The read model: one narrow row for each Postgres or model tag that the rules admit, so that a page or lookup of a
+-- consumer is one index scan. It is written in the transaction of the sync, decision or rule change that changes it.
 
--- One order for everything that picks the newest: the newer version, its newer build, plain before variants, the tag that says most.
+-- The one order for choosing the newest image: newer version, then newer build, then images without a variant, then the
+-- longest tag.
 CREATE FUNCTION image_library_internal.newest_key(version text, build_at timestamptz, variant text, tag text) RETURNS bytea[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -55,19 +56,20 @@ CREATE INDEX entry_usable ON image_library_internal.entry (kind, repository, tag
 CREATE INDEX entry_conflicts ON image_library_internal.entry (repository_id, tag) WHERE conflicts <> '{}';
 CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, variant, newest_key DESC)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
--- What a model is called, as names of Kubernetes tell it: llama-3.1 and llama_3.1 are one.
+-- Compares names of models as Kubernetes names do: llama-3.1 and llama_3.1 are equal.
 CREATE FUNCTION image_library_internal.name_key(name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT regexp_replace(lower(name COLLATE "C"), '[^a-z0-9]+', '-', 'g') $$;
-COMMENT ON FUNCTION image_library_internal.name_key IS 'What is left of a name in letters, digits and dashes';
+COMMENT ON FUNCTION image_library_internal.name_key IS 'Letters, digits and dashes of a name, to compare names';
 GRANT EXECUTE ON FUNCTION image_library_internal.name_key TO image_library_agent;
 CREATE INDEX entry_model_name ON image_library_internal.entry (image_library_internal.name_key(model)) WHERE kind = 'model';
 COMMENT ON TABLE image_library_internal.entry IS 'Read model of postgres_images and model_library';
 COMMENT ON COLUMN image_library_internal.entry.contested IS
-  'Flavor, major, version, variant or OS are contradicted: nothing picks the image by itself';
-COMMENT ON COLUMN image_library_internal.entry.newest_key IS 'What newest_key gives: of several images the one with the largest is the newest';
-COMMENT ON COLUMN image_library_internal.entry.usable_until IS 'An approval counts until then';
-COMMENT ON COLUMN image_library_internal.entry.conflicts IS 'Where annotations, tag and repository contradict each other';
+  'Whether there are contradictions on flavor, major version, version, variant or OS; such an image is not chosen automatically';
+COMMENT ON COLUMN image_library_internal.entry.newest_key IS
+  'Result of newest_key; of several images the one with the largest key is the newest';
+COMMENT ON COLUMN image_library_internal.entry.usable_until IS 'Time until which the approval counts';
+COMMENT ON COLUMN image_library_internal.entry.conflicts IS 'Contradictions between annotations, tag and repository';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.entry TO image_library_agent;
 
 CREATE TABLE image_library_internal.image_extension (
@@ -78,7 +80,8 @@ CREATE TABLE image_library_internal.image_extension (
   PRIMARY KEY (digest, name)
 );
 CREATE INDEX image_extension_name ON image_library_internal.image_extension (name);
-COMMENT ON TABLE image_library_internal.image_extension IS 'PostgreSQL extensions in an image, as its annotations say';
+COMMENT ON TABLE image_library_internal.image_extension IS
+  'PostgreSQL extensions in an image, according to its annotations';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_extension TO image_library_agent;
 
 CREATE TABLE image_library_internal.model_profile (
@@ -94,11 +97,11 @@ CREATE TABLE image_library_internal.model_profile (
   buildable boolean NOT NULL,
   PRIMARY KEY (digest, name)
 );
-COMMENT ON TABLE image_library_internal.model_profile IS 'Ways to run a model: engine, GPU, precision, parallelism';
+COMMENT ON TABLE image_library_internal.model_profile IS 'Profiles of a model: engine, GPU, precision, parallelism';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.model_profile TO image_library_agent;
 
 CREATE TYPE image_library_internal.classified_tag AS (tag text, digest text, facts jsonb);
-COMMENT ON TYPE image_library_internal.classified_tag IS 'A tag and what classify says of its image';
+COMMENT ON TYPE image_library_internal.classified_tag IS 'A tag and the classification of its image';
 
 CREATE FUNCTION image_library_internal.classified_tags(repository_id integer, tags text[])
 RETURNS SETOF image_library_internal.classified_tag
@@ -114,7 +117,7 @@ AS $$
   LEFT JOIN image_library_internal.rule u ON u.rule_id = t.rule_id
 $$;
 COMMENT ON FUNCTION image_library_internal.classified_tags IS
-  'What the images of some tags of a repository are, from their stored facts';
+  'Classification of the images of some tags of a repository, from their stored facts';
 GRANT EXECUTE ON FUNCTION image_library_internal.classified_tags TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.own_facts(repository_id integer, tag text, digest text) RETURNS jsonb
@@ -128,7 +131,7 @@ AS $$
   WHERE r.repository_id = own_facts.repository_id
 $$;
 COMMENT ON FUNCTION image_library_internal.own_facts IS
-  'What an image is under a tag that points, or pointed, at it, whatever kind a rule gives it';
+  'Classification of an image for a tag that points, or pointed, at it, without the kind that a rule sets';
 GRANT EXECUTE ON FUNCTION image_library_internal.own_facts TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.wanted_entries(repository_id integer, classified image_library_internal.classified_tag[])
@@ -142,7 +145,7 @@ AS $$
          r.repository AS repository,
          t.digest AS digest,
          c.facts ->> 'kind' AS kind,
-         -- An image that nobody decided on is pending.
+         -- An image without a decision is pending.
          coalesce(a.state, 'pending') AS approval,
          image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL) AS usable_until,
          t.missing_since AS missing_since,
@@ -178,7 +181,7 @@ AS $$
   WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other'
 $$;
 COMMENT ON FUNCTION image_library_internal.wanted_entries IS
-  'The entries that follow from tags, images, rules and approvals';
+  'Rows of the read model, computed from tags, images, rules and approvals';
 GRANT EXECUTE ON FUNCTION image_library_internal.wanted_entries TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.refresh_entries(repository_id integer, tags text[]) RETURNS void
@@ -212,10 +215,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entries IS
-  'Brings the read model of some tags (null: all) of a repository up to date; rows that do not differ are left alone';
+  'Updates the read model for some tags (null: all) of a repository; equal rows are not written';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entries TO image_library_agent;
 
--- Extensions and profiles belong to the digest; what is no database image (a CloudNativePG extension image) has some too.
+-- Extensions and profiles belong to the digest. Images that are not Postgres servers (CloudNativePG extension images)
+-- have extensions too.
 CREATE FUNCTION image_library_internal.refresh_extensions(classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
@@ -235,7 +239,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_extensions IS
-  'The extensions of the digests that some tags point at';
+  'Updates the extensions of the digests that some tags point at';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_extensions TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.refresh_profiles(classified image_library_internal.classified_tag[]) RETURNS void
@@ -260,7 +264,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_profiles IS
-  'The ways to run the models that some tags point at';
+  'Updates the profiles of the models that some tags point at';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_profiles TO image_library_agent;
 
 CREATE VIEW image_library_internal.usable_entries WITH (security_barrier) AS

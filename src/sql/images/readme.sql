@@ -1,4 +1,4 @@
--- README texts of repositories: what a registry's page would say of them, kept by curators.
+-- README texts of repositories, set by curators.
 
 CREATE TABLE image_library_internal.repository_readme (
   repository_id integer PRIMARY KEY REFERENCES image_library_internal.repository ON DELETE CASCADE,
@@ -32,5 +32,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.set_readme IS
-  'Sets the README of a repository, Markdown as a rule, at most 64 KiB; null or blank takes it away';
+  'Sets the README of a repository, usually Markdown, at most 64 KiB; null or blank removes it';
 GRANT EXECUTE ON FUNCTION image_library.set_readme TO image_library_curator;

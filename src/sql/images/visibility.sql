@@ -1,4 +1,4 @@
--- What a registry and a repository are called, and who may see them: what people read joins these views.
+-- Names of registries and repositories, and which roles may see them. Public views join these views.
 
 CREATE VIEW image_library_internal.full_repository AS
   SELECT r.repository_id, r.registry_id, r.name AS repository, r.first_seen_at, g.name AS registry, g.host,
@@ -21,7 +21,7 @@ CREATE VIEW image_library_internal.visible_repository AS
   WHERE r.registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[]);
 COMMENT ON VIEW image_library_internal.visible_repository IS 'The repositories of registries that the acting role may see';
 
--- What belongs to a digest is seen by who sees a tag of it.
+-- The facts of a digest are visible to every role that sees a tag of it.
 CREATE FUNCTION image_library_internal.digest_visible(digest text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

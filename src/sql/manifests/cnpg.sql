@@ -1,7 +1,7 @@
 -- Postgres images for those who run them: CloudNativePG's catalogs and EDB's image field.
 -- Source: postgresql.cnpg.io/v1 ImageCatalog (CloudNativePG documentation, "Image Catalog").
 
--- Without a variant or an OS the newest of all is taken, and the caller is told that there was a choice.
+-- Without a variant or an OS the newest of all is chosen, and a NOTICE tells if there was a choice.
 CREATE FUNCTION image_library_internal.catalog_images(flavor text, variant text, os text, repository text)
 RETURNS TABLE (major integer, pinned_reference text, form text, image_os text, platforms text[], choices text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -12,7 +12,7 @@ AS $$
     FROM image_library_internal.usable_entries p
     WHERE p.kind = 'postgres' AND p.flavor = catalog_images.flavor
       AND p.major_version >= 10
-      -- The operator trusts the major it is told.
+      -- The operator relies on the major version in the catalog.
       AND NOT p.contested
       AND (catalog_images.variant IS NULL OR coalesce(p.variant, '') = catalog_images.variant)
       AND (catalog_images.os IS NULL OR p.os = catalog_images.os)
@@ -30,10 +30,10 @@ AS $$
   LIMIT 8
 $$;
 COMMENT ON FUNCTION image_library_internal.catalog_images IS
-  'The newest image of each of the 8 newest majors (newest minor, then newest build, then plain), with the forms it was chosen from';
+  'Newest image of each of the 8 newest major versions (newest minor version, then newest build, then images without a variant), with the variants and systems it was chosen from';
 
--- CloudNativePG extension images are no servers: the classifier reads from their annotations what they fit.
--- Decisions are few beside tags, so they lead the way.
+-- CloudNativePG extension images are classified as other; their annotations tell which major version and OS they are
+-- for. The query begins with approvals, which are few compared with tags.
 CREATE FUNCTION image_library_internal.catalog_extensions(major integer, os text, platforms text[], settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -63,9 +63,9 @@ AS $$
   FROM newest n
 $$;
 COMMENT ON FUNCTION image_library_internal.catalog_extensions IS
-  'The newest approved image of every extension for a major, an OS and one of the platforms; null when none';
+  'Newest approved image of every extension for a major version, an OS and one of the platforms; null: none';
 
--- What the operator must know of an extension beyond its image is in no annotation.
+-- Paths and environment that an extension needs are in no annotation.
 CREATE FUNCTION image_library_internal.extension_settings(settings jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $_$
@@ -82,7 +82,7 @@ BEGIN
                  OR jsonb_typeof(x.value -> 'env') <> 'object'
                  OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(x.value -> 'env') WHEN 'object' THEN x.value -> 'env' END) v
                             WHERE v.key !~ '^[a-zA-Z_][a-zA-Z0-9_]*$' OR jsonb_typeof(v.value) <> 'string' OR v.value = '""'
-                               -- ${image_root} is all that the operator fills in; $${ is a literal ${.
+                               -- The operator replaces only ${image_root}; $${ is a literal ${.
                                OR strpos(replace(replace(v.value #>> '{}', '$${', ''), '${image_root}', ''), '${') > 0) END
     ORDER BY x.key COLLATE "C" LIMIT 1;
   ELSE
@@ -103,7 +103,7 @@ BEGIN
 END
 $_$;
 COMMENT ON FUNCTION image_library_internal.extension_settings IS
-  'Settings by extension as the fields of a catalog; raises 22023 for what CloudNativePG would refuse';
+  'Settings of extensions as fields of a catalog; raises 22023 for what CloudNativePG would refuse';
 
 CREATE FUNCTION image_library.cnpg_image_catalog(name text, namespace text DEFAULT NULL,
   flavor text DEFAULT 'postgresql', variant text DEFAULT NULL, os text DEFAULT NULL, repository text DEFAULT NULL,
@@ -130,7 +130,7 @@ BEGIN
     images := images || jsonb_strip_nulls(jsonb_build_object(
       'major', image.major,
       'image', image.pinned_reference,
-      -- Extension images are built for community PostgreSQL, and mounted from 18 on.
+      -- Extension images are built for community PostgreSQL, and can be mounted from version 18 on.
       'extensions', CASE WHEN image.major >= 18 AND known_flavor = 'postgresql'
                          THEN image_library_internal.catalog_extensions(image.major, image.image_os, image.platforms, settings) END));
   END LOOP;
@@ -151,10 +151,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.cnpg_image_catalog IS
-  'CloudNativePG ClusterImageCatalog, or ImageCatalog in a namespace: the newest approved image of each of the 8 newest
-majors, pinned by digest; for 18 and later with the approved extension images of the same major and OS.
-variant ('''' is none), os and repository narrow the choice; a NOTICE tells when a major is left with several
-variants or systems. extension_settings: by extension what its image needs besides, paths and env';
+  'CloudNativePG ClusterImageCatalog, or ImageCatalog with a namespace: the newest approved image of each of the 8 newest major versions, pinned by digest; for 18 and later with the approved extension images of the same major version and OS. variant ('''': none), os and repository limit the choice; a NOTICE tells if several variants or systems are left for a major version. extension_settings: paths and environment by extension';
 GRANT EXECUTE ON FUNCTION image_library.cnpg_image_catalog TO image_library_reader;
 
 CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb
@@ -164,5 +161,5 @@ AS $$
   FROM image_library_internal.approved_postgres(reference) p
 $$;
 COMMENT ON FUNCTION image_library.edb_image IS
-  'The image field of an EDB Postgres AI cluster, {"url": "host/repository:tag", "digest": "sha256:..."}, of an approved image';
+  'The image field of an EDB Postgres AI cluster, {"url": "host/repository:tag", "digest": "sha256:..."}, for an approved image';
 GRANT EXECUTE ON FUNCTION image_library.edb_image TO image_library_reader;

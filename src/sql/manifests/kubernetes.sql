@@ -1,5 +1,5 @@
--- What every manifest is made of: names, quantities, environment, and the approved image.
--- Sources: Kubernetes API conventions ("Object Names and IDs", resource.Quantity, core/v1 EnvVar).
+-- Parts that all manifests share: names, quantities, environment, and the approved image. Sources: Kubernetes API
+-- conventions ("Object Names and IDs", resource.Quantity, core/v1 EnvVar).
 
 CREATE FUNCTION image_library_internal.kubernetes_name(name text, max_length integer DEFAULT 63) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -10,7 +10,7 @@ BEGIN
   IF made !~ '^[a-z]' THEN
     made := rtrim('m-' || made, '-');
   END IF;
-  -- What is cut off, or was no letter at all, still tells two names apart.
+  -- A hash of the whole text distinguishes names that differ only in what is cut off or replaced.
   IF length(made) > max_length OR made = 'm' THEN
     made := rtrim(left(made, max_length - 7), '-') || '-' || left(md5(name), 6);
   END IF;
@@ -18,7 +18,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.kubernetes_name IS
-  'A text as a name that every kind of Kubernetes object takes (RFC 1035 label)';
+  'Name derived from a text that is valid for every kind of Kubernetes object (RFC 1035 label)';
 
 CREATE FUNCTION image_library_internal.check_kubernetes_name(what text, name text, form text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_kubernetes_name IS
-  'The name itself, or 22023 when it is no label, subdomain (RFC 1123) or service (RFC 1035)';
+  'The given name; raises 22023 if it is not a label, subdomain (RFC 1123) or service name (RFC 1035)';
 
 CREATE FUNCTION image_library_internal.kubernetes_metadata(name text, namespace text, form text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -71,7 +71,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.kubernetes_quantity IS
-  'The quantity itself, or 22023 when Kubernetes would refuse it';
+  'The given quantity; raises 22023 if Kubernetes would refuse it';
 
 CREATE FUNCTION image_library_internal.check_range(what text, number integer, low integer, high integer) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -87,7 +87,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_range IS
-  'The number itself, or 22023 when it is out of range; null passes';
+  'The given number; raises 22023 if it is out of range; null is allowed';
 
 CREATE FUNCTION image_library_internal.kubernetes_resources(cpu text, memory text, gpu_count integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -101,7 +101,7 @@ AS $$
     'requests', nullif(jsonb_strip_nulls(jsonb_build_object('cpu', cpu, 'memory', memory)), '{}')))
 $$;
 COMMENT ON FUNCTION image_library_internal.kubernetes_resources IS
-  'Resources of a container; what is null, and no GPU, is left out';
+  'Resources of a container, without those that are null and without GPUs if there are none';
 
 CREATE FUNCTION image_library_internal.gpu_placement(gpu_count integer, node_selector jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -123,7 +123,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.gpu_placement IS
-  'NodeSelector and tolerations of what needs GPUs; an empty object of what needs none';
+  'nodeSelector and tolerations of a workload that needs GPUs; an empty object if it needs none';
 
 CREATE FUNCTION image_library_internal.kubernetes_env(env jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -154,7 +154,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.kubernetes_env IS
-  'Internal: {"NAME": "value"} as a list of EnvVar, an object as its valueFrom; null when there are none';
+  '{"NAME": "value"} as a list of EnvVar, an object as its valueFrom; null if there are none';
 
 CREATE FUNCTION image_library_internal.kubernetes_args(args text[]) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -206,8 +206,7 @@ BEGIN
              ELSE 'Choose one of image_library.postgres_images, or say kind => ''postgres'' in the rule that brings it.' END;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.wrong_kind IS
-  'Raises 22023 that says what an approved image is instead';
+COMMENT ON FUNCTION image_library_internal.wrong_kind IS 'Raises 22023 with the actual kind of an approved image';
 
 CREATE FUNCTION image_library_internal.approved_postgres(reference text) RETURNS image_library.postgres_images
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -225,7 +224,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.approved_postgres IS
-  'An approved Postgres image; raises what resolve raises, or 22023 when it is none';
+  'An approved Postgres image; raises the errors of resolve, or 22023 if it is not a Postgres image';
 
 CREATE FUNCTION image_library_internal.approved_model(reference text) RETURNS image_library.model_library
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -243,4 +242,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.approved_model IS
-  'An approved model; raises what resolve raises, or 22023 when it is none';
+  'An approved model; raises the errors of resolve, or 22023 if it is not a model';

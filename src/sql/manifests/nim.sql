@@ -11,7 +11,7 @@ BEGIN
   RETURN model;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.nim IS 'An approved NIM; raises when it is none';
+COMMENT ON FUNCTION image_library_internal.nim IS 'An approved NIM; raises 22023 if it is not one';
 
 CREATE FUNCTION image_library_internal.nim_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -19,7 +19,7 @@ AS $$
   SELECT image_library_internal.kubernetes_name(image_library_internal.model_name(model) || '-' || image_library_internal.model_release(model), 50)
 $$;
 COMMENT ON FUNCTION image_library_internal.nim_name IS
-  'The name of a NIMService and its NIMCache, short enough for what the operator adds to it';
+  'Name of a NIMService and its NIMCache, short enough for the suffixes that the operator adds';
 
 CREATE FUNCTION image_library.nim_cache(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
   ngc_secret text DEFAULT 'nvidia-nim-secrets', image_pull_secret text DEFAULT NULL,
@@ -83,8 +83,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_cache IS
-  'NIMCache of an approved NIM, its model puller pinned by digest. What is cached: profiles by name or id, or those that
-gpu, gpu_count, engine, precision and qos select, else what the operator finds for the nodes';
+  'NIMCache for an approved NIM, its model puller pinned by digest. It caches the given profiles (names or IDs), or those that gpu, gpu_count, engine, precision and qos select, else those that the operator chooses for the nodes';
 GRANT EXECUTE ON FUNCTION image_library.nim_cache TO image_library_reader;
 
 CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
@@ -112,8 +111,8 @@ BEGIN
     'kind', 'NIMService',
     'metadata', image_library_internal.kubernetes_metadata(coalesce(name, image_library_internal.nim_name(model)), namespace, 'service'),
     'spec', jsonb_strip_nulls(jsonb_build_object(
-      -- There is no field for a digest. The operator writes repository:tag, so the digest goes with the tag:
-      -- repository:tag@digest is a reference that container runtimes pull by digest.
+      -- The kind has no field for a digest. The operator writes repository:tag, so the digest is part of the tag:
+      -- container runtimes pull repository:tag@digest by digest.
       'image', jsonb_strip_nulls(jsonb_build_object(
         'repository', image_library_internal.untagged(model.pinned_reference),
         'tag', model.tag || '@' || model.digest,
@@ -137,12 +136,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_service IS
-  'NIMService of an approved NIM, pinned by digest (in the tag, for the kind has no field for it). nim_cache: by default
-the cache that nim_cache() makes of the same reference. gpu_count: the image''s own, else 1. ngc_secret: null where the
-cache has all that the model needs (operators of late have the field optional)';
+  'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators)';
 GRANT EXECUTE ON FUNCTION image_library.nim_service TO image_library_reader;
 
--- A GPU is written as profiles do (h100) or as nodes are labelled (NVIDIA-H100-80GB-HBM3).
+-- A GPU is named as in profiles (h100) or as in node labels (NVIDIA-H100-80GB-HBM3).
 CREATE FUNCTION image_library_internal.is_gpu(node_gpu text, profile_gpu text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -151,14 +148,14 @@ AS $$
                 IN regexp_replace('-' || lower(node_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')) > 0
 $$;
 COMMENT ON FUNCTION image_library_internal.is_gpu IS
-  'Whether a node''s GPU is the one of a profile; a profile without GPU runs on any';
+  'Whether the GPU of a node is that of a profile; a profile without a GPU runs on any';
 
 CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
 RETURNS SETOF image_library.model_profiles
 LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- What an image needs is known before anybody approves it.
+  -- The image need not be approved.
   image_digest text := (image_library_internal.find_image(reference)).digest;
 BEGIN
   PERFORM image_library_internal.check_range('gpu_count', gpu_count, 0, 4096);
@@ -171,12 +168,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.fitting_profiles IS
-  'The profiles of a model that run on so many GPUs of a kind (h100, or a node''s label nvidia.com/gpu.product), fewest GPUs first';
+  'Profiles of a model that run on a number of GPUs of a type (h100, or the node label nvidia.com/gpu.product), fewest GPUs first';
 GRANT EXECUTE ON FUNCTION image_library.fitting_profiles TO image_library_reader;
 
 CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
 LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT EXISTS (SELECT FROM image_library.fitting_profiles(reference, gpu, gpu_count)) $$;
 COMMENT ON FUNCTION image_library.fits IS
-  'Whether a model has a profile for so many GPUs of a kind, tp x pp of them at most; false when it names no profiles';
+  'Whether a model has a profile that needs at most a number of GPUs of a type (tp times pp); false if its metadata has no profiles';
 GRANT EXECUTE ON FUNCTION image_library.fits TO image_library_reader;

@@ -6,9 +6,9 @@ CREATE FUNCTION image_library_internal.model_title(model image_library.model_lib
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce(nullif(model.model, ''), regexp_replace(model.repository, '^.*/', '')) $$;
 COMMENT ON FUNCTION image_library_internal.model_title IS
-  'What a model is called, the repository''s last part when nothing says it';
+  'Name of a model, or the last part of the repository if no metadata gives one';
 
--- The repository that had the name first keeps it. Private registries lend and borrow no names.
+-- The repository that had the name first keeps it. Models of other private registries are not considered.
 CREATE FUNCTION image_library_internal.model_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -23,9 +23,9 @@ AS $$
     THEN '-' || left(md5(image_library_internal.untagged(model.reference)), 6) ELSE '' END
 $$;
 COMMENT ON FUNCTION image_library_internal.model_name IS
-  'What a model is called, with a hash of its repository when an older one has a model that is called so';
+  'Name of a model, with a hash of its repository if an older repository has a model with that name';
 
--- 1.10.1 and 1.10.1-rtx are two images of one version; latest is none.
+-- 1.10.1 and 1.10.1-rtx are two images of one version; the tag latest contains no version.
 CREATE FUNCTION image_library_internal.model_release(model image_library.model_library) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -33,7 +33,7 @@ AS $$
               ELSE model.model_version END
 $$;
 COMMENT ON FUNCTION image_library_internal.model_release IS
-  'What tells the images of a model apart: the tag, or the version when the tag does not say it';
+  'What distinguishes the images of a model: the tag, or the version if the tag does not contain it';
 
 CREATE FUNCTION image_library_internal.require_nim(model image_library.model_library, wanted text, instead text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -51,16 +51,15 @@ $$;
 COMMENT ON FUNCTION image_library_internal.require_nim IS
   'Raises 22023 unless a model is packaged as NVIDIA NIM';
 
--- One format ties a runtime to its services: a NIM serves itself alone, a server every model of a format. KServe refuses a second
--- runtime of the same format, version and priority.
+-- A modelFormat connects a runtime with its services: that of a NIM is its own, a server supports every model of a
+-- format. KServe refuses a second runtime with the same format, version and priority.
 CREATE FUNCTION image_library_internal.model_format(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE model.format WHEN 'nim' THEN 'nvidia-nim-' || regexp_replace(image_library_internal.model_name(model), '[^A-Za-z0-9._-]+', '-', 'g')
                            ELSE coalesce(model.format, 'model') END
 $$;
-COMMENT ON FUNCTION image_library_internal.model_format IS
-  'The modelFormat name of a model';
+COMMENT ON FUNCTION image_library_internal.model_format IS 'Name of the modelFormat of a model';
 
 CREATE FUNCTION image_library_internal.nim_runtime_name(model image_library.model_library) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -68,18 +67,18 @@ AS $$
   SELECT image_library_internal.kubernetes_name(
     'nvidia-nim-' || image_library_internal.model_name(model) || '-' || image_library_internal.model_release(model))
 $$;
-COMMENT ON FUNCTION image_library_internal.nim_runtime_name IS
-  'The name of the runtime of a NIM, where none is given';
+COMMENT ON FUNCTION image_library_internal.nim_runtime_name IS 'Default name of the runtime of a NIM';
 
 CREATE FUNCTION image_library_internal.ngc_env(ngc_secret text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- Where there is no way out, the model is in the image's cache and no key is asked for.
+  -- Without network access the model is in the image's cache, and no key is needed.
   SELECT CASE WHEN ngc_secret IS NULL THEN '{}'::jsonb ELSE
     jsonb_build_object('NGC_API_KEY', jsonb_build_object('secretKeyRef', jsonb_build_object(
       'name', image_library_internal.check_kubernetes_name('NGC secret', ngc_secret, 'subdomain'), 'key', 'NGC_API_KEY'))) END
 $$;
-COMMENT ON FUNCTION image_library_internal.ngc_env IS 'NGC_API_KEY out of a Secret, as kubernetes_env takes it; null: none';
+COMMENT ON FUNCTION image_library_internal.ngc_env IS
+  'NGC_API_KEY from a Secret, in the form that kubernetes_env takes; null: none';
 
 CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text DEFAULT NULL,
   namespace text DEFAULT NULL, server text DEFAULT NULL, gpu_count integer DEFAULT NULL,
@@ -140,17 +139,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_serving_runtime IS
-  'KServe ClusterServingRuntime, or ServingRuntime in a namespace, of an approved model, pinned by digest. A NIM serves
-itself; for other formats server is the reference of an approved image that serves them. env: {"NAME": "value"}, or
-an object for valueFrom; it wins over what is set here. ngc_secret: null where the model needs no key. priority: KServe refuses
-two servers of a format with the same';
+  'KServe ClusterServingRuntime, or ServingRuntime with a namespace, for an approved model, pinned by digest. A NIM includes its server; for other formats server is the reference of an approved server image. env: {"NAME": "value"}, or an object for valueFrom; it overrides the defaults. ngc_secret: null if the model needs no key. priority: KServe refuses two servers of a format with the same priority';
 GRANT EXECUTE ON FUNCTION image_library.kserve_serving_runtime TO image_library_reader;
 
 CREATE FUNCTION image_library_internal.storage_uri(model image_library.model_library, storage text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- A model car is an ordinary image, that any node can run; artifacts can only be mounted.
+  -- A modelcar is an ordinary image, which any node can run; other artifacts can only be mounted.
   scheme text := coalesce(storage, CASE model.format WHEN 'modelcar' THEN 'oci' ELSE 'oci+native' END);
 BEGIN
   IF scheme NOT IN ('oci', 'oci+native') THEN
@@ -162,8 +158,7 @@ BEGIN
   RETURN scheme || '://' || model.pinned_reference;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.storage_uri IS
-  'Where KServe finds a model that lies in a registry, pinned by digest';
+COMMENT ON FUNCTION image_library_internal.storage_uri IS 'storageUri of a model in a registry, pinned by digest';
 
 CREATE FUNCTION image_library.kserve_inference_service(reference text, name text DEFAULT NULL,
   namespace text DEFAULT NULL, runtime text DEFAULT NULL, gpu_count integer DEFAULT NULL,
@@ -178,7 +173,7 @@ DECLARE
   model image_library.model_library := image_library_internal.approved_model(reference);
   is_nim boolean := coalesce(model.format = 'nim', false);
   gpus integer := coalesce(gpu_count, model.gpu_count, CASE WHEN is_nim THEN 1 ELSE 0 END);
-  -- KServe makes labels of up to 63 characters by adding to the name.
+  -- KServe adds to the name to make labels of up to 63 characters.
   service_name text := coalesce(name, image_library_internal.kubernetes_name(
     image_library_internal.model_name(model) || CASE WHEN gpus > 0 THEN format('-%sxgpu', gpus) ELSE '' END, 48));
   runtime_name text := coalesce(runtime, CASE WHEN is_nim THEN image_library_internal.nim_runtime_name(model) END);
@@ -216,7 +211,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_inference_service IS
-  'KServe InferenceService of an approved model. A NIM runs on the runtime that kserve_serving_runtime makes of it; a
-model of another format is read from storageUri, pinned by digest: oci:// for a model car, oci+native:// (image
-volumes of the node, which must know such artifacts) for the others. gpu_count: the image''s own, else 1 for a NIM';
+  'KServe InferenceService for an approved model. A NIM runs on the runtime that kserve_serving_runtime generates for it; a model of another format is read from storageUri, pinned by digest: oci:// for a modelcar, oci+native:// (image volumes, which the nodes must support) for the others. gpu_count: default is that of the image, else 1 for a NIM';
 GRANT EXECUTE ON FUNCTION image_library.kserve_inference_service TO image_library_reader;

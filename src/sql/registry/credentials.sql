@@ -1,4 +1,4 @@
--- Setting credentials; the table is in the room of registries.
+-- Functions for credentials; their tables are in registry/registries.
 
 CREATE FUNCTION image_library_internal.check_repository_prefix(repository_prefix text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -12,7 +12,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.check_repository_prefix IS 'Raises 22023';
+COMMENT ON FUNCTION image_library_internal.check_repository_prefix IS 'Raises 22023 if a repository prefix is invalid';
 
 CREATE FUNCTION image_library.set_credential(registry text, username text, password text,
   repository_prefix text DEFAULT '')
@@ -37,7 +37,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.set_credential IS
-  'Keeps the username and password (or token) for a registry, or for the repositories under a prefix';
+  'Stores the username and password (or token) for a registry, or for the repositories under a prefix';
 GRANT EXECUTE ON FUNCTION image_library.set_credential TO image_library_admin;
 
 CREATE FUNCTION image_library.set_credential_file(registry text, file text, repository_prefix text DEFAULT '')
@@ -62,7 +62,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.set_credential_file IS
-  'Takes the credentials of a registry from a docker config.json in image_library.credentials_dir';
+  'Uses a docker config.json in image_library.credentials_dir for the credentials of a registry';
 GRANT EXECUTE ON FUNCTION image_library.set_credential_file TO image_library_admin;
 
 CREATE FUNCTION image_library.set_credential_variable(registry text, username text, variable text,
@@ -78,7 +78,7 @@ BEGIN
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = 'a credential needs a username';
   END IF;
-  -- What else the server's environment holds is not for SQL to send somewhere.
+  -- Other variables of the server's environment must not be sent anywhere.
   IF variable IS NULL OR variable !~ '^IMAGE_LIBRARY_[A-Z0-9_]{1,200}$' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
@@ -94,7 +94,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.set_credential_variable IS
-  'Takes the password for a registry, or for the repositories under a prefix, from an environment variable of the server, IMAGE_LIBRARY_...; the variable of that name with _HOSTS says which hosts may get it';
+  'Uses an environment variable of the server, IMAGE_LIBRARY_..., for the password of a registry, or of the repositories under a prefix; the variable of the same name with _HOSTS lists the hosts that may get it';
 GRANT EXECUTE ON FUNCTION image_library.set_credential_variable TO image_library_admin;
 
 CREATE FUNCTION image_library.drop_credential(registry text, repository_prefix text DEFAULT '') RETURNS void
@@ -112,7 +112,7 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_credential IS 'Forgets a credential';
+COMMENT ON FUNCTION image_library.drop_credential IS 'Removes a credential';
 GRANT EXECUTE ON FUNCTION image_library.drop_credential TO image_library_admin;
 
 CREATE FUNCTION image_library.set_client_certificate(registry text, certificate text, key text) RETURNS void
@@ -130,7 +130,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.set_client_certificate IS
-  'Keeps the certificate and private key (PEM) that the agent shows to a registry which asks for them, and to no other host';
+  'Stores the client certificate and private key (PEM) for a registry; they are sent to its host only';
 GRANT EXECUTE ON FUNCTION image_library.set_client_certificate TO image_library_admin;
 
 CREATE FUNCTION image_library.drop_client_certificate(registry text) RETURNS void
@@ -147,11 +147,11 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.drop_client_certificate IS 'Forgets a registry''s client certificate';
+COMMENT ON FUNCTION image_library.drop_client_certificate IS 'Removes the client certificate of a registry';
 GRANT EXECUTE ON FUNCTION image_library.drop_client_certificate TO image_library_admin;
 
--- One statement sees the registry and its credentials as of one moment: a run that began before the registry was moved
--- gets none that were set since.
+-- One statement reads the registry and its credentials from the same snapshot: a run that began before the registry was
+-- altered gets no credentials that were set since.
 CREATE FUNCTION image_library_internal.credentials(registry_id integer, scheme text, host text, proxy text, ca_certificate text,
   realm_hosts jsonb)
 RETURNS TABLE (repository_prefix text, username text, password text, file text, variable text)
@@ -167,5 +167,5 @@ AS $$
   ORDER BY c.repository_prefix
 $$;
 COMMENT ON FUNCTION image_library_internal.credentials IS
-  'For the agent alone; none when the registry is reached in another way than the run knows';
+  'Credentials of a registry, for the agent; none if the registry is now reached in another way than the run knows';
 GRANT EXECUTE ON FUNCTION image_library_internal.credentials TO image_library_agent;

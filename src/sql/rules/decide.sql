@@ -1,4 +1,4 @@
--- Rules, applied to the tags that were read: what no rule takes is hidden, never removed.
+-- Application of rules to the known tags. Tags that no rule takes are hidden, never removed.
 
 CREATE FUNCTION image_library_internal.decide_repository(repository_id integer, rules jsonb, altered_rule_id bigint)
 RETURNS void
@@ -21,7 +21,7 @@ BEGIN
     SELECT d.tag, d.rule_id
     FROM image_library_internal.decide_tags(rules, repository, ARRAY(SELECT p.name FROM present p)) d
     UNION ALL
-    -- Missing tags are decided apart: they take no place among the newest from those that are there.
+    -- Missing tags are decided separately, so that they do not count among the newest.
     SELECT d.tag, d.rule_id
     FROM image_library_internal.decide_tags(rules, repository, ARRAY(
       SELECT k.name FROM known k WHERE k.missing EXCEPT SELECT p.name FROM present p)) d
@@ -35,7 +35,7 @@ BEGIN
   SELECT array_agg(t.name) INTO touched
   FROM (SELECT c.name FROM changed c
         UNION
-        -- A rule that goes on deciding may have another kind or approval now.
+        -- The altered rule may still decide on the tag, with another kind or approval.
         SELECT t.name FROM image_library_internal.tag t
         WHERE t.repository_id = decide_repository.repository_id AND t.rule_id = altered_rule_id) t;
   IF touched IS NOT NULL THEN
@@ -46,7 +46,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.decide_repository IS
-  'Which rule decides on each known tag of a repository, looking at its last listing; writes what changes';
+  'Determines the rule that decides on each known tag of a repository, by its last listing; writes changes only';
 GRANT EXECUTE ON FUNCTION image_library_internal.decide_repository TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.decide_registry(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
@@ -56,7 +56,7 @@ DECLARE
   rules_now jsonb;
   id integer;
 BEGIN
-  -- Rules that change meanwhile would be decided by as they were: see lock_rules.
+  -- Prevents a concurrent change of rules, which this transaction would not see: see lock_rules.
   PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => false);
   rules_now := image_library_internal.rules_json(registry_id);
   FOR id IN
@@ -67,7 +67,8 @@ BEGIN
   LOOP
     PERFORM image_library_internal.lock_repository(registry_id, id, for_batch => true);
     PERFORM image_library_internal.decide_repository(id, rules_now, altered_rule_id);
-    -- What waited for a rule that is gone, or approves by itself now, does so under the tags of other rules too.
+    -- Images that waited because of a rule that has been dropped, or has approval => auto now, may also be approved
+    -- through tags of other rules.
     PERFORM image_library_internal.approve_by_rule(id, ARRAY(
       SELECT t.name FROM image_library_internal.tag t
       WHERE t.repository_id = id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL));
@@ -75,5 +76,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.decide_registry IS
-  'Decides on every known tag of a registry; of the altered rule''s tags kind and approval too';
+  'Applies the rules to every known tag of a registry; for tags of the altered rule also kind and approval';
 GRANT EXECUTE ON FUNCTION image_library_internal.decide_registry TO image_library_agent;

@@ -1,14 +1,16 @@
--- What a rule would do, and why a tag is in the library or out of it.
+-- Previews of rules, and explanation of why a tag is in the library or not.
 
 CREATE TYPE image_library.previewed_tag AS (
   repository text, tag text, effect text, approval text, used_by bigint);
-COMMENT ON TYPE image_library.previewed_tag IS 'A row of preview_rule and preview_rule_change';
-COMMENT ON COLUMN image_library.previewed_tag.effect IS 'added, removed or kept: what the change does to the tag in the library';
+COMMENT ON TYPE image_library.previewed_tag IS 'Row of preview_rule and preview_rule_change';
+COMMENT ON COLUMN image_library.previewed_tag.effect IS 'Effect of the change on the tag: added, removed or kept';
 COMMENT ON COLUMN image_library.previewed_tag.approval IS
   'State of the image that the tag points at; null: the tag was never read';
-COMMENT ON COLUMN image_library.previewed_tag.used_by IS 'How many use the tag now, as image_library.usage has them, in any of its digests';
+COMMENT ON COLUMN image_library.previewed_tag.used_by IS
+  'Number of uses of the tag in image_library.usage, with any of its digests';
 
--- Rules then are rules now with some taken out and some put in: repositories that none of these takes stay as they are.
+-- The future rules are the present ones without taken_out and with put_in. Repositories that none of these takes do not
+-- change.
 CREATE FUNCTION image_library_internal.preview(registry_id integer, taken_out image_library_internal.rule[], put_in image_library_internal.rule[])
 RETURNS SETOF image_library.previewed_tag
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -46,7 +48,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.preview IS
-  'What the last listings would give if some rules were taken out and some (of them those enabled) put in';
+  'Tags of the last listings that the rules would take if some rules were removed and others (those enabled) added';
 
 CREATE FUNCTION image_library.preview_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
@@ -61,7 +63,7 @@ DECLARE
   previewed image_library_internal.rule;
 BEGIN
   previewed := image_library_internal.new_rule(jsonb_build_object(
-    -- It would be the youngest rule.
+    -- The new rule would be the newest one.
     'rule_id', 9223372036854775807, 'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags,
     'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval, 'platforms', platforms,
     'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority, 'required_approvals', required_approvals));
@@ -82,8 +84,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.preview_rule IS
-  'What add_rule with these parameters would do to the last listings of the repositories it takes: tags added, removed or kept, and
-what was decided on their images, and how many use them. Writes nothing, but the listing with refresh';
+  'Shows what add_rule with these parameters would do to the last listings: tags added, removed or kept, the state of their images, and how many consumers use them. Writes nothing, except the listing with refresh';
 GRANT EXECUTE ON FUNCTION image_library.preview_rule TO image_library_reader;
 
 CREATE FUNCTION image_library.preview_rule_change(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
@@ -108,8 +109,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.preview_rule_change IS
-  'What alter_rule with these parameters, enable_rule or disable_rule (enabled) or drop_rule (dropped) would do to the last listings
-of the repositories that the rule takes or would take. Writes nothing';
+  'Shows what alter_rule with these parameters, enable_rule or disable_rule (enabled) or drop_rule (dropped) would do to the last listings of the repositories that the rule takes or would take. Writes nothing';
 GRANT EXECUTE ON FUNCTION image_library.preview_rule_change TO image_library_reader;
 
 CREATE FUNCTION image_library.explain_tag(registry text, repository text, tag text)
@@ -137,5 +137,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.explain_tag IS
-  'Every rule tried on a tag: whether it matched, whether it decides, and why';
+  'Shows for each rule whether it matches a tag, whether it decides, and why';
 GRANT EXECUTE ON FUNCTION image_library.explain_tag TO image_library_reader;

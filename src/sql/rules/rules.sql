@@ -20,8 +20,10 @@ CREATE TABLE image_library_internal.rule (
   required_approvals integer NOT NULL DEFAULT 1 CHECK (required_approvals BETWEEN 1 AND 10)
 );
 CREATE INDEX rule_registry ON image_library_internal.rule (registry_id);
-COMMENT ON TABLE image_library_internal.rule IS 'Repository rules; of several include rules the lowest priority, then the oldest, decides';
-COMMENT ON COLUMN image_library_internal.rule.required_approvals IS 'So many people must approve an image; of several rules that take it the largest number counts';
+COMMENT ON TABLE image_library_internal.rule IS
+  'Repository rules; of several include rules the one with the lowest priority, then the oldest, decides';
+COMMENT ON COLUMN image_library_internal.rule.required_approvals IS
+  'Number of people who must approve an image; of several rules that take it the largest number counts';
 GRANT SELECT ON image_library_internal.rule TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.rules_json(registry_id integer) RETURNS jsonb
@@ -56,7 +58,7 @@ BEGIN
       MESSAGE = 'a rule needs at least one tag pattern',
       HINT = 'Use ''{*}'' for all tags.';
   END IF;
-  -- In references too, `postgres` is `docker.io/library/postgres`.
+  -- As in references, `postgres` means `docker.io/library/postgres`.
   IF rule.repositories !~ '/|^regex:|\*\*'
      AND EXISTS (SELECT FROM image_library_internal.registry g
                  WHERE g.registry_id = rule.registry_id AND g.host = 'docker.io' AND g.prefix = '') THEN
@@ -99,7 +101,8 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_rule IS 'Raises 22023 or 2201B when a rule is wrong';
 
--- Options cross by their names: a new one is told in the table, in the signatures and in check_rule, and in no list of positions.
+-- Options are passed by name, so that a new option is added to the table, the signatures and check_rule, but to no list
+-- of positions.
 CREATE FUNCTION image_library_internal.new_rule(options jsonb) RETURNS image_library_internal.rule
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -114,7 +117,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.new_rule IS
-  'A rule of some options by their names, checked, not stored; raises 22023 or 2201B';
+  'A rule with the given options, checked, not stored; raises 22023 or 2201B';
 
 CREATE FUNCTION image_library_internal.find_rule(rule_id bigint) RETURNS image_library_internal.rule
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -134,13 +137,13 @@ BEGIN
   RETURN found_rule;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.find_rule IS 'The rule of a number; raises 42704';
+COMMENT ON FUNCTION image_library_internal.find_rule IS 'The rule with the given number; raises 42704';
 
 CREATE FUNCTION image_library_internal.require_rule_owner(what text, rule image_library_internal.rule) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- Nobody who may approve alone takes away that others must approve too.
+  -- A role that may approve alone must not remove the requirement that others approve too.
   IF rule.required_approvals > 1 THEN
     PERFORM image_library_internal.require_admin(what);
   END IF;
@@ -149,20 +152,20 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_rule_owner IS
-  'Raises 42501 unless the acting role may change the rule; one that requires several approvals is of admins only';
+  'Raises 42501 unless the acting role may change the rule; only admins may change one that requires several approvals';
 
 CREATE FUNCTION image_library_internal.lock_rules(registry_id integer) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT image_library_internal.require_read_committed();
   SELECT FROM image_library_internal.registry g WHERE g.registry_id = lock_rules.registry_id FOR NO KEY UPDATE;
-  -- What a batch or a decision is about to commit must be seen by the change: see lock_repository.
+  -- The change must see what a batch or a decision is about to commit: see lock_repository.
   SELECT image_library_internal.lock_rules_of(registry_id, exclusive => true)
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_rules IS
-  'A change of rules of a registry comes after other changes of them, batches and decisions, never among them';
+  'Locks the rules of a registry, so that a change of them waits for other changes, batches and decisions';
 
--- The rule as it is once no other session changes rules of its registry: the registry's row is locked first, everywhere.
+-- Waits until no other session changes rules of the registry. The registry's row is locked first everywhere.
 CREATE FUNCTION image_library_internal.lock_rule(rule_id bigint) RETURNS image_library_internal.rule
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -172,7 +175,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_rule IS
-  'The rule of a number, which no other session changes until this transaction ends; raises 42704';
+  'The rule with the given number, which no other session can change until this transaction ends; raises 42704';
 
 CREATE FUNCTION image_library_internal.apply_rules(registry_id integer, altered_rule_id bigint DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -187,7 +190,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_rules IS
-  'What a change of rules does to every known tag, in the same transaction, and asks for a sync';
+  'Applies changed rules to every known tag in the same transaction, and requests a sync';
 
 CREATE FUNCTION image_library.add_rule(registry text, repositories text, tags text[] DEFAULT '{*}',
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
@@ -217,7 +220,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.add_rule IS
-  'Adds a rule and applies it at once to the tags that are known; returns its number. Patterns are globs, regex: or version:';
+  'Adds a rule, applies it at once to the known tags, and returns its number. Patterns are globs, regex: or version:';
 GRANT EXECUTE ON FUNCTION image_library.add_rule TO image_library_curator;
 
 CREATE FUNCTION image_library_internal.altered_rule(rule image_library_internal.rule, change jsonb) RETURNS image_library_internal.rule
@@ -226,7 +229,7 @@ AS $$
 DECLARE
   altered image_library_internal.rule := jsonb_populate_record(rule, jsonb_strip_nulls(change));
 BEGIN
-  -- An empty array, 0 and '-' say that there shall be none.
+  -- An empty array, 0 and '-' remove the value.
   altered.platforms := nullif(altered.platforms, '{}');
   altered.newest := nullif(altered.newest, 0);
   altered.owner := nullif(altered.owner, '-'::regrole);
@@ -235,9 +238,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.altered_rule IS
-  'A rule with the options that a change gives (null: as it is), checked; raises 22023 or 2201B';
+  'The rule with the given options changed (null: unchanged), checked; raises 22023 or 2201B';
 
--- A rule's team has what it was given, not what it would like: neither other repositories, nor the tags of another team's rule.
+-- The team of a rule may not extend it to other repositories, or to the tags of another team's rule.
 CREATE FUNCTION image_library_internal.check_rule_scope(old image_library_internal.rule, changed image_library_internal.rule) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -258,7 +261,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_rule_scope IS
-  'Raises 42501 where a change of a rule is for admins and the team of its registry';
+  'Raises 42501 if only admins and the team of the registry may make a change of a rule';
 
 CREATE FUNCTION image_library.alter_rule(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
@@ -287,7 +290,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_rule IS
-  'Changes what is given of a rule and applies it; newest => 0, platforms => ''{}'' and owner => ''-'' take the value away';
+  'Changes the options of a rule that are given, and applies it; newest => 0, platforms => ''{}'' and owner => ''-'' remove the value';
 GRANT EXECUTE ON FUNCTION image_library.alter_rule TO image_library_curator;
 
 CREATE FUNCTION image_library_internal.set_rule_enabled(rule_id bigint, enabled boolean) RETURNS void
@@ -310,14 +313,14 @@ COMMENT ON FUNCTION image_library_internal.set_rule_enabled IS 'Enables or disab
 CREATE FUNCTION image_library.enable_rule(rule_id bigint) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.set_rule_enabled(rule_id, true) $$;
-COMMENT ON FUNCTION image_library.enable_rule IS 'Puts a rule into force again and applies it';
+COMMENT ON FUNCTION image_library.enable_rule IS 'Enables a rule and applies it';
 GRANT EXECUTE ON FUNCTION image_library.enable_rule TO image_library_curator;
 
 CREATE FUNCTION image_library.disable_rule(rule_id bigint) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT image_library_internal.set_rule_enabled(rule_id, false) $$;
 COMMENT ON FUNCTION image_library.disable_rule IS
-  'Takes a rule out of force: tags that no other rule takes are hidden, and come back with it';
+  'Disables a rule: tags that no other rule takes are hidden until it is enabled again';
 GRANT EXECUTE ON FUNCTION image_library.disable_rule TO image_library_curator;
 
 CREATE FUNCTION image_library.drop_rule(rule_id bigint) RETURNS void
@@ -332,5 +335,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.drop_rule IS
-  'Removes a rule: tags that no other rule takes are hidden; images, approvals and history stay';
+  'Drops a rule: tags that no other rule takes are hidden; images, approvals and history stay';
 GRANT EXECUTE ON FUNCTION image_library.drop_rule TO image_library_curator;

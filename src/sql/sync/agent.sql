@@ -1,4 +1,4 @@
--- What the agent's C++ asks of the library. Run as image_library_agent, and by nobody else.
+-- Functions that the agent's C++ code calls, as role image_library_agent only.
 
 CREATE FUNCTION image_library_internal.sync_targets(registry text, force boolean)
 RETURNS TABLE (registry_id integer, name text)
@@ -12,7 +12,7 @@ BEGIN
     RAISE EXCEPTION USING
       ERRCODE = 'insufficient_privilege',
       MESSAGE = 'permission denied: sync a registry that asked to be left alone',
-      DETAIL = 'Whoever is refused for too many requests is soon refused for longer.',
+      DETAIL = 'Registries refuse clients for longer that keep sending requests.',
       HINT = 'Ask a member of image_library_admin, or sync without force.';
   END IF;
   IF registry IS NOT NULL THEN
@@ -32,7 +32,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.sync_targets IS
-  'The enabled registries that the caller may see, or the one that is named; raises when it cannot be synced';
+  'Enabled registries that the caller may see, or the named one; raises an error if it cannot be synced';
 GRANT EXECUTE ON FUNCTION image_library_internal.sync_targets TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.registry_config(registry_id integer) RETURNS jsonb
@@ -51,7 +51,7 @@ AS $$
   WHERE g.registry_id = registry_config.registry_id
 $$;
 COMMENT ON FUNCTION image_library_internal.registry_config IS
-  'A registry as a run needs it, with its enabled rules and what the last run left';
+  'Configuration of a registry for a run, with its enabled rules and the state that the last run stored';
 GRANT EXECUTE ON FUNCTION image_library_internal.registry_config TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_repository(registry_id integer, repository text)
@@ -73,7 +73,7 @@ AS $$
   LEFT JOIN image_library_internal.refused_removal f USING (repository_id)
 $$;
 COMMENT ON FUNCTION image_library_internal.known_repository IS
-  'Fingerprint of the last complete listing, what is wrong by tag (empty: the repository), tags of referrers, removals';
+  'Fingerprint of the last complete listing, problems by tag (empty: the repository), tags of referrers, removals';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_repository TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_tags(registry_id integer, repository text)
@@ -89,10 +89,10 @@ AS $$
   ORDER BY t.name
 $$;
 COMMENT ON FUNCTION image_library_internal.known_tags IS
-  'The tags of a repository that were read before, sorted by bytes; fresh: by the run that is under way';
+  'Tags of a repository that were read before, sorted by bytes; fresh: read by the current run';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_tags TO image_library_agent;
 
--- What is approved or runs is asked about every day, what is new and waits ever less often: signatures mostly come
+-- Approved and used images are asked about every day, pending images at growing intervals: signatures are mostly pushed
 -- minutes after their image, and a policy may wait for them.
 CREATE FUNCTION image_library_internal.due_referrers(registry_id integer, with_api boolean)
 RETURNS TABLE (repository text, digest text, tags jsonb, known jsonb, absent jsonb, present jsonb, children jsonb)
@@ -148,8 +148,7 @@ AS $$
   LIMIT 200
 $$;
 COMMENT ON FUNCTION image_library_internal.due_referrers IS
-  'Images whose referrers are to be asked for again, longest ago first; without an API those that have referrer tags,
-or whose index names what was not there. children: every day, those of approved images that were there';
+  'Images whose referrers are to be asked for again, the one asked longest ago first; without an API those with referrer tags, or whose index named missing manifests. children: manifests of approved images that are checked every day';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_images(digests jsonb)
@@ -161,7 +160,7 @@ AS $$
   JOIN image_library_internal.image i ON i.digest = wanted.digest
 $$;
 COMMENT ON FUNCTION image_library_internal.known_images IS
-  'Those of some digests whose image is stored, and whether all that their index names was there';
+  'Those of the given digests whose image is stored, and whether all manifests that their index names were there';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
@@ -172,7 +171,7 @@ AS $$
     AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(repositories) AS read (name) WHERE read.name = p.repository)
 $$;
 COMMENT ON FUNCTION image_library_internal.forget_other_problems IS
-  'The end of problems with repositories that a run does not ask for any more';
+  'Removes problems of repositories that the rules do not ask for any more';
 GRANT EXECUTE ON FUNCTION image_library_internal.forget_other_problems TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_repositories(registry_id integer)
@@ -183,12 +182,11 @@ AS $$
   WHERE r.registry_id = known_repositories.registry_id
   ORDER BY r.name
 $$;
-COMMENT ON FUNCTION image_library_internal.known_repositories IS
-  'The repositories of a registry that were seen before';
+COMMENT ON FUNCTION image_library_internal.known_repositories IS 'Repositories of a registry that were read before';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_repositories TO image_library_agent;
 
--- Between 1 second and 1 hour, whatever a registry asks for; when it does not say, 30 seconds * 2^n in the n-th run in a
--- row that its limit ends, give or take a quarter.
+-- Between 1 second and 1 hour, whatever a registry asks for. If it gives no time, 30 seconds * 2^n after the n-th
+-- consecutive run that its limit ended, plus or minus a quarter.
 CREATE FUNCTION image_library_internal.remember(registry_id integer, limited boolean, retry_after bigint, progress text,
   head_refused boolean, referrers_refused boolean)
 RETURNS void
@@ -203,7 +201,7 @@ AS $$
          END END,
          CASE WHEN limited THEN coalesce(old.limited_runs, 0) + 1 ELSE 0 END,
          remember.progress,
-         -- What was known to be refused was not tried again: its day began before.
+         -- A time less than a day old is kept, since the request was not tried again.
          CASE WHEN head_refused THEN CASE WHEN old.head_refused_at > now() - interval '1 day' THEN old.head_refused_at ELSE now() END END,
          CASE WHEN referrers_refused THEN CASE WHEN old.referrers_refused_at > now() - interval '1 day' THEN old.referrers_refused_at ELSE now() END END
   FROM (VALUES (1)) one
@@ -216,7 +214,7 @@ AS $$
                           excluded.referrers_refused_at)
 $$;
 COMMENT ON FUNCTION image_library_internal.remember IS
-  'What a run that ends leaves for the next; retry_after in seconds, 0: the registry did not say';
+  'Stores what the next run needs; retry_after in seconds, 0: the registry did not give a time';
 GRANT EXECUTE ON FUNCTION image_library_internal.remember TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.not_before(registry_id integer) RETURNS timestamptz
@@ -225,7 +223,7 @@ AS $$
   SELECT m.not_before FROM image_library_internal.registry_state m
   WHERE m.registry_id = not_before.registry_id AND m.not_before > clock_timestamp()
 $$;
-COMMENT ON FUNCTION image_library_internal.not_before IS 'Until when a registry asked to be left alone; null: it did not';
+COMMENT ON FUNCTION image_library_internal.not_before IS 'Time before which a registry wants no request; null: none';
 GRANT EXECUTE ON FUNCTION image_library_internal.not_before TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.check_not_before(registry_id integer) RETURNS void
@@ -244,15 +242,15 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.check_not_before IS 'Raises 55000 while a registry wants to be left alone';
+COMMENT ON FUNCTION image_library_internal.check_not_before IS 'Raises 55000 while a registry wants no request';
 GRANT EXECUTE ON FUNCTION image_library_internal.check_not_before TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.next_sync_at(run_id bigint, outcome text)
 RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  -- A success waits the interval; the first failure 30 s, each that follows twice as long, up to the interval. Both give
-  -- or take a tenth, so that registries and servers do not march in step.
+  -- After a success the interval; after the first failure 30 s, doubled after each further one, up to the interval.
+  -- Both plus or minus a tenth, so that not all registries are asked at the same time.
   SELECT greatest(
     image_library_internal.not_before(g.registry_id),
     now() + (0.9 + 0.2 * random()) * CASE
@@ -271,5 +269,5 @@ AS $$
   WHERE this.run_id = next_sync_at.run_id
 $$;
 COMMENT ON FUNCTION image_library_internal.next_sync_at IS
-  'When a registry is due again after a run, with backoff and jitter, and not before it wants to be asked';
+  'When a sync of a registry is due after a run, with backoff and jitter, and not before the registry allows it';
 GRANT EXECUTE ON FUNCTION image_library_internal.next_sync_at TO image_library_agent;

@@ -1,4 +1,4 @@
--- How a sync writes: one call a batch, in one transaction, rows that do not differ left alone.
+-- Writing what a sync found: one call for each batch, in one transaction; equal rows are not written.
 
 CREATE FUNCTION image_library_internal.repository_id(registry_id integer, repository text) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -17,11 +17,11 @@ BEGIN
   RETURN id;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.repository_id IS 'The number of a repository, made when it is new';
+COMMENT ON FUNCTION image_library_internal.repository_id IS 'Number of a repository, which is added if it is new';
 GRANT EXECUTE ON FUNCTION image_library_internal.repository_id TO image_library_agent;
 
--- A tag that a batch brings and a decision on its digest do not see each other until they commit:
--- one waits for the other.
+-- A batch that brings a tag and a decision on its digest do not see each other before they commit, so one waits for the
+-- other.
 CREATE FUNCTION image_library_internal.lock_repository(registry_id integer, repository_id integer, for_batch boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -36,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_repository IS
-  'In a repository a batch and decisions come one after the other, with no change of rules among them';
+  'Locks a repository, so that batches and decisions run one after the other, and no rule changes meanwhile';
 GRANT EXECUTE ON FUNCTION image_library_internal.lock_repository TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.read_images(images jsonb) RETURNS SETOF image_library_internal.image
@@ -52,7 +52,7 @@ AS $$
     platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb)
   CROSS JOIN LATERAL image_library_internal.published_texts(
     n.annotations, n.labels, (SELECT image_library_internal.classification_keys())) told
-  -- In one order, so that two syncs of the same images do not deadlock.
+  -- Sorted, so that two syncs of the same images do not deadlock.
   ORDER BY n.digest COLLATE "C"
 $$;
 COMMENT ON FUNCTION image_library_internal.read_images IS 'Images of a batch as rows, by digest';
@@ -71,7 +71,7 @@ AS $$
     size_bytes bigint, created_at timestamptz, present boolean)
   ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION image_library_internal.write_platforms IS 'Stores the platforms of images of a batch that are new';
+COMMENT ON FUNCTION image_library_internal.write_platforms IS 'Stores the platforms of the new images of a batch';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_platforms TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_images(batch jsonb) RETURNS bigint
@@ -89,7 +89,7 @@ BEGIN
   GET DIAGNOSTICS added = ROW_COUNT;
   PERFORM image_library_internal.write_platforms(batch -> 'images');
 
-  -- What an image's own index names is of every repository that has the image.
+  -- Referrers that an image's own index names apply to every repository that has the image.
   INSERT INTO image_library_internal.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
   SELECT r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source
   FROM jsonb_array_elements(batch -> 'images') i
@@ -99,7 +99,8 @@ BEGIN
   RETURN added;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.write_images IS 'Stores the images of a batch that are new, with what their indexes name';
+COMMENT ON FUNCTION image_library_internal.write_images IS
+  'Stores the new images of a batch, with what their indexes name';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.is_more_complete(image jsonb) RETURNS boolean
@@ -113,17 +114,17 @@ AS $$
   WHERE p.digest = image ->> 'digest'
 $$;
 COMMENT ON FUNCTION image_library_internal.is_more_complete IS
-  'Whether an image was read with manifests that are not there as it is stored, and lacks none that are';
+  'Whether an image was read with manifests that the stored one lacks, and without losing any';
 GRANT EXECUTE ON FUNCTION image_library_internal.is_more_complete TO image_library_agent;
 
--- What had come when an image was read again; a platform that was there stays.
+-- Adds manifests that an image lacked when it was first read. Platforms that were present stay present.
 CREATE FUNCTION image_library_internal.complete_images(images jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   place record;
 BEGIN
-  -- All repositories that have them, and in the order of whoever locks several.
+  -- Locks all repositories that have the images, in the order in which every function locks several repositories.
   FOR place IN
     SELECT DISTINCT r.registry_id, r.repository_id
     FROM jsonb_array_elements(images) i
@@ -155,10 +156,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.complete_images IS
-  'Takes over what has come of images whose index named manifests that were not there, and classifies them anew';
+  'Stores manifests that were missing when the index of an image was first read, and classifies the image again';
 GRANT EXECUTE ON FUNCTION image_library_internal.complete_images TO image_library_agent;
 
--- A manifest may still be where else the image is: only the last repository that has it can lose it.
+-- The manifest may exist in another repository that has the image, so only the last repository with the image can mark
+-- it as not present.
 CREATE FUNCTION image_library_internal.write_gone_children(repository_id integer, gone_children jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -170,14 +172,15 @@ AS $$
                       AND t.repository_id <> write_gone_children.repository_id)
 $$;
 COMMENT ON FUNCTION image_library_internal.write_gone_children IS
-  'Manifests that an index names and that are gone from a repository, unless another repository has the image';
+  'Marks manifests that an index names as not present if a repository does not have them any more, unless another repository has the image';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_gone_children TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_referrers(repository_id integer, batch jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  -- A complete answer ends what it does not name; a tag that is no longer listed answers for whatever it carried.
+  -- A complete answer removes the referrers that it lacks. For a tag that is no longer listed, all referrers that it
+  -- held are removed.
   DELETE FROM image_library_internal.image_referrer x
   USING jsonb_to_recordset(batch -> 'referrer_answers') AS a (digest text, tag text)
   WHERE x.repository_id = write_referrers.repository_id AND x.tag IS NOT DISTINCT FROM a.tag
@@ -192,7 +195,7 @@ BEGIN
     digest text, referrer_digest text, artifact_type text, size_bytes bigint, annotations jsonb, source text, tag text)
   ORDER BY r.digest, r.referrer_digest, r.tag
   ON CONFLICT ON CONSTRAINT image_referrer_digest_referrer_digest_repository_id_tag_key DO UPDATE
-  -- What was read of a manifest is not in every later answer, and stays true.
+  -- Annotations that were read from a manifest are not in every later answer, and do not change.
   SET artifact_type = excluded.artifact_type, size_bytes = excluded.size_bytes,
       annotations = CASE excluded.annotations WHEN '{}' THEN x.annotations ELSE excluded.annotations END
   WHERE (x.artifact_type, x.size_bytes) IS DISTINCT FROM (excluded.artifact_type, excluded.size_bytes)
@@ -204,7 +207,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_referrers IS
-  'What refers to images of a repository, as a batch found it; what a complete answer lacks goes';
+  'Stores the referrers of images that a batch found in a repository, and removes those that a complete answer lacks';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_referrers TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_removals(repository_id integer, refused text[]) RETURNS void
@@ -223,13 +226,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_removals IS
-  'The tags whose removal was refused, for a person to say that it is real; none: a listing was believed';
+  'Stores the tags whose removal was refused until a person accepts it; no tags: the listing was accepted';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_removals TO image_library_agent;
 
 CREATE TYPE image_library_internal.found_tag AS (name text, digest text, rule_id bigint);
 COMMENT ON TYPE image_library_internal.found_tag IS 'A tag of a batch and the digest that the registry has for it';
 
--- Arrays are joined with the tables by their keys, never searched: a batch costs the same in a repository of any size.
+-- Arrays are joined with the tables by key, so that the cost of a batch does not depend on the size of the repository.
 CREATE FUNCTION image_library_internal.write_periods(repository_id integer, arrived image_library_internal.found_tag[], missing text[],
   at timestamptz)
 RETURNS void
@@ -254,7 +257,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_periods IS
-  'Periods end where a tag points elsewhere or is gone, and begin where it points now';
+  'Ends the periods of tags that moved or are missing, and begins those of the digests that tags point at now';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_periods TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_tags(repository_id integer, batch jsonb,
@@ -264,7 +267,7 @@ AS $$
 DECLARE
   at timestamptz := clock_timestamp();
   arrived image_library_internal.found_tag[] := ARRAY(
-    -- A rule that is gone since the run began decides nothing.
+    -- A rule that was dropped since the run began does not decide.
     SELECT (n.name, n.digest, r.rule_id)::image_library_internal.found_tag
     FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text, rule_id bigint)
     LEFT JOIN image_library_internal.rule r ON r.rule_id = n.rule_id AND r.enabled
@@ -303,7 +306,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_tags IS
-  'New, moved, returned and missing tags of a batch, their history, read model and approval by rule';
+  'Stores new, moved, returned and missing tags of a batch, their history, read model and approval by rule';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_tags TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_problems(registry_id integer, repository text, batch jsonb) RETURNS void
@@ -324,7 +327,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_problems IS
-  'Problems that a batch brings, and the end of those it names as checked';
+  'Stores the problems of a batch, and ends those that the batch names as checked';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_problems TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_batch(registry_id integer, repository text, batch jsonb) RETURNS jsonb
@@ -337,13 +340,13 @@ DECLARE
   counts record;
 BEGIN
   PERFORM image_library_internal.write_problems(registry_id, repository, batch);
-  -- Trouble with a repository that was never read makes no repository.
+  -- Problems alone do not add a repository that was never read.
   IF NOT EXISTS (SELECT FROM unnest('{completed,tags,missing,referrers,referrer_answers,referrers_checked,gone_children}'::text[]) part
                  WHERE jsonb_array_length(batch -> part) > 0)
      AND batch ->> 'listing' IS NULL AND batch ->> 'refused_removals' IS NULL THEN
     RETURN '{}';
   END IF;
-  -- The first to write is not the one to believe: an image that is stored in part is completed by who has more of it.
+  -- An image that was stored without some of its manifests is completed from another repository that has more of them.
   SELECT coalesce(batch -> 'completed', '[]') || coalesce(jsonb_agg(i.image), '[]') INTO completed
   FROM jsonb_array_elements(batch -> 'images') AS i (image)
   WHERE image_library_internal.is_more_complete(i.image);
@@ -365,7 +368,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
     SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
     WHERE l.fingerprint <> excluded.fingerprint;
-    -- What is among the newest depends on the whole listing.
+    -- The option newest of rules depends on the whole listing.
     PERFORM image_library_internal.decide_repository(id, image_library_internal.rules_json(registry_id), NULL);
   END IF;
   RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
@@ -373,5 +376,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_batch IS
-  'Writes what a sync found in one repository; returns how much of it was new';
+  'Stores what a sync found in one repository; returns the numbers of new rows';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_batch TO image_library_agent;
