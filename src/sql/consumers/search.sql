@@ -212,11 +212,11 @@ BEGIN
       MESSAGE = CASE WHEN length(query) > 1000 THEN 'the search is longer than 1000 characters' ELSE 'the search has no word' END,
       HINT = 'Write words of a repository, tag, title, HM tag, publisher or extension.';
   END IF;
-  IF search_images.kind NOT IN ('postgres', 'model', 'other') THEN
+  IF search_images.kind <> ALL (image_library_internal.kinds()) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('unknown kind "%s"', search_images.kind),
-      HINT = 'It is postgres, model or other.';
+      HINT = format('It is %s.', image_library_internal.one_of(image_library_internal.kinds()));
   END IF;
   max_rows := greatest(coalesce(max_rows, 50), 0);
   RETURN QUERY SELECT s.* FROM image_library_internal.search_everywhere(words, search_images.kind, max_rows) s;

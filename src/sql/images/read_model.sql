@@ -21,7 +21,7 @@ CREATE TABLE image_library_internal.entry (
   registry_id integer NOT NULL,
   repository text COLLATE "C" NOT NULL,
   digest text COLLATE "C" NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('postgres', 'model')),
+  kind text NOT NULL CHECK (kind <> 'other' AND kind = ANY (image_library_internal.kinds())),
   approval text NOT NULL,
   usable_until timestamptz NOT NULL,
   missing_since timestamptz,

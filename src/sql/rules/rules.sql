@@ -7,7 +7,7 @@ CREATE TABLE image_library_internal.rule (
   tags text[] NOT NULL,
   exclude_tags text[] NOT NULL,
   action text NOT NULL CHECK (action IN ('include', 'exclude')),
-  kind text NOT NULL CHECK (kind IN ('auto', 'postgres', 'model', 'other')),
+  kind text NOT NULL CHECK (kind = ANY (array_prepend('auto', image_library_internal.kinds()))),
   approval text NOT NULL CHECK (approval IN ('manual', 'auto')),
   platforms text[],
   immutable_tags boolean NOT NULL,
@@ -78,20 +78,18 @@ BEGIN
         HINT = 'Write os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7.';
     END IF;
   END LOOP;
-  problem := CASE
-    WHEN rule.action IS NULL OR rule.action NOT IN ('include', 'exclude') THEN
-      format('action must be include or exclude, not "%s"', rule.action)
-    WHEN rule.kind IS NULL OR rule.kind NOT IN ('auto', 'postgres', 'model', 'other') THEN
-      format('kind must be auto, postgres, model or other, not "%s"', rule.kind)
-    WHEN rule.approval IS NULL OR rule.approval NOT IN ('manual', 'auto') THEN
-      format('approval must be manual or auto, not "%s"', rule.approval)
-    WHEN rule.newest NOT BETWEEN 1 AND 1000000000 THEN format('newest must be from 1 to 1000000000, not %s', rule.newest)
-    WHEN rule.priority IS NULL THEN 'priority must not be null'
-    WHEN rule.required_approvals IS NULL OR rule.required_approvals NOT BETWEEN 1 AND 10 THEN
-      format('required_approvals must be from 1 to 10, not %s', coalesce(rule.required_approvals::text, 'null'))
-    WHEN rule.required_approvals > 1 AND (rule.approval, rule.action) <> ('manual', 'include') THEN
-      'required_approvals is for include rules with approval => ''manual'''
-  END;
+  problem := coalesce(
+    image_library_internal.wrong_value('action', rule.action, '{include,exclude}'),
+    image_library_internal.wrong_value('kind', rule.kind, array_prepend('auto', image_library_internal.kinds())),
+    image_library_internal.wrong_value('approval', rule.approval, '{manual,auto}'),
+    CASE
+      WHEN rule.newest NOT BETWEEN 1 AND 1000000000 THEN format('newest must be from 1 to 1000000000, not %s', rule.newest)
+      WHEN rule.priority IS NULL THEN 'priority must not be null'
+      WHEN rule.required_approvals IS NULL OR rule.required_approvals NOT BETWEEN 1 AND 10 THEN
+        format('required_approvals must be from 1 to 10, not %s', coalesce(rule.required_approvals::text, 'null'))
+      WHEN rule.required_approvals > 1 AND (rule.approval, rule.action) <> ('manual', 'include') THEN
+        'required_approvals is for include rules with approval => ''manual'''
+    END);
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
   END IF;

@@ -1,0 +1,27 @@
+-- The values that kinds, states and other options may have. Tables check them, and errors name them.
+
+CREATE FUNCTION image_library_internal.kinds() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{postgres,model,other}'::text[];
+COMMENT ON FUNCTION image_library_internal.kinds IS 'The kinds of images';
+GRANT EXECUTE ON FUNCTION image_library_internal.kinds TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.states() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{pending,approved,rejected,revoked}'::text[];
+COMMENT ON FUNCTION image_library_internal.states IS 'The states of an approval';
+GRANT EXECUTE ON FUNCTION image_library_internal.states TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.one_of(allowed text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT array_to_string(allowed[:cardinality(allowed) - 1], ', ') || ' or ' || allowed[cardinality(allowed)] $$;
+COMMENT ON FUNCTION image_library_internal.one_of IS 'Values as an error names them: a, b or c';
+
+CREATE FUNCTION image_library_internal.wrong_value(option text, value text, allowed text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT format('%s must be %s, not "%s"', option, image_library_internal.one_of(allowed), value)
+  WHERE value IS NULL OR value <> ALL (allowed)
+$$;
+COMMENT ON FUNCTION image_library_internal.wrong_value IS
+  'The message about an option whose value is not one of those allowed; null: it is one of them';
