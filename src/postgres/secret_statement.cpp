@@ -49,7 +49,7 @@ bool BodyNamesSecretFunction(HeapTuple tuple) {
 
 bool IsOurs(Oid schema) {
   const char* const name = get_namespace_name(schema);
-  return name != nullptr && std::strncmp(name, "image_library", 13) == 0;
+  return name != nullptr && std::strcmp(name, "image_library") == 0;
 }
 
 bool IsSecretFunction(Oid function) {

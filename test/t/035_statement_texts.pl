@@ -42,6 +42,9 @@ $node->value(q{
 	  $$ SELECT image_library.set_credential('edb', 'u', secret) $$;
 	CREATE FUNCTION public.keep_in_secret(secret text) RETURNS void LANGUAGE plpgsql AS
 	  $$ BEGIN EXECUTE format('SELECT image_library.%s(%L, %L, %L)', 'set_' || 'credential', 'edb', 'u', secret); END $$;
+	CREATE SCHEMA image_library_tools;
+	CREATE FUNCTION image_library_tools.keep(secret text) RETURNS void LANGUAGE sql AS
+	  $$ SELECT image_library.set_credential('edb', 'u', secret) $$;
 	CREATE PROCEDURE public.call_keep(secret text) LANGUAGE plpgsql AS $$ BEGIN PERFORM public.keep(secret); END $$;
 	CREATE FUNCTION public.keep_row() RETURNS trigger LANGUAGE plpgsql AS
 	  $$ BEGIN PERFORM public.keep_in_secret(NEW.secret); RETURN NEW; END $$;
@@ -79,6 +82,7 @@ my @spelled = (
 	[ 'prepared with a wrapper', '00000', q{PREPARE p (text) AS SELECT public.keep($1); EXECUTE p ('PASSWORD_')} ],
 	[ 'in the body of a function', '00000', qq{CREATE OR REPLACE FUNCTION public.f() RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN PERFORM $call; END \$\$; SELECT public.f()} ],
 	[ 'in an SQL function', '00000', qq{CREATE OR REPLACE FUNCTION public.g() RETURNS void LANGUAGE sql AS \$\$ SELECT $call \$\$; SELECT public.g()} ],
+	[ 'in a schema of a similar name', '00000', q{SELECT image_library_tools.keep('PASSWORD_')} ],
 	[ 'in a view', '00000', qq{CREATE OR REPLACE VIEW public.v AS SELECT 1 AS one FROM $call; SELECT * FROM public.v} ],
 	[ 'a key', '00000', qq{SELECT image_library.set_client_certificate('edb', \$\$$certificate\$\$, \$\$PRIVATE_KEY_\$\$)} ],
 	# failing
