@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use HTTP::Tiny;
 use JSON::PP;
+use Journal;
 use PostgreSQL::Test::Utils;
 use ServerProcess;
 use Test::More ();
@@ -79,15 +80,14 @@ sub truth
 
 # The requests that it got since it started: [{time, listener, peer, tls, method, path, headers, status}],
 # names of headers in lower case.
-sub requests { return [ map { decode_json($_) } split /\n/, slurp_file($_[0]{journal}) ] }
+sub requests { return scalar Journal::requests($_[0]{journal}) }
 
 # The requests that it got since the last call of take.
 sub take
 {
 	my ($self) = @_;
-	my $new = slurp_file($self->{journal}, $self->{taken});
-	$self->{taken} += length $new;
-	return [ map { decode_json($_) } split /\n/, $new ];
+	(my $requests, $self->{taken}) = Journal::requests($self->{journal}, $self->{taken});
+	return $requests;
 }
 
 # `METHOD path` of requests; of the second listener with its name before. Sorted: requests run side

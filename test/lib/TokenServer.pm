@@ -4,7 +4,7 @@ package TokenServer;
 use strict;
 use warnings;
 use FindBin;
-use JSON::PP;
+use Journal;
 use PostgreSQL::Test::Utils;
 use ServerProcess;
 
@@ -40,7 +40,7 @@ sub new
 sub realm { return "http://127.0.0.1:$_[0]{port}/token" }
 
 # The requests that it got: [{method, path, user, service, scopes, status}].
-sub requests { return [ map { decode_json($_) } split /\n/, slurp_file($_[0]{journal}) ] }
+sub requests { return scalar Journal::requests($_[0]{journal}) }
 
 sub stop { $_[0]{process}->stop }
 
