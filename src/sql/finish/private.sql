@@ -16,13 +16,15 @@ DECLARE
   condition text;
 BEGIN
   FOR relation IN
-    SELECT c.oid::regclass AS name, array_agg(a.attname) AS columns
-    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    SELECT c.oid::regclass AS name,
+           ARRAY(SELECT a.attname FROM pg_attribute a
+                 WHERE a.attrelid = c.oid AND a.attname IN ('registry_id', 'repository_id', 'digest')) AS columns
+    FROM pg_class c
     WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r'
-      AND a.attname IN ('registry_id', 'repository_id', 'digest')
-    GROUP BY c.oid ORDER BY c.oid
+    ORDER BY c.oid
   LOOP
     condition := CASE
+      WHEN relation.columns = '{}' THEN 'true'
       -- These rows outlive the registry. Then it is not known any more whether it was private, so only admins see them.
       WHEN relation.name = ANY ('{image_library_internal.decision,image_library_internal.event,image_library_internal.audit_entry}'::regclass[]) THEN
         'registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
@@ -39,28 +41,11 @@ BEGIN
     -- No role may read secrets, not even a member of pg_read_all_data.
     IF relation.name <> ALL ('{image_library_internal.credential,image_library_internal.client_certificate}'::regclass[]) THEN
       EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (%s)', relation.name, condition);
-      EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name, 'Rows of registries that the acting role may see');
+      EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name,
+                     CASE condition WHEN 'true' THEN 'Every reader' ELSE 'Rows of registries that the acting role may see' END);
     END IF;
     EXECUTE format('CREATE POLICY agent ON %s TO image_library_agent USING (true) WITH CHECK (true)', relation.name);
-    EXECUTE format('COMMENT ON POLICY agent ON %s IS %L', relation.name, 'The agent syncs private registries too');
-  END LOOP;
-END
-$$;
-
--- No rows of a registry, and not for writers beside the library's own functions either, such as members of pg_write_all_data.
-DO $$
-DECLARE
-  relation regclass;
-BEGIN
-  FOR relation IN
-    SELECT c.oid FROM pg_class c
-    WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r' AND NOT c.relrowsecurity ORDER BY 1
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
-    EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (true)', relation);
-    EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation, 'Every reader');
-    EXECUTE format('CREATE POLICY agent ON %s TO image_library_agent USING (true) WITH CHECK (true)', relation);
-    EXECUTE format('COMMENT ON POLICY agent ON %s IS %L', relation, 'The agent reads what it syncs by');
+    EXECUTE format('COMMENT ON POLICY agent ON %s IS %L', relation.name, 'The agent reads and writes for every registry');
   END LOOP;
 END
 $$;
