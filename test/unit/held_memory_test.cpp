@@ -1,7 +1,6 @@
 // How much a run holds while it reads images: few MiB, however large and many they are.
-#include <malloc.h>
-
 #include "engine_fixture.h"
+#include "heap.h"
 #include "sync/once.h"
 #include "sync/room.h"
 
@@ -13,14 +12,12 @@ using registry::WaitQueue;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
-constexpr std::size_t kMiB = 1u << 20;
-
 // Images of 4 MiB that are made when they are asked for, and what of the heap is in use then.
 class LargeImagesTest : public EngineTest {
  protected:
   LargeImagesTest() {
     transport_.handler([this](const Request& request) {
-      most_ = std::max(most_, InUse());
+      most_ = std::max(most_, HeapInUse());
       const std::size_t reference = request.url.rfind('/') + 1;
       const auto large = large_.find(request.url.substr(reference));
       if (large == large_.end()) return registry_.Handle(request);
@@ -48,10 +45,6 @@ class LargeImagesTest : public EngineTest {
               std::string(60000, static_cast<char>('a' + number % 26)) + "\"";
     return body + R"(,"number":")" + std::to_string(number) + "\"}}";
   }
-  static std::size_t InUse() {
-    const struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-  }
   // Answers come one by one, each when everybody waits for one.
   void SyncSideBySide(RunOptions options = {}) {
     transport_.holding = true;
@@ -60,7 +53,7 @@ class LargeImagesTest : public EngineTest {
     registry::Client client(ClientOptionsOf(config_), deadline);
     RegistryRun run(config_, store_, client, limits, deadline, options);
     Task<void> task = run.Execute();
-    before_ = most_ = InUse();
+    before_ = most_ = HeapInUse();
     task.Start();
     while (!task.Done()) transport_.held.ResumeOne();
     task.Result();

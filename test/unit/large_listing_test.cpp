@@ -1,7 +1,6 @@
 // Lists that are large or do not end: what a run holds of them, and what becomes of the others.
-#include <malloc.h>
-
 #include "engine_fixture.h"
+#include "heap.h"
 
 namespace image_library::sync {
 namespace {
@@ -12,8 +11,6 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr std::size_t kMiB = 1u << 20;
-
 // Repositories e/0 to e/7 with pages of 1 MiB, so many of each, beside honest/app.
 class LargeListingTest : public EngineTest {
  protected:
@@ -22,7 +19,7 @@ class LargeListingTest : public EngineTest {
     Rules(R"([{"rule_id":1,"repositories":"e/*","tags":["[!x]*"]},
               {"rule_id":2,"repositories":"honest/*","tags":["*"]}])");
     transport_.handler([this](const Request& request) {
-      most_ = std::max(most_, InUse());
+      most_ = std::max(most_, HeapInUse());
       if (request.url.find("/_catalog") != std::string::npos) return Catalog();
       const std::size_t at = request.url.find("/v2/e/");
       return at == std::string::npos ? registry_.Handle(request) : Page(request.url[at + 6]);
@@ -47,10 +44,6 @@ class LargeListingTest : public EngineTest {
                        : std::vector<std::pair<std::string, std::string>>{
                              {"link", "<?page=" + std::to_string(number) + ">; rel=\"next\""}});
   }
-  static std::size_t InUse() {
-    const struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-  }
   // Answers come one by one; returns what the run held at most, in MiB.
   template <typename Each>
   std::size_t SyncSideBySide(Each each) {
@@ -60,7 +53,7 @@ class LargeListingTest : public EngineTest {
     registry::Client client(ClientOptionsOf(config_), deadline);
     RegistryRun registry_run(config_, store_, client, limits, deadline);
     Task<void> run = registry_run.Execute();
-    const std::size_t before = most_ = InUse();
+    const std::size_t before = most_ = HeapInUse();
     run.Start();
     while (!transport_.held.Empty() && each()) transport_.held.ResumeOne();
     done_ = run.Done();
