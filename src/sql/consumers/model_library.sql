@@ -1,23 +1,13 @@
 -- Views and functions for model serving: approved, present, usable models.
 
 CREATE VIEW image_library.model_library AS
-  SELECT e.registry, e.repository, e.tag, e.digest,
-         concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
-         e.kind, e.approval, e.version, (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag) AS platforms,
-         e.size_bytes, e.created_at,
-         (SELECT t.first_seen_at FROM image_library_internal.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
-         (SELECT t.digest_changed_at FROM image_library_internal.tag t
-          WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
-         e.missing_since,
-         ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
-               WHERE h.repository_id = e.repository_id AND h.tag = e.tag
-               UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
-         e.title, e.description, (SELECT i.annotations FROM image_library_internal.image i WHERE i.digest = e.digest) AS annotations,
-         (SELECT i.labels FROM image_library_internal.image i WHERE i.digest = e.digest) AS labels,
-         e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count,
-         e.deprecated_from
-  FROM image_library_internal.usable_entries e
-  WHERE e.kind = 'model';
+  SELECT u.registry, u.repository, u.tag, u.digest, u.reference, u.pinned_reference, u.kind, u.approval, u.version, u.platforms,
+         u.size_bytes, u.created_at, u.first_seen_at, u.digest_changed_at, u.missing_since, u.hm_tags, u.title, u.description,
+         u.annotations, u.labels,
+         u.publisher, u.model, u.model_version, u.format, u.task, u.gpu_count,
+         u.deprecated_from
+  FROM image_library_internal.usable_images u
+  WHERE u.kind = 'model';
 COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models, for model serving';
 GRANT SELECT ON image_library.model_library TO image_library_reader;
 

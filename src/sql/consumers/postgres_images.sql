@@ -1,25 +1,14 @@
 -- Views and functions for Postgres provisioning: approved, present, usable images.
 
 CREATE VIEW image_library.postgres_images AS
-  SELECT e.registry, e.repository, e.tag, e.digest,
-         concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
-         e.kind, e.approval, e.version, (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag) AS platforms,
-         e.size_bytes, e.created_at,
-         (SELECT t.first_seen_at FROM image_library_internal.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
-         (SELECT t.digest_changed_at FROM image_library_internal.tag t
-          WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
-         e.missing_since,
-         ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
-               WHERE h.repository_id = e.repository_id AND h.tag = e.tag
-               UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
-         e.title, e.description, (SELECT i.annotations FROM image_library_internal.image i WHERE i.digest = e.digest) AS annotations,
-         (SELECT i.labels FROM image_library_internal.image i WHERE i.digest = e.digest) AS labels,
-         e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts,
-         e.deprecated_from, e.contested,
-         (SELECT coalesce(i.annotations ->> 'org.opencontainers.image.base.name', i.labels ->> 'org.opencontainers.image.base.name')
-          FROM image_library_internal.image i WHERE i.digest = e.digest) AS base_image
-  FROM image_library_internal.usable_entries e
-  WHERE e.kind = 'postgres';
+  SELECT u.registry, u.repository, u.tag, u.digest, u.reference, u.pinned_reference, u.kind, u.approval, u.version, u.platforms,
+         u.size_bytes, u.created_at, u.first_seen_at, u.digest_changed_at, u.missing_since, u.hm_tags, u.title, u.description,
+         u.annotations, u.labels,
+         u.flavor, u.major_version, u.build_at, u.variant, u.os, u.features, u.extensions, u.conflicts,
+         u.deprecated_from, u.contested,
+         coalesce(u.annotations ->> 'org.opencontainers.image.base.name', u.labels ->> 'org.opencontainers.image.base.name') AS base_image
+  FROM image_library_internal.usable_images u
+  WHERE u.kind = 'postgres';
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images, for provisioning';
 GRANT SELECT ON image_library.postgres_images TO image_library_reader;
 

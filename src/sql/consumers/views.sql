@@ -260,3 +260,25 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
 COMMENT ON VIEW image_library.sync_status IS
   'State of the sync of each registry: result of the last run, and when the next is due';
 GRANT SELECT ON image_library.sync_status TO image_library_reader;
+
+-- What postgres_images and model_library have in common. Without a barrier of its own, so that columns which are not
+-- asked for cost nothing: usable_entries has one.
+CREATE VIEW image_library_internal.usable_images AS
+  SELECT e.registry, e.repository, e.tag, e.digest,
+         concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
+         e.kind, e.approval, e.version, (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag) AS platforms,
+         e.size_bytes, e.created_at,
+         (SELECT t.first_seen_at FROM image_library_internal.tag t WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS first_seen_at,
+         (SELECT t.digest_changed_at FROM image_library_internal.tag t
+          WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
+         e.missing_since,
+         ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
+               WHERE h.repository_id = e.repository_id AND h.tag = e.tag
+               UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
+         e.title, e.description, (SELECT i.annotations FROM image_library_internal.image i WHERE i.digest = e.digest) AS annotations,
+         (SELECT i.labels FROM image_library_internal.image i WHERE i.digest = e.digest) AS labels,
+         e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count,
+         e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts, e.contested,
+         e.deprecated_from
+  FROM image_library_internal.usable_entries e;
+COMMENT ON VIEW image_library_internal.usable_images IS 'Approved, present and usable images with the columns that people read';
