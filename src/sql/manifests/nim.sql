@@ -54,8 +54,7 @@ BEGIN
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('cannot tell the type of GPU "%s"', left(gpu, 300)),
       DETAIL = 'The NIM Operator takes the profiles whose tag gpu contains the given text.',
-      HINT = coalesce(format('This model has profiles for %s.', nullif(array_to_string(tags, ', '), '')),
-                      'Name it as profiles do: h100, a100, l40s ...');
+      HINT = coalesce('This model has profiles for ' || nullif(array_to_string(tags, ', '), '') || '.', 'Name it as profiles do: h100, a100, l40s ...');
   END IF;
   IF tags <> '{}' AND NOT EXISTS (SELECT FROM unnest(tags) t WHERE strpos(t, product) > 0) THEN
     RAISE NOTICE USING

@@ -39,9 +39,9 @@ BEGIN
   FOR key, value IN SELECT o.key, o.value FROM jsonb_each(overrides) o ORDER BY o.key COLLATE "C" LOOP
     here := concat_ws('.', place, key);
     CONTINUE WHEN here = ANY (allowed) AND key !~ '[.]';
-    IF here = 'spec.containers' AND jsonb_typeof(value) = 'array' AND jsonb_array_length(value) = 1
+    IF here = 'spec.containers' AND jsonb_path_exists(value, 'strict $ ? (@.type() == "array" && @.size() == 1)[0] ? (@.type() == "object")')
        AND coalesce(value #>> '{0,name}', 'kserve-container') = 'kserve-container' THEN
-      value := value #- '{0,name}' -> 0;
+      value := (value -> 0) - 'name';
       here := 'spec.containers.0';
     END IF;
     IF key ~ '[.]' OR jsonb_typeof(value) <> 'object'
