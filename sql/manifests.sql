@@ -87,6 +87,8 @@ SELECT kserve_inference_service('hub.example/models/docker:1', storage => 'kit')
 SELECT kserve_inference_service('hub.example/models/kit:1', storage => 'oci+native');
 SELECT kserve_inference_service('hub.example/models/ollama:1');
 SELECT kserve_inference_service('hub.example/modelcar-granite:1', storage => 'kit');
+SELECT kserve_inference_service(:'nim', storage => 'oci');
+SELECT kserve_serving_runtime(:'nim', server => 'hub.example/postgresql:1');
 SELECT s #> '{spec,predictor,model}' ?& '{storage}', s #> '{spec,predictor,model,storage}' FROM kserve_inference_service(:'nim') s;
 
 -- Environment: one source for a variable, with the fields that it has; what KServe refuses or reads a model from.

@@ -134,6 +134,13 @@ DECLARE
   runtime_name text;
 BEGIN
   IF server IS NOT NULL THEN
+    -- Its service would not find the runtime: it names that of the NIM.
+    IF is_nim THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'invalid_parameter_value',
+        MESSAGE = format('"%s" is a NIM, which includes its server', model.reference),
+        HINT = 'Leave server out.';
+    END IF;
     image := image_library.resolve(server);
     runtime_name := image_library_internal.kubernetes_name(
       image_library_internal.model_format(model) || '-' || regexp_replace(image_library_internal.untagged(image), '^.*/', ''));
@@ -141,7 +148,7 @@ BEGIN
     PERFORM image_library_internal.require_nim(model, 'a serving runtime without server', 'Say server => the reference of an approved image that serves this format.');
     runtime_name := image_library_internal.nim_runtime_name(model);
   END IF;
-  IF is_nim AND server IS NULL THEN
+  IF is_nim THEN
     IF jsonb_typeof(given_env) = 'object' THEN
       given_env := '{"NIM_CACHE_PATH": "/tmp"}' || image_library_internal.ngc_env(ngc_secret) || given_env;
     END IF;
@@ -248,6 +255,12 @@ DECLARE
 BEGIN
   IF runtime_name IS NOT NULL THEN
     PERFORM image_library_internal.check_kubernetes_name('runtime', runtime_name, 'subdomain');
+  END IF;
+  IF is_nim AND storage IS NOT NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('"%s" is a NIM, which brings its model', model.reference),
+      HINT = 'Leave storage out.';
   END IF;
   IF image_library_internal.check_range('min_replicas', min_replicas, 0, 1000)
      > image_library_internal.check_range('max_replicas', max_replicas, 1, 1000) THEN
