@@ -103,16 +103,16 @@ BEGIN
   INSERT INTO image_library_internal.audit_entry AS e (action, object, name, registry_id, registry, old, new)
   VALUES (done, kind, called, of_registry.registry_id, of_registry.registry, was, is_now)
   RETURNING e.audit_id INTO id;
-  IF kind IN ('registry', 'rule', 'policy') THEN
+  IF kind IN ('registry', 'rule', 'policy', 'channel') THEN
     PERFORM image_library_internal.emit(kind || ' ' || done, of_registry.registry_id, of_registry.registry, NULL, NULL, NULL,
       jsonb_build_object('audit_id', id, 'actor', session_user, 'rule_id', changed -> 'rule_id',
-                         'policy', CASE kind WHEN 'policy' THEN called END));
+                         'policy', CASE kind WHEN 'policy' THEN called END, 'channel', CASE kind WHEN 'channel' THEN called END));
   END IF;
   RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_audit IS
-  'Writes the audit entry of a changed row, and the event of a changed registry, rule or policy';
+  'Writes the audit entry of a changed row, and the event of a changed registry, rule, policy or channel';
 
 CREATE FUNCTION image_library_internal.audit_purge(object text, purged jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp

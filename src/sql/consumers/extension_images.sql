@@ -13,23 +13,23 @@ CREATE VIEW image_library_internal.usable_extension_images WITH (security_barrie
 COMMENT ON VIEW image_library_internal.usable_extension_images IS
   'Approved, present and usable extension images of registries that the acting role may see';
 
+-- The union is a subquery, since the barrier of a view that is a union itself does not hold: the planner flattens it.
 CREATE VIEW image_library.extension_images WITH (security_barrier) AS
-  SELECT n.extension, n.version, e.major_version, e.os, 'image volume' AS how, NULL::text AS flavor, NULL::text AS variant,
-         e.registry, e.repository, e.tag, e.digest, concat(e.place, ':', e.tag) AS reference,
-         concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,
-         (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag) AS platforms,
-         n.name AS published_as, n.description, e.created_at, e.contested
-  FROM image_library_internal.usable_extension_images e
-  JOIN image_library_internal.named_extensions n USING (digest)
-  UNION ALL
-  SELECT n.extension, n.version, e.major_version, e.os, 'included', e.flavor, e.variant,
-         e.registry, e.repository, e.tag, e.digest, concat(e.place, ':', e.tag),
-         concat(e.place, ':', e.tag, '@', e.digest),
-         (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = e.repository_id AND p.tag = e.tag),
-         n.name, n.description, e.created_at, e.contested
-  FROM image_library_internal.usable_entries e
-  JOIN image_library_internal.named_extensions n USING (digest)
-  WHERE e.kind = 'postgres';
+  SELECT x.extension, x.version, x.major_version, x.os, x.how, x.flavor, x.variant, x.registry, x.repository, x.tag, x.digest,
+         concat(x.place, ':', x.tag) AS reference, concat(x.place, ':', x.tag, '@', x.digest) AS pinned_reference,
+         (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = x.repository_id AND p.tag = x.tag) AS platforms,
+         x.published_as, x.description, x.created_at, x.contested
+  FROM (
+    SELECT n.extension, n.version, n.name AS published_as, n.description, 'image volume' AS how, NULL::text AS flavor, NULL::text AS variant,
+           e.major_version, e.os, e.registry, e.repository, e.place, e.repository_id, e.tag, e.digest, e.created_at, e.contested
+    FROM image_library_internal.usable_extension_images e
+    JOIN image_library_internal.named_extensions n USING (digest)
+    UNION ALL
+    SELECT n.extension, n.version, n.name, n.description, 'included', e.flavor, e.variant,
+           e.major_version, e.os, e.registry, e.repository, e.place, e.repository_id, e.tag, e.digest, e.created_at, e.contested
+    FROM image_library_internal.usable_entries e
+    JOIN image_library_internal.named_extensions n USING (digest)
+    WHERE e.kind = 'postgres') x;
 COMMENT ON VIEW image_library.extension_images IS
   'Approved, present images that have an extension: one row for each extension and tag, with the major version and OS that it is built for. how: image volume (a CloudNativePG extension image) or included (a Postgres image)';
 GRANT SELECT ON image_library.extension_images TO image_library_reader;

@@ -203,7 +203,7 @@ BEGIN
       ('detail', '{drift}', 'Description of the drift'),
       ('detail', '{events}', 'Further data of the event, as jsonb'),
       ('drift', '{drift}', 'tag moved, pending, rejected, revoked, not usable, deprecated, missing, not admitted, major downgrade, newer build or newer minor'),
-      ('event', '{events}', 'tag added, moved, missing or returned; image approved, rejected, revoked ...; registry, rule or policy added, changed, dropped'),
+      ('event', '{events}', 'tag added, moved, missing or returned; image approved, rejected, revoked ...; registry, rule, policy or channel added, changed, dropped'),
       ('event_id', '{events}', 'Number of the event, ascending'),
       ('location', '{usage,drift}', 'Where the consumer runs'),
       ('recorded_by', '{usage}', 'Role that recorded the use'),
