@@ -27,7 +27,7 @@ SELECT registry, repository, major_version AS major, variant, os, tag FROM postg
 -- The one thing that a flow names.
 SELECT add_channel('prod-17', 'edb', '{postgresql}', variant => '', versions => '17.*'),
        add_channel('edge-17', 'edb', '{postgresql*}', variant => '', versions => 'version:>=17 <18'),
-       add_channel('cnpg', 'cnpg', '{postgresql}', variant => 'Minimal', os => 'trixie'),
+       add_channel('cnpg', 'cnpg', '{postgresql}', variant => 'minimal', os => 'Trixie'),
        add_channel('open', 'cnpg', '{regex:^postgres}', flavor => 'PG', versions => '17.*'),
        add_channel('old', 'edb', '{postgresql}', versions => '<=17.4'),
        add_channel('none', 'edb', '{edb-*}', flavor => 'epas'),

@@ -63,7 +63,7 @@ DECLARE
       format('name must be up to 63 lower-case letters, digits, dots, dashes and underscores, not "%s"', left(made.name, 100))
     WHEN array_ndims(made.repositories) IS DISTINCT FROM 1 OR cardinality(made.repositories) > 1000 THEN
       'repositories must be a list of 1 to 1000 patterns'
-    WHEN made.variant !~ '^[a-z0-9._-]{0,128}$' THEN format('there is no variant "%s"', left(made.variant, 100))
+    WHEN made.variant !~ '^[A-Za-z0-9._-]{0,128}$' THEN format('there is no variant "%s"', left(made.variant, 100))
     WHEN made.os !~ '^[a-z0-9._-]{1,64}$' THEN format('there is no operating system "%s"', left(made.os, 100)) END;
 BEGIN
   IF problem IS NOT NULL THEN
@@ -87,6 +87,22 @@ $_$;
 COMMENT ON FUNCTION image_library_internal.checked_channel IS
   'The channel as it is stored, with the flavor in the library''s spelling; raises 22023 or 2201B when it is wrong';
 
+CREATE FUNCTION image_library_internal.tell_of_empty_channel(made image_library_internal.channel) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM image_library_internal.matching_names(made.repositories, 'repository', ARRAY(
+                   SELECT r.name FROM image_library_internal.repository r WHERE r.registry_id = made.registry_id))) THEN
+    RAISE NOTICE USING
+      MESSAGE = format('channel "%s" has no images yet: no repository that was read is one of %s', made.name,
+                       array_to_string(made.repositories, ', ')),
+      HINT = 'Repositories are named relative to the prefix of the registry; see image_library.repositories.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.tell_of_empty_channel IS
+  'Raises a NOTICE if no known repository is in a channel';
+
 CREATE FUNCTION image_library.add_channel(name text, registry text, repositories text[], flavor text DEFAULT 'postgresql',
   variant text DEFAULT NULL, os text DEFAULT NULL, versions text DEFAULT NULL, owner regrole DEFAULT NULL)
 RETURNS void
@@ -98,7 +114,7 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_owner(format('add a channel to registry "%s"', registry), of_registry.owner);
   made := image_library_internal.checked_channel(jsonb_populate_record(NULL::image_library_internal.channel, jsonb_build_object(
-    'name', name, 'registry_id', of_registry.registry_id, 'repositories', repositories, 'flavor', flavor, 'variant', lower(variant),
+    'name', name, 'registry_id', of_registry.registry_id, 'repositories', repositories, 'flavor', flavor, 'variant', variant,
     'os', lower(os), 'versions', versions, 'owner', nullif(image_library_internal.checked_owner(owner), '-'::regrole))));
   INSERT INTO image_library_internal.channel AS c (name, registry_id, repositories, flavor, variant, os, versions, owner)
   VALUES (made.name, made.registry_id, made.repositories, made.flavor, made.variant, made.os, made.versions, made.owner)
@@ -109,6 +125,7 @@ BEGIN
       MESSAGE = format('channel "%s" exists already', name),
       HINT = 'Change it with image_library.alter_channel.';
   END IF;
+  PERFORM image_library_internal.tell_of_empty_channel(made);
 END
 $$;
 COMMENT ON FUNCTION image_library.add_channel IS
@@ -149,7 +166,7 @@ BEGIN
       (SELECT g.owner FROM image_library_internal.registry g WHERE g.registry_id = old.registry_id));
   END IF;
   changed := jsonb_populate_record(old, jsonb_strip_nulls(jsonb_build_object(
-    'repositories', repositories, 'flavor', flavor, 'variant', lower(variant), 'os', lower(os), 'versions', versions,
+    'repositories', repositories, 'flavor', flavor, 'variant', variant, 'os', lower(os), 'versions', versions,
     'owner', image_library_internal.checked_owner(owner))));
   -- '-' removes the value; '' is a variant.
   changed.variant := nullif(changed.variant, '-');
@@ -161,6 +178,7 @@ BEGIN
   SET repositories = changed.repositories, flavor = changed.flavor, variant = changed.variant, os = changed.os,
       versions = changed.versions, owner = changed.owner
   WHERE c.channel_id = old.channel_id;
+  PERFORM image_library_internal.tell_of_empty_channel(changed);
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_channel IS

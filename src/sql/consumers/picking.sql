@@ -30,7 +30,7 @@ BEGIN
       HINT = 'For example {"vector": "0.8"}.';
   END IF;
   asked.major := major;
-  asked.variant := lower(variant);
+  asked.variant := variant;
   asked.os := lower(os);
   asked.min_extensions := nullif(min_extensions, '{}');
   IF channel IS NULL THEN
