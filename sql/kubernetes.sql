@@ -279,6 +279,10 @@ SELECT pg_temp.verdict(c), jsonb_path_query_array(c, '$.spec.images[*].major') F
 SELECT cnpg_image_catalog('many', registry => 'edb', variant => '');
 ROLLBACK;
 SELECT cnpg_image_catalog('none', os => 'bookworm', majors => '{}');
+SELECT cnpg_image_catalog('none', majors => '{11,12}');
+-- Only the majors that are asked for can be ambiguous.
+SELECT jsonb_path_query_array(c, '$.spec.images[*].major') FROM cnpg_image_catalog('one', registry => 'edb', majors => '{16}') c;
+SELECT cnpg_image_catalog('all', registry => 'edb');
 SELECT cnpg_image_catalog('none', flavor => 'pge');
 SELECT cnpg_image_catalog('none', flavor => 'oracle');
 SELECT cnpg_image_catalog('PG.Catalog', 'ns');

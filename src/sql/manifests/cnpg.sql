@@ -169,10 +169,9 @@ DECLARE
 BEGIN
   -- The operator takes no older ones.
   asked.first_major := 10;
+  asked.majors := majors;
   FOR image IN
-    SELECT c.* FROM image_library_internal.catalog_images(asked, name) c
-    WHERE majors IS NULL OR c.major = ANY (majors)
-    ORDER BY c.major
+    SELECT c.* FROM image_library_internal.catalog_images(asked, name) c ORDER BY c.major
   LOOP
     variants := variants || coalesce(image.image_variant, '');
     systems := systems || coalesce(image.image_os, '');
@@ -184,13 +183,6 @@ BEGIN
                          THEN image_library_internal.catalog_extensions(image.major, image.image_os, image.platforms, settings,
                                                                         extension_repositories) END));
   END LOOP;
-  IF images = '[]' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'no_data_found',
-      MESSAGE = format('no approved Postgres image of the majors for catalog "%s"', name),
-      DETAIL = format('Asked for major versions: %s.', coalesce(nullif(array_to_string(majors, ', ', 'null'), ''), 'none')),
-      HINT = 'See image_library.postgres_images for what is approved, and image_library.pending_images for what waits.';
-  END IF;
   IF jsonb_array_length(images) > 8 THEN
     RAISE EXCEPTION USING
       ERRCODE = 'program_limit_exceeded',
