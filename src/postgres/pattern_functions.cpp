@@ -2,6 +2,7 @@
 #include "postgres/datum.h"
 
 #include "core/pattern.h"
+#include "core/pattern_advice.h"
 #include "core/reference.h"
 #include "core/rule.h"
 #include "core/text.h"
@@ -15,7 +16,8 @@ using namespace image_library::postgres;  // NOLINT
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_decide_tags);
 PG_FUNCTION_INFO_V1(image_library_explain_tag);
-PG_FUNCTION_INFO_V1(image_library_check_pattern);
+PG_FUNCTION_INFO_V1(image_library_check_repository_pattern);
+PG_FUNCTION_INFO_V1(image_library_check_tag_pattern);
 PG_FUNCTION_INFO_V1(image_library_parse_reference);
 PG_FUNCTION_INFO_V1(image_library_parse_registry_url);
 PG_FUNCTION_INFO_V1(image_library_without_secrets);
@@ -52,12 +54,23 @@ Datum image_library_explain_tag(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-/// check_pattern(pattern text, subject text): raises when the pattern is wrong.
-Datum image_library_check_pattern(PG_FUNCTION_ARGS) {
+/// check_repository_pattern(pattern text, host text, prefix text): raises when the pattern is
+/// wrong, or can match no repository of the registry there.
+Datum image_library_check_repository_pattern(PG_FUNCTION_ARGS) {
   Guard([&] {
-    Pattern::Parse(TextArgument(fcinfo, 0), TextArgument(fcinfo, 1) == "tag"
-                                                ? PatternSubject::kTag
-                                                : PatternSubject::kRepository);
+    const std::string pattern = TextArgument(fcinfo, 0);
+    RequireRepositoryPattern(pattern, TextArgument(fcinfo, 1), TextArgument(fcinfo, 2));
+    Pattern::Parse(pattern, PatternSubject::kRepository);
+  });
+  PG_RETURN_VOID();
+}
+
+/// check_tag_pattern(pattern text): raises when the pattern is wrong, or can match no tag.
+Datum image_library_check_tag_pattern(PG_FUNCTION_ARGS) {
+  Guard([&] {
+    const std::string pattern = TextArgument(fcinfo, 0);
+    RequireTagPattern(pattern);
+    Pattern::Parse(pattern, PatternSubject::kTag);
   });
   PG_RETURN_VOID();
 }
