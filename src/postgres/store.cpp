@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 #include "core/error.h"
 #include "core/host_list.h"
@@ -27,6 +28,8 @@ std::vector<std::string> Sorted(std::vector<std::string> texts) {
   return texts;
 }
 
+std::string ErrorText(int code) { return std::generic_category().message(code); }
+
 // Only files in the folder itself: names with a slash and symbolic links are refused.
 std::string ReadCredentialFile(const std::string& name) {
   const std::string folder =
@@ -35,23 +38,21 @@ std::string ReadCredentialFile(const std::string& name) {
     throw Error(ErrorKind::kInvalidArgument,
                 "credential file \"" + name + "\" cannot be read: no folder is set", {},
                 "Set image_library.credentials_dir.");
+  // In the message: of a run's error nothing else is kept.
   const auto refuse = [&](const char* what, const std::string& why) {
     throw Error(
         ErrorKind::kInvalidArgument,
-        std::string("could not ") + what + " credential file \"" + name + "\"", why,
+        std::string("could not ") + what + " credential file \"" + name + "\": " + why, {},
         "It must be a file in the folder of image_library.credentials_dir that the server's "
         "operating system user may read.");
   };
-  if (name.find('/') != std::string::npos) refuse("open", "The name has a slash.");
+  if (name.find('/') != std::string::npos) refuse("open", "its name has a slash");
   const std::string path = folder + "/" + name;
   // Without O_NONBLOCK a pipe would be waited for.
   const int file = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
     const int reason = errno;
-    refuse("open", reason == ENOENT   ? "There is no such file."
-                   : reason == EACCES ? "The server may not read it."
-                   : reason == ELOOP  ? "It is a symbolic link, and those are not followed."
-                                      : "");
+    refuse("open", reason == ELOOP ? "it is a symbolic link" : ErrorText(reason));
   }
   struct stat status {};
   const bool regular = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
@@ -61,11 +62,12 @@ std::string ReadCredentialFile(const std::string& name) {
   while (regular && size < text.size() &&
          (count = read(file, text.data() + size, text.size() - size)) > 0)
     size += static_cast<std::size_t>(count);
+  const int reason = errno;
   close(file);
-  if (!regular) refuse("read", "It is not a regular file.");
-  if (count < 0) refuse("read", "");
+  if (!regular) refuse("read", "it is not a regular file");
+  if (count < 0) refuse("read", ErrorText(reason));
   if (size > kMaxCredentialFile)
-    refuse("read", "It is larger than " + std::to_string(kMaxCredentialFile) + " bytes.");
+    refuse("read", "it is larger than " + std::to_string(kMaxCredentialFile) + " bytes");
   text.resize(size);
   return text;
 }

@@ -74,13 +74,13 @@ $node->value(q{
 	SELECT image_library.set_credential_file('corporate', 'corporate.json')});
 is($node->error(q{CALL image_library.sync('corporate')}), '', 'a credential file does as well');
 rename "$folder/corporate.json", "$folder/elsewhere.json" or die "could not rename: $!";
-like(sync_error(), qr/could not open credential file "corporate.json".*no such file.*HINT/s, 'a file that is gone is told');
+like(sync_error(), qr/could not open credential file "corporate.json": No such file or directory.*HINT/s, 'a file that is gone is told');
 rename "$folder/elsewhere.json", "$folder/corporate.json" or die "could not rename: $!";
 
 # --- a file is checked when it is set: it says what is wrong, quotes nothing, and what was set stays
 my $host = $registry->host;
 my %broken = (
-	'none.json' => [ undef, qr/could not open credential file "none\.json".*There is no such file.*HINT: .*credentials_dir/s ],
+	'none.json' => [ undef, qr/could not open credential file "none\.json": No such file or directory.*HINT: .*credentials_dir/s ],
 	'broken.json' => [ qq({"auths": {"$host": {"auth": "$auth"}), qr/credential file is not JSON.*HINT: .*config\.json/s ],
 	'empty.json' => [ '{}', qr/no entry for host "\Q$host\E"/ ],
 	'other.json' => [ qq({"auths": {"other.example": {"auth": "$auth"}}}), qr/no entry for host "\Q$host\E"/ ],
@@ -102,7 +102,7 @@ append_to_file("$folder/closed.json", '{}');
 chmod 0, "$folder/closed.json";
 my %special = ('folder.json' => 'not a regular file', 'pipe.json' => 'not a regular file', 'link.json' => 'symbolic link',
 	# Root reads everything.
-	'closed.json' => $> == 0 ? 'no entry' : 'may not read it');
+	'closed.json' => $> == 0 ? 'no entry' : 'Permission denied');
 like($node->error("SELECT image_library.set_credential_file('corporate', '$_')"), qr/22023:.*$special{$_}/s, "$_ is refused") for sort keys %special;
 $node->value(q{CREATE ROLE governor LOGIN IN ROLE image_library_admin; CREATE ROLE decider LOGIN IN ROLE image_library_curator});
 for my $path ('/etc/passwd', '../corporate.json', "$folder/corporate.json", './corporate.json')
