@@ -46,7 +46,8 @@ like($node->error(q{SELECT * FROM image_library.list_tags('open', 'nowhere/app')
 like(notices(q{SELECT * FROM image_library.preview_rule('open', 'nim/**')}), qr/^\n.*NOTICE:.*match "nim\/\*\*" may be missing.*HINT:.*refresh => true/s, 'a wildcard that was never listed is told');
 like(notices(q{SELECT repository, tag, effect FROM image_library.preview_rule('open', 'nim/**', refresh => true)}), qr/^nim\/\S+\|\S+\|added\n/, 'with refresh it is listed');
 unlike($node->value(q{SELECT string_agg(repository, ' ') FROM image_library.repositories}), qr/postgresql/, 'only what the pattern matches');
-like(notices(q{SELECT * FROM image_library.preview_rule('open', 'nothing/**', refresh => true)}), qr/lists no repository that matches "nothing\/\*\*"/, 'nothing matches');
+like(notices("SELECT * FROM image_library.$_"), qr/^\n.*lists no repository that matches "nothing\/\*\*"\n.*HINT/, "nothing matches: $_")
+  for q{preview_rule('open', 'nothing/**', refresh => true)}, q{list_repositories('open', 'nothing/**')};
 $node->value(q{SELECT image_library.add_rule('open', 'nim/**')});
 is($node->error(q{CALL image_library.sync('open')}), '', 'the rule is synced');
 unlike(notices(q{SELECT * FROM image_library.preview_rule('open', 'nim/**', '{1.*}')}), qr/NOTICE/, 'after a sync of the wildcard a preview is whole');

@@ -133,7 +133,7 @@ TEST(PatternAdviceTest, RangesThatContradictThemselves) {
   for (const char* range :
        {">=16 <18", ">=18 <=18", "=17 <17.4", "=17 >17.4", "~17.4 <18", "*", ">=18 <16 || 17",
         // 18beta1 is less than 18, and named.
-        ">=18beta1 <18", "=18beta1 <18", "!=17", "=18446744073709551615 >=1"})
+        ">=18beta1 <18", "=18beta1 <18", "!=17", "=999999999 >=1"})
     EXPECT_FALSE(VersionRange::Parse(range).IsEmpty()) << range;
 }
 

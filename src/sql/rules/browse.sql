@@ -40,7 +40,7 @@ BEGIN
   max_rows := image_library_internal.check_max_rows(max_rows);
   pattern := coalesce(pattern, '**');
   PERFORM image_library_internal.check_repositories(of_registry.registry_id, pattern);
-  names := ARRAY(SELECT image_library_internal.live_repositories(registry, pattern));
+  names := image_library_internal.matching_repositories(of_registry, pattern);
   PERFORM image_library_internal.tell_cut(max_rows, cardinality(names), 'repositories');
   RETURN QUERY
     SELECT n.name,

@@ -82,6 +82,23 @@ $$;
 COMMENT ON FUNCTION image_library_internal.tell_unlisted IS
   'Tells by a NOTICE that a preview cannot show everything, since repositories were never listed';
 
+CREATE FUNCTION image_library_internal.matching_repositories(of_registry image_library_internal.registry, pattern text) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  names text[] := ARRAY(SELECT image_library_internal.live_repositories(of_registry.name, pattern));
+BEGIN
+  IF cardinality(names) = 0 THEN
+    RAISE NOTICE USING
+      MESSAGE = format('registry "%s" lists no repository that matches "%s"', of_registry.name, pattern),
+      HINT = 'A catalogue may show only a part of the registry; image_library.list_tags needs none.';
+  END IF;
+  RETURN names;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.matching_repositories IS
+  'Repositories that a live registry lists and a pattern matches; tells by a NOTICE when there are none';
+
 CREATE FUNCTION image_library_internal.refresh_matching(of_registry image_library_internal.registry, repositories text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -97,18 +114,13 @@ BEGIN
     RETURN;
   END IF;
   PERFORM image_library_internal.check_repositories(of_registry.registry_id, repositories);
-  matching := ARRAY(SELECT image_library_internal.live_repositories(of_registry.name, repositories));
+  matching := image_library_internal.matching_repositories(of_registry, repositories);
   -- Those that were never listed come first, so that the next call goes on where this one ends.
   chosen := ARRAY(SELECT m.name
                   FROM unnest(matching) m (name)
                   LEFT JOIN image_library_internal.repository r ON r.registry_id = of_registry.registry_id AND r.name = m.name
                   LEFT JOIN image_library_internal.listing l USING (repository_id)
                   ORDER BY l.repository_id IS NOT NULL, m.name COLLATE "C" LIMIT most);
-  IF cardinality(matching) = 0 THEN
-    RAISE NOTICE USING
-      MESSAGE = format('registry "%s" lists no repository that matches "%s"', of_registry.name, repositories);
-    RETURN;
-  END IF;
   problems := ARRAY(SELECT format('%s: %s', x.repository, x.problem)
                     FROM image_library_internal.refresh_listings(of_registry.name, chosen) x
                     WHERE x.problem IS NOT NULL ORDER BY x.repository COLLATE "C");
