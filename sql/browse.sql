@@ -45,9 +45,9 @@ SELECT add_rule('local', 'team/*') AS rule \gset
 SELECT count(*) FROM preview_rule('local', 'team/*');
 SELECT count(*) FROM preview_rule_change(:rule, repositories => 'nim/*');
 SELECT count(*) FROM preview_rule_change(:rule, repositories => 'nim/a');
-INSERT INTO run (registry_id, cause, started_at, finished_at, outcome) SELECT registry_id, 'call', clock_timestamp(), clock_timestamp(), 'partial' FROM registry WHERE name = 'local';
+INSERT INTO run (registry_id, cause, started_at, finished_at, outcome, error) SELECT registry_id, 'call', clock_timestamp(), clock_timestamp(), 'partial', 'budget' FROM registry WHERE name = 'local';
 SELECT count(*) FROM preview_rule('local', 'team/*');
-UPDATE run SET outcome = 'complete';
+UPDATE run SET error = NULL;
 SELECT count(*) FROM preview_rule('local', 'team/*');
 SELECT count(*) FROM preview_rule('local', 'nim/*');
 

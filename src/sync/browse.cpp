@@ -79,19 +79,20 @@ class TagLister {
   }
 
   void Keep(ListedRepository& repository, std::vector<std::string> tags) {
-    tags_ += tags.size();
-    if (tags_ > registry::limit::kTags)
+    std::size_t bytes = 0;
+    for (const std::string& tag : tags) bytes += sizeof tag + tag.size();
+    if (kept_ > 0 && kept_ + bytes > registry::limit::kListing)
       throw Error(ErrorKind::kTooLarge,
-                  "the repositories have more than " + std::to_string(registry::limit::kTags) +
-                      " tags together",
-                  {}, "Ask for fewer repositories at a time.");
+                  "the repositories together have more tags than memory is taken for", {},
+                  "Ask for fewer repositories at a time.");
+    kept_ += bytes;
     repository.tags = std::move(tags);
   }
 
   Client client_;
   registry::Mutex large_;
   std::vector<ListedRepository> listed_;
-  std::size_t tags_ = 0;
+  std::size_t kept_ = 0;  // bytes of tags
 };
 
 // The way to a registry of which a run's limits hold.

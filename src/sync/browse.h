@@ -28,7 +28,8 @@ registry::Task<std::vector<std::string>> FindRepositories(const RegistryConfig& 
                                                           registry::Transport& transport,
                                                           Pattern pattern);
 /// The complete listing of each repository, in the order given; a failure of one does not end the
-/// others. Together they have at most limit::kTags tags (kTooLarge). Throws Error kBudget when the
+/// others. Together they take about limit::kListing bytes: what is more
+/// is a failure, kTooLarge. Throws Error kBudget when the
 /// registry or its budget lets no further request pass.
 registry::Task<std::vector<ListedRepository>> ListTagsOf(const RegistryConfig& config,
                                                          registry::Transport& transport,

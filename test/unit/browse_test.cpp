@@ -71,6 +71,22 @@ TEST_F(BrowseTest, OneRepositorysFailureIsItsOwn) {
   EXPECT_THAT(listed[4].failure->what(), HasSubstr("not a repository name"));
 }
 
+TEST_F(BrowseTest, ListingsTogetherTakeALimitedMemory) {
+  std::string tags;
+  for (int i = 0; i < 100'000; ++i)
+    tags += (i == 0 ? "\"" : ",\"") + std::to_string(1'000'000 + i) + std::string(57, 'x') + '"';
+  for (const char* name : {"a", "b", "c"})
+    answers_["team/" + std::string(name) + "/tags/list?n=100"] =
+        Answer(200, "{\"tags\":[" + tags + "]}");
+  answers_["team/d/tags/list?n=100"] = Answer(200, R"({"tags":["1"]})");
+  const std::vector<ListedRepository> listed =
+      Await(ListTagsOf(config_, transport_, {"a", "b", "c", "d"}));
+  EXPECT_EQ(listed[0].tags.size(), 100'000u);
+  EXPECT_EQ(listed[1].failure->kind(), ErrorKind::kTooLarge);
+  EXPECT_EQ(listed[2].failure->kind(), ErrorKind::kTooLarge);
+  EXPECT_THAT(listed[3].tags, ElementsAre("1"));
+}
+
 TEST_F(BrowseTest, TheBudgetOfARunHoldsForPeopleToo) {
   answers_["team/a/tags/list?n=100"] = Answer(200, R"({"tags":["1"]})");
   LimitedTransport limits(transport_, 1, config_.url.Origin());

@@ -25,26 +25,30 @@ DECLARE
           SELECT to_jsonb(p) FROM unnest(put_in) p WHERE p.enabled) AS later (rule));
   takes_repository jsonb := (SELECT jsonb_agg(jsonb_build_object('repositories', c.repositories))
                              FROM unnest(taken_out || put_in) c);
+  repository record;
 BEGIN
-  RETURN QUERY
-    SELECT r.name, decided.tag, decided.effect,
-           CASE WHEN t.name IS NOT NULL THEN coalesce(a.state, 'pending') END,
-           (SELECT count(*) FROM image_library_internal.image_use u
-            WHERE u.repository_id = r.repository_id AND u.tag = decided.tag AND u.released_at IS NULL)
+  -- A query for each repository: in one for all of them, what the executor takes for each would add up.
+  FOR repository IN
+    SELECT r.repository_id, r.name, l.tags
     FROM image_library_internal.repository r
     JOIN image_library_internal.listing l USING (repository_id)
-    CROSS JOIN LATERAL (
-      SELECT d.tag,
-             CASE WHEN old.tag IS NULL THEN 'added' WHEN new.tag IS NULL THEN 'removed' ELSE 'kept' END
-      FROM image_library_internal.decide_tags(rules_now, r.name, l.tags) old
-      FULL JOIN image_library_internal.decide_tags(rules_then, r.name, l.tags) new ON new.tag = old.tag
-      CROSS JOIN LATERAL (SELECT coalesce(old.tag, new.tag)) AS d (tag)
-    ) AS decided (tag, effect)
-    LEFT JOIN image_library_internal.tag t ON t.repository_id = r.repository_id AND t.name = decided.tag
-    LEFT JOIN image_library_internal.approval a ON a.repository_id = r.repository_id AND a.digest = t.digest
     WHERE r.registry_id = preview.registry_id
-      AND EXISTS (SELECT FROM image_library_internal.decide_tags(takes_repository, r.name, '{any}'))
-    ORDER BY r.name, image_library.version_key(decided.tag);
+    ORDER BY r.name
+  LOOP
+    CONTINUE WHEN NOT EXISTS (SELECT FROM image_library_internal.decide_tags(takes_repository, repository.name, '{any}'));
+    RETURN QUERY
+      SELECT repository.name, d.tag,
+             CASE WHEN old.tag IS NULL THEN 'added' WHEN new.tag IS NULL THEN 'removed' ELSE 'kept' END,
+             CASE WHEN t.name IS NOT NULL THEN coalesce(a.state, 'pending') END,
+             (SELECT count(*) FROM image_library_internal.image_use u
+              WHERE u.repository_id = repository.repository_id AND u.tag = d.tag AND u.released_at IS NULL)
+      FROM image_library_internal.decide_tags(rules_now, repository.name, repository.tags) old
+      FULL JOIN image_library_internal.decide_tags(rules_then, repository.name, repository.tags) new ON new.tag = old.tag
+      CROSS JOIN LATERAL (SELECT coalesce(old.tag, new.tag)) AS d (tag)
+      LEFT JOIN image_library_internal.tag t ON t.repository_id = repository.repository_id AND t.name = d.tag
+      LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+      ORDER BY image_library.version_key(d.tag);
+  END LOOP;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.preview IS
@@ -70,7 +74,8 @@ BEGIN
     SELECT FROM image_library_internal.rule u JOIN image_library_internal.run s USING (registry_id)
     WHERE u.registry_id = of_registry.registry_id AND u.enabled AND u.action = 'include'
       AND u.repositories = ANY (ARRAY[tell_unlisted.repositories, '**'])
-      AND s.outcome = 'complete' AND s.started_at >= coalesce(of_registry.rules_changed_at, '-infinity'))
+      -- A partial run without an error went through all repositories.
+      AND (s.outcome = 'complete' OR s.outcome = 'partial' AND s.error IS NULL) AND s.started_at >= coalesce(of_registry.rules_changed_at, '-infinity'))
   THEN
     RAISE NOTICE USING
       MESSAGE = format('repositories of registry "%s" that match "%s" may be missing: no complete sync has looked for them',
