@@ -31,6 +31,12 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_c
 COMMENT ON FUNCTION image_library_internal.check_tag_pattern IS
   'Raises 22023 or 2201B when a pattern is wrong, or can match no tag';
 
+CREATE FUNCTION image_library_internal.matching_names(patterns text[], subject text, names text[])
+RETURNS TABLE (name text, pattern text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_matching_names';
+COMMENT ON FUNCTION image_library_internal.matching_names IS
+  'The names of repositories or tags that match any of some patterns, each with the first one; raises 22023 or 2201B';
+
 CREATE FUNCTION image_library_internal.parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_reference';
 COMMENT ON FUNCTION image_library_internal.parse_reference IS
