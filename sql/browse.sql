@@ -49,6 +49,9 @@ INSERT INTO run (registry_id, cause, started_at, finished_at, outcome, error) SE
 SELECT count(*) FROM preview_rule('local', 'team/*');
 UPDATE run SET error = NULL;
 SELECT count(*) FROM preview_rule('local', 'team/*');
+INSERT INTO problem (registry_id, repository, tag, problem, detail) SELECT registry_id, 'team/*', '', 'catalogue refused', 'status 403' FROM registry WHERE name = 'local';
+SELECT count(*) FROM preview_rule('local', 'team/*');
+DELETE FROM problem;
 SELECT count(*) FROM preview_rule('local', 'nim/*');
 
 -- A tag that is not there: never listed, not in the listing, listed and not read, a problem, gone.

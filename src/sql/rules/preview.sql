@@ -75,7 +75,10 @@ BEGIN
     WHERE u.registry_id = of_registry.registry_id AND u.enabled AND u.action = 'include'
       AND u.repositories = ANY (ARRAY[tell_unlisted.repositories, '**'])
       -- A partial run without an error went through all repositories.
-      AND (s.outcome = 'complete' OR s.outcome = 'partial' AND s.error IS NULL) AND s.started_at >= coalesce(of_registry.rules_changed_at, '-infinity'))
+      AND (s.outcome = 'complete' OR s.outcome = 'partial' AND s.error IS NULL) AND s.started_at >= coalesce(of_registry.rules_changed_at, '-infinity')
+      -- A catalogue that was refused is a problem of the pattern.
+      AND NOT EXISTS (SELECT FROM image_library_internal.problem p
+                      WHERE p.registry_id = u.registry_id AND p.repository = u.repositories AND p.tag = ''))
   THEN
     RAISE NOTICE USING
       MESSAGE = format('repositories of registry "%s" that match "%s" may be missing: no complete sync has looked for them',
