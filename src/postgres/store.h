@@ -8,13 +8,14 @@
 
 #include "postgres/database.h"
 #include "sync/registry_config.h"
+#include "sync/run_report.h"
 #include "sync/store.h"
 
 namespace image_library::postgres {
 
 class SqlStore : public sync::Store {
  public:
-  using Report = std::function<void(const std::string& line)>;
+  using Report = std::function<void(const sync::RunReport&)>;
 
   SqlStore(Database& database, std::int32_t registry_id, Report report)
       : database_(database),
@@ -27,7 +28,7 @@ class SqlStore : public sync::Store {
   std::vector<std::string> KnownRepositories() override;
   void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
   std::vector<sync::DueReferrers> ReferrersDue(bool with_api) override;
-  void ReportProgress(const std::string& line) override { report_(line); }
+  void ReportProgress(const sync::RunReport& report) override { report_(report); }
 
  private:
   Database& database_;

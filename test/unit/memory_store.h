@@ -89,7 +89,7 @@ class MemoryStore : public Store {
     });
   }
   std::vector<DueReferrers> ReferrersDue(bool) override { return due; }
-  void ReportProgress(const std::string&) override {}
+  void ReportProgress(const RunReport&) override {}
   // What a later run sees: nothing is of this run any more.
   void NextRun() {
     for (auto& [repository, its_tags] : tags)

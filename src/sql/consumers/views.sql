@@ -230,6 +230,7 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
               WHEN last.outcome = 'failed' OR last.outcome IS NULL THEN 'failing'
               ELSE last.outcome END AS state,
          last.started_at AS last_started_at, last.finished_at AS last_finished_at,
+              WHEN last.outcome = 'cancelled' AND failed.runs > 0 THEN 'failing'
          (SELECT max(r.finished_at) FROM image_library_internal.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'complete') AS last_success_at,
          CASE WHEN g.enabled AND includes.something AND running.pid IS NULL THEN greatest(
@@ -239,15 +240,12 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS repositories,
          (SELECT count(*) FROM image_library_internal.tag t JOIN image_library_internal.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
-         CASE WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
+         CASE WHEN last.outcome = 'cancelled' AND failed.runs > 0 THEN failed.error
+              WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
            CASE WHEN last.outcome = 'partial' THEN format('problems: %s, see image_library.sync_problem', last.problems)
                 WHEN last.outcome IS NULL AND last.run_id IS NOT NULL AND running.pid IS NULL THEN 'interrupted' END)
          END AS last_error,
-         (SELECT count(*) FROM image_library_internal.run r
-          WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
-            AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
-                                     WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
-         ) AS consecutive_failures,
+         failed.runs AS consecutive_failures,
          (SELECT count(*) FROM image_library_internal.problem p WHERE p.registry_id = g.registry_id)
          + (SELECT count(*) FROM image_library_internal.unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
          CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before
@@ -258,6 +256,11 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN LATERAL (SELECT image_library_internal.syncing_pid(g.registry_id) AS pid) running ON true
   CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library_internal.rule r WHERE r.registry_id = g.registry_id
                                      AND r.enabled AND r.action = 'include') AS something) includes;
+  -- As function failures counts them, which readers could not call here.
+  CROSS JOIN LATERAL (SELECT count(*) AS runs, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
+                      WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
+                        AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
+                                                 WHERE ok.registry_id = g.registry_id AND ok.outcome IN ('complete', 'partial')), 0)) failed
 COMMENT ON VIEW image_library.sync_status IS
   'State of the sync of each registry: result of the last run, and when the next is due';
 GRANT SELECT ON image_library.sync_status TO image_library_reader;

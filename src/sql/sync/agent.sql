@@ -252,20 +252,21 @@ AS $$
   -- After a success the interval; after the first failure 30 s, doubled after each further one, up to the interval.
   -- Both plus or minus a tenth, so that not all registries are asked at the same time.
   SELECT greatest(
+  -- After a cancel as before the run; whoever cancelled does not meet the agent at once.
     image_library_internal.not_before(g.registry_id),
     now() + (0.9 + 0.2 * random()) * CASE
-      WHEN next_sync_at.outcome = 'failed' THEN least(g.sync_interval, interval '30 seconds' * 2 ^ least(f.failures, 16))
+    CASE WHEN next_sync_at.outcome = 'cancelled'
+         THEN image_library_internal.due_at(g.sync_requested_at, before.started_at, before.next_at) END,
+      WHEN next_sync_at.outcome = 'cancelled' THEN interval '30 seconds'
+      WHEN next_sync_at.outcome = 'failed' THEN
+        least(g.sync_interval, interval '30 seconds' * 2 ^ least(image_library_internal.failures(g.registry_id), 16))
       ELSE g.sync_interval
     END)
   FROM image_library_internal.run this
   JOIN image_library_internal.registry g USING (registry_id)
-  CROSS JOIN LATERAL (
-    SELECT count(*) AS failures
-    FROM image_library_internal.run r
-    WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
-      AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
-                               WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
-  ) f
+  LEFT JOIN LATERAL (SELECT r.started_at, r.next_at FROM image_library_internal.run r
+                     WHERE r.registry_id = g.registry_id AND r.run_id < this.run_id
+                     ORDER BY r.run_id DESC LIMIT 1) before ON true
   WHERE this.run_id = next_sync_at.run_id
 $$;
 COMMENT ON FUNCTION image_library_internal.next_sync_at IS
