@@ -65,7 +65,7 @@ BEGIN
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
   -- Refuses the decision if a sync or a change of rules has changed the tag while this session waited for it.
   PERFORM FROM image_library_internal.tag t
-  WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = image.digest
+  WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = coalesce(image.moved_to, image.digest)
     AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since);
   IF NOT FOUND AND image.tag IS NOT NULL THEN
     RAISE EXCEPTION USING
@@ -234,7 +234,7 @@ BEGIN
     RETURN image.pinned_reference;
   END IF;
   IF new_state = 'approved' THEN
-    PERFORM image_library_internal.check_approvable(reference, image.tag, image.rule_id, image.missing_since, current);
+    PERFORM image_library_internal.check_approvable(reference, CASE WHEN image.moved_to IS NULL THEN image.tag END, image.rule_id, image.missing_since, current);
   END IF;
   PERFORM image_library_internal.check_transition(reference, verb, new_state, current);
   IF new_state = 'approved' THEN

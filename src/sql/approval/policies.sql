@@ -190,7 +190,10 @@ AS $$
 DECLARE
   image record := image_library_internal.find_image(reference);
 BEGIN
-  IF image.rule_id IS NULL OR image.missing_since IS NOT NULL THEN
+  IF image.rule_id IS NULL OR image.gone_since IS NOT NULL
+     OR image.moved_to IS NOT NULL
+        AND NOT EXISTS (SELECT FROM image_library.images v
+                        WHERE v.registry = image.registry AND v.repository = image.repository AND v.digest = image.digest) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('no policy is asked of image "%s": it is not in the library now', reference),

@@ -1,4 +1,4 @@
--- resolve: the pinned reference of an image that may be used now.
+-- Images that may be used now: resolve gives the pinned reference, is_usable asks without an error.
 
 CREATE FUNCTION image_library.resolve(reference text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -12,9 +12,9 @@ DECLARE
 BEGIN
   SELECT * INTO current FROM image_library_internal.approval a
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
-  blocks := image_library_internal.blocks(image.tag, image.rule_id, image.missing_since, current, clock_timestamp());
+  blocks := image_library_internal.blocks_of(image, current);
   IF cardinality(blocks) > 0 THEN
-    SELECT * INTO unusable FROM image_library_internal.why_blocked(blocks[1], image.missing_since, current);
+    SELECT * INTO unusable FROM image_library_internal.why_blocked(blocks[1], image.gone_since, current);
     SELECT d.actor, d.reason INTO decided FROM image_library_internal.decision d WHERE d.decision_id = unusable.decision_id;
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
@@ -22,6 +22,19 @@ BEGIN
       DETAIL = format('It is %s%s.', image.pinned_reference,
                       coalesce(', as decided by ' || decided.actor || coalesce(': ' || decided.reason, ''), '')),
       HINT = unusable.hint;
+  END IF;
+  IF image.gone_since IS NOT NULL THEN
+    RAISE WARNING USING
+      MESSAGE = format('image "%s" is missing from its registry since %s', reference, image.gone_since),
+      DETAIL = coalesce(format('It may be used until %s, as image_library.missing_grace says.',
+                               image.gone_since + image_library_internal.missing_grace()),
+                        'It may be used without end, as image_library.missing_grace says.'),
+      HINT = 'Move to another image, or push this one again.';
+  END IF;
+  IF image.moved_to IS NOT NULL THEN
+    RAISE NOTICE USING
+      MESSAGE = format('tag "%s" of image "%s" has moved: it points at %s now', image.tag, reference, image.moved_to),
+      DETAIL = 'The digest that the reference names is approved, and may be used.';
   END IF;
   IF current.deprecated_from IS NOT NULL THEN
     RAISE WARNING USING
@@ -33,5 +46,25 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.resolve IS
-  'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. Warns if the image will be deprecated';
+  'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. A reference with a digest means that digest, also if its tag has moved (NOTICE) or is missing for less than image_library.missing_grace (WARNING). Warns if the image will be deprecated';
 GRANT EXECUTE ON FUNCTION image_library.resolve TO image_library_reader;
+
+CREATE FUNCTION image_library.is_usable(reference text) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  image record;
+  current image_library_internal.approval;
+BEGIN
+  IF NOT image_library_internal.is_known(reference) THEN
+    RETURN false;
+  END IF;
+  image := image_library_internal.find_image(reference);
+  SELECT * INTO current FROM image_library_internal.approval a
+  WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
+  RETURN image_library_internal.blocks_of(image, current) = '{}';
+END
+$$;
+COMMENT ON FUNCTION image_library.is_usable IS
+  'Whether resolve returns a pinned reference for an image now; false for an image that is not in the library';
+GRANT EXECUTE ON FUNCTION image_library.is_usable TO image_library_reader;

@@ -113,7 +113,7 @@ COMMENT ON FUNCTION image_library_internal.postgres_image IS
 GRANT EXECUTE ON FUNCTION image_library_internal.postgres_image TO image_library_reader;
 
 CREATE VIEW image_library.drift WITH (security_barrier) AS
-  SELECT r.registry, r.repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail
+  SELECT r.registry, r.repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail, runs_on.blocks = '{}' AS usable
   FROM image_library_internal.image_use u
   JOIN image_library_internal.visible_repository r USING (repository_id)
   LEFT JOIN image_library_internal.tag t ON t.repository_id = u.repository_id AND t.name = u.tag
@@ -124,6 +124,15 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     UNION ALL
     SELECT p.* FROM image_library_internal.postgres_image(u.repository_id, u.tag, u.digest) p WHERE t.digest <> u.digest
   ) runs ON true
+  -- The registry has the digest as long as a tag that is present points at it.
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN bool_or(x.missing_since IS NULL) THEN NULL ELSE coalesce(max(x.missing_since), t.missing_since) END AS since
+    FROM image_library_internal.tag x WHERE x.repository_id = u.repository_id AND x.digest = u.digest) gone
+  CROSS JOIN LATERAL (
+    SELECT gone.since + (SELECT image_library_internal.missing_grace()) AS missing_until) grace
+  CROSS JOIN LATERAL (
+    SELECT image_library_internal.blocks(t.name, t.rule_id, CASE WHEN grace.missing_until <= clock_timestamp() THEN gone.since END,
+                                         a, clock_timestamp()) AS blocks) runs_on
   CROSS JOIN LATERAL (
     SELECT 'tag moved' AS drift, 'the tag points at ' || t.digest || ' now' AS detail WHERE t.digest <> u.digest
     UNION ALL
@@ -131,10 +140,11 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
            CASE b WHEN 'quarantined' THEN 'the image is in quarantine'
                   WHEN 'deprecated' THEN 'the image is deprecated'
                   WHEN 'expired' THEN 'the approval has expired'
-                  WHEN 'missing' THEN 'the registry has the tag no more'
+                  WHEN 'missing' THEN 'the registry has the image no more' || CASE WHEN 'missing' = ANY (runs_on.blocks) THEN ''
+                                      ELSE coalesce('; it may be used until ' || grace.missing_until, '') END
                   WHEN 'not admitted' THEN 'no rule takes the tag'
                   ELSE 'the image is ' || b END
-    FROM unnest(image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, clock_timestamp())) b
+    FROM unnest(image_library_internal.blocks(t.name, t.rule_id, gone.since, a, clock_timestamp())) b
     -- For an image that is not approved, the state is reported and nothing else.
     WHERE b <> 'no tag' AND (a.state = 'approved' OR b NOT IN ('quarantined', 'deprecated'))
     UNION ALL
@@ -155,7 +165,7 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
      ORDER BY newer.newest_key DESC LIMIT 1)
   ) d
   WHERE u.released_at IS NULL;
-COMMENT ON VIEW image_library.drift IS 'Images in use that should not run, or soon should not; one row for each reason';
+COMMENT ON VIEW image_library.drift IS 'Images in use for which there is something to know: one row for each reason; usable tells whether the image may still be used';
 GRANT SELECT ON image_library.drift TO image_library_reader;
 
 CREATE FUNCTION image_library_internal.warn_of_users(repository_id integer, digest text, reference text) RETURNS void
@@ -198,30 +208,44 @@ $$;
 COMMENT ON FUNCTION image_library_internal.require_unchanged IS
   'Raises 40001 if an image has changed since the snapshot of a transaction that keeps its first snapshot';
 
-CREATE FUNCTION image_library_internal.require_usable(image text) RETURNS void
+CREATE FUNCTION image_library_internal.require_usable(image text, pin boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  is_reader boolean := image_library_internal.has_role('image_library_reader');
+  pinned text;
 BEGIN
   IF image_library_internal.keeps_snapshot() THEN
     PERFORM image_library_internal.require_unchanged(image);
   END IF;
-  IF image_library_internal.has_role('image_library_reader') THEN
-    PERFORM image_library.resolve(image);
-    RETURN;
+  IF is_reader THEN
+    pinned := image_library.resolve(image);
+  ELSE
+    BEGIN
+      pinned := image_library.resolve(image);
+    EXCEPTION WHEN OTHERS THEN
+      -- Only readers may see who decided and why.
+      RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM, HINT = 'A member of image_library_reader is told more.';
+    END;
   END IF;
-  BEGIN
-    PERFORM image_library.resolve(image);
-  EXCEPTION WHEN OTHERS THEN
-    -- Only readers may see who decided and why.
-    RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM, HINT = 'A member of image_library_reader is told more.';
-  END;
+  IF pin THEN
+    RETURN pinned;
+  END IF;
+  IF (image_library_internal.parse_reference(image)).digest IS NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('image "%s" has no digest: its tag may move', image),
+      DETAIL = CASE WHEN is_reader THEN format('It is %s now.', pinned) END,
+      HINT = 'Store the reference that image_library.resolve returns, or let the trigger do it: require_approved(''column'', ''pin'').';
+  END IF;
+  RETURN image;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_usable IS
-  'Raises the errors of resolve, and 40001 in a transaction with an older snapshot of the image; called by require_approved';
+  'Reference to store for an image: pinned, or as given, which must name a digest; raises the errors of resolve, and 40001 in a transaction with an older snapshot of the image; called by require_approved';
 
 CREATE FUNCTION image_library.require_approved() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_require_approved';
 COMMENT ON FUNCTION image_library.require_approved IS
-  'Trigger function for your own tables: the named column accepts only images that resolve; also for deferred constraint triggers';
+  'Trigger function for your own tables: the named column accepts only images that resolve, by a reference with a digest. With a second argument ''pin'', in a BEFORE trigger, it stores the pinned reference of one without';
 GRANT EXECUTE ON FUNCTION image_library.require_approved TO image_library_reader;

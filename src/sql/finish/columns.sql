@@ -191,6 +191,7 @@ BEGIN
       ('consumer', '{usage,drift}', 'Name of the consumer that runs the image, chosen by the caller of record_use'),
       ('detail', '{drift}', 'Description of the drift'),
       ('detail', '{events}', 'Further data of the event, as jsonb'),
+      ('usable', '{drift}', 'Whether the image may still be used, as resolve says of its pinned reference'),
       ('drift', '{drift}', 'tag moved, pending, rejected, revoked, not usable, deprecated, missing, not admitted, major downgrade, newer build or newer minor'),
       ('event', '{events}', 'tag added, moved, missing or returned; image approved, rejected, revoked ...; registry, rule or policy added, changed, dropped'),
       ('event_id', '{events}', 'Number of the event, ascending'),

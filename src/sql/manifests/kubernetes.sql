@@ -191,8 +191,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   image record := image_library_internal.find_image(reference);
-  found_kind text := (SELECT e.kind FROM image_library_internal.entry e
-                      WHERE e.repository_id = image.repository_id AND e.tag = image.tag);
+  found_kind text := (SELECT e.kind FROM image_library_internal.entry_of(image.repository_id, image.tag, image.digest) e);
 BEGIN
   RAISE EXCEPTION USING
     ERRCODE = 'invalid_parameter_value',
@@ -218,6 +217,9 @@ BEGIN
   SELECT p.* INTO image FROM image_library.postgres_images p
   WHERE p.digest = split_part(pinned, '@', 2) AND p.pinned_reference = pinned;
   IF NOT FOUND THEN
+    image := jsonb_populate_record(NULL::image_library.postgres_images, image_library_internal.pinned_image(pinned, 'postgres'));
+  END IF;
+  IF image.digest IS NULL THEN
     PERFORM image_library_internal.wrong_kind(reference, 'postgres');
   END IF;
   RETURN image;
@@ -236,6 +238,9 @@ BEGIN
   SELECT m.* INTO image FROM image_library.model_library m
   WHERE m.digest = split_part(pinned, '@', 2) AND m.pinned_reference = pinned;
   IF NOT FOUND THEN
+    image := jsonb_populate_record(NULL::image_library.model_library, image_library_internal.pinned_image(pinned, 'model'));
+  END IF;
+  IF image.digest IS NULL THEN
     PERFORM image_library_internal.wrong_kind(reference, 'model');
   END IF;
   RETURN image;
