@@ -55,11 +55,11 @@ $$;
 COMMENT ON FUNCTION image_library_internal.check_reason IS
   'Raises 22023 if a reason is too long or has control characters';
 
-CREATE FUNCTION image_library_internal.lock_image(reference text, verb text) RETURNS record
+CREATE FUNCTION image_library_internal.lock_image(reference text, verb text, in_registry text) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, in_registry);
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
@@ -216,14 +216,14 @@ $$;
 COMMENT ON FUNCTION image_library_internal.check_transition IS
   'Raises 55000 if the state of an image does not allow a decision';
 
-CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, valid_until timestamptz DEFAULT NULL)
+CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, in_registry text, valid_until timestamptz DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
                               WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
-  image record := image_library_internal.lock_image(reference, verb);
+  image record := image_library_internal.lock_image(reference, verb, in_registry);
   current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest);
   votes record;
   people integer := 1;
@@ -325,7 +325,8 @@ COMMENT ON FUNCTION image_library_internal.approve_by_rule IS
   'Approves images that nobody has decided on if every rule that takes a tag of them has approval => auto';
 GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_rule TO image_library_agent;
 
-CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL)
+CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL,
+  registry text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -336,27 +337,27 @@ BEGIN
       MESSAGE = format('valid_until is not in the future: %s', valid_until),
       HINT = 'Use image_library.revoke to take an approval back.';
   END IF;
-  RETURN image_library_internal.decide(reference, 'approved', reason, valid_until);
+  RETURN image_library_internal.decide(reference, 'approved', reason, registry, valid_until);
 END
 $$;
 COMMENT ON FUNCTION image_library.approve IS
   'Approves the image that a reference points at now, until valid_until (null: without end), or adds one of the approvals that its rule requires; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.approve TO image_library_curator;
 
-CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason, registry) $$;
 COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reject TO image_library_curator;
 
-CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason, registry) $$;
 COMMENT ON FUNCTION image_library.revoke IS 'Revokes the approval of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.revoke TO image_library_curator;
 
-CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'pending', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'pending', reason, registry) $$;
 COMMENT ON FUNCTION image_library.reset IS 'Sets an image back to pending; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reset TO image_library_curator;

@@ -1,10 +1,10 @@
 -- Images that may be used now: resolve gives the pinned reference, is_usable asks without an error.
 
-CREATE FUNCTION image_library.resolve(reference text) RETURNS text
+CREATE FUNCTION image_library.resolve(reference text, registry text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, registry);
   current image_library_internal.approval;
   blocks text[];
   unusable record;
@@ -26,9 +26,8 @@ BEGIN
   IF image.gone_since IS NOT NULL THEN
     RAISE WARNING USING
       MESSAGE = format('image "%s" is missing from its registry since %s', reference, image.gone_since),
-      DETAIL = coalesce(format('It may be used until %s, as image_library.missing_grace says.',
-                               image.gone_since + image_library_internal.missing_grace()),
-                        'It may be used without end, as image_library.missing_grace says.'),
+      DETAIL = format('It may be used %s, as image_library.missing_grace says.',
+                      coalesce('until ' || (image.gone_since + image_library_internal.missing_grace())::text, 'without end')),
       HINT = 'Move to another image, or push this one again.';
   END IF;
   IF image.moved_to IS NOT NULL THEN
@@ -49,17 +48,17 @@ COMMENT ON FUNCTION image_library.resolve IS
   'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. A reference with a digest means that digest, also if its tag has moved (NOTICE) or is missing for less than image_library.missing_grace (WARNING). Warns if the image will be deprecated';
 GRANT EXECUTE ON FUNCTION image_library.resolve TO image_library_reader;
 
-CREATE FUNCTION image_library.is_usable(reference text) RETURNS boolean
+CREATE FUNCTION image_library.is_usable(reference text, registry text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   image record;
   current image_library_internal.approval;
 BEGIN
-  IF NOT image_library_internal.is_known(reference) THEN
+  IF NOT image_library_internal.is_known(reference, registry) THEN
     RETURN false;
   END IF;
-  image := image_library_internal.find_image(reference);
+  image := image_library_internal.find_image(reference, registry);
   SELECT * INTO current FROM image_library_internal.approval a
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   RETURN image_library_internal.blocks_of(image, current) = '{}';

@@ -20,11 +20,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.published IS 'Value of an OCI annotation, or of the label with that name';
 
-CREATE FUNCTION image_library.model_card(reference text) RETURNS jsonb
+CREATE FUNCTION image_library.model_card(reference text, registry text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  found record := image_library_internal.find_image(reference);
+  found record := image_library_internal.find_image(reference, registry);
   card jsonb;
 BEGIN
   SELECT jsonb_strip_nulls(jsonb_build_object(
@@ -51,7 +51,7 @@ BEGIN
   LEFT JOIN image_library_internal.repository_readme m ON m.repository_id = e.repository_id
   WHERE e.kind = 'model';
   IF card IS NULL THEN
-    PERFORM image_library_internal.wrong_kind(reference, 'model');
+    PERFORM image_library_internal.wrong_kind(reference, 'model', registry);
   END IF;
   RETURN card;
 END

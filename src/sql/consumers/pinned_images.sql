@@ -1,11 +1,11 @@
 -- Facts of images by their pinned reference, also if their tags have moved.
 
 -- postgres_images and model_library have a row for each tag that is present, with the digest that it points at now.
-CREATE FUNCTION image_library_internal.pinned_image(reference text, kind text) RETURNS jsonb
+CREATE FUNCTION image_library_internal.pinned_image(reference text, kind text, in_registry text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, in_registry);
 BEGIN
   RETURN (
     SELECT to_jsonb(e) || jsonb_build_object(
@@ -20,14 +20,14 @@ $$;
 COMMENT ON FUNCTION image_library_internal.pinned_image IS
   'Columns of postgres_images or model_library for an image whose tag has moved or is missing; null: it is of another kind';
 
-CREATE FUNCTION image_library.postgres_image(reference text) RETURNS SETOF image_library.postgres_images
+CREATE FUNCTION image_library.postgres_image(reference text, registry text DEFAULT NULL) RETURNS SETOF image_library.postgres_images
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   image image_library.postgres_images;
 BEGIN
-  IF image_library.is_usable(reference) THEN
-    image := jsonb_populate_record(image, image_library_internal.pinned_image(reference, 'postgres'));
+  IF image_library.is_usable(reference, registry) THEN
+    image := jsonb_populate_record(image, image_library_internal.pinned_image(reference, 'postgres', registry));
     IF image.digest IS NOT NULL THEN
       RETURN NEXT image;
     END IF;

@@ -154,11 +154,11 @@ COMMENT ON FUNCTION image_library.cnpg_image_catalog IS
   'CloudNativePG ClusterImageCatalog, or ImageCatalog with a namespace: the newest approved image of each of the 8 newest major versions, pinned by digest; for 18 and later with the approved extension images of the same major version and OS. variant ('''': none), os and repository limit the choice; a NOTICE tells if several variants or systems are left for a major version. extension_settings: paths and environment by extension';
 GRANT EXECUTE ON FUNCTION image_library.cnpg_image_catalog TO image_library_reader;
 
-CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb
+CREATE FUNCTION image_library.edb_image(reference text, registry text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_build_object('url', p.reference, 'digest', p.digest)
-  FROM image_library_internal.approved_postgres(reference) p
+  FROM image_library_internal.approved_postgres(reference, registry) p
 $$;
 COMMENT ON FUNCTION image_library.edb_image IS
   'The image field of an EDB Postgres AI cluster, {"url": "host/repository:tag", "digest": "sha256:..."}, for an approved image';

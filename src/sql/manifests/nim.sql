@@ -152,7 +152,7 @@ COMMENT ON FUNCTION image_library_internal.is_gpu IS
 
 CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
 RETURNS SETOF image_library.model_profiles
-LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   -- The image need not be approved.
@@ -172,7 +172,7 @@ COMMENT ON FUNCTION image_library.fitting_profiles IS
 GRANT EXECUTE ON FUNCTION image_library.fitting_profiles TO image_library_reader;
 
 CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
-LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT EXISTS (SELECT FROM image_library.fitting_profiles(reference, gpu, gpu_count)) $$;
 COMMENT ON FUNCTION image_library.fits IS
   'Whether a model has a profile that needs at most a number of GPUs of a type (tp times pp); false if its metadata has no profiles';
