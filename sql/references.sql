@@ -21,7 +21,7 @@ SELECT test.shown(resolve(:'pinned')), test.shown(resolve(:'digest'));
 SELECT is_usable(:'tag') AS tag, is_usable(:'pinned') AS pinned, is_usable(:'digest') AS digest, is_usable('localhost:5000/nothing:1') AS unknown;
 SET client_min_messages = warning;
 SELECT test.shown(edb_image(:'pinned')::text), edb_image(:'pinned') = edb_image(:'digest') AS by_digest;
-SELECT registry, tag, test.shown(pinned_reference) AS pinned, reference, approval, major_version, version, platforms FROM postgres_image(:'pinned');
+SELECT registry, tag, test.shown(pinned_reference) AS pinned, reference, approval, major_version, version, platforms FROM find_postgres_image(:'pinned');
 SELECT count(*) FROM postgres_images WHERE pinned_reference = :'pinned';
 SELECT test.shown(record_use(:'pinned', 'billing')), release_use(:'pinned', 'billing');
 SELECT * FROM test.uses('orders');
@@ -165,7 +165,7 @@ FROM unnest(ARRAY['localhost:5000/postgresql:17', 'localhost:5000/postgresql:17.
   'localhost:5000/lama:1', 'lama:1', 'localhost:5000/entirely/else:1', 'localhost:5000/postgresql@' || test.digest('nothing'), repeat('a/', 120) || 'postgresql:17.5']) reference;
 
 -- Null is an error of its own in every function that takes a reference.
-SELECT f, test.outcome('SELECT * FROM ' || f) FROM unnest(ARRAY['resolve(NULL)', 'is_usable(NULL)', 'postgres_image(NULL)', 'approve(NULL)', 'reject(NULL)', 'revoke(NULL)', 'reset(NULL)', 'deprecate(NULL, now())', 'undeprecate(NULL)',
+SELECT f, test.outcome('SELECT * FROM ' || f) FROM unnest(ARRAY['resolve(NULL)', 'is_usable(NULL)', 'find_postgres_image(NULL)', 'approve(NULL)', 'reject(NULL)', 'revoke(NULL)', 'reset(NULL)', 'deprecate(NULL, now())', 'undeprecate(NULL)',
   'quarantine(NULL)', 'release(NULL)', 'tag_image(NULL, ''green'')', 'untag_image(NULL, ''green'')', 'policy_failures(NULL)', 'record_use(NULL, ''x'')', 'release_use(NULL, ''x'')', 'edb_image(NULL)', 'model_card(NULL)',
   'fits(NULL, ''h100'', 1)', 'fitting_profiles(NULL, ''h100'', 1)', 'nim_cache(NULL)', 'nim_service(NULL)', 'kserve_serving_runtime(NULL)', 'kserve_inference_service(NULL)']) f;
 ROLLBACK;

@@ -20,7 +20,7 @@ $$;
 COMMENT ON FUNCTION image_library_internal.pinned_image IS
   'Columns of postgres_images or model_library for an image whose tag has moved or is missing; null: it is of another kind';
 
-CREATE FUNCTION image_library.postgres_image(reference text, registry text DEFAULT NULL) RETURNS SETOF image_library.postgres_images
+CREATE FUNCTION image_library.find_postgres_image(reference text, registry text DEFAULT NULL) RETURNS SETOF image_library.postgres_images
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -34,6 +34,6 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION image_library.postgres_image IS
+COMMENT ON FUNCTION image_library.find_postgres_image IS
   'Row as in postgres_images for a Postgres image that may be used, also if its tag has moved since; no row: it may not be used, is unknown or of another kind';
-GRANT EXECUTE ON FUNCTION image_library.postgres_image TO image_library_reader;
+GRANT EXECUTE ON FUNCTION image_library.find_postgres_image TO image_library_reader;
