@@ -129,7 +129,7 @@ for ([ q{set_credential_variable('corp', 'AWS', 'IMAGE_LIBRARY_CLOUD')}, 'enviro
 		qr/credential of registry "corp" cannot be sent to "http:\/\/registry\.corp\.example": what $source holds goes over https only.*HINT:.*set_credential/s,
 		"over http nothing of $source is sent");
 }
-$node->value(q{SELECT image_library.drop_registry('corp')});
+$node->value(q{SELECT image_library.drop_registry('corp'), image_library.drop_registry('elsewhere')});
 
 # --- a sync runs while the registry is moved, and a password is set for where it is now
 expect_password('password-5');
