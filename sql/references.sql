@@ -76,6 +76,18 @@ UPDATE tag SET missing_since = now() - interval '23 hours' WHERE name = '17.5';
 SELECT is_usable('localhost:5000/postgresql:17.5@' || test.digest('b')) AS within_grace, (SELECT usable FROM test.uses('gone')) AS drift;
 SET LOCAL image_library.missing_grace = 0;
 SELECT is_usable('localhost:5000/postgresql:17.5@' || test.digest('b')) AS without_grace, (SELECT usable FROM test.uses('gone')) AS drift;
+-- The registry was asked for the digest itself: that counts, whatever its tag. An answer is replaced by the next one.
+SELECT repository, test.shown(digest) AS digest, test.shown(tagged) AS tagged FROM due_untagged((SELECT registry_id FROM registry)) ORDER BY 1, 2;
+SELECT note_untagged((SELECT registry_id FROM registry), 'postgresql', test.digest(name), found) FROM (VALUES ('a', false), ('b', true)) n (name, found);
+SELECT count(*) FROM due_untagged((SELECT registry_id FROM registry)) WHERE repository = 'postgresql';
+SELECT is_usable(:'pinned') AS moved_and_gone, is_usable('localhost:5000/postgresql:17.5@' || test.digest('b')) AS untagged, (SELECT count(*) FROM test.uses('gone')) AS drift;
+SELECT * FROM test.uses('orders');
+UPDATE untagged_check SET gone_since = '2026-01-01', checked_at = '2026-01-02' WHERE gone_since IS NOT NULL;
+SELECT note_untagged((SELECT registry_id FROM registry), 'postgresql', test.digest('a'), false);
+SELECT gone_since = '2026-01-01' AS still, checked_at = now() AS now FROM untagged_check WHERE digest = test.digest('a');
+SELECT note_untagged((SELECT registry_id FROM registry), 'postgresql', test.digest('a'), true);
+SELECT is_usable(:'pinned') AS came_back;
+DELETE FROM untagged_check;
 -- Present under another tag, it is not gone.
 SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a2"}, "17.5-again": {"image": "b"}}') ->> 'tags_added' AS added;
 SELECT is_usable('localhost:5000/postgresql:17.5@' || test.digest('b')) AS usable, (SELECT count(*) FROM test.uses('gone')) AS drift;

@@ -153,10 +153,13 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     UNION ALL
     SELECT p.* FROM image_library_internal.postgres_image(u.repository_id, u.tag, u.digest) p WHERE t.digest <> u.digest
   ) runs ON true
-  -- The registry has the digest as long as a tag that is present points at it.
+  -- As in candidates.
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN bool_or(x.missing_since IS NULL) THEN NULL ELSE coalesce(max(x.missing_since), t.missing_since) END AS since
-    FROM image_library_internal.tag x WHERE x.repository_id = u.repository_id AND x.digest = u.digest) gone
+    SELECT CASE WHEN tags.present THEN NULL WHEN c.checked_at IS NOT NULL THEN c.gone_since
+                ELSE coalesce(tags.missing_since, t.missing_since) END AS since
+    FROM (SELECT bool_or(x.missing_since IS NULL) AS present, max(x.missing_since) AS missing_since
+          FROM image_library_internal.tag x WHERE x.repository_id = u.repository_id AND x.digest = u.digest) tags
+    LEFT JOIN image_library_internal.untagged_check c ON c.repository_id = u.repository_id AND c.digest = u.digest) gone
   CROSS JOIN LATERAL (
     SELECT gone.since + (SELECT image_library_internal.missing_grace()) AS missing_until) grace
   CROSS JOIN LATERAL (

@@ -101,12 +101,14 @@ BEGIN
       LEFT JOIN image_library_internal.tag x ON x.repository_id = p.repository_id AND x.name = p.tag
       WHERE p.repository_id = r.repository_id AND asked_tag IS NULL AND p.digest = asked_digest
         AND x.digest IS DISTINCT FROM p.digest) t
-    -- The registry has the digest as long as a tag that is present points at it.
+    -- The registry has the digest as long as a tag that is present points at it. Otherwise it was asked for it.
     CROSS JOIN LATERAL (
-      SELECT CASE WHEN bool_or(x.missing_since IS NULL) THEN NULL
-                  ELSE coalesce(max(x.missing_since), t.missing_since) END AS gone_since
-      FROM image_library_internal.tag x
-      WHERE x.repository_id = r.repository_id AND x.digest = t.digest) there
+      SELECT CASE WHEN tags.present THEN NULL WHEN c.checked_at IS NOT NULL THEN c.gone_since
+                  ELSE coalesce(tags.missing_since, t.missing_since) END AS gone_since
+      FROM (SELECT bool_or(x.missing_since IS NULL) AS present, max(x.missing_since) AS missing_since
+            FROM image_library_internal.tag x
+            WHERE x.repository_id = r.repository_id AND x.digest = t.digest) tags
+      LEFT JOIN image_library_internal.untagged_check c ON c.repository_id = r.repository_id AND c.digest = t.digest) there
     WHERE r.repository_id = ANY (repositories)
     ORDER BY r.repository_id, t.name IS NULL, t.rule_id IS NULL, t.moved_to IS NOT NULL, t.missing_since IS NOT NULL,
              t.until DESC NULLS FIRST, t.name;
