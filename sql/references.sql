@@ -87,7 +87,7 @@ SELECT note_untagged((SELECT registry_id FROM registry), 'postgresql', test.dige
 SELECT gone_since = '2026-01-01' AS still, checked_at = now() AS now FROM untagged_check WHERE digest = test.digest('a');
 SELECT note_untagged((SELECT registry_id FROM registry), 'postgresql', test.digest('a'), true);
 SELECT is_usable(:'pinned') AS came_back;
-DELETE FROM untagged_check;
+SELECT note_untagged((SELECT registry_id FROM registry), 'postgresql', test.digest('a'), false);
 -- Present under another tag, it is not gone.
 SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a2"}, "17.5-again": {"image": "b"}}') ->> 'tags_added' AS added;
 SELECT is_usable('localhost:5000/postgresql:17.5@' || test.digest('b')) AS usable, (SELECT count(*) FROM test.uses('gone')) AS drift;
@@ -100,6 +100,10 @@ RESET image_library.missing_grace;
 RESET client_min_messages;
 SELECT test.outcome_as('test_reader', 'SET image_library.missing_grace = ''10y''');
 SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a2"}, "17.5": {"image": "b"}}') ->> 'tags_added' AS added;
+
+SELECT count(*) FROM due_untagged((SELECT registry_id FROM registry)) WHERE digest = test.digest('b');
+SELECT test.shown(digest) AS digest, gone_since IS NULL AS found FROM untagged_check;
+DELETE FROM untagged_check;
 
 -- The guard refuses a reference that may come to mean another image, or stores the pinned one.
 CREATE TABLE public.cluster (name text, image text);

@@ -15,8 +15,15 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.untagged_check TO
 
 CREATE FUNCTION image_library_internal.due_untagged(registry_id integer)
 RETURNS TABLE (repository text, digest text, tagged text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
+  -- An image that has a tag again is a new case when it loses that one.
+  WITH tagged_again AS (
+    DELETE FROM image_library_internal.untagged_check c
+    USING image_library_internal.repository r
+    WHERE r.registry_id = due_untagged.registry_id AND c.repository_id = r.repository_id
+      AND EXISTS (SELECT FROM image_library_internal.tag t
+                  WHERE t.repository_id = c.repository_id AND t.digest = c.digest AND t.missing_since IS NULL))
   SELECT r.name, a.digest,
          coalesce((SELECT t.digest FROM image_library_internal.tag t
                    WHERE t.repository_id = r.repository_id AND t.missing_since IS NULL AND t.rule_id IS NOT NULL
@@ -36,7 +43,7 @@ AS $$
   LIMIT 200
 $$;
 COMMENT ON FUNCTION image_library_internal.due_untagged IS
-  'Approved images that no tag points at and that the registry was not asked for in a day; tagged: digest of a tag of the repository, empty: none';
+  'Approved images that no tag points at and that the registry was not asked for in a day; tagged: digest of a tag of the repository, empty: none. Forgets what was asked about those that have a tag again';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_untagged TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.note_untagged(registry_id integer, repository text, digest text, found boolean) RETURNS void
