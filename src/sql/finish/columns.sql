@@ -202,6 +202,8 @@ BEGIN
       ('consumer', '{usage,drift}', 'Name of the consumer that runs the image, chosen by the caller of record_use'),
       ('detail', '{drift}', 'Description of the drift'),
       ('detail', '{events}', 'Further data of the event, as jsonb'),
+      ('registry', '{usage,drift}', 'Name of the registry; null: the library does not know the image'),
+      ('repository', '{usage,drift}', 'Repository; of an image that the library does not know with its host'),
       ('usable', '{drift}', 'Whether the image may still be used, as resolve says of its pinned reference'),
       ('drift', '{drift}', 'tag moved, pending, rejected, revoked, not usable, deprecated, missing, not admitted, major downgrade, newer build or newer minor'),
       ('event', '{events}', 'tag added, moved, missing or returned; image approved, rejected, revoked ...; registry, rule, policy or channel added, changed, dropped'),

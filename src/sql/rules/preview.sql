@@ -29,8 +29,7 @@ BEGIN
   RETURN QUERY
     SELECT r.name, decided.tag, decided.effect,
            CASE WHEN t.name IS NOT NULL THEN coalesce(a.state, 'pending') END,
-           (SELECT count(*) FROM image_library_internal.image_use u
-            WHERE u.repository_id = r.repository_id AND u.tag = decided.tag AND u.released_at IS NULL)
+           image_library_internal.users_of_tag(r.repository_id, decided.tag)
     FROM image_library_internal.repository r
     JOIN image_library_internal.listing l USING (repository_id)
     CROSS JOIN LATERAL (
