@@ -11,7 +11,9 @@ use ImageLibrary;
 
 my $registry = DockerRegistry->new(mode => 'open');
 $registry->push_samples;
-my $node = ImageLibrary::node('main', 'image_library.enabled = off');
+my $folder = PostgreSQL::Test::Utils::tempdir();
+append_to_file("$folder/file.json", '{"auths": {"registry.example.com": {"username": "robot", "password": "Secret-4712"}}}');
+my $node = ImageLibrary::node('main', "image_library.enabled = off\nimage_library.credentials_dir = '$folder'");
 $node->value(sprintf q{
 	CREATE ROLE team;
 	SELECT image_library.add_registry('local', '%s', allow_private => true, owner => 'team');

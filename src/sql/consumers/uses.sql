@@ -127,19 +127,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.users_of IS 'Consumers of an image, also those that recorded it before the library knew it';
 
-CREATE FUNCTION image_library_internal.users_of_tag(repository_id integer, tag text) RETURNS bigint
+CREATE FUNCTION image_library_internal.unknown_tags_in_use(repository_id integer) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT (SELECT count(*) FROM image_library_internal.image_use u
-          WHERE u.repository_id = users_of_tag.repository_id AND u.tag = users_of_tag.tag AND u.released_at IS NULL)
-       + (SELECT count(*)
-          FROM image_library_internal.full_repository r
-          JOIN image_library_internal.unknown_use x ON x.host = r.host AND x.repository = r.full_name AND x.released_at IS NULL
-          WHERE r.repository_id = users_of_tag.repository_id AND x.tag = users_of_tag.tag
-            AND (x.registry_id IS NULL OR x.registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[])))
+  SELECT coalesce(array_agg(x.tag), '{}')
+  FROM image_library_internal.full_repository r
+  JOIN image_library_internal.unknown_use x ON x.host = r.host AND x.repository = r.full_name AND x.released_at IS NULL
+  WHERE r.repository_id = unknown_tags_in_use.repository_id AND x.tag IS NOT NULL
+    AND (x.registry_id IS NULL OR x.registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[]))
 $$;
-COMMENT ON FUNCTION image_library_internal.users_of_tag IS
-  'Number of consumers that use a tag, also one that the library does not have yet';
+COMMENT ON FUNCTION image_library_internal.unknown_tags_in_use IS
+  'Tags of a repository that consumers use and that the library did not know when they recorded it; one for each use';
 
 CREATE FUNCTION image_library_internal.may_release(recorded_by name) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
