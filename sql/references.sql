@@ -117,6 +117,12 @@ GRANT INSERT ON public.cluster TO test_writer;
 INSERT INTO public.cluster VALUES ('tag', 'localhost:5000/postgresql:17.5'), ('short', 'postgresql:17.5'), ('none', NULL);
 INSERT INTO public.cluster VALUES ('moved', :'pinned');
 SELECT test.outcome_as('test_writer', $$INSERT INTO public.cluster VALUES ('writer', 'postgresql:17.5')$$);
+-- Who is no reader is not told what the tag points at, nor who deprecated an image, and why.
+SAVEPOINT told;
+SELECT test.outcome_as('test_writer', format('INSERT INTO public.cluster VALUES (''writer'', %L)', :'pinned'));
+SELECT deprecate(:'pinned', '2100-01-01', 'secret reason') IS NOT NULL AS deprecated;
+SELECT test.outcome_as('test_writer', format('INSERT INTO public.cluster VALUES (''writer'', %L)', :'pinned'));
+ROLLBACK TO told;
 UPDATE public.cluster SET image = 'localhost:5000/postgresql:17.5' WHERE name = 'none';
 SELECT name, test.shown(image) AS image FROM public.cluster ORDER BY name;
 SELECT test.outcome($$INSERT INTO public.cluster VALUES ('pending', 'localhost:5000/postgresql:17.4')$$);

@@ -9,6 +9,8 @@ DECLARE
   blocks text[];
   unusable record;
   decided record;
+  -- A role that writes a guarded table need not be one.
+  is_reader boolean := image_library_internal.has_role('image_library_reader');
 BEGIN
   SELECT * INTO current FROM image_library_internal.approval a
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
@@ -32,13 +34,15 @@ BEGIN
   END IF;
   IF image.moved_to IS NOT NULL THEN
     RAISE NOTICE USING
-      MESSAGE = format('tag "%s" of image "%s" has moved: it points at %s now', image.tag, reference, image.moved_to),
+      MESSAGE = format('tag "%s" of image "%s" has moved%s', image.tag, reference,
+                       CASE WHEN is_reader THEN format(': it points at %s now', image.moved_to) END),
       DETAIL = 'The digest that the reference names is approved, and may be used.';
   END IF;
   IF current.deprecated_from IS NOT NULL THEN
     RAISE WARNING USING
       MESSAGE = format('image "%s" is deprecated: it may be used until %s', reference, current.deprecated_from),
-      DETAIL = image_library_internal.decided_so(current.deprecation_id),
+      DETAIL = CASE WHEN is_reader THEN image_library_internal.decided_so(current.deprecation_id)
+                    ELSE 'A member of image_library_reader is told more.' END,
       HINT = 'Move to a newer image.';
   END IF;
   RETURN image.pinned_reference;
