@@ -43,6 +43,7 @@ $node->value(q{
 	SELECT release_use(reference, 'cluster-2') FROM postgres_images ORDER BY reference LIMIT 1;
 	SELECT tag_image(reference, 'production') FROM postgres_images ORDER BY reference LIMIT 1;
 	SELECT set_readme('local', 'postgresql', 'Read me.'), set_annotation_keys('title', '{com.example.title,org.opencontainers.image.title}');
+	SELECT set_model_facts('local', 'nim/meta/llama-3.1-8b-instruct', task => 'chat', profiles => '[{"name": "vllm-bf16-tp2-pp1", "tp": 2}]', reason => 'measured');
 	SELECT drop_rule(add_rule('local', 'other/**')), add_hm_tag('gone');
 	SELECT drop_hm_tag('gone');
 	CREATE TABLE cluster (image text);
