@@ -45,6 +45,11 @@ class Store {
   /// Images in use, approved or new whose referrers were not asked for in a while, longest first.
   /// with_api: else only those that have referrer tags.
   virtual std::vector<DueReferrers> ReferrersDue(bool with_api) = 0;
+  /// Approved images that no tag points at and that were not asked for in a while, longest first.
+  virtual std::vector<UntaggedImage> UntaggedDue() = 0;
+  /// Whether the registry has such an image.
+  virtual void NoteUntagged(const std::string& repository, const std::string& digest,
+                            bool found) = 0;
   /// How far the run is: about once a second while it waits for the registry.
   virtual void ReportProgress(const RunReport& report) = 0;
 };
