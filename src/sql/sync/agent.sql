@@ -156,7 +156,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_
 CREATE FUNCTION image_library_internal.known_images(digests jsonb)
 RETURNS TABLE (digest text, whole boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 BEGIN
   RETURN QUERY
