@@ -310,9 +310,12 @@ BEGIN
   WITH arrived AS (
     SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name AS tag, t.digest, t.rule_id
     FROM image_library_internal.required_approvals(approve_by_rule.repository_id, undecided) asked
-    JOIN image_library_internal.tag t ON t.repository_id = approve_by_rule.repository_id AND t.digest = asked.digest
-    JOIN image_library_internal.full_repository r USING (repository_id)
-    WHERE asked.required = 0 AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
+    CROSS JOIN LATERAL (
+      SELECT x.name, x.digest, x.rule_id FROM image_library_internal.tag x
+      WHERE x.repository_id = approve_by_rule.repository_id AND x.digest = asked.digest
+        AND x.rule_id IS NOT NULL AND x.missing_since IS NULL OFFSET 0) t
+    JOIN image_library_internal.full_repository r ON r.repository_id = approve_by_rule.repository_id
+    WHERE asked.required = 0
     ORDER BY t.digest, t.name
   ), approved AS (
     -- If another session has decided at the same time, its row exists, and nothing is written.

@@ -87,11 +87,13 @@ AS $$
 DECLARE
   approved text[] := ARRAY(
     SELECT DISTINCT t.digest
-    FROM image_library_internal.tag t
+    FROM unnest(new_tags) AS asked (name)
+    CROSS JOIN LATERAL (
+      SELECT x.digest FROM image_library_internal.tag x
+      WHERE x.repository_id = reset_by_stricter_rule.repository_id AND x.name = asked.name OFFSET 0) t
     CROSS JOIN LATERAL (
       SELECT FROM image_library_internal.approval x
-      WHERE x.repository_id = t.repository_id AND x.digest = t.digest AND x.state = 'approved' OFFSET 0) a
-    WHERE t.repository_id = reset_by_stricter_rule.repository_id AND t.name = ANY (new_tags));
+      WHERE x.repository_id = reset_by_stricter_rule.repository_id AND x.digest = t.digest AND x.state = 'approved' OFFSET 0) a);
   image record;
   decision image_library_internal.decision;
 BEGIN

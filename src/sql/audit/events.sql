@@ -64,8 +64,10 @@ BEGIN
         WHERE x.repository_id = emit_tags.repository_id AND x.name = f.name OFFSET 0) t ON true
       UNION ALL
       SELECT 'tag missing', t.name, t.digest, NULL
-      FROM image_library_internal.tag t
-      WHERE t.repository_id = emit_tags.repository_id AND t.name = ANY (missing) AND t.missing_since IS NULL
+      FROM unnest(missing) m (name)
+      CROSS JOIN LATERAL (
+        SELECT x.name, x.digest FROM image_library_internal.tag x
+        WHERE x.repository_id = emit_tags.repository_id AND x.name = m.name AND x.missing_since IS NULL OFFSET 0) t
     ), written AS (
       INSERT INTO image_library_internal.event AS e (event, registry_id, registry, repository, tag, digest, detail)
       SELECT h.event, g.registry_id, g.name, r.name, h.tag, h.digest,

@@ -267,11 +267,12 @@ DECLARE
       SELECT p.digest FROM image_library_internal.tag_period p
       WHERE p.repository_id = write_periods.repository_id AND p.tag = now.name AND p.until IS NULL OFFSET 0) open
     WHERE open.digest IS DISTINCT FROM now.digest);
+  moved text;
 BEGIN
-  IF cardinality(ended) > 0 THEN
+  FOREACH moved IN ARRAY ended LOOP
     UPDATE image_library_internal.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
-    WHERE p.repository_id = write_periods.repository_id AND p.tag = ANY (ended) AND p.until IS NULL;
-  END IF;
+    WHERE p.repository_id = write_periods.repository_id AND p.tag = moved AND p.until IS NULL;
+  END LOOP;
   INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest)
   SELECT write_periods.repository_id, f.name,
          greatest(at, (SELECT max(p.until) FROM image_library_internal.tag_period p
@@ -304,6 +305,7 @@ DECLARE
   arrived_names text[] := ARRAY(SELECT f.name FROM unnest(arrived) f);
   missing text[] := ARRAY(SELECT jsonb_array_elements_text(batch -> 'missing'));
   pointed_anew text[];
+  gone text;
 BEGIN
   PERFORM image_library_internal.write_periods(repository_id, arrived, missing, at);
   PERFORM image_library_internal.emit_tags(repository_id, arrived, missing);
@@ -325,9 +327,12 @@ BEGIN
       digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END
   WHERE (t.digest, t.rule_id, t.missing_since) IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL);
 
-  UPDATE image_library_internal.tag t SET missing_since = at
-  WHERE t.repository_id = write_tags.repository_id AND t.name = ANY (missing) AND t.missing_since IS NULL;
-  GET DIAGNOSTICS tags_missing = ROW_COUNT;
+  tags_missing := 0;
+  FOREACH gone IN ARRAY missing LOOP
+    UPDATE image_library_internal.tag t SET missing_since = at
+    WHERE t.repository_id = write_tags.repository_id AND t.name = gone AND t.missing_since IS NULL;
+    tags_missing := tags_missing + CASE WHEN FOUND THEN 1 ELSE 0 END;
+  END LOOP;
 
   PERFORM image_library_internal.reset_by_stricter_rule(write_tags.repository_id, pointed_anew);
   PERFORM image_library_internal.approve_by_rule(write_tags.repository_id, arrived_names);
