@@ -78,7 +78,9 @@ CREATE TABLE image_library_internal.decision (
     'approve', 'vote', 'reject', 'revoke', 'reset', 'deprecate', 'undeprecate', 'quarantine', 'release')),
   valid_until timestamptz,
   deprecated_from timestamptz,
-  statement_at timestamptz NOT NULL DEFAULT statement_timestamp()
+  statement_at timestamptz NOT NULL DEFAULT statement_timestamp(),
+  transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  client_address inet DEFAULT inet_client_addr()
 );
 CREATE INDEX decision_image ON image_library_internal.decision (digest, decision_id);
 COMMENT ON TABLE image_library_internal.decision IS 'Decisions; rows are added and never changed';
@@ -86,6 +88,10 @@ COMMENT ON COLUMN image_library_internal.decision.registry_id IS
   'Registry of the image; roles that may see it may see the row; numbers are not reused';
 COMMENT ON COLUMN image_library_internal.decision.action IS
   'Action; vote is an approval where more people are required';
+COMMENT ON COLUMN image_library_internal.decision.transaction IS
+  'Transaction that wrote the row, in the server that did: pg_dump restores it as it was';
+COMMENT ON COLUMN image_library_internal.decision.client_address IS
+  'Address of the client; null: a local socket, or the agent';
 COMMENT ON COLUMN image_library_internal.decision.statement_at IS
   'Start of the statement that decided; a statement decides once on an image, even if it names several of its tags';
 GRANT SELECT, INSERT ON image_library_internal.decision TO image_library_agent;

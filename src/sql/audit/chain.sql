@@ -1,0 +1,65 @@
+-- The chain of decisions and audit rows: each row has the hash of the one before it, so that a later change of any of
+-- them shows. audit/verify.sql compares.
+
+CREATE TABLE image_library_internal.chain (
+  position bigint PRIMARY KEY CHECK (position > 0),
+  log text NOT NULL CHECK (log IN ('decisions', 'audit')),
+  number bigint NOT NULL,
+  previous_hash bytea NOT NULL,
+  row_hash bytea NOT NULL,
+  UNIQUE (log, number)
+);
+COMMENT ON TABLE image_library_internal.chain IS
+  'Order and hashes of the rows of decision and audit_entry, from 1 without a gap; rows are added when their transaction commits, and never changed';
+COMMENT ON COLUMN image_library_internal.chain.number IS 'decision_id or audit_id';
+COMMENT ON COLUMN image_library_internal.chain.previous_hash IS 'row_hash of the position before; empty for the first';
+COMMENT ON COLUMN image_library_internal.chain.row_hash IS 'SHA-256 of previous_hash, position, log and all columns of the row: see chain_hash';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON image_library_internal.chain
+  FOR EACH ROW EXECUTE FUNCTION image_library_internal.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library_internal.chain
+  FOR EACH STATEMENT EXECUTE FUNCTION image_library_internal.refuse_change();
+COMMENT ON TRIGGER append_only ON image_library_internal.chain IS 'Refuses UPDATE and DELETE';
+COMMENT ON TRIGGER append_only_truncate ON image_library_internal.chain IS 'Refuses TRUNCATE';
+
+-- Columns that are null are left out, so that a nullable column that a later version adds does not change the hashes.
+-- Times in jsonb depend on the setting timezone, which the callers set to UTC.
+CREATE FUNCTION image_library_internal.chain_hash(previous_hash bytea, "position" bigint, log text, logged jsonb) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT sha256(previous_hash || convert_to(jsonb_build_array(position, log, jsonb_object_agg(c.key, c.value))::text, 'UTF8'))
+  FROM jsonb_each(logged) c WHERE c.value <> 'null'
+$$;
+COMMENT ON FUNCTION image_library_internal.chain_hash IS
+  'Hash of a row of decision or audit_entry at its position: of the hash before it and the text of a JSON array [position, log, {column: value}]';
+
+-- Runs when the transaction commits, so that a transaction that is open for long does not make others wait. The
+-- primary key makes two that commit at the same time follow each other: one waits for the other, and takes the next
+-- position. A transaction that keeps its first snapshot gets 40001 instead.
+CREATE FUNCTION image_library_internal.append_to_chain() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+DECLARE
+  log text := TG_ARGV[0];
+  logged jsonb := to_jsonb(NEW);
+  head record;
+BEGIN
+  LOOP
+    SELECT c.position, c.row_hash INTO head FROM image_library_internal.chain c ORDER BY c.position DESC LIMIT 1;
+    head.position := coalesce(head.position, 0) + 1;
+    head.row_hash := coalesce(head.row_hash, '');
+    INSERT INTO image_library_internal.chain (position, log, number, previous_hash, row_hash)
+    VALUES (head.position, log, (logged ->> TG_ARGV[1])::bigint, head.row_hash,
+            image_library_internal.chain_hash(head.row_hash, head.position, log, logged))
+    ON CONFLICT ON CONSTRAINT chain_pkey DO NOTHING;
+    EXIT WHEN FOUND;
+  END LOOP;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.append_to_chain IS 'Adds a new row of decision or audit_entry to the chain';
+
+-- Scripts of pg_dump run with an empty search_path, and bring the chain along.
+CREATE CONSTRAINT TRIGGER chain AFTER INSERT ON image_library_internal.decision
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (current_setting('search_path') NOT IN ('', '""'))
+  EXECUTE FUNCTION image_library_internal.append_to_chain('decisions', 'decision_id');
+COMMENT ON TRIGGER chain ON image_library_internal.decision IS 'Adds the row to the chain when the transaction commits';
