@@ -93,6 +93,7 @@ BEGIN
             image_library_internal.tell_decision(decision));
     approved_digests := approved_digests || image.digest;
   END LOOP;
+  PERFORM image_library_internal.end_requests(repository_id, approved_digests);
   PERFORM image_library_internal.refresh_entry_approval(repository_id, approved_digests);
   RETURN cardinality(approved_digests);
 END

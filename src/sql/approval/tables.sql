@@ -52,12 +52,18 @@ COMMENT ON COLUMN image_library_internal.approval_vote.voter_id IS
 -- The name is looked up first, since the OID may be that of another role in a restored database. A renamed role is
 -- found by its OID.
 CREATE FUNCTION image_library_internal.counts(vote image_library_internal.approval_vote) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT coalesce(vote.valid_until > clock_timestamp(), true)
+BEGIN
+  RETURN coalesce(vote.valid_until > clock_timestamp(), true)
          AND pg_has_role(coalesce(to_regrole(quote_ident(vote.voter))::oid, vote.voter_id), 'image_library_curator', 'MEMBER')
+         AND NOT (image_library_internal.is_requester(vote.repository_id, vote.digest, vote.voter, vote.voter_id)
+                  AND EXISTS (SELECT FROM image_library_internal.required_approvals(vote.repository_id, ARRAY[vote.digest]) q
+                              WHERE q.separating_rule_id IS NOT NULL));
+END
 $$;
-COMMENT ON FUNCTION image_library_internal.counts IS 'Whether a vote is still valid and its voter may still approve';
+COMMENT ON FUNCTION image_library_internal.counts IS
+  'Whether a vote is still valid and its voter may still approve, and is not the requester where a rule separates them';
 GRANT EXECUTE ON FUNCTION image_library_internal.counts TO image_library_reader;
 
 CREATE TABLE image_library_internal.decision (

@@ -18,7 +18,7 @@ GRANT SELECT ON image_library.registries TO image_library_reader;
 CREATE VIEW image_library.rules WITH (security_barrier) AS
   SELECT r.rule_id, g.name AS registry, r.repositories, r.tags, r.exclude_tags, r.action, r.kind, r.approval,
          r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by,
-         r.required_approvals
+         r.required_approvals, r.separate_requester
   FROM image_library_internal.rule r
   JOIN image_library_internal.visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.rules IS 'Repository rules, enabled and disabled';
@@ -105,7 +105,10 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          -- Few registries have rules that require more than one approval.
          CASE WHEN r.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.required_approvals > 1)
               THEN (SELECT greatest(q.required, 1) FROM image_library_internal.required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
-         coalesce(v.voters, '{}') AS voters
+         coalesce(v.voters, '{}') AS voters,
+         coalesce(asked.requesters, '{}') AS requesters, asked.requested_at, asked.reason AS requested_reason,
+         coalesce(e.conflicts, (SELECT x.conflicts FROM image_library_internal.other_conflict x WHERE x.repository_id = t.repository_id AND x.tag = t.name),
+                  '{}') AS conflicts
   FROM image_library_internal.tag t
   JOIN image_library_internal.visible_repository r USING (repository_id)
   LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
@@ -119,6 +122,10 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
   LEFT JOIN (SELECT x.repository_id, x.digest, array_agg(x.voter ORDER BY x.voter) AS voters
              FROM image_library_internal.approval_vote x
              WHERE image_library_internal.counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
+  LEFT JOIN (SELECT q.repository_id, q.digest, array_agg(q.requester ORDER BY q.requested_at, q.requester) AS requesters, min(q.requested_at) AS requested_at,
+                    (array_agg(q.reason ORDER BY q.requested_at, q.requester) FILTER (WHERE q.reason IS NOT NULL))[1] AS reason
+             FROM image_library_internal.approval_request q
+             WHERE q.ended_at IS NULL GROUP BY 1, 2) asked ON asked.repository_id = t.repository_id AND asked.digest = t.digest
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
     AND image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
 COMMENT ON VIEW image_library.pending_images IS
