@@ -1,6 +1,6 @@
 -- resolve: the pinned reference of an image that may be used now.
 
-CREATE FUNCTION image_library.resolve(reference text) RETURNS text
+CREATE FUNCTION image_library.resolve(reference text, consumer text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -23,6 +23,9 @@ BEGIN
                       coalesce(', as decided by ' || decided.actor || coalesce(': ' || decided.reason, ''), '')),
       HINT = unusable.hint;
   END IF;
+  IF consumer IS NOT NULL THEN
+    PERFORM image_library_internal.check_consumer_policies(reference, image, consumer);
+  END IF;
   IF current.deprecated_from IS NOT NULL THEN
     RAISE WARNING USING
       MESSAGE = format('image "%s" is deprecated: it may be used until %s', reference, current.deprecated_from),
@@ -33,5 +36,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.resolve IS
-  'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. Warns if the image will be deprecated';
+  'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. With a consumer also if a policy for it is not met. Warns if the image will be deprecated';
 GRANT EXECUTE ON FUNCTION image_library.resolve TO image_library_reader;

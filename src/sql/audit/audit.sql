@@ -47,7 +47,7 @@ AS $$
                    WHEN changed ->> 'variable' IS NOT NULL THEN 'variable' ELSE 'password' END, 'set_at', changed -> 'set_at')
     WHEN 'client certificate' THEN jsonb_build_object('set_at', changed -> 'set_at')
     -- Changes that the agent makes are not audited.
-    ELSE changed - '{sync_requested_at,rules_changed_at}'::text[] END
+    ELSE changed - '{sync_requested_at,rules_changed_at,enabled_at}'::text[] END
 $$;
 COMMENT ON FUNCTION image_library_internal.audited IS
   'Values of a row that the audit stores; for a credential neither user name, secret, file nor variable, for a client certificate only the time';

@@ -9,12 +9,24 @@ CREATE TABLE image_library_internal.image_use (
   location text,
   used_since timestamptz NOT NULL DEFAULT now(),
   released_at timestamptz,
-  recorded_by name NOT NULL DEFAULT session_user
+  recorded_by name NOT NULL DEFAULT session_user,
+  unmet_policies text[] NOT NULL DEFAULT '{}',
+  policies_checked_at timestamptz
 );
 CREATE INDEX image_use_repository ON image_library_internal.image_use (repository_id, digest);
 CREATE UNIQUE INDEX image_use_current ON image_library_internal.image_use (repository_id, tag, digest, consumer, coalesce(location, ''))
   WHERE released_at IS NULL;
 COMMENT ON TABLE image_library_internal.image_use IS 'Uses of digests, as consumers recorded them';
+COMMENT ON COLUMN image_library_internal.image_use.unmet_policies IS
+  'Required policies for the consumer that the image did not meet when the use was last recorded';
+COMMENT ON COLUMN image_library_internal.image_use.policies_checked_at IS 'When policies for the consumer were evaluated; null: it had none';
+
+CREATE FUNCTION image_library_internal.is_consumer(consumer text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(btrim(consumer) <> '' AND length(consumer) <= 500 AND consumer !~ '[[:cntrl:]]', false)
+$$;
+COMMENT ON FUNCTION image_library_internal.is_consumer IS 'Whether a text can be the name of a consumer';
 
 CREATE FUNCTION image_library.record_use(reference text, consumer text, location text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -22,8 +34,7 @@ AS $$
 DECLARE
   image record := image_library_internal.find_image(reference);
 BEGIN
-  IF coalesce(btrim(consumer), '') = '' OR length(consumer) > 500 OR length(location) > 500
-     OR concat(consumer, location) ~ '[[:cntrl:]]' THEN
+  IF NOT image_library_internal.is_consumer(consumer) OR length(location) > 500 OR location ~ '[[:cntrl:]]' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = 'a use needs a consumer; consumer and location have at most 500 characters, and no control characters',
@@ -42,11 +53,12 @@ BEGIN
   INSERT INTO image_library_internal.image_use (repository_id, tag, digest, consumer, location)
   VALUES (image.repository_id, image.tag, image.digest, record_use.consumer, record_use.location)
   ON CONFLICT DO NOTHING;
+  PERFORM image_library_internal.note_consumer_policies(reference, image, consumer);
   RETURN image.pinned_reference;
 END
 $$;
 COMMENT ON FUNCTION image_library.record_use IS
-  'Records that a consumer runs an image, in any state; returns the pinned reference';
+  'Records that a consumer runs an image, in any state, and warns of the policies for the consumer that it does not meet; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.record_use TO image_library_reader;
 
 CREATE FUNCTION image_library.release_use(reference text, consumer text, location text DEFAULT NULL) RETURNS bigint
@@ -137,6 +149,9 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     FROM unnest(image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, clock_timestamp())) b
     -- For an image that is not approved, the state is reported and nothing else.
     WHERE b <> 'no tag' AND (a.state = 'approved' OR b NOT IN ('quarantined', 'deprecated'))
+    UNION ALL
+    SELECT 'policy unmet', format('policy "%s" for the consumer was not met at %s', p.name, u.policies_checked_at)
+    FROM image_library_internal.policy p WHERE p.name = ANY (u.unmet_policies) AND p.enabled AND p.applies_to = 'consumer:' || u.consumer
     UNION ALL
     SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > clock_timestamp()
     UNION ALL

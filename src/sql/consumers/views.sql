@@ -108,7 +108,10 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          coalesce(v.voters, '{}') AS voters,
          coalesce(asked.requesters, '{}') AS requesters, asked.requested_at, asked.reason AS requested_reason,
          coalesce(e.conflicts, (SELECT x.conflicts FROM image_library_internal.other_conflict x WHERE x.repository_id = t.repository_id AND x.tag = t.name),
-                  '{}') AS conflicts
+                  '{}') AS conflicts,
+         -- The verdict may know policies that are gone, and not those that were enabled since.
+         CASE WHEN checked.current THEN ARRAY(SELECT p.name FROM image_library_internal.policy p WHERE p.name = ANY (w.unmet) AND p.enabled ORDER BY 1) END AS unmet_policies,
+         CASE WHEN checked.current THEN w.checked_at END AS policies_checked_at
   FROM image_library_internal.tag t
   JOIN image_library_internal.visible_repository r USING (repository_id)
   LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
@@ -126,6 +129,10 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
                     (array_agg(q.reason ORDER BY q.requested_at, q.requester) FILTER (WHERE q.reason IS NOT NULL))[1] AS reason
              FROM image_library_internal.approval_request q
              WHERE q.ended_at IS NULL GROUP BY 1, 2) asked ON asked.repository_id = t.repository_id AND asked.digest = t.digest
+  LEFT JOIN image_library_internal.policy_verdict w ON w.repository_id = t.repository_id AND w.digest = t.digest
+  CROSS JOIN LATERAL (
+    SELECT w.checked_at >= coalesce((SELECT max(p.enabled_at) FROM image_library_internal.policy p
+                                     WHERE p.enabled AND p.effect = 'require' AND p.applies_to NOT LIKE 'consumer:%'), '-infinity') AS current) checked
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
     AND image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
 COMMENT ON VIEW image_library.pending_images IS
