@@ -224,24 +224,24 @@ SELECT count(approve(reference)) FROM images
 WHERE registry IN ('edb', 'ghcr', 'nvcr') AND repository NOT IN ('nim/acme/waiting', 'cloudnative-pg/pgaudit');
 
 -- CloudNativePG: 15 contradicts its tag, so it is left out; 17.10 is newer than 17.4; extensions of trixie for trixie.
-SELECT pg_temp.verdict(cnpg_image_catalog('approved'));
-SELECT pg_temp.verdict(cnpg_image_catalog('approved', 'team-a', os => 'trixie'));
+SELECT pg_temp.verdict(cnpg_image_catalog('approved', repository => 'postgresql', variant => ''));
+SELECT pg_temp.verdict(cnpg_image_catalog('approved', 'team-a', variant => 'minimal', os => 'trixie'));
 SELECT jsonb_pretty(cnpg_image_catalog('postgresql', variant => 'minimal', os => 'trixie'));
 SELECT i ->> 'major', i ->> 'image', i -> 'extensions' IS NOT NULL
-FROM jsonb_array_elements(cnpg_image_catalog('approved') #> '{spec,images}') i;
-SET client_min_messages = notice;
-SELECT cnpg_image_catalog('approved', variant => 'minimal') IS NOT NULL;
-SET client_min_messages = warning;
+FROM jsonb_array_elements(cnpg_image_catalog('approved', repository => 'postgresql', variant => '') #> '{spec,images}') i;
+-- Nothing is mixed: repositories, variants, systems.
+SELECT cnpg_image_catalog('approved');
+SELECT cnpg_image_catalog('approved', variant => 'minimal');
 SELECT i ->> 'image', i #>> '{extensions,0,name}', i #>> '{extensions,0,image,reference}'
 FROM jsonb_array_elements(cnpg_image_catalog('approved', os => 'bookworm') #> '{spec,images}') i;
 SELECT i ->> 'image' FROM jsonb_array_elements(cnpg_image_catalog('x', flavor => 'pg', variant => 'full', repository => 'postgresql') #> '{spec,images}') i;
 SELECT i ->> 'major', i ? 'extensions' FROM jsonb_array_elements(cnpg_image_catalog('x', flavor => 'epas') #> '{spec,images}') i;
-SELECT cnpg_image_catalog('a')::text = cnpg_image_catalog('a')::text;
+SELECT cnpg_image_catalog('a', os => 'bookworm')::text = cnpg_image_catalog('a', os => 'bookworm')::text;
 -- At most 8 majors, the newest.
 BEGIN;
-SELECT count(pg_temp.put('edb', 'postgresql', m || '.1-2509010101')) FROM generate_series(9, 15) m;
+SELECT count(pg_temp.put('edb', 'postgresql', m || '.1-2509010101')) FROM generate_series(9, 19) m;
 SELECT count(approve(reference)) FROM images WHERE tag LIKE '%.1-2509010101';
-SELECT pg_temp.verdict(c), jsonb_path_query_array(c, '$.spec.images[*].major') FROM cnpg_image_catalog('many') c;
+SELECT pg_temp.verdict(c), jsonb_path_query_array(c, '$.spec.images[*].major') FROM cnpg_image_catalog('many', registry => 'edb', variant => '') c;
 ROLLBACK;
 SELECT cnpg_image_catalog('none', flavor => 'pge');
 SELECT cnpg_image_catalog('none', flavor => 'oracle');
@@ -256,7 +256,7 @@ SELECT edb_image('ghcr.io/cloudnative-pg/pgaudit:18.0-202608201414-18-trixie');
 SELECT pg_temp.verdict(c), jsonb_path_query(c, '$.spec.images[*].extensions[*] ? (@.name == "postgis")') - 'image'
 FROM cnpg_image_catalog('approved', variant => 'minimal', os => 'trixie', extension_settings => '{"postgis": {"ld_library_path": ["system"],
   "env": {"PROJ_DATA": "${image_root}/share/proj", "GDAL_DATA": "${image_root}/share/gdal", "LITERAL": "$${x}"}}, "nobody-has-it": {}}') c;
-SELECT cnpg_image_catalog('a', extension_settings => s) IS NOT NULL FROM (VALUES ('{}'::jsonb), (NULL), ('{"postgis": {"env": {}}}')) v (s);
+SELECT cnpg_image_catalog('a', os => 'bookworm', extension_settings => s) IS NOT NULL FROM (VALUES ('{}'::jsonb), (NULL), ('{"postgis": {"env": {}}}')) v (s);
 DO $do$
 DECLARE
   s jsonb;
@@ -383,7 +383,7 @@ SELECT fits('nvcr.io/nim/nobody/knows:1', 'h100', 8);
 
 -- Readers make manifests, and call nothing beneath them.
 SET ROLE image_library_reader;
-SELECT kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0') ->> 'kind', cnpg_image_catalog('a') ->> 'kind';
+SELECT kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0') ->> 'kind', cnpg_image_catalog('a', os => 'bookworm') ->> 'kind';
 SELECT image_library_internal.approved_model('ghcr.io/models/qwen2.5:1.0.0');
 RESET ROLE;
 SELECT p.proname FROM pg_proc p WHERE p.pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[])

@@ -17,7 +17,8 @@ $node->value(sprintf q{
 	SELECT image_library.add_registry('local', '%s', allow_private => true, owner => 'team');
 	SELECT image_library.set_credential('local', 'robot', 'Secret-0815');
 	SELECT image_library.add_rule('local', '**');
-	SELECT image_library.add_hm_tag('production', '#00ff00')}, $registry->url);
+	SELECT image_library.add_hm_tag('production', '#00ff00');
+	SELECT image_library.add_channel('prod', 'local', '{postgresql}', versions => '17.*'), image_library.set_extension_alias('mine', 'theirs')}, $registry->url);
 $node->value(q{CALL image_library.sync()});
 $node->value(q{
 	SELECT image_library.tag_repository('local', 'postgresql', 'production');

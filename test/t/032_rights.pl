@@ -37,6 +37,7 @@ $node->value(sprintf q{
 	SELECT set_client_certificate('local', '%2$s', '%3$s');
 	SELECT add_policy('signed', 'is_signed(images)', effect => 'warn');
 	SELECT add_hm_tag('green');
+	SELECT add_channel('channel', 'local', '{postgresql}');
 	SELECT write_removals(repository_id(registry_id, 'unruled'), '{1,2}') FROM registry;
 	SELECT tag_image('%1$s/postgresql:17.7', 'green'), tag_repository('local', 'nim/nvidia/llama', 'green');
 	SELECT count(approve(reference)) FROM pending_images WHERE tag <> '17.5';

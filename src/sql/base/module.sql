@@ -1,5 +1,12 @@
 -- C++ functions that have no other subject: parsers, rules, and control of the agent.
 
+-- Not RAISE, whose errors show the user which internal functions were running.
+CREATE FUNCTION image_library_internal.fail(errcode text, message text, detail text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_fail';
+COMMENT ON FUNCTION image_library_internal.fail IS
+  'Raises an error; its context names the functions of users, and none of this extension';
+GRANT EXECUTE ON FUNCTION image_library_internal.fail TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.decide_tags(rules jsonb, repository text, tags text[])
 RETURNS TABLE (tag text, rule_id bigint)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_decide_tags';
@@ -17,6 +24,12 @@ RETURNS void
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_pattern';
 COMMENT ON FUNCTION image_library_internal.check_pattern IS
   'Raises 22023 or 2201B when a pattern for a repository or a tag is wrong';
+
+CREATE FUNCTION image_library_internal.matching_names(patterns text[], subject text, names text[])
+RETURNS TABLE (name text, pattern text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_matching_names';
+COMMENT ON FUNCTION image_library_internal.matching_names IS
+  'The names of repositories or tags that match any of some patterns, each with the first one; raises 22023 or 2201B';
 
 CREATE FUNCTION image_library_internal.parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_reference';

@@ -212,6 +212,7 @@ BEGIN
   PERFORM image_library_internal.refresh_extensions(classified);
   PERFORM image_library_internal.refresh_profiles(classified);
   PERFORM image_library_internal.refresh_conflicts(repository_id, classified);
+  PERFORM image_library_internal.refresh_extension_images(repository_id, classified);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entries IS
