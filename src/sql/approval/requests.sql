@@ -34,11 +34,15 @@ COMMENT ON FUNCTION image_library_internal.is_requester IS
   'Whether a person, by name or OID, has ever requested the approval of an image';
 GRANT EXECUTE ON FUNCTION image_library_internal.is_requester TO image_library_agent;
 
+-- A row that its requester keeps locked does not make the decision wait: it stays open, for the time after a reset.
 CREATE FUNCTION image_library_internal.end_requests(repository_id integer, digests text[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   UPDATE image_library_internal.approval_request q SET ended_at = clock_timestamp()
-  WHERE q.repository_id = end_requests.repository_id AND q.digest = ANY (digests) AND q.ended_at IS NULL
+  FROM (SELECT o.digest, o.requester FROM image_library_internal.approval_request o
+        WHERE o.repository_id = end_requests.repository_id AND o.digest = ANY (digests) AND o.ended_at IS NULL
+        FOR NO KEY UPDATE SKIP LOCKED) ending
+  WHERE q.repository_id = end_requests.repository_id AND q.digest = ending.digest AND q.requester = ending.requester
 $$;
 COMMENT ON FUNCTION image_library_internal.end_requests IS 'Ends the requests for images that were approved or rejected';
 GRANT EXECUTE ON FUNCTION image_library_internal.end_requests TO image_library_agent;
@@ -85,6 +89,11 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.check_reason(reason);
   PERFORM image_library_internal.check_requestable(reference, image);
+  -- Not left to the conflict below, which would lock the row.
+  IF EXISTS (SELECT FROM image_library_internal.approval_request q
+             WHERE q.repository_id = image.repository_id AND q.digest = image.digest AND q.requester = session_user AND q.ended_at IS NULL) THEN
+    RETURN image.pinned_reference;
+  END IF;
   -- A limit for each role, so that no role can fill the table.
   IF EXISTS (SELECT FROM image_library_internal.approval_request q WHERE q.requester = session_user AND q.ended_at IS NULL OFFSET 9999) THEN
     RAISE EXCEPTION USING
