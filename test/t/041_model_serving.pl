@@ -72,10 +72,25 @@ is(manifest("kserve_inference_service('$big')")->{spec}{predictor}{model}{resour
 my $nim_service = manifest("nim_service('$nim', namespace => 'nim')");
 is($nim_service->{kind}, 'NIMService', 'a NIMService');
 is(join(':', @{ $nim_service->{spec}{image} }{qw(repository tag)}), "$nim\@$digest", 'pinned through its tag');
-my $storage = manifest("kserve_inference_service('$pack', model_format => 'huggingface')")
-  ->{spec}{predictor}{model}{storageUri};
-is($storage, "oci+native://$pack\@$pushed->{'models/qwen2.5-7b-instruct:1.0.0'}",
-	'a ModelPack is read from its image, by digest');
+is($nim_service->{spec}{storage}{nimCache}{name}, manifest("nim_cache('$nim', gpu => 'h100')")->{metadata}{name},
+	'and the cache of its digest');
+my $predictor = manifest("kserve_inference_service('$pack', model_format => 'huggingface')")->{spec}{predictor};
+my $pack_digest = $pushed->{'models/qwen2.5-7b-instruct:1.0.0'};
+is_deeply([ map { $_->{image}{reference} } @{ $predictor->{volumes} } ], ["$pack\@$pack_digest"],
+	'a ModelPack is mounted whole, by digest');
+is_deeply([ map { @$_{qw(name mountPath)} } @{ $predictor->{model}{volumeMounts} } ], [ $predictor->{volumes}[0]{name}, '/mnt/models' ],
+	'where KServe has models');
+ok(!exists $predictor->{model}{storageUri} && exists $predictor->{model}{storage}, 'and KServe looks for no other');
+like(read_error("SELECT image_library.kserve_inference_service('$pack', storage => 'oci')"), qr/ERROR: .*cannot be read.*HINT: /s,
+	'it is no image with a folder of models');
+
+# --- what this site always sets, and what it may not set
+my $own = '{"metadata": {"labels": {"team": "search"}}, "spec": {"predictor": {"serviceAccountName": "models"}}}';
+my $labelled = manifest("kserve_inference_service('$nim', overrides => '$own')");
+is($labelled->{metadata}{labels}{team} . $labelled->{spec}{predictor}{serviceAccountName}, 'searchmodels', 'overrides are merged in');
+my $evil = '{"spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "docker.io/evil/evil"}]}}}';
+like(read_error("SELECT image_library.kserve_inference_service('$nim', overrides => '$evil')"), qr/may not change "spec\.predictor\.containers"/,
+	'and bring no other image');
 like(read_error("SELECT image_library.nim_service('$pack')"), qr/ERROR: .*NIM.*HINT: /s, 'it is no NIM, and what would do');
 like(read_error("SELECT image_library.kserve_inference_service('$nim', name => E'a\\n---\\nb')"), qr/ERROR: /,
 	'a name is no YAML');

@@ -3,9 +3,9 @@
 
 CREATE TYPE image_library_internal.postgres_request AS (
   flavor text, major integer, variant text, os text, versions text, registry text, repository text, channel text,
-  repository_ids integer[], min_extensions jsonb, first_major integer);
+  repository_ids integer[], min_extensions jsonb, first_major integer, majors integer[]);
 COMMENT ON TYPE image_library_internal.postgres_request IS
-  'What kind of Postgres image is asked for; null: any; variant '''': without a variant; repository_ids: those of registry, repository or channel; first_major: only this and newer major versions';
+  'What kind of Postgres image is asked for; null: any; variant '''': without a variant; repository_ids: those of registry, repository or channel; first_major: only this and newer major versions; majors: only these';
 
 CREATE TYPE image_library_internal.postgres_choice AS (
   major_version integer, variant text, os text, registry text, repository text, repository_id integer, tag text,
@@ -81,7 +81,7 @@ COMMENT ON FUNCTION image_library_internal.new_postgres_request IS
 CREATE FUNCTION image_library_internal.request_text(asked image_library_internal.postgres_request) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT concat_ws(' ', asked.flavor, asked.major, 'variant ' || nullif(asked.variant, ''), 'on ' || asked.os,
+  SELECT concat_ws(' ', asked.flavor, asked.major, nullif(array_to_string(asked.majors, ', ', 'null'), ''), 'variant ' || nullif(asked.variant, ''), 'on ' || asked.os,
                    'in registry ' || asked.registry, 'in repository ' || asked.repository, 'in channel ' || asked.channel,
                    'with extensions ' || asked.min_extensions::text)
 $$;
@@ -119,6 +119,7 @@ BEGIN
       FROM image_library_internal.usable_entries e
       WHERE e.kind = 'postgres' AND e.flavor = asked.flavor AND NOT e.contested
         AND (asked.major IS NULL OR e.major_version = asked.major) AND e.major_version >= coalesce(asked.first_major, 0)
+        AND (asked.majors IS NULL OR e.major_version = ANY (asked.majors))
         AND (asked.variant IS NULL OR coalesce(e.variant, '') = asked.variant)
         AND (asked.repository_ids IS NULL OR e.repository_id = ANY (asked.repository_ids))
         AND (versions IS NULL OR e.version = ANY (versions))
@@ -163,6 +164,7 @@ BEGIN
       FROM image_library_internal.entry e
       JOIN image_library_internal.visible_repository r USING (repository_id)
       WHERE e.kind = 'postgres' AND e.flavor = asked.flavor AND (asked.major IS NULL OR e.major_version = asked.major)
+        AND (asked.majors IS NULL OR e.major_version = ANY (asked.majors))
         AND (asked.variant IS NULL OR coalesce(e.variant, '') = asked.variant) AND (asked.os IS NULL OR coalesce(e.os, '') = asked.os)
         AND (asked.repository_ids IS NULL OR e.repository_id = ANY (asked.repository_ids))
         AND (versions IS NULL OR e.version = ANY (versions))) s
