@@ -123,6 +123,7 @@ CREATE TABLE image_library_internal.decision (
   client_address inet DEFAULT inet_client_addr()
 );
 CREATE INDEX decision_image ON image_library_internal.decision (digest, decision_id);
+CREATE INDEX decision_transaction ON image_library_internal.decision (transaction);
 COMMENT ON TABLE image_library_internal.decision IS 'Decisions; rows are added and never changed';
 COMMENT ON COLUMN image_library_internal.decision.registry_id IS
   'Registry of the image; roles that may see it may see the row; numbers are not reused';

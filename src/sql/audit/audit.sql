@@ -34,7 +34,7 @@ COMMENT ON TRIGGER append_only ON image_library_internal.audit_entry IS 'Refuses
 COMMENT ON TRIGGER append_only_truncate ON image_library_internal.audit_entry IS 'Refuses TRUNCATE';
 CREATE CONSTRAINT TRIGGER chain AFTER INSERT ON image_library_internal.audit_entry
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (current_setting('search_path') NOT IN ('', '""'))
-  EXECUTE FUNCTION image_library_internal.append_to_chain('audit', 'audit_id');
+  EXECUTE FUNCTION image_library_internal.chain_row('audit', 'audit_id');
 COMMENT ON TRIGGER chain ON image_library_internal.audit_entry IS 'Adds the row to the chain when the transaction commits';
 
 -- Of a secret only the columns named here are audited, so that a column added later is treated as secret.

@@ -32,34 +32,54 @@ $$;
 COMMENT ON FUNCTION image_library_internal.chain_hash IS
   'Hash of a row of decision or audit_entry at its position: of the hash before it and the text of a JSON array [position, log, {column: value}]';
 
--- Runs when the transaction commits, so that a transaction that is open for long does not make others wait. The
--- primary key makes two that commit at the same time follow each other: one waits for the other, and takes the next
--- position. A transaction that keeps its first snapshot gets 40001 instead.
-CREATE FUNCTION image_library_internal.append_to_chain() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+-- The primary key makes two transactions that append at the same time follow each other: one waits for the other, and
+-- takes the next position. A transaction that keeps its first snapshot gets 40001 instead. A row that has its place
+-- keeps it.
+CREATE FUNCTION image_library_internal.append_to_chain(log text, number bigint, logged jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  log text := TG_ARGV[0];
-  logged jsonb := to_jsonb(NEW);
   head record;
 BEGIN
-  LOOP
+  WHILE NOT EXISTS (SELECT FROM image_library_internal.chain c WHERE c.log = append_to_chain.log AND c.number = append_to_chain.number) LOOP
     SELECT c.position, c.row_hash INTO head FROM image_library_internal.chain c ORDER BY c.position DESC LIMIT 1;
     head.position := coalesce(head.position, 0) + 1;
     head.row_hash := coalesce(head.row_hash, '');
     INSERT INTO image_library_internal.chain (position, log, number, previous_hash, row_hash)
-    VALUES (head.position, log, (logged ->> TG_ARGV[1])::bigint, head.row_hash,
-            image_library_internal.chain_hash(head.row_hash, head.position, log, logged))
+    VALUES (head.position, append_to_chain.log, append_to_chain.number, head.row_hash,
+            image_library_internal.chain_hash(head.row_hash, head.position, append_to_chain.log, logged))
     ON CONFLICT ON CONSTRAINT chain_pkey DO NOTHING;
-    EXIT WHEN FOUND;
   END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.append_to_chain IS 'Adds a row of decision or audit_entry to the chain, unless it is there';
+
+-- Runs when the transaction commits, so that a transaction that is open for long does not make others wait.
+CREATE FUNCTION image_library_internal.chain_row() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+BEGIN
+  PERFORM image_library_internal.append_to_chain(TG_ARGV[0], (to_jsonb(NEW) ->> TG_ARGV[1])::bigint, to_jsonb(NEW));
   RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.append_to_chain IS 'Adds a new row of decision or audit_entry to the chain';
+COMMENT ON FUNCTION image_library_internal.chain_row IS 'Adds a new row of decision or audit_entry to the chain';
 
--- Scripts of pg_dump run with an empty search_path, and bring the chain along.
+-- The agent's statements are security-restricted operations, in which PostgreSQL defers no trigger. It calls
+-- chain_decisions as the last statement of each of its transactions instead. Scripts of pg_dump run with an empty
+-- search_path, and bring the chain along.
 CREATE CONSTRAINT TRIGGER chain AFTER INSERT ON image_library_internal.decision
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (current_setting('search_path') NOT IN ('', '""'))
-  EXECUTE FUNCTION image_library_internal.append_to_chain('decisions', 'decision_id');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+  WHEN (current_user <> 'image_library_agent' AND current_setting('search_path') NOT IN ('', '""'))
+  EXECUTE FUNCTION image_library_internal.chain_row('decisions', 'decision_id');
 COMMENT ON TRIGGER chain ON image_library_internal.decision IS 'Adds the row to the chain when the transaction commits';
+
+CREATE FUNCTION image_library_internal.chain_decisions() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+  SELECT image_library_internal.append_to_chain('decisions', d.decision_id, to_jsonb(d))
+  FROM (SELECT o.* FROM image_library_internal.decision o
+        WHERE o.transaction = pg_current_xact_id() ORDER BY o.decision_id) d
+$$;
+COMMENT ON FUNCTION image_library_internal.chain_decisions IS 'Adds the decisions of this transaction to the chain';
+GRANT EXECUTE ON FUNCTION image_library_internal.chain_decisions TO image_library_agent;
