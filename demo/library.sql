@@ -9,6 +9,7 @@ SET search_path = image_library, public;
 SELECT add_registry('local', :'url', allow_private => true);
 
 SELECT * FROM check_registry('local');
+SELECT * FROM list_repositories('local');
 
 \echo
 \echo '-- What would a rule bring in? Nothing is written yet'

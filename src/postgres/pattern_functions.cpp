@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/pattern.h"
+#include "core/pattern_advice.h"
 #include "core/reference.h"
 #include "core/rule.h"
 #include "core/text.h"
@@ -25,7 +26,8 @@ PatternSubject SubjectArgument(FunctionCallInfo fcinfo, int number) {
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_decide_tags);
 PG_FUNCTION_INFO_V1(image_library_explain_tag);
-PG_FUNCTION_INFO_V1(image_library_check_pattern);
+PG_FUNCTION_INFO_V1(image_library_check_repository_pattern);
+PG_FUNCTION_INFO_V1(image_library_check_tag_pattern);
 PG_FUNCTION_INFO_V1(image_library_matching_names);
 PG_FUNCTION_INFO_V1(image_library_parse_reference);
 PG_FUNCTION_INFO_V1(image_library_parse_registry_url);
@@ -63,9 +65,24 @@ Datum image_library_explain_tag(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-/// check_pattern(pattern text, subject text): raises when the pattern is wrong.
-Datum image_library_check_pattern(PG_FUNCTION_ARGS) {
-  Guard([&] { Pattern::Parse(TextArgument(fcinfo, 0), SubjectArgument(fcinfo, 1)); });
+/// check_repository_pattern(pattern text, host text, prefix text): raises when the pattern is
+/// wrong, or can match no repository of the registry there.
+Datum image_library_check_repository_pattern(PG_FUNCTION_ARGS) {
+  Guard([&] {
+    const std::string pattern = TextArgument(fcinfo, 0);
+    RequireRepositoryPattern(pattern, TextArgument(fcinfo, 1), TextArgument(fcinfo, 2));
+    Pattern::Parse(pattern, PatternSubject::kRepository);
+  });
+  PG_RETURN_VOID();
+}
+
+/// check_tag_pattern(pattern text): raises when the pattern is wrong, or can match no tag.
+Datum image_library_check_tag_pattern(PG_FUNCTION_ARGS) {
+  Guard([&] {
+    const std::string pattern = TextArgument(fcinfo, 0);
+    RequireTagPattern(pattern);
+    Pattern::Parse(pattern, PatternSubject::kTag);
+  });
   PG_RETURN_VOID();
 }
 

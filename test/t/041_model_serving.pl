@@ -47,10 +47,14 @@ is( read_value(q{SELECT string_agg(format('%s/%s %s %s %s', publisher, model, mo
 is( read_value(q{SELECT string_agg(p.name || ' ' || p.gpu_count, E'\n' ORDER BY p.name COLLATE "C")
 		FROM image_library.model_profiles p JOIN image_library.model_library m USING (digest)
 		WHERE m.model = 'llama-3.3-nemotron-super-49b-v1'}),
-	"tensorrt_llm-h100-fp8-tp4-pp1-latency 4\nvllm-bf16-tp4-pp1 4", 'profiles are rows');
-is(read_value("SELECT image_library.fits('$big', 'h100', 4), image_library.fits('$big', 'h100', 2),
-	image_library.fits('$nim', 'h100', 1), image_library.fits('$nim', 'l40s', 1)"),
-	't|f|t|t', 'what fits: four GPUs, not two; any GPU for a generic profile');
+	"4 x l40s 4", 'no label of the large one says so: what the vendor publishes is shipped');
+is( read_value(q{SELECT task, facts_from ->> 'task', facts_from ->> 'gpu_count' FROM image_library.model_library
+		WHERE model = 'llama-3.3-nemotron-super-49b-v1'}),
+	'text-generation|shipped|shipped', 'its task as well, and where that comes from');
+is(read_value("SELECT image_library.fits('$big', 'l40s', 4), image_library.fits('$big', 'l40s', 2),
+	image_library.fits('$big', 'h100', 4) IS NULL, image_library.fits('$nim', 'h100', 1),
+	image_library.fits('$nim', 'l40s', 1) IS NULL"),
+	't|f|t|t|t', 'what fits: four L40S, not two; not known for a GPU that is not named, or how much memory a generic profile needs');
 
 # --- KServe: a runtime and a service that name each other
 my $runtime = manifest("kserve_serving_runtime('$nim', image_pull_secrets => '{edb-cred}')");

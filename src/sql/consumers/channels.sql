@@ -73,13 +73,13 @@ BEGIN
       HINT = 'See the columns of image_library.postgres_images for repositories, variants and systems.';
   END IF;
   FOREACH pattern IN ARRAY made.repositories LOOP
-    PERFORM image_library_internal.check_pattern(coalesce(pattern, ''), 'repository');
+    PERFORM image_library_internal.check_repositories(made.registry_id, coalesce(pattern, ''));
   END LOOP;
   made.flavor := image_library_internal.flavor(made.flavor);
   -- Written as in a rule, or as the range alone.
   made.versions := CASE WHEN starts_with(made.versions, 'version:') THEN substr(made.versions, 9) ELSE made.versions END;
   IF made.versions IS NOT NULL THEN
-    PERFORM image_library_internal.check_pattern('version:' || made.versions, 'tag');
+    PERFORM image_library_internal.check_tag_pattern('version:' || made.versions);
   END IF;
   RETURN made;
 END

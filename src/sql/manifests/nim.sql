@@ -1,4 +1,4 @@
--- NVIDIA NIM Operator: services and caches. Which GPUs a model fits.
+-- NVIDIA NIM Operator: services and caches.
 -- Source: apps.nvidia.com/v1alpha1 NIMService and NIMCache (NVIDIA NIM Operator documentation, and what its webhooks and
 -- controllers of 3.1 check, derive and match).
 
@@ -38,7 +38,8 @@ LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   given text := lower(trim(gpu) COLLATE "C");
-  tags text[] := ARRAY(SELECT DISTINCT lower(p.gpu COLLATE "C") FROM image_library.model_profiles p WHERE p.digest = model.digest AND p.gpu <> '');
+  tags text[] := ARRAY(SELECT DISTINCT lower(p.gpu COLLATE "C") FROM image_library.model_profiles p
+                       WHERE p.registry = model.registry AND p.repository = model.repository AND p.digest = model.digest AND p.gpu <> '');
   product text;
 BEGIN
   IF EXISTS (SELECT FROM unnest(tags) t WHERE strpos(t, given) > 0) AND given <> '' THEN
@@ -74,7 +75,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT coalesce(CASE WHEN min(p.tp) = max(p.tp) THEN min(p.tp) END, image_library_internal.check_range('gpu_count', tensor_parallelism.gpu_count, 1, 4096))
   FROM image_library.model_profiles p
-  WHERE p.digest = model.digest AND p.gpu_count = tensor_parallelism.gpu_count
+  WHERE p.registry = model.registry AND p.repository = model.repository AND p.digest = model.digest AND p.gpu_count = tensor_parallelism.gpu_count
     AND (product IS NULL OR strpos(lower(p.gpu COLLATE "C"), product) > 0)
 $$;
 COMMENT ON FUNCTION image_library_internal.tensor_parallelism IS
@@ -212,42 +213,3 @@ $$;
 COMMENT ON FUNCTION image_library.nim_service IS
   'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators). overrides: what image_library_internal.overridable() lists, merged in last (lists are replaced, env merged by name)';
 GRANT EXECUTE ON FUNCTION image_library.nim_service TO image_library_reader;
-
--- A GPU is named as in profiles (h100) or as in node labels (NVIDIA-H100-80GB-HBM3).
-CREATE FUNCTION image_library_internal.is_gpu(node_gpu text, profile_gpu text) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT coalesce(profile_gpu, '') = ''
-    OR position(regexp_replace('-' || lower(profile_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')
-                IN regexp_replace('-' || lower(node_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')) > 0
-$$;
-COMMENT ON FUNCTION image_library_internal.is_gpu IS
-  'Whether the GPU of a node is that of a profile; a profile without a GPU runs on any';
-
-CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
-RETURNS SETOF image_library.model_profiles
-LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  -- The image need not be approved.
-  image_digest text := (image_library_internal.find_image(reference)).digest;
-BEGIN
-  PERFORM image_library_internal.check_range('gpu_count', gpu_count, 0, 4096);
-  RETURN QUERY
-    SELECT p.* FROM image_library.model_profiles p
-    WHERE p.digest = image_digest
-      AND p.tp::bigint * p.pp <= fitting_profiles.gpu_count
-      AND image_library_internal.is_gpu(fitting_profiles.gpu, p.gpu)
-    ORDER BY p.tp::bigint * p.pp, p.name COLLATE "C";
-END
-$$;
-COMMENT ON FUNCTION image_library.fitting_profiles IS
-  'Profiles of a model that run on a number of GPUs of a type (h100, or the node label nvidia.com/gpu.product), fewest GPUs first';
-GRANT EXECUTE ON FUNCTION image_library.fitting_profiles TO image_library_reader;
-
-CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
-LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT EXISTS (SELECT FROM image_library.fitting_profiles(reference, gpu, gpu_count)) $$;
-COMMENT ON FUNCTION image_library.fits IS
-  'Whether a model has a profile that needs at most a number of GPUs of a type (tp times pp); false if its metadata has no profiles';
-GRANT EXECUTE ON FUNCTION image_library.fits TO image_library_reader;
