@@ -54,7 +54,7 @@ for my $who ('CALL', 'the agent')
 		$node->value(q{SELECT image_library.request_sync('r')});
 		ok($node->poll_query_until('postgres', q{SELECT state = 'complete' FROM image_library.sync_status}), "$who: the next run");
 	}
-	like(approved(), qr/\b$tag\.0$/, "$who: what it approves has a place in the chain");
+	like(approved(), qr/\b$tag\.0\b/, "$who: what it approves has a place in the chain");
 	holds("$who: the chain holds");
 }
 $person->quit;
