@@ -80,8 +80,8 @@ SELECT test.outcome_as('test_reader', 'SELECT image_library.resolve(''localhost:
 -- Every tag of the image must meet them, as for approvals; an error is no yes.
 SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"image": "b"}, "17.6": {"image": "c"}, "17": {"image": "a"}}') IS NOT NULL AS synced;
 SELECT test.outcome('SELECT image_library.resolve(''localhost:5000/postgresql:17.4'', consumer => ''payments'')');
-SELECT * FROM policy_failures('localhost:5000/postgresql:17.4', 'payments');
-SELECT * FROM policy_failures('localhost:5000/postgresql:17.4', 'shop');
+SELECT * FROM policy_failures('localhost:5000/postgresql:17.4', consumer => 'payments');
+SELECT * FROM policy_failures('localhost:5000/postgresql:17.4', consumer => 'shop');
 SELECT * FROM policy_failures('localhost:5000/postgresql:17.4');
 INSERT INTO test.signed VALUES ('17');
 SELECT test.outcome('SELECT image_library.resolve(''localhost:5000/postgresql:17.4'', consumer => ''payments'')');
@@ -95,7 +95,7 @@ SELECT test.shown(record_use('localhost:5000/postgresql:17.5', 'payments', 'prod
 SELECT test.shown(record_use('localhost:5000/postgresql:17.4', 'payments', 'prod'));
 SELECT test.shown(record_use('localhost:5000/postgresql:17.5', 'nobody', 'prod'));
 SELECT test.outcome_as('test_reader', 'SELECT image_library.record_use(''localhost:5000/postgresql:17.4'', ''shop'')') LIKE 'localhost%' AS recorded;
-CREATE VIEW test.unmet AS SELECT tag, consumer, drift, regexp_replace(detail, ' at .*', ' at <time>') AS detail FROM drift WHERE drift = 'policy unmet' ORDER BY consumer, tag;
+CREATE VIEW test.unmet AS SELECT tag, consumer, drift, regexp_replace(detail, ' at .*', ' at <time>') AS detail FROM drift WHERE drift = 'policy unmet' ORDER BY consumer, tag, detail;
 SELECT * FROM test.unmet;
 INSERT INTO test.signed VALUES ('17.5');
 SELECT * FROM test.unmet WHERE consumer = 'payments';
@@ -103,5 +103,18 @@ SELECT test.shown(record_use('localhost:5000/postgresql:17.5', 'payments', 'prod
 SELECT * FROM test.unmet WHERE consumer = 'payments';
 SELECT count(*) AS uses FROM usage WHERE consumer = 'payments';
 SELECT drop_policy('broken');
+SELECT * FROM test.unmet;
+-- A digest whose tag has moved stays usable; its policies are asked of the tag that pointed at it.
+SELECT pinned_reference AS pinned FROM images WHERE tag = '17.5' \gset
+SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17": {"image": "a"}, "17.5": {"image": "b2"}}') IS NOT NULL AS synced;
+SELECT test.outcome(format('SELECT image_library.resolve(%L, consumer => ''payments'')', :'pinned'));
+CREATE FUNCTION test.knows(image images) RETURNS boolean LANGUAGE sql STABLE
+  RETURN image.tag = '17.5' AND image.kind = 'postgres' AND image.approval = 'approved' AND image.registry = 'local' AND image.size_bytes IS NOT NULL
+    AND image.pinned_reference LIKE 'localhost:5000/postgresql:17.5@' || image.digest AND image.digest_changed_at IS NOT NULL;
+SELECT add_policy('knows', 'test.knows(images)', 'consumer:payments'), add_policy('former', 'test.no(images)', 'consumer:payments');
+SELECT * FROM policy_failures(:'pinned', consumer => 'payments');
+SELECT test.outcome(format('SELECT image_library.resolve(%L, consumer => ''payments'')', :'pinned'));
+DELETE FROM test.signed;
+SELECT test.shown(record_use(:'pinned', 'payments', 'prod'));
 SELECT * FROM test.unmet;
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Policies for the use of an image by one consumer. They are asked by resolve, and told by record_use.
 
-CREATE FUNCTION image_library_internal.consumer_verdict(registry text, repository text, digest text, consumer text,
+CREATE FUNCTION image_library_internal.consumer_verdict(image record, consumer text,
   OUT required text[], OUT failures text[], OUT warnings text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -13,7 +13,7 @@ BEGIN
          array_agg(DISTINCT format('"%s": %s', o.policy, o.reason)) FILTER (WHERE o.effect = 'require'),
          array_agg(DISTINCT format('"%s": %s', o.policy, o.reason)) FILTER (WHERE o.effect = 'warn')
   INTO required, failures, warnings
-  FROM image_library_internal.policy_outcomes(registry, repository, digest, '{require,warn}', consumer) o
+  FROM image_library_internal.policy_outcomes(image.registry, image.repository, image.digest, '{require,warn}', consumer, image.tag) o
   WHERE o.reason IS NOT NULL;
 END
 $$;
@@ -26,7 +26,7 @@ AS $$
 BEGIN
   IF cardinality(told) > 0 THEN
     RAISE WARNING USING
-      MESSAGE = format('image "%s" does not meet every policy for "%s"', image_library_internal.without_secrets(reference), consumer),
+      MESSAGE = format('image "%s" does not meet every policy for "%s"', reference, consumer),
       DETAIL = array_to_string(told, E'\n'),
       HINT = 'See image_library.policy_failures and image_library.policies.';
   END IF;
@@ -38,7 +38,7 @@ CREATE FUNCTION image_library_internal.check_consumer_policies(reference text, i
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  verdict record := image_library_internal.consumer_verdict(image.registry, image.repository, image.digest, consumer);
+  verdict record := image_library_internal.consumer_verdict(image, consumer);
 BEGIN
   IF verdict.failures IS NOT NULL THEN
     RAISE EXCEPTION USING
@@ -47,7 +47,7 @@ BEGIN
       DETAIL = array_to_string(verdict.failures, E'\n'),
       HINT = 'See image_library.policy_failures and image_library.policies.';
   END IF;
-  PERFORM image_library_internal.warn_of_policies(reference, consumer, verdict.warnings);
+  PERFORM image_library_internal.warn_of_policies(image.pinned_reference, consumer, verdict.warnings);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_consumer_policies IS
@@ -55,11 +55,11 @@ COMMENT ON FUNCTION image_library_internal.check_consumer_policies IS
 
 -- What runs is recorded whether or not it may. Drift shows the verdict of this time, since a view must not run
 -- functions of users for each of its rows.
-CREATE FUNCTION image_library_internal.note_consumer_policies(reference text, image record, consumer text) RETURNS void
+CREATE FUNCTION image_library_internal.note_consumer_policies(image record, consumer text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  verdict record := image_library_internal.consumer_verdict(image.registry, image.repository, image.digest, consumer);
+  verdict record := image_library_internal.consumer_verdict(image, consumer);
 BEGIN
   IF verdict.required IS NULL THEN
     RETURN;
@@ -67,7 +67,7 @@ BEGIN
   UPDATE image_library_internal.image_use u SET unmet_policies = verdict.required, policies_checked_at = clock_timestamp()
   WHERE u.repository_id = image.repository_id AND u.digest = image.digest AND u.consumer = note_consumer_policies.consumer
     AND u.released_at IS NULL;
-  PERFORM image_library_internal.warn_of_policies(reference, consumer, verdict.failures || verdict.warnings);
+  PERFORM image_library_internal.warn_of_policies(image.pinned_reference, consumer, verdict.failures || verdict.warnings);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.note_consumer_policies IS

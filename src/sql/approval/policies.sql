@@ -148,48 +148,87 @@ CREATE VIEW image_library.policies WITH (security_barrier) AS
 COMMENT ON VIEW image_library.policies IS 'Policies, enabled and disabled';
 GRANT SELECT ON image_library.policies TO image_library_reader;
 
+-- For the use of a digest that no present tag points at: what images would show for the tag that pointed at it.
+CREATE FUNCTION image_library_internal.former_image(repository_id integer, tag text, digest text) RETURNS SETOF image_library.images
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_populate_record(NULL::image_library.images, jsonb_build_object(
+    'registry', r.registry, 'repository', r.repository, 'tag', former_image.tag, 'digest', i.digest,
+    'reference', concat(r.place, ':', former_image.tag), 'pinned_reference', concat(r.place, ':', former_image.tag, '@', i.digest),
+    'kind', coalesce(f.facts ->> 'kind', 'other'), 'version', f.facts ->> 'version', 'approval', coalesce(a.state, 'pending'),
+    'platforms', i.platforms, 'size_bytes', i.size_bytes, 'created_at', i.created_at, 'created_text', nullif(i.created_text, ''),
+    'first_seen_at', i.first_seen_at, 'title', i.title, 'description', i.description, 'annotations', i.annotations, 'labels', i.labels,
+    'media_type', i.media_type, 'hm_tags', '{}'::text[], 'deprecated_from', a.deprecated_from, 'valid_until', a.valid_until,
+    'quarantined_at', a.quarantined_at,
+    'digest_changed_at', (SELECT max(p.since) FROM image_library_internal.tag_period p
+                          WHERE p.repository_id = r.repository_id AND p.tag = former_image.tag AND p.digest = i.digest)))
+  FROM image_library_internal.full_repository r
+  JOIN image_library_internal.image i ON i.digest = former_image.digest
+  LEFT JOIN image_library_internal.approval a ON a.repository_id = r.repository_id AND a.digest = i.digest
+  CROSS JOIN LATERAL image_library_internal.own_facts(r.repository_id, former_image.tag, i.digest) AS f (facts)
+  WHERE r.repository_id = former_image.repository_id
+$$;
+COMMENT ON FUNCTION image_library_internal.former_image IS
+  'Row as in images for a tag and a digest that it pointed at, without HM tags';
+GRANT EXECUTE ON FUNCTION image_library_internal.former_image TO image_library_agent;
+
 -- An approval belongs to the digest, so every tag that points at it must meet the policy. If a rule sets the kind of an
 -- image, policies for the image's own kind still apply.
 CREATE FUNCTION image_library_internal.policy_outcomes(registry text, repository text, digest text, effects text[],
-  consumer text DEFAULT NULL)
+  consumer text DEFAULT NULL, former_tag text DEFAULT NULL)
 RETURNS TABLE (policy text, effect text, tag text, reason text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p.name, p.effect, v.tag, called.reason
-  FROM image_library.images v
-  JOIN image_library_internal.full_repository r ON r.registry = v.registry AND r.repository = v.repository
-  JOIN image_library_internal.policy p
-    ON CASE WHEN consumer IS NOT NULL THEN p.applies_to = 'consumer:' || consumer
-            ELSE p.applies_to IN ('all', v.kind) OR p.applies_to = image_library_internal.own_facts(r.repository_id, v.tag, v.digest) ->> 'kind' END
-  CROSS JOIN LATERAL (SELECT image_library_internal.policy_function(p.function) AS function) f
+  WITH present AS (
+    SELECT r.repository_id, v AS image
+    FROM image_library_internal.full_repository r
+    JOIN image_library.images v ON v.registry = r.registry AND v.repository = r.repository
+    WHERE r.registry = policy_outcomes.registry AND r.repository = policy_outcomes.repository
+      AND v.digest = policy_outcomes.digest AND v.missing_since IS NULL
+  ), asked AS (
+    SELECT p.name, p.effect, p.function, i.image
+    FROM present i
+    JOIN image_library_internal.policy p
+      ON CASE WHEN consumer IS NOT NULL THEN p.applies_to = 'consumer:' || consumer
+              ELSE p.applies_to IN ('all', (i.image).kind)
+                   OR p.applies_to = image_library_internal.own_facts(i.repository_id, (i.image).tag, (i.image).digest) ->> 'kind' END
+    WHERE p.enabled AND p.effect = ANY (effects)
+    UNION ALL
+    SELECT p.name, p.effect, p.function, former.image
+    FROM image_library_internal.policy p
+    LEFT JOIN (
+      SELECT v AS image
+      FROM image_library_internal.full_repository r
+      CROSS JOIN LATERAL image_library_internal.former_image(r.repository_id, former_tag, policy_outcomes.digest) v
+      WHERE r.registry = policy_outcomes.registry AND r.repository = policy_outcomes.repository) former ON true
+    WHERE p.applies_to = 'consumer:' || consumer AND p.enabled AND p.effect = ANY (effects)
+      AND NOT EXISTS (SELECT FROM present)
+  )
+  SELECT a.name, a.effect, (a.image).tag, called.reason
+  FROM asked a
+  CROSS JOIN LATERAL (SELECT image_library_internal.policy_function(a.function) AS function) f
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN f.function IS NULL THEN format('function %s(image_library.images) does not exist', p.function)
-                ELSE image_library_internal.call_policy(f.function::oid, v) END AS reason) called
-  WHERE v.registry = policy_outcomes.registry AND v.repository = policy_outcomes.repository
-    AND v.digest = policy_outcomes.digest AND v.missing_since IS NULL
-    AND p.enabled AND p.effect = ANY (effects)
-  UNION ALL
-  -- There is no row of images that the function could be asked about.
-  SELECT p.name, p.effect, NULL, 'no tag that the library admits points at the image now'
-  FROM image_library_internal.policy p
-  WHERE p.applies_to = 'consumer:' || consumer AND p.enabled AND p.effect = ANY (effects)
-    AND NOT EXISTS (SELECT FROM image_library.images v
-                    WHERE v.registry = policy_outcomes.registry AND v.repository = policy_outcomes.repository
-                      AND v.digest = policy_outcomes.digest AND v.missing_since IS NULL)
+    -- Without these call_policy, which is strict, would return null: met.
+    SELECT CASE WHEN f.function IS NULL THEN format('function %s(image_library.images) does not exist', a.function)
+                WHEN (a.image).digest IS NULL THEN 'the library does not know the image any more'
+                ELSE image_library_internal.call_policy(f.function::oid, a.image) END AS reason) called
   ORDER BY 1, 3
 $$;
 COMMENT ON FUNCTION image_library_internal.policy_outcomes IS
   'Results of the enabled policies for each tag of an image, for approvals or for the use by a consumer; reason null: the policy is met';
 GRANT EXECUTE ON FUNCTION image_library_internal.policy_outcomes TO image_library_agent;
 
-CREATE FUNCTION image_library.policy_failures(reference text, consumer text DEFAULT NULL)
+CREATE FUNCTION image_library.policy_failures(reference text, registry text DEFAULT NULL, consumer text DEFAULT NULL)
 RETURNS TABLE (policy text, effect text, reason text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, registry);
 BEGIN
-  IF image.rule_id IS NULL OR image.missing_since IS NOT NULL THEN
+  IF consumer IS NULL AND (image.rule_id IS NULL OR image.gone_since IS NOT NULL
+     OR image.moved_to IS NOT NULL
+        AND NOT EXISTS (SELECT FROM image_library.images v
+                        WHERE v.registry = image.registry AND v.repository = image.repository AND v.digest = image.digest)) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('no policy is asked of image "%s": it is not in the library now', reference),
@@ -198,7 +237,7 @@ BEGIN
   END IF;
   RETURN QUERY
     SELECT DISTINCT o.policy, o.effect, o.reason
-    FROM image_library_internal.policy_outcomes(image.registry, image.repository, image.digest, '{require,auto_approve,warn}', consumer) o
+    FROM image_library_internal.policy_outcomes(image.registry, image.repository, image.digest, '{require,auto_approve,warn}', consumer, image.tag) o
     WHERE o.reason IS NOT NULL
     ORDER BY 1, 3;
 END

@@ -57,9 +57,10 @@ DECLARE
 BEGIN
   SELECT * INTO current FROM image_library_internal.approval a
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
-  blocks := image_library_internal.blocks(image.tag, image.rule_id, image.missing_since, current, clock_timestamp());
+  blocks := image_library_internal.blocks(CASE WHEN image.moved_to IS NULL THEN image.tag END, image.rule_id, image.gone_since, current,
+    clock_timestamp());
   IF blocks NOT IN ('{pending}', '{expired}') THEN
-    SELECT * INTO told FROM image_library_internal.why_blocked(blocks[1], image.missing_since, current);
+    SELECT * INTO told FROM image_library_internal.why_blocked(blocks[1], image.gone_since, current);
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('cannot request the approval of image "%s": %s', reference, CASE WHEN blocks = '{}' THEN 'it is approved' ELSE told.why END),
@@ -81,11 +82,11 @@ COMMENT ON FUNCTION image_library_internal.check_requestable IS
 
 -- Without a lock on the image, since a reader who leaves a transaction open must not make those who decide wait. A
 -- request that commits after a decision on the image is an open request for the time after a reset.
-CREATE FUNCTION image_library.request_approval(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.request_approval(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, registry);
 BEGIN
   PERFORM image_library_internal.check_reason(reason);
   PERFORM image_library_internal.check_requestable(reference, image);
