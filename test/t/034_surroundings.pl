@@ -98,7 +98,7 @@ my $slow = FaultRegistry->new({ limits => { latency => 0.2 }, repositories => { 
 $node->value(sprintf q{BEGIN ISOLATION LEVEL READ COMMITTED;
 	SELECT image_library.add_registry('third', '%s', allow_private => true, max_connections => 1);
 	SELECT image_library.add_rule('third', '**'); COMMIT}, $slow->url);
-ok($node->poll_query_until('postgres', q{SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity WHERE query LIKE 'syncing registry third%'}),
+ok($node->poll_query_until('postgres', q{SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity WHERE query LIKE 'syncing registry "third"%'}),
 	'a worker is terminated');
 ok($node->poll_query_until('postgres', q{SELECT string_agg(outcome || coalesce(': ' || error, ''), ', ' ORDER BY run_id) = 'failed: interrupted, complete'
 	FROM image_library.sync_run WHERE registry = 'third'}), 'another one does its work');

@@ -15,6 +15,7 @@ AS $$
     SELECT DISTINCT t.digest, a.digest IS NULL AS undecided
     FROM unnest(tags) AS asked (name)
     JOIN image_library_internal.tag t ON t.repository_id = waiting_images.repository_id AND t.name = asked.name
+    JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
     LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
     WHERE a.digest IS NULL OR a.state = 'pending' OR a.state = 'approved' AND a.valid_until <= clock_timestamp()
   )
@@ -29,7 +30,7 @@ AS $$
   ORDER BY t.digest, t.name
 $$;
 COMMENT ON FUNCTION image_library_internal.waiting_images IS
-  'Images of some tags that wait for a decision; approvable: nobody has decided on it, and one approval is enough, of the rule if there is one';
+  'Images of some tags that wait for a decision and could be read; approvable: nobody has decided on it, and one approval is enough, of the rule if there is one';
 GRANT EXECUTE ON FUNCTION image_library_internal.waiting_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.policy_verdict(registry text, repository text, digest text,
