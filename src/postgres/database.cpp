@@ -79,6 +79,12 @@ void Database::Begin() {
   }
 }
 
+// Deferred triggers are not possible in a security-restricted operation: see audit/chain.sql.
+void Database::ChainDecisions() {
+  if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+    Execute("SELECT image_library_internal.chain_decisions()");
+}
+
 void Database::Commit() {
   open_ = false;
   Call([&] {

@@ -52,6 +52,7 @@ class Database {
     Begin();
     try {
       work();
+      ChainDecisions();
     } catch (...) {
       Abort();
       throw;
@@ -77,6 +78,7 @@ class Database {
   void Begin();
   void Commit();
   void Abort() noexcept;
+  void ChainDecisions();
   void EndProcedureTransaction() noexcept;
   SPIPlanPtr Plan(const char* statement, int parameters);
 

@@ -262,6 +262,9 @@ BEGIN
       reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
+  IF new_state IN ('approved', 'rejected') THEN
+    PERFORM image_library_internal.end_requests(image.repository_id, ARRAY[image.digest]);
+  END IF;
   PERFORM image_library_internal.refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
   IF new_state <> 'approved' THEN
     PERFORM image_library_internal.warn_of_users(image.repository_id, image.digest, image.pinned_reference);
@@ -319,6 +322,7 @@ BEGIN
   SELECT array_agg(d.digest) INTO approved_digests FROM told d;
   IF approved_digests IS NOT NULL THEN
     PERFORM image_library_internal.notify('image approved');
+    PERFORM image_library_internal.end_requests(repository_id, approved_digests);
     PERFORM image_library_internal.refresh_entry_approval(repository_id, approved_digests);
   END IF;
 END

@@ -10,8 +10,7 @@ DECLARE
   image record;
   recorded_since timestamptz;
 BEGIN
-  IF coalesce(btrim(consumer), '') = '' OR length(consumer) > 500 OR length(location) > 500
-     OR concat(consumer, location) ~ '[[:cntrl:]]' THEN
+  IF NOT image_library_internal.is_consumer(consumer) OR length(location) > 500 OR location ~ '[[:cntrl:]]' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = 'a use needs a consumer; consumer and location have at most 500 characters, and no control characters',
@@ -43,11 +42,12 @@ BEGIN
   INSERT INTO image_library_internal.image_use (repository_id, tag, digest, consumer, location, used_since)
   VALUES (image.repository_id, image.tag, image.digest, record_use.consumer, record_use.location, coalesce(recorded_since, now()))
   ON CONFLICT DO NOTHING;
+  PERFORM image_library_internal.note_consumer_policies(image, consumer);
   RETURN image.pinned_reference;
 END
 $$;
 COMMENT ON FUNCTION image_library.record_use IS
-  'Records that a consumer runs an image, in any state, also one that the library does not know; returns the pinned reference, of an unknown image the reference as given';
+  'Records that a consumer runs an image, in any state, also one that the library does not know, and warns of policies for the consumer that it does not meet; returns the pinned reference, of an unknown image the reference as given';
 GRANT EXECUTE ON FUNCTION image_library.record_use TO image_library_reader;
 
 CREATE FUNCTION image_library.release_use(reference text, consumer text, location text DEFAULT NULL, registry text DEFAULT NULL)
@@ -181,6 +181,9 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     FROM unnest(image_library_internal.blocks(t.name, t.rule_id, gone.since, a, clock_timestamp())) b
     -- For an image that is not approved, the state is reported and nothing else.
     WHERE u.repository_id IS NOT NULL AND b <> 'no tag' AND (a.state = 'approved' OR b NOT IN ('quarantined', 'deprecated'))
+    UNION ALL
+    SELECT 'policy unmet', format('policy "%s" for the consumer was not met at %s', p.name, u.policies_checked_at)
+    FROM image_library_internal.policy p WHERE p.name = ANY (u.unmet_policies) AND p.enabled AND p.applies_to = 'consumer:' || u.consumer
     UNION ALL
     SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > clock_timestamp()
     UNION ALL

@@ -17,13 +17,16 @@ CREATE TABLE image_library_internal.rule (
   owner regrole,
   created_at timestamptz NOT NULL DEFAULT now(),
   created_by name NOT NULL DEFAULT session_user,
-  required_approvals integer NOT NULL DEFAULT 1 CHECK (required_approvals BETWEEN 1 AND 10)
+  required_approvals integer NOT NULL DEFAULT 1 CHECK (required_approvals BETWEEN 1 AND 10),
+  separate_requester boolean NOT NULL DEFAULT false
 );
 CREATE INDEX rule_registry ON image_library_internal.rule (registry_id);
 COMMENT ON TABLE image_library_internal.rule IS
   'Repository rules; of several include rules the one with the lowest priority, then the oldest, decides';
 COMMENT ON COLUMN image_library_internal.rule.required_approvals IS
   'Number of people who must approve an image; of several rules that take it the largest number counts';
+COMMENT ON COLUMN image_library_internal.rule.separate_requester IS
+  'Whether the approval of a person who requested an image does not count; one rule that takes it is enough';
 GRANT SELECT ON image_library_internal.rule TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.rules_json(registry_id integer) RETURNS jsonb
@@ -120,6 +123,8 @@ BEGIN
         format('required_approvals must be from 1 to 10, not %s', coalesce(rule.required_approvals::text, 'null'))
       WHEN rule.required_approvals > 1 AND (rule.approval, rule.action) <> ('manual', 'include') THEN
         'required_approvals is for include rules with approval => ''manual'''
+      WHEN rule.separate_requester AND (rule.approval, rule.action) <> ('manual', 'include') THEN
+        'separate_requester is for include rules with approval => ''manual'''
     END);
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
@@ -140,6 +145,7 @@ DECLARE
 BEGIN
   made.exclude_tags := coalesce(made.exclude_tags, '{}');
   made.immutable_tags := coalesce(made.immutable_tags, false);
+  made.separate_requester := coalesce(made.separate_requester, false);
   made.enabled := true;
   PERFORM image_library_internal.check_rule(made);
   RETURN made;
@@ -173,7 +179,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   -- A role that may approve alone must not remove the requirement that others approve too.
-  IF rule.required_approvals > 1 THEN
+  IF rule.required_approvals > 1 OR rule.separate_requester THEN
     PERFORM image_library_internal.require_admin(what);
   END IF;
   PERFORM image_library_internal.require_owner(what, rule.owner,
@@ -181,7 +187,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_rule_owner IS
-  'Raises 42501 unless the acting role may change the rule; only admins may change one that requires several approvals';
+  'Raises 42501 unless the acting role may change the rule; only admins may change one that requires several approvals or separates the requester';
 
 CREATE FUNCTION image_library_internal.lock_rules(registry_id integer) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -225,7 +231,7 @@ CREATE FUNCTION image_library.add_rule(registry text, repositories text, tags te
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
   approval text DEFAULT 'manual', platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT false,
   newest integer DEFAULT NULL, priority integer DEFAULT 100, owner regrole DEFAULT NULL,
-  required_approvals integer DEFAULT 1)
+  required_approvals integer DEFAULT 1, separate_requester boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -237,12 +243,13 @@ BEGIN
   new_rule := image_library_internal.new_rule(jsonb_build_object(
     'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action,
     'kind', kind, 'approval', approval, 'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest,
-    'priority', priority, 'owner', nullif(image_library_internal.checked_owner(owner), '-'::regrole), 'required_approvals', required_approvals));
+    'priority', priority, 'owner', nullif(image_library_internal.checked_owner(owner), '-'::regrole), 'required_approvals', required_approvals,
+    'separate_requester', separate_requester));
   INSERT INTO image_library_internal.rule AS r (registry_id, repositories, tags, exclude_tags, action, kind, approval,
-                                       platforms, immutable_tags, newest, priority, owner, required_approvals)
+                                       platforms, immutable_tags, newest, priority, owner, required_approvals, separate_requester)
   VALUES (new_rule.registry_id, new_rule.repositories, new_rule.tags, new_rule.exclude_tags, new_rule.action,
           new_rule.kind, new_rule.approval, new_rule.platforms, new_rule.immutable_tags, new_rule.newest,
-          new_rule.priority, new_rule.owner, new_rule.required_approvals)
+          new_rule.priority, new_rule.owner, new_rule.required_approvals, new_rule.separate_requester)
   RETURNING r.rule_id INTO new_rule.rule_id;
   PERFORM image_library_internal.apply_rules(of_registry.registry_id);
   RETURN new_rule.rule_id;
@@ -295,7 +302,8 @@ COMMENT ON FUNCTION image_library_internal.check_rule_scope IS
 CREATE FUNCTION image_library.alter_rule(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
   platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT NULL, newest integer DEFAULT NULL,
-  priority integer DEFAULT NULL, owner regrole DEFAULT NULL, required_approvals integer DEFAULT NULL)
+  priority integer DEFAULT NULL, owner regrole DEFAULT NULL, required_approvals integer DEFAULT NULL,
+  separate_requester boolean DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -307,13 +315,14 @@ BEGIN
   changed := image_library_internal.altered_rule(old, jsonb_build_object(
     'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval,
     'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority,
-    'owner', image_library_internal.checked_owner(owner), 'required_approvals', required_approvals));
+    'owner', image_library_internal.checked_owner(owner), 'required_approvals', required_approvals,
+    'separate_requester', separate_requester));
   PERFORM image_library_internal.check_rule_scope(old, changed);
   UPDATE image_library_internal.rule r
   SET repositories = changed.repositories, tags = changed.tags, exclude_tags = changed.exclude_tags,
       action = changed.action, kind = changed.kind, approval = changed.approval, platforms = changed.platforms,
       immutable_tags = changed.immutable_tags, newest = changed.newest, priority = changed.priority,
-      owner = changed.owner, required_approvals = changed.required_approvals
+      owner = changed.owner, required_approvals = changed.required_approvals, separate_requester = changed.separate_requester
   WHERE r.rule_id = alter_rule.rule_id;
   PERFORM image_library_internal.apply_rules(changed.registry_id, rule_id);
 END
