@@ -7,6 +7,7 @@
 #include "postgres/settings.h"
 
 extern "C" {
+#include "access/xlog.h"
 #include "commands/dbcommands.h"
 #include "commands/trigger.h"
 }
@@ -43,6 +44,7 @@ TimestampTz DueAt(const Board::Slot& slot) {
 
 // What prevents the agent from working.
 std::string Trouble(const Board& board, pid_t launcher) {
+  if (RecoveryInProgress()) return "this server is a standby: the agent runs on the primary";
   if (launcher == 0)
     return "the agent is not running: add image_library to shared_preload_libraries, or call "
            "image_library.start_worker()";
