@@ -81,8 +81,10 @@ void PostNext(Oid database, TimestampTz due) {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   Board::Slot* const slot = FindSlot(board, database);
-  if (slot != nullptr)
+  if (slot != nullptr) {
+    slot->has_library = true;
     slot->next_due = slot->next_due == kWorkerStarted ? due : Min(slot->next_due, due);
+  }
   LWLockRelease(&board->lock);
   WakeLauncher();
 }

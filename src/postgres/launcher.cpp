@@ -106,9 +106,9 @@ List* ReadDatabases() {
 void TellLeftOut(int count, int before) {
   if (count == 0 || before != 0) return;
   ereport(LOG, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                errmsg("image_library does not sync in %d databases", count),
-                errdetail("It syncs in %d databases of a cluster, and so many others have the "
-                          "extension or cannot be connected to.",
+                errmsg("image_library does not look at %d databases", count),
+                errdetail("It has room for %d databases that have the extension, or that its "
+                          "workers cannot connect to.",
                           kMaxDatabases),
                 errhint("Drop the extension where it is not used.")));
 }

@@ -22,6 +22,7 @@ CREATE TABLE image_library_internal.run (
   decided boolean NOT NULL DEFAULT false
 );
 CREATE INDEX run_registry ON image_library_internal.run (registry_id, run_id DESC);
+CREATE INDEX run_unfinished ON image_library_internal.run (registry_id) WHERE outcome IS NULL;
 COMMENT ON TABLE image_library_internal.run IS
   'Runs of the agent, one row for each run over a registry; the last one determines what is due next';
 COMMENT ON COLUMN image_library_internal.run.decided IS
@@ -89,13 +90,10 @@ AS $$
   SET finished_at = clock_timestamp(), outcome = 'failed',
       error = concat_ws(': ', 'interrupted',
                         CASE WHEN r.registry_id = failed_registry AND failed_at >= r.started_at THEN nullif(failure, '') END),
-      next_at = CASE WHEN last.follows_failure THEN image_library_internal.next_sync_at(r.run_id, 'failed') ELSE clock_timestamp() END
-  FROM image_library_internal.registry g
-  CROSS JOIN LATERAL (
-    SELECT l.run_id, (SELECT b.outcome = 'failed' FROM image_library_internal.run b
-                      WHERE b.registry_id = g.registry_id AND b.run_id < l.run_id ORDER BY b.run_id DESC LIMIT 1) AS follows_failure
-    FROM image_library_internal.run l WHERE l.registry_id = g.registry_id ORDER BY l.run_id DESC LIMIT 1) last
-  WHERE r.run_id = last.run_id AND r.outcome IS NULL AND image_library_internal.syncing_pid(g.registry_id) IS NULL
+      next_at = CASE WHEN (SELECT b.outcome = 'failed' FROM image_library_internal.run b
+                           WHERE b.registry_id = r.registry_id AND b.run_id < r.run_id ORDER BY b.run_id DESC LIMIT 1)
+                     THEN image_library_internal.next_sync_at(r.run_id, 'failed') ELSE clock_timestamp() END
+  WHERE r.outcome IS NULL AND image_library_internal.syncing_pid(r.registry_id) IS NULL
 $$;
 COMMENT ON FUNCTION image_library_internal.end_interrupted_runs IS
   'Ends the runs that no process works on any more; the arguments are the last failure of a worker in this database';
