@@ -16,7 +16,8 @@ class AnswerWatchTest : public testing::Test {
  protected:
   registry::Task<void> Ask() {
     try {
-      (void)co_await watched.Send(Request{});
+      Request request;
+      (void)co_await watched.Send(std::move(request));
     } catch (const Error&) {
     }
   }
