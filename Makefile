@@ -37,9 +37,14 @@ EXTRA_CLEAN = build results output_iso tmp_check tmp_check_iso log
 ifneq ($(shell command -v $(PG_CONFIG)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# Says all that is missing instead of failing in the middle.
+installcheck: installcheck-needs
+installcheck-needs:
+	@scripts/check_installcheck "$(PG_CONFIG)" "$(EXTVERSION)" $(if $(strip $(REGRESS) $(ISOLATION)),sql) $(if $(strip $(TAP_TESTS)),tap)
 else
 all install installcheck:
-	@echo "$(PG_CONFIG) is not there: install postgresql-server-dev, or name it with PG_CONFIG=" >&2; false
+	@echo "$(PG_CONFIG) is not there: run scripts/setup build, or name that of your PostgreSQL with PG_CONFIG=" >&2; false
 endif
 
 $(DATA_built): src/sql/install_order $(SQL_FILES) image_library.control
@@ -48,7 +53,7 @@ $(DATA_built): src/sql/install_order $(SQL_FILES) image_library.control
 # Every object is rebuilt when a header changes: the tree is small.
 $(OBJS): $(wildcard src/*/*.h) Makefile
 
-.PHONY: demo demo-stop test unit bench format lint
+.PHONY: installcheck-needs demo demo-stop test unit bench format lint
 # Everything on a bare Debian machine: packages, build, servers, the main job.
 demo:
 	demo/run

@@ -9,6 +9,7 @@ SET search_path = image_library, public;
 SELECT add_registry('local', :'url', allow_private => true);
 
 SELECT * FROM check_registry('local');
+SELECT * FROM list_repositories('local');
 
 \echo
 \echo '-- What would a rule bring in? Nothing is written yet'
@@ -67,15 +68,16 @@ SELECT m.model, p.name AS profile, p.gpu_count AS gpus
 FROM model_library m, fitting_profiles(m.reference, 'NVIDIA-H100-80GB-HBM3', 2) p;
 
 \echo
-\echo '-- A provisioning flow asks for the one image it may run, pinned by digest: the newest build of the newest minor'
-SELECT latest_postgres('postgresql', 17);
+\echo '-- A provisioning flow names a channel and gets the one image it may run, pinned by digest: the newest build of the newest minor'
+SELECT add_channel('prod-17', 'local', '{postgresql}', variant => '', versions => '17.*');
+SELECT latest('prod-17');
 
 \echo
 \echo '-- An application keeps its own table, and nothing gets into it that is not approved'
 CREATE TABLE cluster (name text PRIMARY KEY, image text NOT NULL);
 CREATE TRIGGER approved_images BEFORE INSERT OR UPDATE OF image ON cluster
   FOR EACH ROW EXECUTE FUNCTION require_approved('image');
-INSERT INTO cluster VALUES ('billing', latest_postgres('postgresql', 17));
+INSERT INTO cluster VALUES ('billing', latest('prod-17'));
 SELECT record_use(image, name, 'kubernetes/eu-1') FROM cluster;
 
 \echo

@@ -26,5 +26,5 @@ SELECT consumer, location, drift, detail FROM drift;
 \echo '-- A bad image is revoked by its digest; the newest that is left is the latest, and the way out is one statement'
 SELECT revoke(:'registry' || '/' || repository || '@' || digest, 'CVE-2026-0001') AS revoked FROM drift;
 SELECT consumer, drift, detail FROM drift WHERE drift = 'revoked';
-UPDATE cluster SET image = latest_postgres('postgresql', 17) WHERE name = 'billing'
+UPDATE cluster SET image = latest('prod-17') WHERE name = 'billing'
 RETURNING name, image;

@@ -26,7 +26,8 @@ SELECT action, object, name = :'rule' AS numbered, registry, old, new - '{rule_i
 -- Credentials: that one was set, changed or dropped, and where; nothing of it.
 SELECT set_credential('local', 'robot-0815', 'Secret-4711'), set_credential('local', 'robot-0815', 'Secret-4712'), set_credential('local', 'other-0815', 'Secret-4713', 'team');
 SELECT drop_credential('local', 'team');
-SELECT set_credential_file('local', '4714.json', 'team'), set_credential_variable('local', 'robot-0815', 'IMAGE_LIBRARY_4715', 'team');
+INSERT INTO credential (registry_id, repository_prefix, file) SELECT registry_id, 'team', '4714.json' FROM registry WHERE name = 'local';
+UPDATE credential SET file = NULL, username = 'robot-0815', variable = 'IMAGE_LIBRARY_4715' WHERE repository_prefix = 'team';
 SELECT action, object, name, registry, old, new FROM test.news();
 SELECT count(*) AS told_secrets FROM audit_entry e WHERE e::text ~ '0815|471';
 

@@ -21,6 +21,7 @@ CREATE FUNCTION test.fill(registry text, name text) RETURNS void LANGUAGE sql AS
 $$;
 SELECT test.fill('open', 'plain'), test.fill('closed', 'hush');
 SELECT count(set_readme(registry, repository, repository)), count(record_use(reference, repository, tag)) FROM images;
+SELECT add_channel('plain', 'open', '{plain/db}'), add_channel('hush', 'closed', '{hush/db}');
 -- Everybody sees that an HM tag exists, and not of what.
 SELECT add_hm_tag('red');
 SELECT tag_repository(registry, repository, 'red') FROM images WHERE repository LIKE '%/db' ORDER BY reference;

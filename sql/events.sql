@@ -11,12 +11,12 @@ SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"imag
 SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}}');
 SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "18.1": {"image": "d"}}');
 SELECT test.shown(revoke('localhost:5000/postgresql:18.1', 'no')), test.shown(quarantine('localhost:5000/postgresql:17.4'));
-SELECT add_policy('signed', 'image_library.is_signed(images)'), disable_registry('local');
+SELECT add_policy('signed', 'image_library.is_signed(images)'), disable_registry('local'), add_channel('prod', 'local', '{postgresql}');
 SELECT event, registry, repository, tag, test.shown(digest) AS digest, test.shown((detail - '{decision_id,audit_id,actor}'::text[])::text) AS detail FROM events ORDER BY event_id;
 -- Each decision and each change has its event, and the other way round.
 SELECT count(*) AS without FROM decisions d FULL JOIN (SELECT (e.detail ->> 'decision_id')::bigint AS decision_id FROM events e WHERE e.detail ? 'decision_id') e USING (decision_id)
 WHERE d.decision_id IS NULL OR e.decision_id IS NULL;
-SELECT count(*) AS without FROM (SELECT * FROM audit WHERE object IN ('registry', 'rule', 'policy')) a FULL JOIN (SELECT (e.detail ->> 'audit_id')::bigint AS audit_id FROM events e WHERE e.detail ? 'audit_id') e USING (audit_id)
+SELECT count(*) AS without FROM (SELECT * FROM audit WHERE object IN ('registry', 'rule', 'policy', 'channel')) a FULL JOIN (SELECT (e.detail ->> 'audit_id')::bigint AS audit_id FROM events e WHERE e.detail ? 'audit_id') e USING (audit_id)
 WHERE a.audit_id IS NULL OR e.audit_id IS NULL;
 
 -- A sync of 1,000 tags; this transaction is not over, so nothing of it is handed out yet.

@@ -61,7 +61,8 @@ LANGUAGE sql AS $$
       '{"type": "object", "required": ["apiVersion", "kind", "metadata", "spec"], "properties": {
         "apiVersion": {"type": "string", "enum": [%s]}, "kind": {"type": "string", "enum": [%s]},
         "metadata": {"type": "object", "required": ["name"], "properties": {"name": %s %s,
-           "annotations": {"type": "object", "values": {"type": "string"}}}},
+           "annotations": {"type": "object", "values": {"type": "string"}},
+           "labels": {"type": "object", "values": {"type": "string", "pattern": "^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"}}}},
         "spec": %s}}', to_json(api), to_json(kind), name_form,
         CASE WHEN namespaced THEN ', "namespace": $label' ELSE '' END, spec),
       '$placement', '"nodeSelector": {"type": "object", "values": $text},
@@ -82,6 +83,8 @@ LANGUAGE sql AS $$
 $$;
 SELECT pg_temp.define(kind, 'postgresql.cnpg.io/v1', kind = 'ImageCatalog', '$subdomain',
   '{"type": "object", "required": ["images"], "properties": {
+     "componentImages": {"type": "array", "maxItems": 32, "unique": "key", "items": {"type": "object", "required": ["key", "image"],
+       "properties": {"key": {"type": "string", "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}, "image": $image}}},
      "images": {"type": "array", "minItems": 1, "maxItems": 8, "unique": "major", "items": {
        "type": "object", "required": ["image", "major"], "properties": {"image": $image, "major": {"type": "number", "minimum": 10},
        "extensions": {"type": "array", "unique": "name", "items": {"type": "object", "required": ["name", "image"], "properties": {
@@ -94,7 +97,7 @@ FROM unnest('{ImageCatalog,ClusterImageCatalog}'::text[]) kind;
 SELECT pg_temp.define(kind, 'serving.kserve.io/v1alpha1', kind = 'ServingRuntime', '$subdomain',
   '{"type": "object", "required": ["containers"], "properties": {
      "annotations": {"type": "object", "values": $text}, "imagePullSecrets": $secrets,
-     "protocolVersions": {"type": "array", "items": $text},
+     "protocolVersions": {"type": "array", "items": {"type": "string", "enum": ["v1", "v2", "grpc-v1", "grpc-v2"]}},
      "supportedModelFormats": {"type": "array", "items": {"type": "object", "required": ["name"], "properties":
         {"name": $text, "version": $text, "autoSelect": {"type": "boolean"}, "priority": {"type": "number", "minimum": 1}}}},
      "volumes": {"type": "array", "unique": "name", "items": {"type": "object", "required": ["name"], "properties": {"name": $label,
@@ -107,15 +110,21 @@ SELECT pg_temp.define(kind, 'serving.kserve.io/v1alpha1', kind = 'ServingRuntime
            "properties": {"name": $label, "mountPath": $text}}}}}}}}')
 FROM unnest('{ServingRuntime,ClusterServingRuntime}'::text[]) kind;
 SELECT pg_temp.define('InferenceService', 'serving.kserve.io/v1beta1', true,
-  '{"type": "string", "maxLength": 63, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}',
+  '{"type": "string", "maxLength": 48, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}',
   '{"type": "object", "required": ["predictor"], "properties": {"predictor": {"type": "object", "required": ["model"], "properties": {
      "minReplicas": {"type": "number", "minimum": 0}, "maxReplicas": {"type": "number", "minimum": 1}, "imagePullSecrets": $secrets,
      $placement,
+     "volumes": {"type": "array", "unique": "name", "items": {"type": "object", "required": ["name", "image"], "properties": {"name": $label,
+        "image": {"type": "object", "required": ["reference"], "properties": {"reference": $image,
+           "pullPolicy": {"type": "string", "enum": ["IfNotPresent"]}}}}}},
      "model": {"type": "object", "required": ["modelFormat"], "properties": {
+        "protocolVersion": {"type": "string", "enum": ["v1", "v2", "grpc-v1", "grpc-v2"]}, "storage": {"type": "object", "properties": {}},
+        "volumeMounts": {"type": "array", "items": {"type": "object", "required": ["name", "mountPath"],
+           "properties": {"name": $label, "mountPath": $text, "readOnly": {"type": "boolean"}}}},
         "modelFormat": {"type": "object", "required": ["name"], "properties": {"name": $text, "version": $text}},
         "runtime": $subdomain, "args": {"type": "array", "items": $text}, "env": $env, "resources": $resources,
-        "storageUri": {"type": "string", "pattern": "^oci([+]native)?://[^@ ]+@sha256:[0-9a-f]{64}$"}}}}}}}');
-SELECT pg_temp.define('NIMService', 'apps.nvidia.com/v1alpha1', true, '$label',
+        "storageUri": {"type": "string", "pattern": "^(oci|oci[+]native|oci[+]fetch|oci[+]modelcar|kit)://[^@ ]+@sha256:[0-9a-f]{64}$"}}}}}}}');
+SELECT pg_temp.define('NIMService', 'apps.nvidia.com/v1alpha1', true, '{"type": "string", "maxLength": 59, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}',
   '{"type": "object", "required": ["image"], "properties": {"authSecret": $subdomain, $placement,
      "image": {"type": "object", "required": ["repository", "tag"], "properties": {
         "repository": {"type": "string", "pattern": "^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+$"},
@@ -129,7 +138,7 @@ SELECT pg_temp.define('NIMService', 'apps.nvidia.com/v1alpha1', true, '$label',
         "type": {"type": "string", "enum": ["ClusterIP", "NodePort", "LoadBalancer"]}, "port": $port}}}},
      "storage": {"type": "object", "properties": {"sharedMemorySizeLimit": $quantity,
         "nimCache": {"type": "object", "properties": {"name": $subdomain, "profile": $text}}}}}}');
-SELECT pg_temp.define('NIMCache', 'apps.nvidia.com/v1alpha1', true, '$label',
+SELECT pg_temp.define('NIMCache', 'apps.nvidia.com/v1alpha1', true, '{"type": "string", "maxLength": 59, "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}',
   '{"type": "object", "required": ["source", "storage"], "properties": {
      "source": {"type": "object", "required": ["ngc"], "properties": {"ngc": {"type": "object", "required": ["authSecret", "modelPuller"],
         "properties": {"authSecret": $subdomain, "modelPuller": $image, "pullSecret": $subdomain, "model": {"type": "object", "properties": {
@@ -140,11 +149,36 @@ SELECT pg_temp.define('NIMCache', 'apps.nvidia.com/v1alpha1', true, '$label',
         "storageClass": $subdomain, "size": $quantity,
         "volumeAccessMode": {"type": "string", "enum": ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]}}}}}}}');
 
+-- What the controllers derive and decide: names and host names of up to 63 characters, a service for many models, the runtime of a service.
+CREATE FUNCTION pg_temp.derived(manifest jsonb) RETURNS SETOF text
+LANGUAGE sql AS $$
+  SELECT format('%s: %s characters', n, length(n))
+  FROM (SELECT manifest #>> '{metadata,name}' AS name, coalesce(manifest #>> '{metadata,namespace}', 'default') AS namespace) m, LATERAL unnest(CASE
+    WHEN manifest ->> 'kind' = 'InferenceService' OR manifest #>> '{spec,inferencePlatform}' = 'kserve'
+      THEN ARRAY['isvc.' || name || '-predictor', name || '-predictor-' || namespace]
+    WHEN manifest ->> 'kind' = 'NIMCache' THEN ARRAY[name || '-job', name || '-pod', name || '-pvc']
+    WHEN manifest ->> 'kind' = 'NIMService' THEN ARRAY[name || '-ctr'] END) n
+  WHERE length(n) > 63
+  UNION ALL
+  SELECT 'taken for a server of many models' WHERE manifest ->> 'kind' = 'InferenceService'
+    AND NOT manifest #> '{spec,predictor,model}' ?| '{storageUri,storage}'
+    AND manifest #>> '{spec,predictor,model,modelFormat,name}' <> 'huggingface'
+$$;
+CREATE FUNCTION pg_temp.chooses(service jsonb, runtime jsonb) RETURNS boolean
+LANGUAGE sql AS $$
+  SELECT CASE WHEN m ? 'runtime' THEN m ->> 'runtime' = runtime #>> '{metadata,name}' ELSE f -> 'autoSelect' = 'true' END
+     AND f ->> 'name' = m #>> '{modelFormat,name}' AND coalesce(f ->> 'version' = m #>> '{modelFormat,version}', NOT m -> 'modelFormat' ? 'version')
+     AND (m ? 'runtime' AND NOT m ? 'protocolVersion' OR NOT runtime -> 'spec' ? 'protocolVersions'
+          OR runtime #> '{spec,protocolVersions}' ? coalesce(m ->> 'protocolVersion', 'v1'))
+  FROM (SELECT service #> '{spec,predictor,model}' AS m, runtime #> '{spec,supportedModelFormats,0}' AS f) x
+$$;
+
 -- 'valid', or what is wrong.
 CREATE FUNCTION pg_temp.verdict(manifest jsonb) RETURNS text
 LANGUAGE sql AS $$
-  SELECT coalesce((SELECT string_agg(v, E'\n') FROM crd c, LATERAL pg_temp.violations(manifest, c.schema, c.kind) v
-                   WHERE c.kind = manifest ->> 'kind'),
+  SELECT coalesce((SELECT string_agg(v, E'\n') FROM (
+                     SELECT v FROM crd c, LATERAL pg_temp.violations(manifest, c.schema, c.kind) v WHERE c.kind = manifest ->> 'kind'
+                     UNION ALL SELECT pg_temp.derived(manifest)) x (v)),
                   CASE WHEN EXISTS (SELECT FROM crd c WHERE c.kind = manifest ->> 'kind')
                        THEN 'valid ' || (manifest ->> 'kind') ELSE 'unknown kind' END)
 $$;
@@ -224,25 +258,31 @@ SELECT count(approve(reference)) FROM images
 WHERE registry IN ('edb', 'ghcr', 'nvcr') AND repository NOT IN ('nim/acme/waiting', 'cloudnative-pg/pgaudit');
 
 -- CloudNativePG: 15 contradicts its tag, so it is left out; 17.10 is newer than 17.4; extensions of trixie for trixie.
-SELECT pg_temp.verdict(cnpg_image_catalog('approved'));
-SELECT pg_temp.verdict(cnpg_image_catalog('approved', 'team-a', os => 'trixie'));
+SELECT pg_temp.verdict(cnpg_image_catalog('approved', repository => 'postgresql', variant => ''));
+SELECT pg_temp.verdict(cnpg_image_catalog('approved', 'team-a', variant => 'minimal', os => 'trixie'));
 SELECT jsonb_pretty(cnpg_image_catalog('postgresql', variant => 'minimal', os => 'trixie'));
 SELECT i ->> 'major', i ->> 'image', i -> 'extensions' IS NOT NULL
-FROM jsonb_array_elements(cnpg_image_catalog('approved') #> '{spec,images}') i;
-SET client_min_messages = notice;
-SELECT cnpg_image_catalog('approved', variant => 'minimal') IS NOT NULL;
-SET client_min_messages = warning;
+FROM jsonb_array_elements(cnpg_image_catalog('approved', repository => 'postgresql', variant => '') #> '{spec,images}') i;
+-- Nothing is mixed: repositories, variants, systems.
+SELECT cnpg_image_catalog('approved');
+SELECT cnpg_image_catalog('approved', variant => 'minimal');
 SELECT i ->> 'image', i #>> '{extensions,0,name}', i #>> '{extensions,0,image,reference}'
 FROM jsonb_array_elements(cnpg_image_catalog('approved', os => 'bookworm') #> '{spec,images}') i;
 SELECT i ->> 'image' FROM jsonb_array_elements(cnpg_image_catalog('x', flavor => 'pg', variant => 'full', repository => 'postgresql') #> '{spec,images}') i;
 SELECT i ->> 'major', i ? 'extensions' FROM jsonb_array_elements(cnpg_image_catalog('x', flavor => 'epas') #> '{spec,images}') i;
-SELECT cnpg_image_catalog('a')::text = cnpg_image_catalog('a')::text;
--- At most 8 majors, the newest.
+SELECT cnpg_image_catalog('a', os => 'bookworm')::text = cnpg_image_catalog('a', os => 'bookworm')::text;
+-- The operator takes 8 majors at most: more is an error, and majors chooses.
 BEGIN;
-SELECT count(pg_temp.put('edb', 'postgresql', m || '.1-2509010101')) FROM generate_series(9, 15) m;
+SELECT count(pg_temp.put('edb', 'postgresql', m || '.1-2509010101')) FROM generate_series(9, 19) m;
 SELECT count(approve(reference)) FROM images WHERE tag LIKE '%.1-2509010101';
-SELECT pg_temp.verdict(c), jsonb_path_query_array(c, '$.spec.images[*].major') FROM cnpg_image_catalog('many') c;
+SELECT pg_temp.verdict(c), jsonb_path_query_array(c, '$.spec.images[*].major') FROM cnpg_image_catalog('some', registry => 'edb', variant => '', majors => '{10,18,99}') c;
+SELECT cnpg_image_catalog('many', registry => 'edb', variant => '');
 ROLLBACK;
+SELECT cnpg_image_catalog('none', os => 'bookworm', majors => '{}');
+SELECT cnpg_image_catalog('none', majors => '{11,12}');
+-- Only the majors that are asked for can be ambiguous.
+SELECT jsonb_path_query_array(c, '$.spec.images[*].major') FROM cnpg_image_catalog('one', registry => 'edb', majors => '{16}') c;
+SELECT cnpg_image_catalog('all', registry => 'edb');
 SELECT cnpg_image_catalog('none', flavor => 'pge');
 SELECT cnpg_image_catalog('none', flavor => 'oracle');
 SELECT cnpg_image_catalog('PG.Catalog', 'ns');
@@ -256,13 +296,21 @@ SELECT edb_image('ghcr.io/cloudnative-pg/pgaudit:18.0-202608201414-18-trixie');
 SELECT pg_temp.verdict(c), jsonb_path_query(c, '$.spec.images[*].extensions[*] ? (@.name == "postgis")') - 'image'
 FROM cnpg_image_catalog('approved', variant => 'minimal', os => 'trixie', extension_settings => '{"postgis": {"ld_library_path": ["system"],
   "env": {"PROJ_DATA": "${image_root}/share/proj", "GDAL_DATA": "${image_root}/share/gdal", "LITERAL": "$${x}"}}, "nobody-has-it": {}}') c;
-SELECT cnpg_image_catalog('a', extension_settings => s) IS NOT NULL FROM (VALUES ('{}'::jsonb), (NULL), ('{"postgis": {"env": {}}}')) v (s);
+SELECT cnpg_image_catalog('a', os => 'bookworm', extension_settings => s) IS NOT NULL FROM (VALUES ('{}'::jsonb), (NULL), ('{"postgis": {"env": {}}}'),
+  ('{"a": {"bin_path": ["/bin", "a/../b"], "env": {"A": "$$${image_root}", "B": "$${HOME}", "pathology": "${"}}}')) v (s);
+-- Images of components are approved ones too.
+SELECT pg_temp.verdict(c), c #> '{spec,componentImages}' FROM cnpg_image_catalog('a', os => 'bookworm', component_images => '{"pgbouncer": "ghcr.io/servers/vllm:v0.10.0"}') c;
+SELECT cnpg_image_catalog('a', os => 'bookworm', component_images => '{"pgbouncer": "nvcr.io/nim/acme/waiting:1.0.0"}');
+SELECT cnpg_image_catalog('a', os => 'bookworm', component_images => '{"PgBouncer": "ghcr.io/servers/vllm:v0.10.0"}');
+SELECT cnpg_image_catalog('a', os => 'bookworm', component_images => jsonb_object_agg('k' || n, 'ghcr.io/servers/vllm:v0.10.0')) FROM generate_series(1, 33) n;
 DO $do$
 DECLARE
   s jsonb;
 BEGIN
   FOREACH s IN ARRAY ARRAY['[]', '1', '{"a": 1}', '{"a": {"image": "x"}}', '{"a": {"bin_path": "x"}}', '{"a": {"bin_path": [1]}}', '{"a": {"bin_path": [""]}}',
-    '{"a": {"env": []}}', '{"a": {"env": {"A B": "x"}}}', '{"a": {"env": {"A": ""}}}', '{"a": {"env": {"A": 1}}}', '{"a": {"env": {"A": "${HOME}"}}}']::jsonb[] LOOP
+    '{"a": {"bin_path": ["a", "a"]}}', '{"a": {"bin_path": ["a/../.."]}}', '{"a": {"ld_library_path": ["/../lib"]}}', '{"a": {"env": {"PGDATA": "x"}}}',
+    '{"a": {"env": {"cnpg_x": "x"}}}', '{"a": {"env": {"POD_NAME": "x"}}}', '{"a": {"env": {"PATH": "x"}}}', '{"a": {"env": {"LD_LIBRARY_PATH": "x"}}}',
+    '{"a": {"env": {"A": "$$${HOME}"}}}', '{"a": {"env": []}}', '{"a": {"env": {"A B": "x"}}}', '{"a": {"env": {"A": ""}}}', '{"a": {"env": {"A": 1}}}', '{"a": {"env": {"A": "${HOME}"}}}']::jsonb[] LOOP
     BEGIN
       PERFORM cnpg_image_catalog('a', extension_settings => s);
       RAISE WARNING 'accepted: %', s;
@@ -286,7 +334,15 @@ SELECT pg_temp.verdict(m) FROM unnest(ARRAY[
   kserve_inference_service(:'nim', 'llama', 'models', gpu_count => 8, min_replicas => 0, max_replicas => 3, cpu => '4',
     node_selector => '{"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}', args => '{a,b}', env => '{"A": "b"}'),
   kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0'),
-  kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0', storage => 'oci', model_format => 'huggingface', gpu_count => 1)]) m;
+  kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0', storage => 'kit', model_format => 'huggingface', gpu_count => 1)]) m;
+-- KServe chooses the runtime that was made for a format, which it does by protocol as well.
+SELECT pg_temp.chooses(s, r), s #> '{spec,predictor,model,protocolVersion}', pg_temp.chooses(s #- '{spec,predictor,model,protocolVersion}', r)
+FROM kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0') s, kserve_serving_runtime('ghcr.io/models/qwen2.5:1.0.0', server => 'ghcr.io/servers/vllm:v0.10.0') r;
+SELECT pg_temp.chooses(s, r) FROM kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0', protocol_version => 'v1') s,
+  kserve_serving_runtime('ghcr.io/models/qwen2.5:1.0.0', server => 'ghcr.io/servers/vllm:v0.10.0', protocol_versions => '{v1}') r;
+SELECT pg_temp.chooses(s, r) FROM kserve_inference_service(:'nim') s, kserve_serving_runtime(:'nim') r;
+SELECT kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0', protocol_version => 'openai');
+SELECT kserve_serving_runtime(:'nim', protocol_versions => '{v2,NULL}');
 -- A runtime and its service name each other; a value that looks like YAML or JSON stays a value.
 SELECT r #>> '{metadata,name}' = s #>> '{spec,predictor,model,runtime}',
        r #> '{spec,supportedModelFormats,0,name}' = s #> '{spec,predictor,model,modelFormat,name}',
@@ -383,7 +439,7 @@ SELECT fits('nvcr.io/nim/nobody/knows:1', 'h100', 8);
 
 -- Readers make manifests, and call nothing beneath them.
 SET ROLE image_library_reader;
-SELECT kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0') ->> 'kind', cnpg_image_catalog('a') ->> 'kind';
+SELECT kserve_inference_service('ghcr.io/models/qwen2.5:1.0.0') ->> 'kind', cnpg_image_catalog('a', os => 'bookworm') ->> 'kind';
 SELECT image_library_internal.approved_model('ghcr.io/models/qwen2.5:1.0.0');
 RESET ROLE;
 SELECT p.proname FROM pg_proc p WHERE p.pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[])

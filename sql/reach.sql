@@ -57,7 +57,7 @@ SELECT proxy FROM registries WHERE name = 'behind';
 -- A proxy that is not allowed any more is not used, and no credential is read for it.
 SELECT alter_registry('behind', proxy => 'http://proxy:3128');
 SET image_library.allowed_hosts = 'ghcr.io';
-SELECT test.outcome('SELECT refresh_listing(''behind'', ''a'')');
+SELECT test.outcome('SELECT refresh_listings(''behind'', ''{a}'')');
 RESET image_library.allowed_hosts;
 
 -- Token servers that get credentials.

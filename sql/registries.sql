@@ -66,14 +66,22 @@ LANGUAGE sql AS $$
   SELECT c.* FROM image_library_internal.registry g,
     image_library_internal.credentials(g.registry_id, g.scheme, g.host, coalesce(g.proxy, ''), coalesce(g.ca_certificate, ''), to_jsonb(g.realm_hosts)) c
   WHERE g.name = credentials.registry $$;
+-- Stores a file or variable that need not be there.
+CREATE FUNCTION test.put_credential(registry text, username text, file text, variable text, below text DEFAULT '') RETURNS void
+LANGUAGE sql AS $$
+  INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, username, file, variable)
+  SELECT g.registry_id, below, put_credential.username, put_credential.file, put_credential.variable
+  FROM image_library_internal.registry g WHERE g.name = put_credential.registry
+  ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
+  SET username = excluded.username, password = NULL, file = excluded.file, variable = excluded.variable, set_at = excluded.set_at $$;
 SELECT set_credential('edb', 'user', 'open sesame');
 SELECT set_credential('edb', 'team', 'open team', 'team/app');
 SELECT set_credential('edb', 'user', 'open again');
 SELECT name, credential_prefixes FROM registries WHERE credential_prefixes <> '{}';
 SELECT * FROM test.credentials('edb');
-SELECT set_credential_file('edb', 'config.json');
+SELECT test.put_credential('edb', NULL, 'config.json', NULL);
 SELECT * FROM test.credentials('edb');
-SELECT set_credential_variable('edb', 'user', 'IMAGE_LIBRARY_EDB'), set_credential_variable('edb', 'team', 'IMAGE_LIBRARY_TEAM', 'team/app');
+SELECT test.put_credential('edb', 'user', NULL, 'IMAGE_LIBRARY_EDB'), test.put_credential('edb', 'team', NULL, 'IMAGE_LIBRARY_TEAM', 'team/app');
 SELECT * FROM test.credentials('edb');
 SELECT drop_credential('edb', 'team/app');
 SELECT name, credential_prefixes FROM registries WHERE credential_prefixes <> '{}';
@@ -82,10 +90,10 @@ SELECT statement, test.outcome('SELECT ' || statement) FROM unnest(ARRAY[
   'set_credential(''edb'', ''u'', NULL)', 'set_credential(''edb'', ''u'', ''secret'', ''Bad Prefix'')',
   'set_credential(''edb'', ''u'', ''secret'', NULL)', 'set_credential_file(''edb'', ''/etc/passwd'')',
   'set_credential_file(''edb'', ''../config.json'')', 'set_credential_file(''edb'', ''.hidden'')',
-  'set_credential_file(''edb'', NULL)', 'set_credential_file(''nowhere'', ''config.json'')',
+  'set_credential_file(''edb'', NULL)', 'set_credential_file(''edb'', ''absent.json'')', 'set_credential_file(''nowhere'', ''config.json'')',
   'set_credential_variable(''edb'', ''u'', ''PGPASSWORD'')', 'set_credential_variable(''edb'', ''u'', ''IMAGE_LIBRARY_'')',
   'set_credential_variable(''edb'', ''u'', ''IMAGE_LIBRARY_a'')', 'set_credential_variable(''edb'', ''u'', E''IMAGE_LIBRARY_A\n'')',
-  'set_credential_variable(''edb'', ''u'', NULL)', 'set_credential_variable(''edb'', '''', ''IMAGE_LIBRARY_A'')',
+  'set_credential_variable(''edb'', ''u'', NULL)', 'set_credential_variable(''edb'', ''u'', ''IMAGE_LIBRARY_ABSENT'')', 'set_credential_variable(''edb'', '''', ''IMAGE_LIBRARY_A'')',
   'set_credential_variable(''nowhere'', ''u'', ''IMAGE_LIBRARY_A'')', 'set_credential_variable(''edb'', ''u'', ''IMAGE_LIBRARY_A'', ''Bad Prefix'')',
   'drop_credential(''edb'', ''team/app'')', 'drop_credential(''nowhere'')']) statement;
 -- No error tells the secret, not even of a password that is too long.
@@ -106,8 +114,8 @@ CREATE FUNCTION test.keeps(change text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   was integer;
 BEGIN
-  PERFORM image_library.set_credential('bound', 'u', 'secret'), image_library.set_credential_file('bound', 'config.json', 'filed'),
-    image_library.set_credential_variable('bound', 'u', 'IMAGE_LIBRARY_BOUND', 'named');
+  PERFORM image_library.set_credential('bound', 'u', 'secret'), test.put_credential('bound', NULL, 'config.json', NULL, 'filed'),
+    test.put_credential('bound', 'u', NULL, 'IMAGE_LIBRARY_BOUND', 'named');
   INSERT INTO image_library_internal.client_certificate (registry_id, certificate, key)
   SELECT registry_id, 'certificate', 'key' FROM image_library_internal.registry WHERE name = 'bound' ON CONFLICT DO NOTHING;
   was := (SELECT max(audit_id) FROM image_library.audit);

@@ -97,7 +97,7 @@ SELECT who, array(SELECT test.differs(who)) AS sees_more_in FROM unnest('{test_r
 -- The same answer as for what is not there: by name, by reference, by number; in search, and in what a call counts.
 SELECT call, test.outcome_as('test_curator', call) = replace(replace(test.outcome_as('test_curator', there.nothing), 'nowhere', 'secret'), '5003', '5002') AS as_if_not_there,
        split_part(test.outcome_as('test_curator', call), E'\n', 1) AS outcome
-FROM unnest(ARRAY['request_sync(''secret'')', 'check_registry(''secret'')', 'preview_rule(''secret'', ''**'')', 'preview_rule(''secret'', ''project/x'', refresh => true)', 'explain_tag(''secret'', ''project/x'', ''17'')',
+FROM unnest(ARRAY['request_sync(''secret'')', 'check_registry(''secret'')', 'list_repositories(''secret'')', 'list_tags(''secret'', ''project/x'')', 'preview_rule(''secret'', ''**'', refresh => true)', 'preview_rule(''secret'', ''**'')', 'preview_rule(''secret'', ''project/x'', refresh => true)', 'explain_tag(''secret'', ''project/x'', ''17'')',
   'add_rule(''secret'', ''**'')', 'tag_repository(''secret'', ''project/x'', ''green'')', 'untag_repository(''secret'', ''project/x'', ''green'')', 'recent_tags(''secret'', ''project/x'')',
   'set_readme(''secret'', ''project/x'', ''mine'')', 'resolve(''localhost:5002/project/x:17'')', 'resolve(''localhost:5002/project/x@' || test.digest('s') || ''')', 'approve(''localhost:5002/project/x:17'')',
   'reject(''localhost:5002/project/x:17'')', 'revoke(''localhost:5002/project/x:17'')', 'reset(''localhost:5002/project/x:17'')', 'deprecate(''localhost:5002/project/x:17'', now())',

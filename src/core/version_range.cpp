@@ -1,6 +1,7 @@
 #include "core/version_range.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "core/error.h"
 #include "core/strings.h"
@@ -161,6 +162,41 @@ bool VersionRange::Contains(const TagVersion& version) const {
     }
     return std::all_of(bounds.begin(), bounds.end(), admits);
   });
+}
+
+// What the bounds leave is an interval of numbers. A bound with a prerelease lets versions in that
+// compare lower than its numbers, so that a limit is not strict then.
+bool VersionRange::Contradict(const std::vector<Bound>& bounds) {
+  using Op = Bound::Op;
+  const bool prereleases = std::any_of(
+      bounds.begin(), bounds.end(), [](const Bound& bound) { return !bound.prerelease.empty(); });
+  struct Limit {
+    std::vector<std::uint64_t> numbers;
+    bool strict;
+  };
+  std::vector<Limit> lower, upper;
+  for (const Bound& bound : bounds) {
+    const bool strict = !prereleases && (bound.op == Op::kGreater || bound.op == Op::kLess);
+    if (bound.op == Op::kGreater || bound.op == Op::kGreaterEqual || bound.op == Op::kEqual)
+      lower.push_back({bound.numbers, strict});
+    if (bound.op == Op::kLess || bound.op == Op::kLessEqual)
+      upper.push_back({bound.numbers, strict});
+    // `=17.4` admits 17.4.x, and nothing from 17.5 on.
+    if (bound.op == Op::kEqual && bound.numbers.back() < UINT64_MAX) {
+      upper.push_back({bound.numbers, true});
+      ++upper.back().numbers.back();
+    }
+  }
+  return std::any_of(lower.begin(), lower.end(), [&](const Limit& low) {
+    return std::any_of(upper.begin(), upper.end(), [&](const Limit& high) {
+      const int order = CompareNumbers(low.numbers, high.numbers);
+      return order > 0 || (order == 0 && (low.strict || high.strict));
+    });
+  });
+}
+
+bool VersionRange::IsEmpty() const {
+  return std::all_of(alternatives_.begin(), alternatives_.end(), Contradict);
 }
 
 }  // namespace image_library

@@ -20,6 +20,9 @@ class VersionRange {
   /// Throws Error kInvalidArgument.
   static VersionRange Parse(std::string_view text);
   bool Contains(const TagVersion& version) const;
+  /// True when its comparisons contradict each other, such as `>=18 <16`. False does not prove that
+  /// there is a version: of `!=` and of prereleases not everything is looked at.
+  bool IsEmpty() const;
 
  private:
   struct Bound {
@@ -30,6 +33,7 @@ class VersionRange {
   static void ParseComparison(std::string_view range, std::string_view comparison,
                               std::vector<Bound>* bounds);
   static bool Admits(const Bound& bound, const TagVersion& version);
+  static bool Contradict(const std::vector<Bound>& bounds);
 
   std::vector<std::vector<Bound>> alternatives_;
 };

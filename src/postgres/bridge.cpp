@@ -2,6 +2,7 @@
 #include "postgres/bridge.h"
 
 #include "core/error.h"
+#include "postgres/error_context.h"
 
 namespace image_library::postgres {
 namespace {
@@ -94,9 +95,11 @@ bool RunGuarded(void (*function)(void*), void* argument, Failure* failure) noexc
 }
 
 void Raise(const Failure& failure) {
+  const char* const context = LeaveOutOwnContext();
   ereport(ERROR, (errcode(failure.sqlstate), errmsg("%s", failure.message),
                   failure.detail != nullptr ? errdetail("%s", failure.detail) : 0,
-                  failure.hint != nullptr ? errhint("%s", failure.hint) : 0));
+                  failure.hint != nullptr ? errhint("%s", failure.hint) : 0,
+                  context != nullptr ? errcontext("%s", context) : 0));
   pg_unreachable();
 }
 

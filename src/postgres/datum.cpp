@@ -77,7 +77,12 @@ struct RowValues {
 }  // namespace
 
 void BeginRows(FunctionCallInfo fcinfo) {
-  Call([&] { InitMaterializedSRF(fcinfo, 0); });
+  Call([&] {
+    TupleDesc columns = nullptr;
+    const bool of_rows = get_call_result_type(fcinfo, nullptr, &columns) == TYPEFUNC_COMPOSITE;
+    // A function with one column returns values, not rows.
+    InitMaterializedSRF(fcinfo, of_rows ? 0 : MAT_SRF_USE_EXPECTED_DESC);
+  });
 }
 
 void AddRow(FunctionCallInfo fcinfo, std::vector<Column> columns) {

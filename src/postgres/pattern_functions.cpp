@@ -1,7 +1,10 @@
 // SQL functions for rules, patterns, references and versions of core.
 #include "postgres/datum.h"
 
+#include <algorithm>
+
 #include "core/pattern.h"
+#include "core/pattern_advice.h"
 #include "core/reference.h"
 #include "core/rule.h"
 #include "core/text.h"
@@ -12,10 +15,20 @@
 using namespace image_library;            // NOLINT: a file of glue
 using namespace image_library::postgres;  // NOLINT
 
+namespace {
+
+PatternSubject SubjectArgument(FunctionCallInfo fcinfo, int number) {
+  return TextArgument(fcinfo, number) == "tag" ? PatternSubject::kTag : PatternSubject::kRepository;
+}
+
+}  // namespace
+
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_decide_tags);
 PG_FUNCTION_INFO_V1(image_library_explain_tag);
-PG_FUNCTION_INFO_V1(image_library_check_pattern);
+PG_FUNCTION_INFO_V1(image_library_check_repository_pattern);
+PG_FUNCTION_INFO_V1(image_library_check_tag_pattern);
+PG_FUNCTION_INFO_V1(image_library_matching_names);
 PG_FUNCTION_INFO_V1(image_library_parse_reference);
 PG_FUNCTION_INFO_V1(image_library_parse_registry_url);
 PG_FUNCTION_INFO_V1(image_library_without_secrets);
@@ -52,14 +65,44 @@ Datum image_library_explain_tag(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-/// check_pattern(pattern text, subject text): raises when the pattern is wrong.
-Datum image_library_check_pattern(PG_FUNCTION_ARGS) {
+/// check_repository_pattern(pattern text, host text, prefix text): raises when the pattern is
+/// wrong, or can match no repository of the registry there.
+Datum image_library_check_repository_pattern(PG_FUNCTION_ARGS) {
   Guard([&] {
-    Pattern::Parse(TextArgument(fcinfo, 0), TextArgument(fcinfo, 1) == "tag"
-                                                ? PatternSubject::kTag
-                                                : PatternSubject::kRepository);
+    const std::string pattern = TextArgument(fcinfo, 0);
+    RequireRepositoryPattern(pattern, TextArgument(fcinfo, 1), TextArgument(fcinfo, 2));
+    Pattern::Parse(pattern, PatternSubject::kRepository);
   });
   PG_RETURN_VOID();
+}
+
+/// check_tag_pattern(pattern text): raises when the pattern is wrong, or can match no tag.
+Datum image_library_check_tag_pattern(PG_FUNCTION_ARGS) {
+  Guard([&] {
+    const std::string pattern = TextArgument(fcinfo, 0);
+    RequireTagPattern(pattern);
+    Pattern::Parse(pattern, PatternSubject::kTag);
+  });
+  PG_RETURN_VOID();
+}
+
+/// matching_names(patterns text[], subject text, names text[]) -> (name, pattern): the names that
+/// match a pattern, each with the first that it matches.
+Datum image_library_matching_names(PG_FUNCTION_ARGS) {
+  Guard([&] {
+    BeginRows(fcinfo);
+    const PatternSubject subject = SubjectArgument(fcinfo, 1);
+    std::vector<Pattern> patterns;
+    for (const std::string& pattern : TextArrayArgument(fcinfo, 0))
+      patterns.push_back(Pattern::Parse(pattern, subject));
+    for (const std::string& name : TextArrayArgument(fcinfo, 2)) {
+      const auto first = std::find_if(patterns.begin(), patterns.end(),
+                                      [&](const Pattern& p) { return p.Matches(name); });
+      if (first != patterns.end())
+        AddRow(fcinfo, {Column::Text(name), Column::Text(first->text())});
+    }
+  });
+  PG_RETURN_NULL();
 }
 
 /// parse_reference(reference text) -> (host, repository, tag, digest)

@@ -1,9 +1,12 @@
 #include "postgres/store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 #include "core/error.h"
 #include "core/host_list.h"
@@ -25,6 +28,8 @@ std::vector<std::string> Sorted(std::vector<std::string> texts) {
   return texts;
 }
 
+std::string ErrorText(int code) { return std::generic_category().message(code); }
+
 // Only files in the folder itself: names with a slash and symbolic links are refused.
 std::string ReadCredentialFile(const std::string& name) {
   const std::string folder =
@@ -33,21 +38,36 @@ std::string ReadCredentialFile(const std::string& name) {
     throw Error(ErrorKind::kInvalidArgument,
                 "credential file \"" + name + "\" cannot be read: no folder is set", {},
                 "Set image_library.credentials_dir.");
+  // In the message: of a run's error nothing else is kept.
+  const auto refuse = [&](const char* what, const std::string& why) {
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        std::string("could not ") + what + " credential file \"" + name + "\": " + why, {},
+        "It must be a file in the folder of image_library.credentials_dir that the server's "
+        "operating system user may read.");
+  };
+  if (name.find('/') != std::string::npos) refuse("open", "its name has a slash");
   const std::string path = folder + "/" + name;
-  const int file = name.find('/') == std::string::npos
-                       ? open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-                       : -1;
-  if (file < 0)
-    throw Error(ErrorKind::kInvalidArgument, "could not open credential file \"" + name + "\"", {},
-                "It must be a readable file in the folder of image_library.credentials_dir.");
+  // Without O_NONBLOCK a pipe would be waited for.
+  const int file = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) {
+    const int reason = errno;
+    refuse("open", reason == ELOOP ? "it is a symbolic link" : ErrorText(reason));
+  }
+  struct stat status {};
+  const bool regular = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
   std::string text(kMaxCredentialFile + 1, '\0');
   std::size_t size = 0;
   ssize_t count = 0;
-  while (size < text.size() && (count = read(file, text.data() + size, text.size() - size)) > 0)
+  while (regular && size < text.size() &&
+         (count = read(file, text.data() + size, text.size() - size)) > 0)
     size += static_cast<std::size_t>(count);
+  const int reason = errno;
   close(file);
-  if (count < 0 || size > kMaxCredentialFile)
-    throw Error(ErrorKind::kInvalidArgument, "could not read credential file \"" + name + "\"");
+  if (!regular) refuse("read", "it is not a regular file");
+  if (count < 0) refuse("read", ErrorText(reason));
+  if (size > kMaxCredentialFile)
+    refuse("read", "it is larger than " + std::to_string(kMaxCredentialFile) + " bytes");
   text.resize(size);
   return text;
 }
@@ -92,33 +112,75 @@ void RequireConfidential(const std::string& source, const sync::RegistryConfig& 
               {}, "Give the registry an https URL, or set the credential with set_credential.");
 }
 
-// Those set by SQL, and those of the files and variables that SQL names. Inside a transaction.
+// A row of image_library_internal.credentials: what SQL set, or what the file or variable holds
+// that it names.
+std::vector<registry::Credential> ReadCredential(const Row& row,
+                                                 const sync::RegistryConfig& config) {
+  if (row[4]) {
+    RequireConfidential("environment variable \"" + *row[4] + "\"", config);
+    return {{Text(row[0]), Text(row[1]), ReadCredentialVariable(*row[4], config)}};
+  }
+  if (!row[3]) return {{Text(row[0]), Text(row[1]), Text(row[2])}};
+  RequireConfidential("credential file \"" + *row[3] + "\"", config);
+  std::vector<registry::Credential> credentials =
+      registry::ReadDockerConfig(ReadCredentialFile(*row[3]), config.url.host, config.url.prefix);
+  for (registry::Credential& read : credentials)
+    if (read.repository_prefix.empty()) read.repository_prefix = Text(row[0]);
+  return credentials;
+}
+
+// Inside a transaction.
+Rows CredentialRows(Database& database, const sync::RegistryConfig& config) {
+  return database.Execute(
+      "SELECT repository_prefix, username, password, file, variable FROM "
+      "image_library_internal.credentials($1::pg_catalog.int4, $2, $3, $4, $5, "
+      "$6::pg_catalog.jsonb)",
+      {std::to_string(config.id), config.url.scheme, config.url.host, config.proxy,
+       config.ca_certificate, ToJsonArray(config.realm_hosts)});
+}
+
+// Inside a transaction.
 std::vector<registry::Credential> ReadCredentials(Database& database,
                                                   const sync::RegistryConfig& config) {
   std::vector<registry::Credential> credentials;
-  for (const Row& row :
-       database.Execute("SELECT repository_prefix, username, password, file, variable FROM "
-                        "image_library_internal.credentials($1::pg_catalog.int4, $2, $3, $4, $5, "
-                        "$6::pg_catalog.jsonb)",
-                        {std::to_string(config.id), config.url.scheme, config.url.host,
-                         config.proxy, config.ca_certificate, ToJsonArray(config.realm_hosts)})) {
-    if (row[4]) {
-      RequireConfidential("environment variable \"" + *row[4] + "\"", config);
-      credentials.push_back({Text(row[0]), Text(row[1]), ReadCredentialVariable(*row[4], config)});
-      continue;
-    }
-    if (!row[3]) {
-      credentials.push_back({Text(row[0]), Text(row[1]), Text(row[2])});
-      continue;
-    }
-    RequireConfidential("credential file \"" + *row[3] + "\"", config);
-    for (registry::Credential& read : registry::ReadDockerConfig(
-             ReadCredentialFile(*row[3]), config.url.host, config.url.prefix)) {
-      if (read.repository_prefix.empty()) read.repository_prefix = Text(row[0]);
+  for (const Row& row : CredentialRows(database, config))
+    for (registry::Credential& read : ReadCredential(row, config))
       credentials.push_back(std::move(read));
-    }
-  }
   return credentials;
+}
+
+// The registry with its rules, without what is secret. Inside a transaction.
+sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) {
+  sync::RegistryConfig config;
+  const Rows rows = database.Execute(
+      "SELECT config FROM image_library_internal.registry_config($1::pg_catalog.int4) AS config "
+      "WHERE config IS NOT NULL",
+      {std::to_string(registry_id)});
+  if (rows.empty()) throw Error(ErrorKind::kInvalidArgument, "registry was dropped");
+  const Json json = Json::Parse(Text(rows.front()[0]), Json::kAnyNumber);
+  const auto text = [&](const char* key) { return json[key].StringOr(""); };
+  const auto number = [&](const char* key) -> std::optional<int> {
+    const std::optional<std::int64_t> value = json[key].Integer();
+    return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+  };
+  config.id = registry_id;
+  config.name = text("name");
+  config.url = {text("scheme"), text("host"), text("prefix")};
+  config.max_connections = number("max_connections").value_or(config.max_connections);
+  config.requests_per_second = number("requests_per_second");
+  config.requests_per_run = number("requests_per_run");
+  config.ca_certificate = text("ca_certificate");
+  config.allow_private = json["allow_private"].Boolean().value_or(false);
+  config.rules = RuleSet::FromJson(json["rules"]);
+  config.client_certificate = text("client_certificate");
+  config.client_key = text("client_key");
+  config.proxy = text("proxy");
+  config.realm_hosts = json["realm_hosts"].Strings();
+  config.allowed_hosts = settings::AllowedHosts();
+  config.progress = sync::Progress::FromText(text("progress"));
+  if (json["head_refused"].Boolean() == true) config.abilities.head = false;
+  if (json["referrers_refused"].Boolean() == true) config.abilities.referrers = false;
+  return config;
 }
 
 }  // namespace
@@ -207,39 +269,11 @@ void WriteBatch(Database& database, const std::string& registry_id, const sync::
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) {
   sync::RegistryConfig config;
   database.Transaction([&] {
-    const std::string id = std::to_string(registry_id);
-    const Rows rows = database.Execute(
-        "SELECT config FROM image_library_internal.registry_config($1::pg_catalog.int4) AS config "
-        "WHERE config IS NOT NULL",
-        {id});
-    if (rows.empty()) throw Error(ErrorKind::kInvalidArgument, "registry was dropped");
-    const Json json = Json::Parse(Text(rows.front()[0]), Json::kAnyNumber);
-    const auto text = [&](const char* key) { return json[key].StringOr(""); };
-    const auto number = [&](const char* key) -> std::optional<int> {
-      const std::optional<std::int64_t> value = json[key].Integer();
-      return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
-    };
-    config.id = registry_id;
-    config.name = text("name");
-    config.url = {text("scheme"), text("host"), text("prefix")};
-    config.max_connections = number("max_connections").value_or(config.max_connections);
-    config.requests_per_second = number("requests_per_second");
-    config.requests_per_run = number("requests_per_run");
-    config.ca_certificate = text("ca_certificate");
-    config.allow_private = json["allow_private"].Boolean().value_or(false);
-    config.rules = RuleSet::FromJson(json["rules"]);
-    config.client_certificate = text("client_certificate");
-    config.client_key = text("client_key");
-    config.proxy = text("proxy");
-    config.realm_hosts = json["realm_hosts"].Strings();
-    config.allowed_hosts = settings::AllowedHosts();
+    config = ReadRegistry(database, registry_id);
     // A proxy can read the traffic, so its host must be allowed, like the registry's.
     if (!config.proxy.empty())
       registry::RequireAllowedHost(config.allowed_hosts, true, config.proxy);
     config.credentials = ReadCredentials(database, config);
-    config.progress = sync::Progress::FromText(text("progress"));
-    if (json["head_refused"].Boolean() == true) config.abilities.head = false;
-    if (json["referrers_refused"].Boolean() == true) config.abilities.referrers = false;
   });
   sync::RegistryConfig reached;
   reached.id = registry_id;
@@ -254,6 +288,19 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) 
     return credentials;
   };
   return config;
+}
+
+void CheckCredential(Database& database, std::int32_t registry_id,
+                     const std::string& repository_prefix) {
+  database.Transaction([&] {
+    const sync::RegistryConfig config = ReadRegistry(database, registry_id);
+    for (const Row& row : CredentialRows(database, config)) {
+      if (Text(row[0]) != repository_prefix) continue;
+      if (ReadCredential(row, config).empty() && row[3])
+        registry::RequireDockerCredential(ReadCredentialFile(*row[3]), config.url.host,
+                                          config.url.prefix);
+    }
+  });
 }
 
 }  // namespace image_library::postgres

@@ -50,6 +50,12 @@ class DataRefusedByPostgres : public sync::DataRefused {
 /// allowed.
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id);
 
+/// Reads one credential of a registry as a run would: throws Error kInvalidArgument or kMalformed
+/// when its file or environment variable cannot be read, must not be sent there, or has no password
+/// for the registry's host. No error quotes what they hold.
+void CheckCredential(Database& database, std::int32_t registry_id,
+                     const std::string& repository_prefix);
+
 /// Writes a batch of a repository in a transaction; the database's own error when it refuses.
 void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch);
 

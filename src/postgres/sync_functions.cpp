@@ -1,6 +1,5 @@
-// SQL functions that ask registries: sync, check_registry, refresh_listing.
+// The procedure sync.
 #include "core/error.h"
-#include "core/json.h"
 #include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/datum.h"
@@ -8,7 +7,6 @@
 #include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
-#include "sync/check.h"
 
 extern "C" {
 #include "tcop/utility.h"
@@ -125,19 +123,10 @@ void SyncOneOfAll(Database& database, std::int32_t registry_id, const std::strin
   Warn("could not sync registry \"" + name + "\"", why, hint);
 }
 
-std::int32_t RegistryId(Database& database, const std::string& name) {
-  return std::stoi(
-      *database.Query("SELECT registry_id FROM image_library_internal.find_registry($1)", {name})
-           .front()
-           .front());
-}
-
 }  // namespace
 
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_sync);
-PG_FUNCTION_INFO_V1(image_library_check_registry);
-PG_FUNCTION_INFO_V1(image_library_refresh_listing);
 
 /// sync(registry text default null, force boolean default false): all enabled registries, or one.
 Datum image_library_sync(PG_FUNCTION_ARGS) {
@@ -167,40 +156,5 @@ Datum image_library_sync(PG_FUNCTION_ARGS) {
     Call([] { Post(MyDatabaseId); });
   });
   PG_RETURN_VOID();
-}
-
-/// check_registry(name text) -> (check, ok, detail)
-Datum image_library_check_registry(PG_FUNCTION_ARGS) {
-  Guard([&] {
-    BeginRows(fcinfo);
-    Database database(TransactionMode::kFunction);
-    const sync::RegistryConfig config =
-        LoadRegistry(database, RegistryId(database, TextArgument(fcinfo, 0)));
-    LatchWaiter waiter(database);
-    for (const sync::CheckResult& result : sync::CheckRegistry(config, waiter))
-      AddRow(fcinfo,
-             {Column::Text(result.check), Column::Boolean(result.ok), Column::Text(result.detail)});
-  });
-  PG_RETURN_NULL();
-}
-
-/// refresh_listing(registry text, repository text) -> number of tags
-Datum image_library_refresh_listing(PG_FUNCTION_ARGS) {
-  std::int32_t count = 0;
-  Guard([&] {
-    Database database(TransactionMode::kFunction);
-    const std::int32_t registry_id = RegistryId(database, TextArgument(fcinfo, 0));
-    database.Query("SELECT image_library_internal.check_not_before($1::pg_catalog.int4)",
-                   {std::to_string(registry_id)});
-    const sync::RegistryConfig config = LoadRegistry(database, registry_id);
-    LatchWaiter waiter(database);
-    sync::Batch batch;
-    batch.repository = TextArgument(fcinfo, 1);
-    batch.listing = sync::ListRepositoryTags(config, batch.repository, waiter);
-    batch.listing_fingerprint = sync::ListingFingerprint(*batch.listing);
-    WriteBatch(database, std::to_string(registry_id), batch);
-    count = static_cast<std::int32_t>(batch.listing->size());
-  });
-  PG_RETURN_INT32(count);
 }
 }

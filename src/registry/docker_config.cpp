@@ -68,21 +68,28 @@ std::optional<Credential> ReadEntry(const Json& entry) {
   return credential;
 }
 
-}  // namespace
-
-std::vector<Credential> ReadDockerConfig(std::string_view json, std::string_view host,
-                                         std::string_view prefix) {
-  std::optional<Json> root;
+Json ParseConfig(std::string_view json) {
   try {
-    root = Json::Parse(json);
+    return Json::Parse(json);
   } catch (const Error&) {
     throw Error(ErrorKind::kMalformed, "credential file is not JSON", {},
                 "It must have the form of docker's config.json.");
   }
+}
+
+bool IsOf(const Key& key, std::string_view host) {
+  return key.host == host || key.host + ":443" == host;
+}
+
+}  // namespace
+
+std::vector<Credential> ReadDockerConfig(std::string_view json, std::string_view host,
+                                         std::string_view prefix) {
+  const Json root = ParseConfig(json);
   std::vector<Credential> credentials;
-  (*root)["auths"].ForEachMember([&](std::string_view name, const Json& entry) {
+  root["auths"].ForEachMember([&](std::string_view name, const Json& entry) {
     const Key key = ParseKey(name);
-    if (key.host != host && key.host + ":443" != host) return;
+    if (!IsOf(key, host)) return;
     const std::optional<std::string> below = Relative(key.path, prefix);
     std::optional<Credential> credential = ReadEntry(entry);
     if (!below || !credential) return;
@@ -90,6 +97,39 @@ std::vector<Credential> ReadDockerConfig(std::string_view json, std::string_view
     credentials.push_back(std::move(*credential));
   });
   return credentials;
+}
+
+void RequireDockerCredential(std::string_view json, std::string_view host,
+                             std::string_view prefix) {
+  if (!ReadDockerConfig(json, host, prefix).empty()) return;
+  const Json root = ParseConfig(json);
+  bool named = false, below = false, helped = false;
+  root["auths"].ForEachMember([&](std::string_view name, const Json&) {
+    const Key key = ParseKey(name);
+    named = named || IsOf(key, host);
+    below = below || (IsOf(key, host) && Relative(key.path, prefix));
+  });
+  root["credHelpers"].ForEachMember(
+      [&](std::string_view name, const Json&) { helped = helped || IsOf(ParseKey(name), host); });
+  helped = helped || !root["credsStore"].StringOr("").empty();
+  const std::string of = "host \"" + std::string(host) + "\"";
+  const std::string login =
+      "Write an entry with \"auth\" under \"auths\", as docker login does without credsStore and "
+      "credHelpers.";
+  if (helped)
+    throw Error(ErrorKind::kInvalidArgument, "credential file has no password for " + of,
+                "It leaves passwords to a credential helper, and the database server runs none.",
+                login);
+  if (!named)
+    throw Error(ErrorKind::kInvalidArgument, "credential file has no entry for " + of,
+                root["auths"].IsObject() ? "" : "It has no \"auths\".", login);
+  if (!below)
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        "credential file has no entry for " + of + " and path \"" + std::string(prefix) + "\"",
+        "Its entries for the host are for other paths.", login);
+  throw Error(ErrorKind::kInvalidArgument, "credential file has no password for " + of,
+              "Its entry is empty, or \"auth\" is not user:password in base64.", login);
 }
 
 }  // namespace image_library::registry

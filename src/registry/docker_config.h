@@ -17,6 +17,11 @@ namespace image_library::registry {
 std::vector<Credential> ReadDockerConfig(std::string_view json, std::string_view host,
                                          std::string_view prefix);
 
+/// Throws Error kInvalidArgument when the file has no such credential, and says why: no entry, one
+/// that leaves the password to a helper, one that cannot be read. Quotes nothing of the text.
+/// Throws as ReadDockerConfig does besides.
+void RequireDockerCredential(std::string_view json, std::string_view host, std::string_view prefix);
+
 }  // namespace image_library::registry
 
 #endif

@@ -14,18 +14,13 @@ struct CheckResult {
   /// `reach`, `tls`, `auth`, `catalogue`, `tags`, `pages`, `head`, `digest`, `etag`, `manifest`,
   /// `referrers`, `limits`, `clock`, `warning`; those that an earlier failure leaves open are
   /// absent.
-  std::string check;
+  std::string step;
   bool ok = false;     ///< false only for what would make a sync fail
   std::string detail;  ///< what was found, or what failed and what to do
 };
 
 /// Reads one repository of the rules (else of the catalogue) and one tag of it. Stores nothing.
 std::vector<CheckResult> CheckRegistry(const RegistryConfig& config, registry::Waiter& waiter);
-
-/// The complete listing of one repository. Throws Error.
-std::vector<std::string> ListRepositoryTags(const RegistryConfig& config,
-                                            const std::string& repository,
-                                            registry::Waiter& waiter);
 
 }  // namespace image_library::sync
 

@@ -152,8 +152,8 @@ class Probe {
   std::vector<CheckResult> Take() { return std::move(results_); }
 
  private:
-  void Add(const char* check, bool ok, std::string detail) {
-    results_.push_back({check, ok, std::move(detail)});
+  void Add(const char* step, bool ok, std::string detail) {
+    results_.push_back({step, ok, std::move(detail)});
   }
 
   Task<bool> Reach() {

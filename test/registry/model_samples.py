@@ -18,14 +18,14 @@ def _text(media_type, text, annotations=None):
 
 def nim(name, version, task, profiles, gpus, created, sizes, rebuild):
     """An NVIDIA NIM container: an ordinary Docker image, known by its labels. Of these NVIDIA
-    documents model_download_protocol only; the others are what a publisher may add."""
+    documents model_download_protocol only; the others are what a publisher may add, left out where
+    they are None."""
+    added = {"task": task, "gpu_count": gpus, "profiles": profiles and ",".join(profiles)}
     labels = {
         "com.nvidia.nim.model_download_protocol": "native-v1",
         "com.nvidia.nim.model": name,
         "com.nvidia.nim.version": version,
-        "com.nvidia.nim.task": task,
-        "com.nvidia.nim.gpu_count": str(gpus),
-        "com.nvidia.nim.profiles": ",".join(profiles),
+        **{f"com.nvidia.nim.{key}": str(value) for key, value in added.items() if value is not None},
         "maintainer": "NVIDIA CORPORATION",
         "org.opencontainers.image.title": name,
     }

@@ -47,9 +47,9 @@ def sample_catalogue():
     add("cloudnative-pg/pgvector", "0.8.6-202608201414-18-trixie", postgres.cnpg_extension,
         "pgvector", "0.8.6-202608201414-18-trixie")
 
+    # Its task and GPUs are in no label, as with NVIDIA's own images.
     add("nim/nvidia/llama-3.3-nemotron-super-49b-v1", "1.8.5", models.nim,
-        "nvidia/llama-3.3-nemotron-super-49b-v1", "1.8.5", "text-generation",
-        ("tensorrt_llm-h100-fp8-tp4-pp1-latency", "vllm-bf16-tp4-pp1"), 4,
+        "nvidia/llama-3.3-nemotron-super-49b-v1", "1.8.5", None, None, None,
         "2025-05-30T16:40:00Z", (29 * models.MIB, 11 * models.GIB))
     add("nim/meta/llama-3.1-8b-instruct", "1.3.3", models.nim, "meta/llama-3.1-8b-instruct",
         "1.3.3", "text-generation",

@@ -37,7 +37,7 @@ $node->value(qq{SELECT image_library.set_credential('corporate', '$user', '$pass
 $node->value(q{CALL image_library.sync('corporate')});
 is($node->value(q{SELECT state, last_error FROM image_library.sync_status}), 'complete|', 'it syncs');
 cmp_ok($node->value('SELECT count(*) FROM image_library.images'), '>=', 5, 'images are there');
-is($node->value(q{SELECT string_agg("check" || ' ' || ok, ', ') FROM image_library.check_registry('corporate')}),
+is($node->value(q{SELECT string_agg(step || ' ' || ok, ', ') FROM image_library.check_registry('corporate')}),
 	'reach true, tls true, auth true, catalogue true, tags true, pages true, head true, digest true, etag true, manifest true, '
 	  . 'referrers true, limits true, clock true', 'check_registry is content');
 
@@ -73,8 +73,50 @@ $node->value(q{
 	SELECT image_library.drop_credential('corporate');
 	SELECT image_library.set_credential_file('corporate', 'corporate.json')});
 is($node->error(q{CALL image_library.sync('corporate')}), '', 'a credential file does as well');
-$node->value(q{SELECT image_library.set_credential_file('corporate', 'absent.json')});
-like(sync_error(), qr/could not open credential file "absent.json".*HINT/s, 'an absent file is told');
+rename "$folder/corporate.json", "$folder/elsewhere.json" or die "could not rename: $!";
+like(sync_error(), qr/could not open credential file "corporate.json": No such file or directory.*HINT/s, 'a file that is gone is told');
+rename "$folder/elsewhere.json", "$folder/corporate.json" or die "could not rename: $!";
+
+# --- a file is checked when it is set: it says what is wrong, quotes nothing, and what was set stays
+my $host = $registry->host;
+my %broken = (
+	'none.json' => [ undef, qr/could not open credential file "none\.json": No such file or directory.*HINT: .*credentials_dir/s ],
+	'broken.json' => [ qq({"auths": {"$host": {"auth": "$auth"}), qr/credential file is not JSON.*HINT: .*config\.json/s ],
+	'empty.json' => [ '{}', qr/no entry for host "\Q$host\E"/ ],
+	'other.json' => [ qq({"auths": {"other.example": {"auth": "$auth"}}}), qr/no entry for host "\Q$host\E"/ ],
+	'helper.json' => [ qq({"auths": {"$host": {}}, "credsStore": "desktop"}), qr/leaves passwords to a credential helper/ ],
+	'plain.json' => [ qq({"auths": {"$host": {"auth": "$password"}}}), qr/no password for host/ ],
+	'large.json' => [ ' ' x 300_000, qr/larger than 262144 bytes/ ]);
+for my $file (sort keys %broken)
+{
+	my ($content, $error) = @{ $broken{$file} };
+	append_to_file("$folder/$file", $content) if defined $content;
+	my $told = $node->error("SELECT image_library.set_credential_file('corporate', '$file')");
+	like($told, $error, "$file is refused");
+	unlike($told, qr/\Q$password\E|\Q$auth\E|other\.example/, 'nothing of it is told');
+}
+mkdir "$folder/folder.json" or die "could not make a folder: $!";
+symlink '/etc/passwd', "$folder/link.json" or die "could not link: $!";
+system_or_bail('mkfifo', "$folder/pipe.json");
+append_to_file("$folder/closed.json", '{}');
+chmod 0, "$folder/closed.json";
+my %special = ('folder.json' => 'not a regular file', 'pipe.json' => 'not a regular file', 'link.json' => 'symbolic link',
+	# Root reads everything.
+	'closed.json' => $> == 0 ? 'no entry' : 'Permission denied');
+like($node->error("SELECT image_library.set_credential_file('corporate', '$_')"), qr/22023:.*$special{$_}/s, "$_ is refused") for sort keys %special;
+$node->value(q{CREATE ROLE governor LOGIN IN ROLE image_library_admin; CREATE ROLE decider LOGIN IN ROLE image_library_curator});
+for my $path ('/etc/passwd', '../corporate.json', "$folder/corporate.json", './corporate.json')
+{
+	like($node->error("SET SESSION AUTHORIZATION governor; SELECT image_library.set_credential_file('corporate', '$path')"),
+		qr/22023: +invalid name of a credential file/, "an admin does not learn whether $path is there");
+}
+like($node->error(q{SET SESSION AUTHORIZATION decider; SELECT image_library.set_credential_file('corporate', 'none.json')}), qr/42501:/,
+	'who is no admin learns of no file');
+like($node->error(q{SET SESSION AUTHORIZATION governor; SELECT image_library_internal.check_credential(1, '')}), qr/42501:/, 'nor does anybody behind the back');
+is($node->error(q{SET SESSION AUTHORIZATION governor; SELECT image_library.set_credential_file('corporate', 'corporate.json')}), '', 'an admin may set a file');
+is($node->error(q{CALL image_library.sync('corporate')}), '', 'what was set is still used');
+like($node->error(q{SET image_library.credentials_dir = ''; SELECT image_library.set_credential_file('corporate', 'corporate.json')}),
+	qr/no folder is set.*HINT: .*credentials_dir/s, 'without a folder no file can be set');
 
 # --- the registry goes down, and comes back
 $node->value(qq{SELECT image_library.set_credential('corporate', '$user', '$password')});

@@ -27,7 +27,7 @@ is($node->value(q{SELECT state FROM image_library.sync_status}), 'failing', 'so 
 like($node->value(q{SELECT string_agg(problem, ',') FROM image_library.sync_problem}), qr/denied/, 'the problem is told');
 
 # --- check_registry says why, before and after
-sub checks { return $node->value(q{SELECT "check", ok, detail FROM image_library.check_registry('token')}) }
+sub checks { return $node->value(q{SELECT step, ok, detail FROM image_library.check_registry('token')}) }
 my $checks = checks();
 like($checks, qr/^auth\|t\|bearer with tokens of 127\.0\.0\.1, no credential is set$/m, 'check_registry tells who gives the tokens');
 like($checks, qr/^tags\|f\|.*denied or absent.*set a credential/m, 'and that a credential is missing');

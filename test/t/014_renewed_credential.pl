@@ -53,6 +53,17 @@ sub expect_password
 	$registry->profile(\%profile);
 }
 
+# As it is after a restore, or when file and environment have changed since it was set.
+sub put_credential
+{
+	my ($to, $kind, $what) = @_;
+	my $username = $kind eq 'variable' ? q{'AWS'} : 'NULL';
+	$node->value(qq{
+		DELETE FROM image_library_internal.credential USING image_library_internal.registry g WHERE g.registry_id = credential.registry_id AND g.name = '$to';
+		INSERT INTO image_library_internal.credential (registry_id, repository_prefix, username, $kind)
+		SELECT registry_id, '', $username, '$what' FROM image_library_internal.registry WHERE name = '$to'});
+}
+
 sub outcome { return $node->value('SELECT outcome, problems FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1') }
 # Passwords that were sent, in the order of their first use.
 sub passwords
@@ -111,9 +122,10 @@ for (
 	$node->value(sprintf q{SELECT image_library.drop_registry('elsewhere')}) if $node->value(q{SELECT count(*) FROM image_library.registries WHERE name = 'elsewhere'});
 	$node->value(sprintf q{
 		SELECT image_library.add_registry('elsewhere', '%s', allow_private => true);
-		SELECT image_library.add_rule('elsewhere', 'team/app');
-		SELECT image_library.set_credential_variable('elsewhere', 'AWS', '%s')}, $other->url, $variable);
-	like($node->error(q{CALL image_library.sync('elsewhere')}), $error, "$variable is refused where it is not for the host");
+		SELECT image_library.add_rule('elsewhere', 'team/app')}, $other->url);
+	like($node->error("SELECT image_library.set_credential_variable('elsewhere', 'AWS', '$variable')"), $error, "$variable is refused when it is set");
+	put_credential('elsewhere', variable => $variable);
+	like($node->error(q{CALL image_library.sync('elsewhere')}), $error, "and by a sync, where it is not for the host");
 }
 is(scalar @{ $other->requests }, 0, 'and no request is sent without it');
 
@@ -124,10 +136,10 @@ for ([ q{set_credential_variable('corp', 'AWS', 'IMAGE_LIBRARY_CLOUD')}, 'enviro
 	[ q{set_credential_file('corp', 'corp.json')}, 'credential file "corp.json"' ])
 {
 	my ($call, $source) = @$_;
-	$node->value("SELECT image_library.$call");
-	like($node->error(q{CALL image_library.sync('corp')}),
-		qr/credential of registry "corp" cannot be sent to "http:\/\/registry\.corp\.example": what $source holds goes over https only.*HINT:.*set_credential/s,
-		"over http nothing of $source is sent");
+	my $error = qr/credential of registry "corp" cannot be sent to "http:\/\/registry\.corp\.example": what $source holds goes over https only.*HINT:.*set_credential/s;
+	like($node->error("SELECT image_library.$call"), $error, "$call is refused where others could read it");
+	put_credential('corp', $source =~ /^(?:environment )?(?:credential )?(variable|file) "(.+)"/);
+	like($node->error(q{CALL image_library.sync('corp')}), $error, "over http nothing of $source is sent");
 }
 $node->value(q{SELECT image_library.drop_registry('corp')});
 

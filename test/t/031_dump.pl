@@ -11,13 +11,16 @@ use ImageLibrary;
 
 my $registry = DockerRegistry->new(mode => 'open');
 $registry->push_samples;
-my $node = ImageLibrary::node('main', 'image_library.enabled = off');
+my $folder = PostgreSQL::Test::Utils::tempdir();
+append_to_file("$folder/file.json", '{"auths": {"registry.example.com": {"username": "robot", "password": "Secret-4712"}}}');
+my $node = ImageLibrary::node('main', "image_library.enabled = off\nimage_library.credentials_dir = '$folder'");
 $node->value(sprintf q{
 	CREATE ROLE team;
 	SELECT image_library.add_registry('local', '%s', allow_private => true, owner => 'team');
 	SELECT image_library.set_credential('local', 'robot', 'Secret-0815');
 	SELECT image_library.add_rule('local', '**');
-	SELECT image_library.add_hm_tag('production', '#00ff00')}, $registry->url);
+	SELECT image_library.add_hm_tag('production', '#00ff00');
+	SELECT image_library.add_channel('prod', 'local', '{postgresql}', versions => '17.*'), image_library.set_extension_alias('mine', 'theirs')}, $registry->url);
 $node->value(q{CALL image_library.sync()});
 $node->value(q{
 	SELECT image_library.tag_repository('local', 'postgresql', 'production');
@@ -40,6 +43,7 @@ $node->value(q{
 	SELECT release_use(reference, 'cluster-2') FROM postgres_images ORDER BY reference LIMIT 1;
 	SELECT tag_image(reference, 'production') FROM postgres_images ORDER BY reference LIMIT 1;
 	SELECT set_readme('local', 'postgresql', 'Read me.'), set_annotation_keys('title', '{com.example.title,org.opencontainers.image.title}');
+	SELECT set_model_facts('local', 'nim/meta/llama-3.1-8b-instruct', task => 'chat', profiles => '[{"name": "vllm-bf16-tp2-pp1", "tp": 2}]', reason => 'measured');
 	SELECT drop_rule(add_rule('local', 'other/**')), add_hm_tag('gone');
 	SELECT drop_hm_tag('gone');
 	CREATE TABLE cluster (image text);

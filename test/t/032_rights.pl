@@ -17,7 +17,11 @@ my $registry = FaultRegistry->new({ repositories => {
 my $host = $registry->host;
 my ($key, $certificate) =
   map { slurp_file($_) } PrivateCa->new(PostgreSQL::Test::Utils::tempdir())->issue('client', 'clientAuth');
-my $node = ImageLibrary::node('main', 'image_library.enabled = off');
+my $folder = PostgreSQL::Test::Utils::tempdir();
+append_to_file("$folder/file.json", qq({"auths": {"$host": {"username": "user", "password": "secret"}}}));
+$ENV{IMAGE_LIBRARY_LOCAL} = 'secret';
+$ENV{IMAGE_LIBRARY_LOCAL_HOSTS} = $host;
+my $node = ImageLibrary::node('main', "image_library.enabled = off\nimage_library.credentials_dir = '$folder'");
 $node->value(sprintf(q{
 	SET search_path = image_library, image_library_internal, public;
 	CREATE ROLE team;
@@ -37,6 +41,7 @@ $node->value(sprintf q{
 	SELECT set_client_certificate('local', '%2$s', '%3$s');
 	SELECT add_policy('signed', 'is_signed(images)', effect => 'warn');
 	SELECT add_hm_tag('green');
+	SELECT add_channel('channel', 'local', '{postgresql}');
 	SELECT write_removals(repository_id(registry_id, 'unruled'), '{1,2}') FROM registry;
 	SELECT tag_image('%1$s/postgresql:17.7', 'green'), tag_repository('local', 'nim/nvidia/llama', 'green');
 	SELECT count(approve(reference)) FROM pending_images WHERE tag <> '17.5';
@@ -106,7 +111,7 @@ my %needed = (reader => 1, curator => 2, admin => 3);
 # Without USAGE on the schema nothing in it is found by its bare name.
 my %unseen = map { $_ => $_ eq 'nobody' ? qr/^42(883|P01|704)$/ : qr/^$/ } keys %rank;
 # What a curator may do whatever the team: the rest asks for the owner's.
-my %any_team = map { $_ => 1 } qw(add_hm_tag drop_hm_tag check_registry request_sync sync);
+my %any_team = map { $_ => 1 } qw(add_hm_tag drop_hm_tag check_registry list_repositories list_tags request_sync sync);
 for my $role (sort keys %rank)
 {
 	my @tried = grep { $least{$_} ne 'trigger' } @functions;

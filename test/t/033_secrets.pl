@@ -147,8 +147,11 @@ $node->append_conf('postgresql.conf', "image_library.credentials_dir = '$folder'
 $node->reload;
 is(try(q{SELECT image_library.drop_credential('secretive'); SELECT image_library.set_credential_file('secretive', 'config.json')}), '', 'a file is set');
 unlike(sync(), qr/ERROR/, 'and does');
-is(try(q{SELECT image_library.set_credential_file('secretive', 'broken.json')}), '', 'a broken file is set');
-like(sync(), qr/ERROR/, 'and is told');
+like(try(q{SELECT image_library.set_credential_file('secretive', 'broken.json')}), qr/ERROR/, 'a broken file is refused');
+rename "$folder/config.json", "$folder/kept.json" or die "could not rename: $!";
+rename "$folder/broken.json", "$folder/config.json" or die "could not rename: $!";
+like(sync(), qr/ERROR/, 'and told when it becomes broken later');
+rename "$folder/kept.json", "$folder/config.json" or die "could not rename: $!";
 $registry->profile({ %content, auth => { %bearer, users => {} } });
 is(try(q{SELECT image_library.set_credential_file('secretive', 'config.json')}), '', 'a file that is refused');
 like(sync(), qr/denied/, 'is told');

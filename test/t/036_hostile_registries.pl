@@ -119,6 +119,12 @@ for my $case (sort keys %cases)
 	my $only_read = $case eq 'a list of 8 MB';
 	is(run($session, q{SELECT * FROM image_library.check_registry('hostile')}), '', "$case: a check is no error");
 	is(run($session, q{CALL image_library.sync('hostile')}), '', "$case: nor is a sync") unless $only_read;
+	# What is too large is an error to whoever browses, or a notice.
+	my ($one) = sort keys %$repositories;
+	for my $call (q{list_repositories('hostile')}, "list_tags('hostile', '$one')", $only_read ? () : q{preview_rule('hostile', 'bad/*', refresh => true)})
+	{
+		unlike(run($session, "SELECT count(*) FROM image_library.$call"), qr/FATAL|PANIC|server closed/, "$case: $call does no harm");
+	}
 	cmp_ok(int($session->{peak} / 1024), '<', $most, "$case: they take less than $most MiB");
 	note("$case: " . int($session->{peak} / 1024) . ' MiB at most');
 	finish($session);

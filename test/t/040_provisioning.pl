@@ -53,7 +53,7 @@ $node->value(q{
 		FROM app.cluster c
 		JOIN image_library.postgres_images running ON running.pinned_reference = c.image
 		JOIN image_library.postgres_latest latest
-			ON latest.flavor = running.flavor AND latest.major_version = running.major_version
+			ON latest.registry = running.registry AND latest.repository = running.repository AND latest.flavor = running.flavor AND latest.major_version = running.major_version
 			AND coalesce(latest.variant, '') = coalesce(running.variant, '') AND coalesce(latest.os, '') = coalesce(running.os, '')
 		WHERE image_library.version_key(latest.version) > image_library.version_key(running.version);
 	CREATE VIEW app.unapproved AS

@@ -47,10 +47,14 @@ is( read_value(q{SELECT string_agg(format('%s/%s %s %s %s', publisher, model, mo
 is( read_value(q{SELECT string_agg(p.name || ' ' || p.gpu_count, E'\n' ORDER BY p.name COLLATE "C")
 		FROM image_library.model_profiles p JOIN image_library.model_library m USING (digest)
 		WHERE m.model = 'llama-3.3-nemotron-super-49b-v1'}),
-	"tensorrt_llm-h100-fp8-tp4-pp1-latency 4\nvllm-bf16-tp4-pp1 4", 'profiles are rows');
-is(read_value("SELECT image_library.fits('$big', 'h100', 4), image_library.fits('$big', 'h100', 2),
-	image_library.fits('$nim', 'h100', 1), image_library.fits('$nim', 'l40s', 1)"),
-	't|f|t|t', 'what fits: four GPUs, not two; any GPU for a generic profile');
+	"4 x l40s 4", 'no label of the large one says so: what the vendor publishes is shipped');
+is( read_value(q{SELECT task, facts_from ->> 'task', facts_from ->> 'gpu_count' FROM image_library.model_library
+		WHERE model = 'llama-3.3-nemotron-super-49b-v1'}),
+	'text-generation|shipped|shipped', 'its task as well, and where that comes from');
+is(read_value("SELECT image_library.fits('$big', 'l40s', 4), image_library.fits('$big', 'l40s', 2),
+	image_library.fits('$big', 'h100', 4) IS NULL, image_library.fits('$nim', 'h100', 1),
+	image_library.fits('$nim', 'l40s', 1) IS NULL"),
+	't|f|t|t|t', 'what fits: four L40S, not two; not known for a GPU that is not named, or how much memory a generic profile needs');
 
 # --- KServe: a runtime and a service that name each other
 my $runtime = manifest("kserve_serving_runtime('$nim', image_pull_secrets => '{edb-cred}')");
@@ -72,10 +76,25 @@ is(manifest("kserve_inference_service('$big')")->{spec}{predictor}{model}{resour
 my $nim_service = manifest("nim_service('$nim', namespace => 'nim')");
 is($nim_service->{kind}, 'NIMService', 'a NIMService');
 is(join(':', @{ $nim_service->{spec}{image} }{qw(repository tag)}), "$nim\@$digest", 'pinned through its tag');
-my $storage = manifest("kserve_inference_service('$pack', model_format => 'huggingface')")
-  ->{spec}{predictor}{model}{storageUri};
-is($storage, "oci+native://$pack\@$pushed->{'models/qwen2.5-7b-instruct:1.0.0'}",
-	'a ModelPack is read from its image, by digest');
+is($nim_service->{spec}{storage}{nimCache}{name}, manifest("nim_cache('$nim', gpu => 'h100')")->{metadata}{name},
+	'and the cache of its digest');
+my $predictor = manifest("kserve_inference_service('$pack', model_format => 'huggingface')")->{spec}{predictor};
+my $pack_digest = $pushed->{'models/qwen2.5-7b-instruct:1.0.0'};
+is_deeply([ map { $_->{image}{reference} } @{ $predictor->{volumes} } ], ["$pack\@$pack_digest"],
+	'a ModelPack is mounted whole, by digest');
+is_deeply([ map { @$_{qw(name mountPath)} } @{ $predictor->{model}{volumeMounts} } ], [ $predictor->{volumes}[0]{name}, '/mnt/models' ],
+	'where KServe has models');
+ok(!exists $predictor->{model}{storageUri} && exists $predictor->{model}{storage}, 'and KServe looks for no other');
+like(read_error("SELECT image_library.kserve_inference_service('$pack', storage => 'oci')"), qr/ERROR: .*cannot be read.*HINT: /s,
+	'it is no image with a folder of models');
+
+# --- what this site always sets, and what it may not set
+my $own = '{"metadata": {"labels": {"team": "search"}}, "spec": {"predictor": {"serviceAccountName": "models"}}}';
+my $labelled = manifest("kserve_inference_service('$nim', overrides => '$own')");
+is($labelled->{metadata}{labels}{team} . $labelled->{spec}{predictor}{serviceAccountName}, 'searchmodels', 'overrides are merged in');
+my $evil = '{"spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "docker.io/evil/evil"}]}}}';
+like(read_error("SELECT image_library.kserve_inference_service('$nim', overrides => '$evil')"), qr/may not change "spec\.predictor\.containers"/,
+	'and bring no other image');
 like(read_error("SELECT image_library.nim_service('$pack')"), qr/ERROR: .*NIM.*HINT: /s, 'it is no NIM, and what would do');
 like(read_error("SELECT image_library.kserve_inference_service('$nim', name => E'a\\n---\\nb')"), qr/ERROR: /,
 	'a name is no YAML');

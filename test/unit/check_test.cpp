@@ -60,24 +60,24 @@ class CheckTest : public testing::Test {
 
   void Check() {
     results_ = Await(ProbeRegistry(config_, transport_));
-    for (const CheckResult& result : results_) all_ += result.check + " " + result.detail + "\n";
+    for (const CheckResult& result : results_) all_ += result.step + " " + result.detail + "\n";
   }
   const CheckResult& Row(const std::string& check) {
     for (const CheckResult& result : results_)
-      if (result.check == check) return result;
+      if (result.step == check) return result;
     ADD_FAILURE() << "no row " << check << " in\n" << all_;
     static const CheckResult none;
     return none;
   }
   bool Has(const std::string& check) {
     for (const CheckResult& result : results_)
-      if (result.check == check) return true;
+      if (result.step == check) return true;
     return false;
   }
   std::string Failed() {
     std::string failed;
     for (const CheckResult& result : results_)
-      if (!result.ok) failed += result.check + " ";
+      if (!result.ok) failed += result.step + " ";
     return failed;
   }
 

@@ -1,6 +1,8 @@
 // The forms of docker's config.json (docker/cli, cli/config/configfile; containers-auth.json(5)).
 #include "registry/docker_config.h"
 
+#include <string>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,6 +72,37 @@ TEST(DockerConfigTest, HelpersAreNotRun) {
                                    "auths":{"registry.example":{}}})",
                                "registry.example", ""),
               IsEmpty());
+}
+
+// Why a file has no password for a host; empty when it has one.
+std::string Lack(const std::string& json, const std::string& prefix = "") {
+  try {
+    RequireDockerCredential(json, "registry.example", prefix);
+  } catch (const Error& error) {
+    return error.what() + (" | " + error.detail());
+  }
+  return {};
+}
+
+TEST(DockerConfigTest, SaysWhatIsLacking) {
+  using testing::HasSubstr;
+  EXPECT_EQ(Lack(R"({"auths":{"registry.example":{"auth":"YWxpY2U6czNjcmV0"}}})"), "");
+  EXPECT_THAT(Lack("{}"),
+              HasSubstr("no entry for host \"registry.example\" | It has no \"auths\""));
+  EXPECT_THAT(Lack("[1]"), HasSubstr("no entry"));
+  EXPECT_THAT(Lack(R"({"auths":{"s3cret.example":{"auth":"YWxpY2U6czNjcmV0"}}})"),
+              testing::AllOf(HasSubstr("no entry for host \"registry.example\""),
+                             testing::Not(HasSubstr("s3cret"))));
+  EXPECT_THAT(Lack(R"({"auths":{"registry.example":{}}})"), HasSubstr("entry is empty"));
+  EXPECT_THAT(Lack(R"({"auths":{"registry.example":{"auth":"s3cret"}}})"),
+              testing::AllOf(HasSubstr("base64"), testing::Not(HasSubstr("s3cret"))));
+  EXPECT_THAT(Lack(R"({"auths":{"registry.example":{}},"credsStore":"desktop"})"),
+              HasSubstr("credential helper"));
+  EXPECT_THAT(Lack(R"({"credHelpers":{"registry.example":"ecr-login"}})"),
+              HasSubstr("credential helper"));
+  EXPECT_THAT(Lack(R"({"credHelpers":{"other.example":"ecr-login"}})"), HasSubstr("no entry"));
+  EXPECT_THAT(Lack(R"({"auths":{"registry.example/other":{"auth":"YWxpY2U6czNjcmV0"}}})", "team"),
+              HasSubstr("other paths"));
 }
 
 TEST(DockerConfigTest, ErrorsQuoteNothing) {

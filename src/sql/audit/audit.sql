@@ -15,7 +15,7 @@ CREATE TABLE image_library_internal.audit_entry (
 );
 CREATE INDEX audit_entry_registry ON image_library_internal.audit_entry (registry_id, audit_id);
 COMMENT ON TABLE image_library_internal.audit_entry IS
-  'Changes of registries, rules, credentials, HM tags, policies and annotation keys, and purges by a person; rows are added and never changed';
+  'Changes of registries, rules, channels, credentials, HM tags, policies, model facts, annotation keys and aliases of extensions, and purges by a person; rows are added and never changed';
 COMMENT ON COLUMN image_library_internal.audit_entry.actor IS
   'Session user, also inside SECURITY DEFINER functions and after SET ROLE';
 COMMENT ON COLUMN image_library_internal.audit_entry.registry_id IS
@@ -62,9 +62,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE object
     WHEN 'rule' THEN changed ->> 'rule_id'
+    WHEN 'model facts' THEN (
+      SELECT concat_ws(' ', r.name, nullif(changed ->> 'from_version', ''))
+      FROM image_library_internal.repository r WHERE r.repository_id = (changed ->> 'repository_id')::integer)
     WHEN 'removals' THEN (SELECT r.name FROM image_library_internal.repository r WHERE r.repository_id = (changed ->> 'repository_id')::integer)
     WHEN 'credential' THEN concat_ws('/', (image_library_internal.audited_registry(changed)).registry, nullif(changed ->> 'repository_prefix', ''))
     WHEN 'client certificate' THEN (image_library_internal.audited_registry(changed)).registry
+    WHEN 'extension alias' THEN changed ->> 'alias'
     WHEN 'annotation key' THEN concat_ws(' ', changed ->> 'purpose', changed ->> 'position')
     WHEN 'HM tag of' THEN (
       SELECT format('%s: %s', h.name, concat_ws(':', r.name, changed ->> 'tag'))
@@ -102,16 +106,16 @@ BEGIN
   INSERT INTO image_library_internal.audit_entry AS e (action, object, name, registry_id, registry, old, new)
   VALUES (done, kind, called, of_registry.registry_id, of_registry.registry, was, is_now)
   RETURNING e.audit_id INTO id;
-  IF kind IN ('registry', 'rule', 'policy') THEN
+  IF kind IN ('registry', 'rule', 'policy', 'channel') THEN
     PERFORM image_library_internal.emit(kind || ' ' || done, of_registry.registry_id, of_registry.registry, NULL, NULL, NULL,
       jsonb_build_object('audit_id', id, 'actor', session_user, 'rule_id', changed -> 'rule_id',
-                         'policy', CASE kind WHEN 'policy' THEN called END));
+                         'policy', CASE kind WHEN 'policy' THEN called END, 'channel', CASE kind WHEN 'channel' THEN called END));
   END IF;
   RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_audit IS
-  'Writes the audit entry of a changed row, and the event of a changed registry, rule or policy';
+  'Writes the audit entry of a changed row, and the event of a changed registry, rule, policy or channel';
 
 CREATE FUNCTION image_library_internal.audit_purge(object text, purged jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -128,7 +132,8 @@ DECLARE
 BEGIN
   FOR relation, object IN VALUES
     ('registry', 'registry'), ('rule', 'rule'), ('credential', 'credential'), ('client_certificate', 'client certificate'), ('annotation_key', 'annotation key'),
-    ('hm_tag', 'HM tag'), ('hm_tag_repository', 'HM tag of'), ('hm_tag_image', 'HM tag of'), ('policy', 'policy')
+    ('hm_tag', 'HM tag'), ('hm_tag_repository', 'HM tag of'), ('hm_tag_image', 'HM tag of'), ('policy', 'policy'),
+    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts')
   LOOP
     -- Scripts of pg_dump run with an empty search_path. What they restore was audited when it was made.
     EXECUTE format(
@@ -150,5 +155,5 @@ CREATE VIEW image_library.audit WITH (security_barrier) AS
   WHERE e.registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
      OR e.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
 COMMENT ON VIEW image_library.audit IS
-  'Changes of registries, rules, credentials (without their content), HM tags, policies and annotation keys: who made them, old and new values; purges of events and history';
+  'Changes of registries, rules, channels, credentials (without their content), HM tags, policies, model facts, annotation keys and aliases of extensions: who made them, old and new values; purges of events and history';
 GRANT SELECT ON image_library.audit TO image_library_reader;

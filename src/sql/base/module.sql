@@ -1,5 +1,12 @@
 -- C++ functions that have no other subject: parsers, rules, and control of the agent.
 
+-- Not RAISE, whose errors show the user which internal functions were running.
+CREATE FUNCTION image_library_internal.fail(errcode text, message text, detail text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
+LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_fail';
+COMMENT ON FUNCTION image_library_internal.fail IS
+  'Raises an error; its context names the functions of users, and none of this extension';
+GRANT EXECUTE ON FUNCTION image_library_internal.fail TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.decide_tags(rules jsonb, repository text, tags text[])
 RETURNS TABLE (tag text, rule_id bigint)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_decide_tags';
@@ -12,11 +19,23 @@ RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, re
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_explain_tag';
 COMMENT ON FUNCTION image_library_internal.explain_decision IS 'Result of each rule for a tag';
 
-CREATE FUNCTION image_library_internal.check_pattern(pattern text, subject text)
+CREATE FUNCTION image_library_internal.check_repository_pattern(pattern text, host text, prefix text)
 RETURNS void
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_pattern';
-COMMENT ON FUNCTION image_library_internal.check_pattern IS
-  'Raises 22023 or 2201B when a pattern for a repository or a tag is wrong';
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_repository_pattern';
+COMMENT ON FUNCTION image_library_internal.check_repository_pattern IS
+  'Raises 22023 or 2201B when a pattern is wrong, or can match no repository of the registry with this host and prefix';
+
+CREATE FUNCTION image_library_internal.check_tag_pattern(pattern text)
+RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_check_tag_pattern';
+COMMENT ON FUNCTION image_library_internal.check_tag_pattern IS
+  'Raises 22023 or 2201B when a pattern is wrong, or can match no tag';
+
+CREATE FUNCTION image_library_internal.matching_names(patterns text[], subject text, names text[])
+RETURNS TABLE (name text, pattern text)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_matching_names';
+COMMENT ON FUNCTION image_library_internal.matching_names IS
+  'The names of repositories or tags that match any of some patterns, each with the first one; raises 22023 or 2201B';
 
 CREATE FUNCTION image_library_internal.parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_reference';
@@ -128,16 +147,32 @@ COMMENT ON FUNCTION image_library.agent_status IS
 GRANT EXECUTE ON FUNCTION image_library.agent_status TO image_library_reader;
 
 CREATE FUNCTION image_library.check_registry(name text)
-RETURNS TABLE ("check" text, ok boolean, detail text)
+RETURNS TABLE (step text, ok boolean, detail text)
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_check_registry';
 COMMENT ON FUNCTION image_library.check_registry IS
-  'Checks a live registry: what it supports, and what to correct before a sync. Stores nothing';
+  'Checks a live registry, one row for each step: what it supports, and what to correct before a sync. Stores nothing';
 GRANT EXECUTE ON FUNCTION image_library.check_registry TO image_library_curator;
 
-CREATE FUNCTION image_library_internal.refresh_listing(registry text, repository text) RETURNS integer
-LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_refresh_listing';
-COMMENT ON FUNCTION image_library_internal.refresh_listing IS
-  'Lists a repository now and stores the listing; returns the number of tags';
+CREATE FUNCTION image_library_internal.live_repositories(registry text, pattern text) RETURNS SETOF text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_live_repositories';
+COMMENT ON FUNCTION image_library_internal.live_repositories IS
+  'Repositories that the catalogue of a live registry has and a pattern matches';
+
+CREATE FUNCTION image_library_internal.live_tags(registry text, repository text, pattern text) RETURNS SETOF text
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_live_tags';
+COMMENT ON FUNCTION image_library_internal.live_tags IS
+  'Tags that a live registry lists of a repository and a pattern matches';
+
+CREATE FUNCTION image_library_internal.refresh_listings(registry text, repositories text[])
+RETURNS TABLE (repository text, problem text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_refresh_listings';
+COMMENT ON FUNCTION image_library_internal.refresh_listings IS
+  'Lists repositories now and stores the listings; returns what could not be listed and why (null: it was). Of a single repository that is an error';
+
+CREATE FUNCTION image_library_internal.check_credential(registry_id integer, repository_prefix text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_check_credential';
+COMMENT ON FUNCTION image_library_internal.check_credential IS
+  'Raises 22023 or 22000 if the file or environment variable of a credential cannot be used for its registry';
 
 CREATE FUNCTION image_library_internal.hide_statement() RETURNS void
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_hide_statement';

@@ -5,7 +5,7 @@ CREATE VIEW image_library.model_library AS
          u.size_bytes, u.created_at, u.first_seen_at, u.digest_changed_at, u.missing_since, u.hm_tags, u.title, u.description,
          u.annotations, u.labels,
          u.publisher, u.model, u.model_version, u.format, u.task, u.gpu_count,
-         u.deprecated_from
+         u.deprecated_from, u.facts_from
   FROM image_library_internal.usable_images u
   WHERE u.kind = 'model';
 COMMENT ON VIEW image_library.model_library IS 'Approved, present AI models, for model serving';
@@ -42,8 +42,10 @@ BEGIN
     'created_at', e.created_at, 'size_bytes', e.size_bytes, 'platforms', (SELECT nullif(p.platforms, '{}') FROM image_library_internal.tag_platforms p
                                                                                  WHERE p.repository_id = e.repository_id AND p.tag = e.tag),
     'gpu_count', e.gpu_count,
-    'profiles', (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(p)) - 'digest' ORDER BY p.gpu_count, p.name COLLATE "C")
-                 FROM image_library.model_profiles p WHERE p.digest = e.digest),
+    'profiles', (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(p)) - '{digest,registry,repository}'::text[] ORDER BY p.gpu_count, p.name COLLATE "C")
+                 FROM image_library.model_profiles p
+                 WHERE p.registry = found.registry AND p.repository = found.repository AND p.digest = e.digest),
+    'facts_from', nullif(e.facts_from, '{}'),
     'conflicts', nullif(e.conflicts, '{}'), 'readme', m.readme))
   INTO card
   FROM image_library_internal.entry e

@@ -159,11 +159,12 @@ COMMENT ON VIEW image_library.image_extensions IS 'PostgreSQL extensions by imag
 GRANT SELECT ON image_library.image_extensions TO image_library_reader;
 
 CREATE VIEW image_library.model_profiles WITH (security_barrier) AS
-  SELECT x.digest, x.name, x.engine, x.gpu, x."precision", x.tp, x.pp, x.tp * x.pp AS gpu_count, x.qos, x.lora,
-         x.buildable
+  SELECT x.digest, x.name, x.engine, x.gpu, x."precision", x.tp, x.pp, x.gpu_count, x.qos, x.lora,
+         x.buildable, x.gpu_memory_gb, x.disk_gb, r.registry, r.repository
   FROM image_library_internal.model_profile x
-  WHERE (SELECT image_library_internal.hidden_registries()) = '{}' OR image_library_internal.digest_visible(x.digest);
-COMMENT ON VIEW image_library.model_profiles IS 'Profiles of a model by image digest; GPUs needed are tp times pp';
+  JOIN image_library_internal.visible_repository r USING (repository_id);
+COMMENT ON VIEW image_library.model_profiles IS
+  'Profiles of a model by repository and image digest, according to the image, a curator or the vendor (see facts_from of model_library)';
 GRANT SELECT ON image_library.model_profiles TO image_library_reader;
 
 CREATE VIEW image_library.image_referrers WITH (security_barrier) AS
@@ -281,6 +282,6 @@ CREATE VIEW image_library_internal.usable_images AS
          (SELECT i.labels FROM image_library_internal.image i WHERE i.digest = e.digest) AS labels,
          e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count,
          e.flavor, e.major_version, e.build_at, e.variant, e.os, e.features, e.extensions, e.conflicts, e.contested,
-         e.deprecated_from
+         e.deprecated_from, e.facts_from
   FROM image_library_internal.usable_entries e;
 COMMENT ON VIEW image_library_internal.usable_images IS 'Approved, present and usable images with the columns that people read';

@@ -1,4 +1,4 @@
--- pg_dump dumps all tables except those with secrets. The script itself inserts no row.
+-- pg_dump dumps all tables except those with secrets, and the one whose rows the script itself inserts.
 
 DO $$
 DECLARE
@@ -8,7 +8,7 @@ BEGIN
     SELECT c.oid::regclass AS name
     FROM pg_class c
     WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind IN ('r', 'S')
-      AND c.relname NOT IN ('credential', 'client_certificate')
+      AND c.relname NOT IN ('credential', 'client_certificate', 'shipped_model_fact')
     ORDER BY c.oid
   LOOP
     PERFORM pg_extension_config_dump(relation.name, '');

@@ -48,6 +48,7 @@ CREATE TABLE image_library_internal.entry (
   conflicts text[] NOT NULL,
   deprecated_from timestamptz,
   contested boolean NOT NULL,
+  facts_from jsonb,
   PRIMARY KEY (repository_id, tag)
 );
 CREATE INDEX entry_digest ON image_library_internal.entry (digest, repository_id);
@@ -68,6 +69,8 @@ COMMENT ON COLUMN image_library_internal.entry.contested IS
   'Whether there are contradictions on flavor, major version, version, variant or OS; such an image is not chosen automatically';
 COMMENT ON COLUMN image_library_internal.entry.newest_key IS
   'Result of newest_key; of several images the one with the largest key is the newest';
+COMMENT ON COLUMN image_library_internal.entry.facts_from IS
+  'Where task, gpu_count and profiles of a model come from: curator, image or shipped';
 COMMENT ON COLUMN image_library_internal.entry.usable_until IS 'Time until which the approval counts';
 COMMENT ON COLUMN image_library_internal.entry.conflicts IS 'Contradictions between annotations, tag and repository';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.entry TO image_library_agent;
@@ -84,20 +87,27 @@ COMMENT ON TABLE image_library_internal.image_extension IS
   'PostgreSQL extensions in an image, according to its annotations';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_extension TO image_library_agent;
 
+-- Profiles also come from facts of the repository (see model_facts.sql), so a digest may have others in another one.
 CREATE TABLE image_library_internal.model_profile (
+  repository_id integer NOT NULL REFERENCES image_library_internal.repository ON DELETE CASCADE,
   digest text COLLATE "C" NOT NULL REFERENCES image_library_internal.image ON DELETE CASCADE,
   name text NOT NULL,
   engine text,
   gpu text,
   "precision" text,
-  tp integer NOT NULL,
-  pp integer NOT NULL,
+  tp integer,
+  pp integer,
+  gpu_count integer NOT NULL,
   qos text,
   lora boolean NOT NULL,
   buildable boolean NOT NULL,
-  PRIMARY KEY (digest, name)
+  gpu_memory_gb numeric,
+  disk_gb numeric,
+  PRIMARY KEY (repository_id, digest, name)
 );
-COMMENT ON TABLE image_library_internal.model_profile IS 'Profiles of a model: engine, GPU, precision, parallelism';
+CREATE INDEX model_profile_digest ON image_library_internal.model_profile (digest);
+COMMENT ON TABLE image_library_internal.model_profile IS
+  'Profiles of a model in a repository: engine, GPU, precision, parallelism; tp and pp are null if only the number of GPUs is published';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.model_profile TO image_library_agent;
 
 CREATE TYPE image_library_internal.classified_tag AS (tag text, digest text, facts jsonb);
@@ -107,17 +117,20 @@ CREATE FUNCTION image_library_internal.classified_tags(repository_id integer, ta
 RETURNS SETOF image_library_internal.classified_tag
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT t.name, t.digest, image_library_internal.classify(
-    r.full_name, t.name, i.artifact_type, i.config_type, i.layer_types, i.annotations, i.labels, (SELECT image_library_internal.classification_keys()),
-    coalesce(u.kind, 'auto'))
+  SELECT t.name, t.digest, CASE WHEN c.facts ->> 'kind' = 'model'
+                                THEN image_library_internal.with_model_facts(c.facts, r.repository_id, r.full_name) ELSE c.facts END
   FROM unnest(tags) AS asked (name)
   JOIN image_library_internal.tag t ON t.repository_id = classified_tags.repository_id AND t.name = asked.name
   JOIN image_library_internal.full_repository r USING (repository_id)
   JOIN image_library_internal.image i ON i.digest = t.digest
   LEFT JOIN image_library_internal.rule u ON u.rule_id = t.rule_id
+  -- OFFSET 0: each image is classified once.
+  CROSS JOIN LATERAL (SELECT image_library_internal.classify(
+    r.full_name, t.name, i.artifact_type, i.config_type, i.layer_types, i.annotations, i.labels, (SELECT image_library_internal.classification_keys()),
+    coalesce(u.kind, 'auto')) OFFSET 0) AS c (facts)
 $$;
 COMMENT ON FUNCTION image_library_internal.classified_tags IS
-  'Classification of the images of some tags of a repository, from their stored facts';
+  'Classification of the images of some tags of a repository, from their stored facts, with the facts of models that come from rows';
 GRANT EXECUTE ON FUNCTION image_library_internal.classified_tags TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.own_facts(repository_id integer, tag text, digest text) RETURNS jsonb
@@ -171,7 +184,8 @@ AS $$
          image_library_internal.system_tags(r.host, f.features) AS system_tags,
          ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')) AS conflicts,
          a.deprecated_from AS deprecated_from,
-         (c.facts ->> 'contested')::boolean AS contested
+         (c.facts ->> 'contested')::boolean AS contested,
+         c.facts -> 'facts_from' AS facts_from
   FROM unnest(classified) c
   CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
   JOIN image_library_internal.tag t ON t.repository_id = wanted_entries.repository_id AND t.name = c.tag
@@ -201,24 +215,26 @@ BEGIN
                                    missing_since, title, description, version, newest_key, size_bytes, created_at,
                                    flavor, major_version, build_at, variant, os, features, extensions, publisher,
                                    model, model_version, format, task, gpu_count, system_tags, conflicts,
-                                   deprecated_from, contested)
+                                   deprecated_from, contested, facts_from)
   SELECT w.repository_id, w.tag, w.registry_id, w.repository, w.digest, w.kind, w.approval, w.usable_until,
          w.missing_since, w.title, w.description, w.version, w.newest_key, w.size_bytes, w.created_at, w.flavor,
          w.major_version, w.build_at, w.variant, w.os, w.features, w.extensions, w.publisher, w.model,
-         w.model_version, w.format, w.task, w.gpu_count, w.system_tags, w.conflicts, w.deprecated_from, w.contested
+         w.model_version, w.format, w.task, w.gpu_count, w.system_tags, w.conflicts, w.deprecated_from, w.contested,
+         w.facts_from
   FROM unnest(wanted) w
   LEFT JOIN image_library_internal.entry e ON e.repository_id = refresh_entries.repository_id AND e.tag = w.tag
   WHERE e.tag IS NULL;
   PERFORM image_library_internal.refresh_extensions(classified);
-  PERFORM image_library_internal.refresh_profiles(classified);
+  PERFORM image_library_internal.refresh_profiles(repository_id, classified);
   PERFORM image_library_internal.refresh_conflicts(repository_id, classified);
+  PERFORM image_library_internal.refresh_extension_images(repository_id, classified);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entries IS
   'Updates the read model for some tags (null: all) of a repository; equal rows are not written';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entries TO image_library_agent;
 
--- Extensions and profiles belong to the digest. Images that are not Postgres servers (CloudNativePG extension images)
+-- Extensions belong to the digest. Images that are not Postgres servers (CloudNativePG extension images)
 -- have extensions too.
 CREATE FUNCTION image_library_internal.refresh_extensions(classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
@@ -242,24 +258,27 @@ COMMENT ON FUNCTION image_library_internal.refresh_extensions IS
   'Updates the extensions of the digests that some tags point at';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_extensions TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.refresh_profiles(classified image_library_internal.classified_tag[]) RETURNS void
+CREATE FUNCTION image_library_internal.refresh_profiles(repository_id integer, classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
   wanted image_library_internal.model_profile[] := ARRAY(
-    SELECT (c.digest, e ->> 'name', e ->> 'engine', e ->> 'gpu', e ->> 'precision', (e ->> 'tp')::integer,
-            (e ->> 'pp')::integer, e ->> 'qos', (e ->> 'lora')::boolean,
-            (e ->> 'buildable')::boolean)::image_library_internal.model_profile
+    SELECT (refresh_profiles.repository_id, c.digest, e ->> 'name', e ->> 'engine', e ->> 'gpu', e ->> 'precision', (e ->> 'tp')::integer,
+            (e ->> 'pp')::integer, coalesce((e ->> 'gpu_count')::integer, (e ->> 'tp')::integer * (e ->> 'pp')::integer),
+            e ->> 'qos', (e ->> 'lora')::boolean, (e ->> 'buildable')::boolean,
+            (e ->> 'gpu_memory_gb')::numeric, (e ->> 'disk_gb')::numeric)::image_library_internal.model_profile
     FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'profiles') e);
 BEGIN
   DELETE FROM image_library_internal.model_profile x
   USING (SELECT DISTINCT c.digest FROM unnest(classified) c) AS asked
-  WHERE x.digest = asked.digest
+  WHERE x.repository_id = refresh_profiles.repository_id AND x.digest = asked.digest
     AND NOT EXISTS (SELECT FROM unnest(wanted) w
                     WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
-  INSERT INTO image_library_internal.model_profile (digest, name, engine, gpu, "precision", tp, pp, qos, lora, buildable)
-  SELECT w.digest, w.name, w.engine, w.gpu, w."precision", w.tp, w.pp, w.qos, w.lora, w.buildable
+  INSERT INTO image_library_internal.model_profile (repository_id, digest, name, engine, gpu, "precision", tp, pp, gpu_count, qos, lora,
+                                                    buildable, gpu_memory_gb, disk_gb)
+  SELECT w.repository_id, w.digest, w.name, w.engine, w.gpu, w."precision", w.tp, w.pp, w.gpu_count, w.qos, w.lora, w.buildable,
+         w.gpu_memory_gb, w.disk_gb
   FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;

@@ -1,69 +1,73 @@
 -- Postgres images for those who run them: CloudNativePG's catalogs and EDB's image field.
--- Source: postgresql.cnpg.io/v1 ImageCatalog (CloudNativePG documentation, "Image Catalog").
+-- Source: postgresql.cnpg.io/v1 ImageCatalog (CloudNativePG documentation, "Image Catalog"; what its webhook of 1.30 checks in
+-- extensions of a Cluster), and the labels of the catalogs that CloudNativePG publishes.
 
--- Without a variant or an OS the newest of all is chosen, and a NOTICE tells if there was a choice.
-CREATE FUNCTION image_library_internal.catalog_images(flavor text, variant text, os text, repository text)
-RETURNS TABLE (major integer, pinned_reference text, form text, image_os text, platforms text[], choices text[])
+CREATE FUNCTION image_library_internal.catalog_images(asked image_library_internal.postgres_request, catalog text)
+RETURNS TABLE (major integer, pinned_reference text, image_variant text, image_os text, platforms text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH candidate AS (
-    SELECT p.repository_id, p.tag, p.major_version, concat(p.place, ':', p.tag, '@', p.digest) AS pinned_reference, p.os, p.newest_key,
-           concat_ws(' ', coalesce(nullif(p.variant, ''), 'plain'), p.os) AS form
-    FROM image_library_internal.usable_entries p
-    WHERE p.kind = 'postgres' AND p.flavor = catalog_images.flavor
-      AND p.major_version >= 10
-      -- The operator relies on the major version in the catalog.
-      AND NOT p.contested
-      AND (catalog_images.variant IS NULL OR coalesce(p.variant, '') = catalog_images.variant)
-      AND (catalog_images.os IS NULL OR p.os = catalog_images.os)
-      AND (catalog_images.repository IS NULL OR p.repository = catalog_images.repository)
-  ), newest AS (
-    SELECT DISTINCT ON (c.major_version) c.*
-    FROM candidate c
-    ORDER BY c.major_version, c.newest_key DESC, c.pinned_reference COLLATE "C"
-  )
-  SELECT n.major_version, n.pinned_reference, n.form, n.os,
-         (SELECT l.platforms FROM image_library_internal.tag_platforms l WHERE l.repository_id = n.repository_id AND l.tag = n.tag),
-         ARRAY(SELECT DISTINCT c.form COLLATE "C" FROM candidate c WHERE c.major_version = n.major_version ORDER BY 1)
-  FROM newest n
-  ORDER BY n.major_version DESC
-  LIMIT 8
+  SELECT p.major_version, p.pinned_reference, p.variant, p.os,
+         (SELECT l.platforms FROM image_library_internal.tag_platforms l WHERE l.repository_id = p.repository_id AND l.tag = p.tag)
+  FROM image_library_internal.pick_postgres(asked, format(' for catalog "%s"', catalog)) p
+  ORDER BY p.major_version DESC
 $$;
 COMMENT ON FUNCTION image_library_internal.catalog_images IS
-  'Newest image of each of the 8 newest major versions (newest minor version, then newest build, then images without a variant), with the variants and systems it was chosen from';
+  'Newest image of each major version that a request allows; raises P0002, 42P09';
 
--- CloudNativePG extension images are classified as other; their annotations tell which major version and OS they are
--- for. The query begins with approvals, which are few compared with tags.
-CREATE FUNCTION image_library_internal.catalog_extensions(major integer, os text, platforms text[], settings jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  WITH extension_image AS (
-    SELECT x.name, t.name AS tag, l.platforms, c.j ->> 'major_version' AS major, c.j ->> 'os' AS os,
-           concat(r.place, ':', t.name, '@', t.digest) AS pinned_reference
-    FROM image_library_internal.approval a
-    JOIN image_library_internal.image_extension x ON x.digest = a.digest
-    JOIN image_library_internal.image i ON i.digest = a.digest
-    JOIN image_library_internal.tag t ON t.repository_id = a.repository_id AND t.digest = a.digest
-    JOIN image_library_internal.tag_platforms l ON l.repository_id = t.repository_id AND l.tag = t.name
-    JOIN image_library_internal.visible_repository r ON r.repository_id = a.repository_id
-    CROSS JOIN LATERAL (SELECT image_library_internal.own_facts(t.repository_id, t.name, t.digest) OFFSET 0) AS c (j)
-    WHERE a.state = 'approved' AND image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, clock_timestamp()) = '{}'
-      AND NOT EXISTS (SELECT FROM image_library_internal.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
-      AND c.j ->> 'kind' = 'other' AND NOT (c.j ->> 'contested')::boolean
-  ), newest AS (
-    SELECT DISTINCT ON (x.name COLLATE "C") x.name, x.pinned_reference
-    FROM extension_image x
-    WHERE x.major = catalog_extensions.major::text AND x.os = catalog_extensions.os
-      AND x.platforms && catalog_extensions.platforms
-      AND x.name ~ '^[a-z0-9]([-a-z0-9_]*[a-z0-9])?$' AND length(x.name) <= 59
-    ORDER BY x.name COLLATE "C", image_library.version_key(x.tag) DESC, x.pinned_reference COLLATE "C"
-  )
-  SELECT jsonb_agg(jsonb_build_object('name', n.name, 'image', jsonb_build_object('reference', n.pinned_reference))
-                   || coalesce(settings -> n.name, '{}') ORDER BY n.name COLLATE "C")
-  FROM newest n
-$$;
+-- Extension images of one name may come from several repositories; which one is meant is never guessed.
+CREATE FUNCTION image_library_internal.catalog_extensions(major integer, os text, platforms text[], settings jsonb,
+  extension_repositories text[])
+RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $_$
+DECLARE
+  candidates image_library_internal.extension_choice[] := ARRAY(
+    SELECT c FROM image_library_internal.extension_choices(major, os, platforms, extension_repositories) c);
+  several record;
+BEGIN
+  SELECT c.name, string_agg(c.pinned_reference, ', ' ORDER BY c.pinned_reference COLLATE "C") AS images INTO several
+  FROM unnest(candidates) c
+  GROUP BY c.name HAVING count(*) > 1
+  ORDER BY c.name COLLATE "C" LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'ambiguous_alias',
+      MESSAGE = format('extension "%s" for PostgreSQL %s on %s is ambiguous: there is more than one repository', several.name, major, os),
+      DETAIL = format('Candidates are %s.', several.images),
+      HINT = 'Name the repositories of extension images with extension_repositories =>, such as ''{ghcr.io/cloudnative-pg/*}''.';
+  END IF;
+  RETURN (SELECT jsonb_agg(jsonb_build_object('name', c.name, 'image', jsonb_build_object('reference', c.pinned_reference))
+                           || coalesce(settings -> c.name, '{}') ORDER BY c.name COLLATE "C")
+          FROM unnest(candidates) c);
+END
+$_$;
 COMMENT ON FUNCTION image_library_internal.catalog_extensions IS
-  'Newest approved image of every extension for a major version, an OS and one of the platforms; null: none';
+  'Newest approved image of every extension for a major version, an OS and one of the platforms, from repositories (patterns of host/repository; null: all); null: none; raises 42P09';
+
+-- The operator joins a path with the folder of the image, so that it counts from there even with a leading slash.
+CREATE FUNCTION image_library_internal.leaves_folder(path text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM (SELECT sum(CASE p.part WHEN '..' THEN -1 ELSE 1 END) OVER (ORDER BY p.position) AS depth
+                 FROM unnest(string_to_array(path, '/')) WITH ORDINALITY AS p (part, position) WHERE p.part NOT IN ('', '.')) d
+    WHERE d.depth < 0)
+$$;
+COMMENT ON FUNCTION image_library_internal.leaves_folder IS 'Whether a path leads out of the folder that it is joined with';
+
+CREATE FUNCTION image_library_internal.is_extension_env(name text, value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT name ~ '^[a-zA-Z_][a-zA-Z0-9_]*$' AND jsonb_typeof(value) = 'string' AND value <> '""'
+         -- Reserved for the operator, or set through bin_path and ld_library_path.
+         AND upper(name COLLATE "C") !~ '^(CNPG_|PG)' AND upper(name COLLATE "C") NOT IN ('POD_NAME', 'NAMESPACE', 'CLUSTER_NAME')
+         AND name NOT IN ('PATH', 'LD_LIBRARY_PATH')
+         -- The operator replaces only ${image_root}; an even number of dollars stands for half as many.
+         AND NOT EXISTS (SELECT FROM regexp_matches(value #>> '{}', '(\$+)\{([^}]+)\}', 'g') m
+                         WHERE length(m[1]) % 2 = 1 AND m[2] <> 'image_root')
+$$;
+COMMENT ON FUNCTION image_library_internal.is_extension_env IS
+  'Whether CloudNativePG accepts a variable of an extension: not reserved, with a value whose only placeholder is ${image_root}';
 
 -- Paths and environment that an extension needs are in no annotation.
 CREATE FUNCTION image_library_internal.extension_settings(settings jsonb) RETURNS jsonb
@@ -76,14 +80,14 @@ BEGIN
   IF jsonb_typeof(settings) = 'object' THEN
     SELECT x.key INTO wrong FROM jsonb_each(settings) x
     WHERE CASE WHEN jsonb_typeof(x.value) <> 'object' THEN true
-               ELSE x.value - paths - 'env' <> '{}'
+               WHEN x.value - paths - 'env' <> '{}'
                  OR jsonb_path_exists(x.value - 'env', 'strict $.* ? (@.type() != "array")')
                  OR jsonb_path_exists(x.value - 'env', 'lax $.*[*] ? (@.type() != "string" || @ == "")')
-                 OR jsonb_typeof(x.value -> 'env') <> 'object'
-                 OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(x.value -> 'env') WHEN 'object' THEN x.value -> 'env' END) v
-                            WHERE v.key !~ '^[a-zA-Z_][a-zA-Z0-9_]*$' OR jsonb_typeof(v.value) <> 'string' OR v.value = '""'
-                               -- The operator replaces only ${image_root}; $${ is a literal ${.
-                               OR strpos(replace(replace(v.value #>> '{}', '$${', ''), '${image_root}', ''), '${') > 0) END
+                 OR jsonb_typeof(x.value -> 'env') <> 'object' THEN true
+               ELSE EXISTS (SELECT FROM jsonb_each(x.value - 'env') l
+                            WHERE (SELECT count(*) <> count(DISTINCT p.path) OR bool_or(image_library_internal.leaves_folder(p.path))
+                                   FROM jsonb_array_elements_text(l.value) AS p (path)))
+                 OR EXISTS (SELECT FROM jsonb_each(x.value -> 'env') v WHERE NOT image_library_internal.is_extension_env(v.key, v.value)) END
     ORDER BY x.key COLLATE "C" LIMIT 1;
   ELSE
     wrong := jsonb_typeof(settings);
@@ -92,8 +96,9 @@ BEGIN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('invalid extension_settings: "%s"', left(wrong, 300)),
-      DETAIL = 'Each extension may have extension_control_path, dynamic_library_path, ld_library_path and bin_path, lists of folders, '
-               'and env, names with values in which ${image_root} is the folder of the image.',
+      DETAIL = 'Each extension may have extension_control_path, dynamic_library_path, ld_library_path and bin_path, lists of different folders '
+               'inside the image, and env, names with values in which ${image_root} is the folder of the image. CloudNativePG reserves PG*, CNPG_*, '
+               'POD_NAME, NAMESPACE and CLUSTER_NAME; PATH and LD_LIBRARY_PATH are bin_path and ld_library_path.',
       HINT = 'For example {"postgis": {"ld_library_path": ["system"], "env": {"PROJ_DATA": "${image_root}/share/proj"}}}.';
   END IF;
   RETURN (SELECT coalesce(jsonb_object_agg(x.key, x.value - 'env' || jsonb_strip_nulls(jsonb_build_object('env',
@@ -105,53 +110,96 @@ $_$;
 COMMENT ON FUNCTION image_library_internal.extension_settings IS
   'Settings of extensions as fields of a catalog; raises 22023 for what CloudNativePG would refuse';
 
+CREATE FUNCTION image_library_internal.component_images(components jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF jsonb_typeof(components) <> 'object'
+     OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(components) WHEN 'object' THEN components END) c
+                WHERE jsonb_typeof(c.value) <> 'string' OR c.key !~ '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid component_images: "%s"', left(components::text, 300)),
+      DETAIL = 'It is an object of references by key. A key has up to 63 lower-case letters, digits and dashes.',
+      HINT = 'For example {"pgbouncer": "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"}.';
+  END IF;
+  IF (SELECT count(*) > 32 FROM jsonb_object_keys(components)) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'program_limit_exceeded',
+      MESSAGE = 'a catalog has at most 32 component images';
+  END IF;
+  RETURN (SELECT jsonb_agg(jsonb_build_object('key', c.key, 'image', image_library.resolve(c.value)) ORDER BY c.key COLLATE "C")
+          FROM jsonb_each_text(components) c);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.component_images IS
+  'componentImages of a catalog, approved and pinned by digest; null: none. Raises 22023 for what CloudNativePG would refuse, and the errors of resolve';
+
+-- The labels by which CloudNativePG's own catalogs are selected. A label that is not the same for all images is left out,
+-- and so is the date, which would make other bytes of an equal library.
+CREATE FUNCTION image_library_internal.catalog_labels(flavor text, variants text[], systems text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_object_agg('images.cnpg.io/' || l.name, l.value) FILTER (WHERE l.value ~ '^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')
+  FROM (VALUES ('family', flavor), ('publisher', 'image_library'),
+               ('type', CASE WHEN variants[1] = ALL (variants) THEN variants[1] END),
+               ('os', CASE WHEN systems[1] = ALL (systems) THEN systems[1] END)) l (name, value)
+$$;
+COMMENT ON FUNCTION image_library_internal.catalog_labels IS
+  'Labels images.cnpg.io/* of a catalog: family, publisher, and type and OS where all images have the same';
+
 CREATE FUNCTION image_library.cnpg_image_catalog(name text, namespace text DEFAULT NULL,
-  flavor text DEFAULT 'postgresql', variant text DEFAULT NULL, os text DEFAULT NULL, repository text DEFAULT NULL,
-  extension_settings jsonb DEFAULT '{}')
+  flavor text DEFAULT NULL, variant text DEFAULT NULL, os text DEFAULT NULL, repository text DEFAULT NULL,
+  extension_settings jsonb DEFAULT '{}', registry text DEFAULT NULL, channel text DEFAULT NULL,
+  extension_repositories text[] DEFAULT NULL, majors integer[] DEFAULT NULL, component_images jsonb DEFAULT NULL,
+  overrides jsonb DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  known_flavor text := image_library_internal.flavor(flavor);
   settings jsonb := image_library_internal.extension_settings(coalesce(extension_settings, '{}'));
   metadata jsonb := image_library_internal.kubernetes_metadata(name, namespace, 'subdomain');
+  components jsonb := image_library_internal.component_images(component_images);
+  asked image_library_internal.postgres_request := image_library_internal.new_postgres_request(
+    CASE WHEN channel IS NULL THEN coalesce(flavor, 'postgresql') ELSE flavor END, NULL, variant, os, registry, repository, channel, NULL);
   image record;
   images jsonb := '[]';
+  variants text[];
+  systems text[];
 BEGIN
+  -- The operator takes no older ones.
+  asked.first_major := 10;
+  asked.majors := majors;
   FOR image IN
-    SELECT c.* FROM image_library_internal.catalog_images(known_flavor, variant, os, repository) c ORDER BY c.major
+    SELECT c.* FROM image_library_internal.catalog_images(asked, name) c ORDER BY c.major
   LOOP
-    IF cardinality(image.choices) > 1 THEN
-      RAISE NOTICE USING
-        MESSAGE = format('major %s is approved in several forms: %s', image.major, array_to_string(image.choices, ', ')),
-        DETAIL = format('The newest was taken: %s.', image.form),
-        HINT = 'Say variant => and os =>, so that a catalog never moves to another: a new OS can change how text sorts.';
-    END IF;
+    variants := variants || coalesce(image.image_variant, '');
+    systems := systems || coalesce(image.image_os, '');
     images := images || jsonb_strip_nulls(jsonb_build_object(
       'major', image.major,
       'image', image.pinned_reference,
       -- Extension images are built for community PostgreSQL, and can be mounted from version 18 on.
-      'extensions', CASE WHEN image.major >= 18 AND known_flavor = 'postgresql'
-                         THEN image_library_internal.catalog_extensions(image.major, image.image_os, image.platforms, settings) END));
+      'extensions', CASE WHEN image.major >= 18 AND asked.flavor = 'postgresql'
+                         THEN image_library_internal.catalog_extensions(image.major, image.image_os, image.platforms, settings,
+                                                                        extension_repositories) END));
   END LOOP;
-  IF images = '[]' THEN
+  IF jsonb_array_length(images) > 8 THEN
     RAISE EXCEPTION USING
-      ERRCODE = 'no_data_found',
-      MESSAGE = format('no approved Postgres image for catalog "%s"', name),
-      DETAIL = format('Looked for flavor %s, variant %s, OS %s, repository %s; a catalog must name at least one image.',
-                      known_flavor, coalesce(nullif(variant, ''), CASE WHEN variant = '' THEN 'plain' ELSE 'any' END),
-                      coalesce(os, 'any'), coalesce(repository, 'any')),
-      HINT = 'See image_library.postgres_images for what is approved, and image_library.pending_images for what waits.';
+      ERRCODE = 'program_limit_exceeded',
+      MESSAGE = format('catalog "%s" would have %s major versions', name, jsonb_array_length(images)),
+      DETAIL = format('CloudNativePG allows 8 in a catalog, and there are: %s.',
+                      (SELECT string_agg(i ->> 'major', ', ') FROM jsonb_array_elements(images) i)),
+      HINT = 'Say majors => those that the catalog should have.';
   END IF;
-  RETURN jsonb_build_object(
+  RETURN image_library_internal.overridden(jsonb_build_object(
     'apiVersion', 'postgresql.cnpg.io/v1',
     'kind', CASE WHEN namespace IS NULL THEN 'ClusterImageCatalog' ELSE 'ImageCatalog' END,
-    'metadata', metadata,
-    'spec', jsonb_build_object('images', images));
+    'metadata', metadata || jsonb_build_object('labels', image_library_internal.catalog_labels(asked.flavor, variants, systems)),
+    'spec', jsonb_strip_nulls(jsonb_build_object('images', images, 'componentImages', components))), overrides);
 END
 $$;
 COMMENT ON FUNCTION image_library.cnpg_image_catalog IS
-  'CloudNativePG ClusterImageCatalog, or ImageCatalog with a namespace: the newest approved image of each of the 8 newest major versions, pinned by digest; for 18 and later with the approved extension images of the same major version and OS. variant ('''': none), os and repository limit the choice; a NOTICE tells if several variants or systems are left for a major version. extension_settings: paths and environment by extension';
+  'CloudNativePG ClusterImageCatalog, or ImageCatalog with a namespace: the newest approved image of each major version (of majors; at most 8), pinned by digest; for 18 and later with the approved extension images of the same major version and OS. flavor (postgresql, unless the channel has another), variant ('''': none), os, registry and repository, or a channel, limit the choice; if several repositories, variants or systems are left, the catalog is ambiguous (42P09). extension_settings: paths and environment by extension; extension_repositories: patterns of host/repository of extension images. component_images: references by key, for a Pooler (CloudNativePG 1.29.2 and later). overrides: labels and annotations, merged in last';
 GRANT EXECUTE ON FUNCTION image_library.cnpg_image_catalog TO image_library_reader;
 
 CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb

@@ -20,11 +20,13 @@ $$;
 COMMENT ON FUNCTION image_library_internal.kubernetes_name IS
   'Name derived from a text that is valid for every kind of Kubernetes object (RFC 1035 label)';
 
-CREATE FUNCTION image_library_internal.check_kubernetes_name(what text, name text, form text) RETURNS text
+-- A controller that makes longer names from this one leaves less than Kubernetes does: room, and maker says who.
+CREATE FUNCTION image_library_internal.check_kubernetes_name(what text, name text, form text,
+  room integer DEFAULT NULL, maker text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  max_length integer := CASE form WHEN 'subdomain' THEN 253 ELSE 63 END;
+  max_length integer := least(room, CASE form WHEN 'subdomain' THEN 253 ELSE 63 END);
   pattern text := CASE form
     WHEN 'subdomain' THEN '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
     WHEN 'service' THEN '^[a-z]([-a-z0-9]*[a-z0-9])?$'
@@ -34,23 +36,26 @@ BEGIN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('invalid %s "%s"', what, left(coalesce(name, 'null'), 300)),
-      DETAIL = 'Kubernetes would refuse it.',
+      DETAIL = CASE WHEN length(name) > max_length AND maker IS NOT NULL
+                    THEN format('It has %s characters, and %s makes longer names from it, which leaves %s.', length(name), maker, max_length)
+                    ELSE 'Kubernetes would refuse it.' END,
       HINT = format('Use up to %s lower-case letters, digits%s and dashes, beginning with a letter%s and ending with a letter or digit.%s',
                     max_length, CASE form WHEN 'subdomain' THEN ', dots' ELSE '' END,
                     CASE form WHEN 'service' THEN '' ELSE ' or digit' END,
-                    coalesce(format(' For example "%s".', image_library_internal.kubernetes_name(nullif(name, ''))), ''));
+                    coalesce(' For example "' || image_library_internal.kubernetes_name(nullif(name, ''), greatest(least(max_length, 63), 8)) || '".', ''));
   END IF;
   RETURN name;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_kubernetes_name IS
-  'The given name; raises 22023 if it is not a label, subdomain (RFC 1123) or service name (RFC 1035)';
+  'The given name; raises 22023 if it is not a label, subdomain (RFC 1123) or service name (RFC 1035), or longer than its controller allows';
 
-CREATE FUNCTION image_library_internal.kubernetes_metadata(name text, namespace text, form text) RETURNS jsonb
+CREATE FUNCTION image_library_internal.kubernetes_metadata(name text, namespace text, form text,
+  room integer DEFAULT NULL, maker text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_strip_nulls(jsonb_build_object(
-    'name', image_library_internal.check_kubernetes_name('name', name, form),
+    'name', image_library_internal.check_kubernetes_name('name', name, form, room, maker),
     'namespace', CASE WHEN namespace IS NOT NULL
                       THEN image_library_internal.check_kubernetes_name('namespace', namespace, 'label') END))
 $$;
@@ -61,11 +66,13 @@ CREATE FUNCTION image_library_internal.kubernetes_quantity(what text, quantity t
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF quantity !~ '^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$' OR quantity !~ '[1-9]' OR length(quantity) > 32 THEN
+  IF quantity !~ '^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$' OR quantity !~ '[1-9]' OR length(quantity) > 32
+     -- A thousandth of a byte is a slip: 500m for 500M.
+     OR quantity LIKE '%m' AND what ~ '(memory|storage|size|Limit)' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
       MESSAGE = format('invalid %s "%s"', what, left(quantity, 300)),
-      HINT = 'Give a Kubernetes quantity such as ''12'', ''500m'' or ''64Gi''; null leaves it out.';
+      HINT = 'Give a Kubernetes quantity such as ''12'', ''500m'' (half a CPU) or ''64Gi''; null leaves it out.';
   END IF;
   RETURN quantity;
 END
@@ -106,55 +113,20 @@ COMMENT ON FUNCTION image_library_internal.kubernetes_resources IS
 CREATE FUNCTION image_library_internal.gpu_placement(gpu_count integer, node_selector jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  selector jsonb := image_library_internal.check_labels('node_selector', nullif(node_selector, 'null'));
 BEGIN
-  IF jsonb_typeof(node_selector) NOT IN ('object', 'null')
-     OR jsonb_path_exists(node_selector, 'lax $.* ? (@.type() != "string")') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'node_selector must be a JSON object of texts',
-      HINT = 'For example {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}; null leaves it out.';
-  END IF;
   IF gpu_count IS NULL OR gpu_count = 0 THEN
-    RETURN '{}';
+    -- Without GPUs a label of GPU nodes does not apply, what else was asked for does.
+    RETURN jsonb_strip_nulls(jsonb_build_object('nodeSelector', nullif(selector - 'nvidia.com/gpu', '{}')));
   END IF;
   RETURN jsonb_strip_nulls(jsonb_build_object(
-    'nodeSelector', nullif(node_selector, '{}'),
+    'nodeSelector', nullif(selector, '{}'),
     'tolerations', '[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]'::jsonb));
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.gpu_placement IS
-  'nodeSelector and tolerations of a workload that needs GPUs; an empty object if it needs none';
-
-CREATE FUNCTION image_library_internal.kubernetes_env(env jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  wrong text;
-BEGIN
-  IF jsonb_typeof(env) <> 'object' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('env must be a JSON object, not %s', jsonb_typeof(env)),
-      HINT = 'For example {"NIM_LOG_LEVEL": "INFO", "HF_TOKEN": {"secretKeyRef": {"name": "hf", "key": "token"}}}.';
-  END IF;
-  SELECT e.key INTO wrong FROM jsonb_each(env) e
-  WHERE e.key !~ '^[-._a-zA-Z][-._a-zA-Z0-9]*$' OR jsonb_typeof(e.value) IN ('null', 'array')
-  ORDER BY e.key COLLATE "C" LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid environment variable "%s"', left(wrong, 300)),
-      HINT = 'A name has letters, digits, underscores, dots and dashes; a value is a text, or an object for valueFrom.';
-  END IF;
-  RETURN (SELECT jsonb_agg(jsonb_build_object('name', e.key,
-                   CASE jsonb_typeof(e.value) WHEN 'object' THEN 'valueFrom' ELSE 'value' END,
-                   CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value ELSE to_jsonb(e.value #>> '{}') END)
-                 ORDER BY e.key COLLATE "C")
-          FROM jsonb_each(env) e);
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.kubernetes_env IS
-  '{"NAME": "value"} as a list of EnvVar, an object as its valueFrom; null if there are none';
+  'nodeSelector and tolerations of a workload that needs GPUs; without GPUs what the selector says besides them';
 
 CREATE FUNCTION image_library_internal.kubernetes_args(args text[]) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- NVIDIA NIM Operator: services and caches. Which GPUs a model fits.
--- Source: apps.nvidia.com/v1alpha1 NIMService and NIMCache (NVIDIA NIM Operator documentation).
+-- NVIDIA NIM Operator: services and caches.
+-- Source: apps.nvidia.com/v1alpha1 NIMService and NIMCache (NVIDIA NIM Operator documentation, and what its webhooks and
+-- controllers of 3.1 check, derive and match).
 
 CREATE FUNCTION image_library_internal.nim(reference text, wanted text) RETURNS image_library.model_library
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -13,27 +14,88 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.nim IS 'An approved NIM; raises 22023 if it is not one';
 
-CREATE FUNCTION image_library_internal.nim_name(model image_library.model_library) RETURNS text
+-- Of the name the operator makes the names of a container, -ctr, and of a Job, -job, whose pods have it as a label.
+CREATE FUNCTION image_library_internal.nim_name(model image_library.model_library, room integer DEFAULT 59) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT image_library_internal.kubernetes_name(image_library_internal.model_name(model) || '-' || image_library_internal.model_release(model), 50)
+  SELECT image_library_internal.kubernetes_name(image_library_internal.model_name(model) || '-' || image_library_internal.model_release(model), room)
 $$;
 COMMENT ON FUNCTION image_library_internal.nim_name IS
-  'Name of a NIMService and its NIMCache, short enough for the suffixes that the operator adds';
+  'Name of a NIMService, short enough for the suffixes that the operator adds';
+
+-- The spec of a NIMCache is immutable, and its model puller is the image: another digest is another cache.
+CREATE FUNCTION image_library_internal.nim_cache_name(model image_library.model_library) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library_internal.nim_name(model, 50) || '-' || left(split_part(model.digest, ':', 2), 8)
+$$;
+COMMENT ON FUNCTION image_library_internal.nim_cache_name IS
+  'Name of the NIMCache of an image, with the beginning of its digest';
+
+-- The operator takes a profile whose gpu tag contains the given text, case aside. A node label is longer than the tag.
+CREATE FUNCTION image_library_internal.gpu_product(model image_library.model_library, gpu text) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  given text := lower(trim(gpu) COLLATE "C");
+  tags text[] := ARRAY(SELECT DISTINCT lower(p.gpu COLLATE "C") FROM image_library.model_profiles p
+                       WHERE p.registry = model.registry AND p.repository = model.repository AND p.digest = model.digest AND p.gpu <> '');
+  product text;
+BEGIN
+  IF EXISTS (SELECT FROM unnest(tags) t WHERE strpos(t, given) > 0) AND given <> '' THEN
+    RETURN given;
+  END IF;
+  SELECT t INTO product FROM unnest(tags) t WHERE image_library_internal.is_gpu(given, t)
+  ORDER BY length(t) DESC, t COLLATE "C" LIMIT 1;
+  -- Without profiles the type is the first part with letters and digits: h100 of NVIDIA-H100-80GB-HBM3.
+  product := coalesce(product, (regexp_match(given, '(?:^|[^a-z0-9])([a-z]{1,3}[0-9]{1,4}[a-z]{0,2})(?:[^a-z0-9]|$)'))[1],
+                      CASE WHEN given ~ '^[a-z0-9_]*[0-9][a-z0-9_]*$' THEN given END);
+  IF product IS NULL THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('cannot tell the type of GPU "%s"', left(gpu, 300)),
+      DETAIL = 'The NIM Operator takes the profiles whose tag gpu contains the given text.',
+      HINT = coalesce('This model has profiles for ' || nullif(array_to_string(tags, ', '), '') || '.', 'Name it as profiles do: h100, a100, l40s ...');
+  END IF;
+  IF tags <> '{}' AND NOT EXISTS (SELECT FROM unnest(tags) t WHERE strpos(t, product) > 0) THEN
+    RAISE NOTICE USING
+      MESSAGE = format('no known profile of "%s" is for GPU "%s"', model.reference, product),
+      DETAIL = format('The known profiles are for %s. Without one the operator caches nothing.', array_to_string(tags, ', ')),
+      HINT = 'Leave gpu out to cache profiles that run on any GPU.';
+  END IF;
+  RETURN product;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.gpu_product IS
+  'GPU type in the words of profiles, for a type or a node label nvidia.com/gpu.product; raises 22023 if none can be told';
+
+-- gpu_count counts the GPUs of a profile, tp times pp; the operator selects by tp alone.
+CREATE FUNCTION image_library_internal.tensor_parallelism(model image_library.model_library, product text, gpu_count integer) RETURNS integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(CASE WHEN min(p.tp) = max(p.tp) THEN min(p.tp) END, image_library_internal.check_range('gpu_count', tensor_parallelism.gpu_count, 1, 4096))
+  FROM image_library.model_profiles p
+  WHERE p.registry = model.registry AND p.repository = model.repository AND p.digest = model.digest AND p.gpu_count = tensor_parallelism.gpu_count
+    AND (product IS NULL OR strpos(lower(p.gpu COLLATE "C"), product) > 0)
+$$;
+COMMENT ON FUNCTION image_library_internal.tensor_parallelism IS
+  'Tensor parallelism of the profiles that need a number of GPUs, that number if no profile tells; raises 22023 if it is out of range';
 
 CREATE FUNCTION image_library.nim_cache(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
   ngc_secret text DEFAULT 'nvidia-nim-secrets', image_pull_secret text DEFAULT NULL,
   storage_class text DEFAULT NULL, storage_size text DEFAULT '50Gi', access_mode text DEFAULT 'ReadWriteMany',
   profiles text[] DEFAULT '{}', gpu text DEFAULT NULL, gpu_count integer DEFAULT NULL,
-  engine text DEFAULT NULL, "precision" text DEFAULT NULL, qos text DEFAULT NULL)
+  engine text DEFAULT NULL, "precision" text DEFAULT NULL, qos text DEFAULT NULL, overrides jsonb DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   model image_library.model_library := image_library_internal.nim(reference, 'a NIMCache');
+  product text := image_library_internal.gpu_product(model, gpu);
+  cache_name text := coalesce(name, image_library_internal.nim_cache_name(model));
   selection jsonb := jsonb_strip_nulls(jsonb_build_object(
-    'gpus', CASE WHEN gpu IS NOT NULL THEN jsonb_build_array(jsonb_build_object('product', gpu)) END,
-    'tensorParallelism', image_library_internal.check_range('gpu_count', gpu_count, 1, 4096)::text,
+    'gpus', CASE WHEN gpu IS NOT NULL THEN jsonb_build_array(jsonb_build_object('product', product)) END,
+    'tensorParallelism', image_library_internal.tensor_parallelism(model, product, gpu_count)::text,
     'engine', engine, 'precision', "precision", 'qosProfile', qos));
 BEGIN
   IF cardinality(profiles) > 0 THEN
@@ -63,10 +125,16 @@ BEGIN
       MESSAGE = format('unknown access_mode "%s"', left(coalesce(access_mode, 'null'), 300)),
       HINT = 'It is ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.';
   END IF;
-  RETURN jsonb_build_object(
+  IF selection = '{}' THEN
+    RAISE NOTICE USING
+      MESSAGE = format('NIMCache "%s" takes all profiles', cache_name),
+      DETAIL = 'Nothing selects profiles. The operator then caches all profiles of the image, or those for any GPU of the cluster if the image tells.',
+      HINT = 'Say gpu => and gpu_count =>, or name profiles; profiles => ''{all}'' asks for all.';
+  END IF;
+  RETURN image_library_internal.overridden(jsonb_build_object(
     'apiVersion', 'apps.nvidia.com/v1alpha1',
     'kind', 'NIMCache',
-    'metadata', image_library_internal.kubernetes_metadata(coalesce(name, image_library_internal.nim_name(model)), namespace, 'service'),
+    'metadata', image_library_internal.kubernetes_metadata(cache_name, namespace, 'service', 59, 'the NIM Operator'),
     'spec', jsonb_build_object(
       'source', jsonb_build_object('ngc', jsonb_strip_nulls(jsonb_build_object(
         'modelPuller', model.pinned_reference,
@@ -79,11 +147,11 @@ BEGIN
         'size', image_library_internal.kubernetes_quantity('storage_size', storage_size),
         'storageClass', CASE WHEN storage_class IS NOT NULL
           THEN image_library_internal.check_kubernetes_name('storage class', storage_class, 'subdomain') END,
-        'volumeAccessMode', access_mode)))));
+        'volumeAccessMode', access_mode))))), overrides);
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_cache IS
-  'NIMCache for an approved NIM, its model puller pinned by digest. It caches the given profiles (names or IDs), or those that gpu, gpu_count, engine, precision and qos select, else those that the operator chooses for the nodes';
+  'NIMCache for an approved NIM, its model puller pinned by digest. It caches the given profiles (names or IDs), or those that gpu, gpu_count, engine, precision and qos select, else all (a NOTICE tells). The default name ends in the beginning of the digest, since the spec of a NIMCache is immutable: another selection needs another name. overrides: what image_library_internal.overridable() lists, merged in last';
 GRANT EXECUTE ON FUNCTION image_library.nim_cache TO image_library_reader;
 
 CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
@@ -91,13 +159,17 @@ CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL
   ngc_secret text DEFAULT 'nvidia-nim-secrets', cpu text DEFAULT '12', memory text DEFAULT '64Gi',
   shm_size text DEFAULT '16Gi', nim_cache text DEFAULT NULL, profile text DEFAULT NULL,
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', replicas integer DEFAULT 1, port integer DEFAULT 8000,
-  inference_platform text DEFAULT 'standalone', node_selector jsonb DEFAULT NULL)
+  inference_platform text DEFAULT 'standalone', node_selector jsonb DEFAULT NULL, overrides jsonb DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   model image_library.model_library := image_library_internal.nim(reference, 'a NIMService');
-  cache_name text := coalesce(nim_cache, image_library_internal.nim_name(model));
+  cache_name text := coalesce(nim_cache, image_library_internal.nim_cache_name(model));
+  is_kserve boolean := coalesce(inference_platform = 'kserve', false);
+  -- With KServe the operator makes an InferenceService of the same name.
+  room integer := CASE WHEN is_kserve THEN image_library_internal.inference_service_room(namespace) ELSE 59 END;
+  reserved text[] := CASE WHEN is_kserve THEN image_library_internal.kserve_reserved_env() ELSE '{}' END;
   gpus integer := coalesce(gpu_count, model.gpu_count, 1);
 BEGIN
   IF coalesce(inference_platform, '') NOT IN ('standalone', 'kserve') THEN
@@ -106,10 +178,13 @@ BEGIN
       MESSAGE = format('unknown inference_platform "%s"', left(coalesce(inference_platform, 'null'), 300)),
       HINT = 'It is standalone or kserve.';
   END IF;
-  RETURN jsonb_build_object(
+  RETURN image_library_internal.overridden(jsonb_build_object(
     'apiVersion', 'apps.nvidia.com/v1alpha1',
     'kind', 'NIMService',
-    'metadata', image_library_internal.kubernetes_metadata(coalesce(name, image_library_internal.nim_name(model)), namespace, 'service'),
+    'metadata', image_library_internal.kubernetes_metadata(
+      coalesce(name, image_library_internal.nim_name(model, CASE WHEN is_kserve
+        THEN least(room, image_library_internal.inference_service_room(coalesce(namespace, 'default'))) ELSE room END)),
+      namespace, 'service', room, CASE WHEN is_kserve THEN 'KServe' ELSE 'the NIM Operator' END),
     'spec', jsonb_strip_nulls(jsonb_build_object(
       -- The kind has no field for a digest. The operator writes repository:tag, so the digest is part of the tag:
       -- container runtimes pull repository:tag@digest by digest.
@@ -122,7 +197,7 @@ BEGIN
       'authSecret', CASE WHEN ngc_secret IS NOT NULL
         THEN image_library_internal.check_kubernetes_name('NGC secret', ngc_secret, 'subdomain') END,
       'args', image_library_internal.kubernetes_args(args),
-      'env', image_library_internal.kubernetes_env(coalesce(env, '{}')),
+      'env', image_library_internal.kubernetes_env(coalesce(env, '{}'), reserved),
       'expose', jsonb_build_object('service', jsonb_build_object(
         'type', 'ClusterIP', 'port', image_library_internal.check_range('port', port, 1, 65535))),
       'inferencePlatform', inference_platform,
@@ -132,48 +207,9 @@ BEGIN
         'nimCache', jsonb_build_object('name', image_library_internal.check_kubernetes_name('nim_cache', cache_name, 'subdomain'),
                                        'profile', profile),
         'sharedMemorySizeLimit', image_library_internal.kubernetes_quantity('shm_size', shm_size))))
-      || image_library_internal.gpu_placement(gpus, node_selector));
+      || image_library_internal.gpu_placement(gpus, node_selector)), overrides, reserved);
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_service IS
-  'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators)';
+  'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators). overrides: what image_library_internal.overridable() lists, merged in last (lists are replaced, env merged by name)';
 GRANT EXECUTE ON FUNCTION image_library.nim_service TO image_library_reader;
-
--- A GPU is named as in profiles (h100) or as in node labels (NVIDIA-H100-80GB-HBM3).
-CREATE FUNCTION image_library_internal.is_gpu(node_gpu text, profile_gpu text) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT coalesce(profile_gpu, '') = ''
-    OR position(regexp_replace('-' || lower(profile_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')
-                IN regexp_replace('-' || lower(node_gpu COLLATE "C") || '-', '[^a-z0-9]+', '-', 'g')) > 0
-$$;
-COMMENT ON FUNCTION image_library_internal.is_gpu IS
-  'Whether the GPU of a node is that of a profile; a profile without a GPU runs on any';
-
-CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
-RETURNS SETOF image_library.model_profiles
-LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  -- The image need not be approved.
-  image_digest text := (image_library_internal.find_image(reference)).digest;
-BEGIN
-  PERFORM image_library_internal.check_range('gpu_count', gpu_count, 0, 4096);
-  RETURN QUERY
-    SELECT p.* FROM image_library.model_profiles p
-    WHERE p.digest = image_digest
-      AND p.tp::bigint * p.pp <= fitting_profiles.gpu_count
-      AND image_library_internal.is_gpu(fitting_profiles.gpu, p.gpu)
-    ORDER BY p.tp::bigint * p.pp, p.name COLLATE "C";
-END
-$$;
-COMMENT ON FUNCTION image_library.fitting_profiles IS
-  'Profiles of a model that run on a number of GPUs of a type (h100, or the node label nvidia.com/gpu.product), fewest GPUs first';
-GRANT EXECUTE ON FUNCTION image_library.fitting_profiles TO image_library_reader;
-
-CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
-LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT EXISTS (SELECT FROM image_library.fitting_profiles(reference, gpu, gpu_count)) $$;
-COMMENT ON FUNCTION image_library.fits IS
-  'Whether a model has a profile that needs at most a number of GPUs of a type (tp times pp); false if its metadata has no profiles';
-GRANT EXECUTE ON FUNCTION image_library.fits TO image_library_reader;

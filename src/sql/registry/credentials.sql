@@ -44,6 +44,8 @@ CREATE FUNCTION image_library.set_credential_file(registry text, file text, repo
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  id integer;
 BEGIN
   PERFORM image_library_internal.require_admin(format('set a credential of registry "%s"', registry));
   PERFORM image_library_internal.check_repository_prefix(repository_prefix);
@@ -53,16 +55,18 @@ BEGIN
       MESSAGE = format('invalid name of a credential file: "%s"', image_library_internal.without_secrets(file)),
       HINT = 'Name a docker config.json in the folder of image_library.credentials_dir, without a path.';
   END IF;
+  id := image_library_internal.lock_registry(registry);
   INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, file)
-  VALUES (image_library_internal.lock_registry(set_credential_file.registry),
-          set_credential_file.repository_prefix, set_credential_file.file)
+  VALUES (id, set_credential_file.repository_prefix, set_credential_file.file)
   ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
   SET username = NULL, password = NULL, file = excluded.file, variable = NULL,
       set_at = excluded.set_at, set_by = excluded.set_by;
+  -- Read as a run reads it: what is wrong is told now, and nothing is stored then.
+  PERFORM image_library_internal.check_credential(id, repository_prefix);
 END
 $$;
 COMMENT ON FUNCTION image_library.set_credential_file IS
-  'Uses a docker config.json in image_library.credentials_dir for the credentials of a registry';
+  'Uses a docker config.json in image_library.credentials_dir for the credentials of a registry; raises an error if the file has none for its host';
 GRANT EXECUTE ON FUNCTION image_library.set_credential_file TO image_library_admin;
 
 CREATE FUNCTION image_library.set_credential_variable(registry text, username text, variable text,
@@ -70,6 +74,8 @@ CREATE FUNCTION image_library.set_credential_variable(registry text, username te
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  id integer;
 BEGIN
   PERFORM image_library_internal.require_admin(format('set a credential of registry "%s"', registry));
   PERFORM image_library_internal.check_repository_prefix(repository_prefix);
@@ -85,16 +91,18 @@ BEGIN
       MESSAGE = format('invalid name of an environment variable for a credential: "%s"', image_library_internal.without_secrets(variable)),
       HINT = 'Its name begins with IMAGE_LIBRARY_ and has upper-case letters, digits and underscores.';
   END IF;
+  id := image_library_internal.lock_registry(registry);
   INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, username, variable)
-  VALUES (image_library_internal.lock_registry(set_credential_variable.registry),
-          set_credential_variable.repository_prefix, set_credential_variable.username, set_credential_variable.variable)
+  VALUES (id, set_credential_variable.repository_prefix, set_credential_variable.username, set_credential_variable.variable)
   ON CONFLICT ON CONSTRAINT credential_pkey DO UPDATE
   SET username = excluded.username, password = NULL, file = NULL, variable = excluded.variable,
       set_at = excluded.set_at, set_by = excluded.set_by;
+  -- Read as a run reads it: what is wrong is told now, and nothing is stored then.
+  PERFORM image_library_internal.check_credential(id, repository_prefix);
 END
 $$;
 COMMENT ON FUNCTION image_library.set_credential_variable IS
-  'Uses an environment variable of the server, IMAGE_LIBRARY_..., for the password of a registry, or of the repositories under a prefix; the variable of the same name with _HOSTS lists the hosts that may get it';
+  'Uses an environment variable of the server, IMAGE_LIBRARY_..., for the password of a registry, or of the repositories under a prefix; the variable of the same name with _HOSTS lists the hosts that may get it. Raises an error if it is not set, or the registry''s host is not among them';
 GRANT EXECUTE ON FUNCTION image_library.set_credential_variable TO image_library_admin;
 
 CREATE FUNCTION image_library.drop_credential(registry text, repository_prefix text DEFAULT '') RETURNS void

@@ -40,6 +40,40 @@ $$;
 COMMENT ON FUNCTION image_library_internal.rules_json IS 'The enabled rules of a registry, as decide_tags takes them';
 GRANT EXECUTE ON FUNCTION image_library_internal.rules_json TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.check_repositories(registry_id integer, repositories text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  of_registry image_library_internal.registry := (
+    SELECT g FROM image_library_internal.registry g WHERE g.registry_id = check_repositories.registry_id);
+  below text;
+BEGIN
+  PERFORM image_library_internal.check_repository_pattern(repositories, of_registry.host, of_registry.prefix);
+  -- As in references, `postgres` means `docker.io/library/postgres`.
+  IF repositories !~ '/|^regex:|\*\*' AND of_registry.host = 'docker.io' AND of_registry.prefix = '' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('no repository of Docker Hub is called "%s"', repositories),
+      HINT = format('Official images are in library/: write "library/%s".', repositories);
+  END IF;
+  -- Names are relative to the prefix. A repository host/team/team/app may exist, but then it is known.
+  below := of_registry.prefix || '/';
+  IF of_registry.prefix <> '' AND starts_with(repositories, below)
+     AND NOT EXISTS (SELECT FROM image_library_internal.repository r
+                     WHERE r.registry_id = of_registry.registry_id AND starts_with(r.name, below)) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'invalid_parameter_value',
+      MESSAGE = format('invalid repository pattern "%s"', repositories),
+      DETAIL = format('It begins with the path of the registry''s URL: repositories are named relative to %s://%s/%s.',
+                      of_registry.scheme, of_registry.host, of_registry.prefix),
+      HINT = format('Write "%s". If there is a repository %s/%s%s, list it first with image_library.preview_rule and refresh => true.',
+                    substr(repositories, length(below) + 1), of_registry.host, below, repositories);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.check_repositories IS
+  'Raises 22023 or 2201B when a pattern is wrong, or can match no repository of the registry';
+
 CREATE FUNCTION image_library_internal.check_rule(rule image_library_internal.rule) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -47,7 +81,7 @@ DECLARE
   pattern text;
   problem text;
 BEGIN
-  PERFORM image_library_internal.check_pattern(coalesce(rule.repositories, ''), 'repository');
+  PERFORM image_library_internal.check_repositories(rule.registry_id, coalesce(rule.repositories, ''));
   problem := (
     SELECT string_agg(CASE WHEN array_ndims(l.list) > 1 THEN format('%s must be a list, not an array of arrays', l.field)
                            ELSE format('%s has %s elements, at most 1000 are allowed', l.field, cardinality(l.list)) END, '; ')
@@ -62,18 +96,15 @@ BEGIN
       MESSAGE = 'a rule needs at least one tag pattern',
       HINT = 'Use ''{*}'' for all tags.';
   END IF;
-  -- As in references, `postgres` means `docker.io/library/postgres`.
-  IF rule.repositories !~ '/|^regex:|\*\*'
-     AND EXISTS (SELECT FROM image_library_internal.registry g
-                 WHERE g.registry_id = rule.registry_id AND g.host = 'docker.io' AND g.prefix = '') THEN
+  FOREACH pattern IN ARRAY rule.tags || coalesce(rule.exclude_tags, '{}') LOOP
+    PERFORM image_library_internal.check_tag_pattern(coalesce(pattern, ''));
+  END LOOP;
+  IF rule.tags <@ coalesce(rule.exclude_tags, '{}') OR rule.exclude_tags && '{*,**}' THEN
     RAISE EXCEPTION USING
       ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('no repository of Docker Hub is called "%s"', rule.repositories),
-      HINT = format('Official images are in library/: write "library/%s".', rule.repositories);
+      MESSAGE = 'invalid rule: exclude_tags takes away all that tags has',
+      HINT = 'Leave exclude_tags out; to exclude tags that other rules take, use action => ''exclude''.';
   END IF;
-  FOREACH pattern IN ARRAY rule.tags || coalesce(rule.exclude_tags, '{}') LOOP
-    PERFORM image_library_internal.check_pattern(coalesce(pattern, ''), 'tag');
-  END LOOP;
   FOREACH pattern IN ARRAY coalesce(rule.platforms, '{}') LOOP
     IF pattern IS NULL OR pattern !~ '^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$' THEN
       RAISE EXCEPTION USING

@@ -1,17 +1,17 @@
-#!/usr/bin/env python3
-"""Fills the storage folder of docker-registry with images, much faster than pushes would.
+"""Generates one set of images for two registries, much faster than pushes would.
 
-    fill.py FOLDER REPOSITORIES TAGS
+generate(folder, repositories, tags) writes so many repositories `teamN/imageNNNN` of so many tags each:
+- FOLDER/storage: the `rootdirectory` of docker-registry's filesystem driver
+  (distribution, registry/storage/paths.go);
+- FOLDER/static: the same bytes, by hard links, as files that nginx serves under /v2/;
+- FOLDER/digests.map: for nginx, the digest of each manifest's path;
+- FOLDER/images.tsv: repository, tag and config digest of each image.
 
-Writes REPOSITORIES repositories `teamN/imageNNNN` of TAGS tags each into FOLDER, the
-`rootdirectory` of the filesystem driver. Every tag has a manifest and a config of its own, with the
-labels, environment and history that real ones have; the layers are named but absent, as nothing
-that reads metadata asks for them. The same arguments always write the same bytes.
-
-Layout: distribution, registry/storage/paths.go.
+Every tag has a manifest and a config of its own, with the labels, environment and history that real
+ones have; the layers are named but absent, as nothing that reads metadata asks for them. The same
+arguments always write the same bytes.
 """
 
-import argparse
 import hashlib
 import json
 import pathlib
@@ -29,28 +29,57 @@ class Storage:
     def __init__(self, folder):
         self._root = pathlib.Path(folder) / "docker/registry/v2"
 
-    def put_blob(self, data):
-        """Returns the digest's hex digits."""
-        hexadecimal = hashlib.sha256(data).hexdigest()
-        self._write(f"blobs/sha256/{hexadecimal[:2]}/{hexadecimal}/data", data)
-        return hexadecimal
-
     def put_image(self, repository, tag, manifest, config):
+        """Returns the files of the manifest and of the config."""
         base = f"repositories/{repository}"
-        digest = self.put_blob(config)
+        digest, config_file = self._put_blob(config)
         self._link(f"{base}/_layers/sha256/{digest}/link", digest)
-        digest = self.put_blob(manifest)
+        digest, manifest_file = self._put_blob(manifest)
         self._link(f"{base}/_manifests/revisions/sha256/{digest}/link", digest)
         self._link(f"{base}/_manifests/tags/{tag}/current/link", digest)
         self._link(f"{base}/_manifests/tags/{tag}/index/sha256/{digest}/link", digest)
+        return manifest_file, config_file
+
+    def _put_blob(self, data):
+        hexadecimal = hashlib.sha256(data).hexdigest()
+        return hexadecimal, write(self._root / f"blobs/sha256/{hexadecimal[:2]}/{hexadecimal}/data", data)
 
     def _link(self, path, hexadecimal):
-        self._write(path, f"sha256:{hexadecimal}".encode())
+        write(self._root / path, f"sha256:{hexadecimal}".encode())
 
-    def _write(self, path, data):
-        file = self._root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
+
+class Static:
+    """The answers of a registry as files."""
+
+    def __init__(self, folder):
+        self._root = pathlib.Path(folder) / "v2"
+
+    def put_image(self, repository, tag, files, digests):
+        self._link(files[0], f"{repository}/manifests/{tag}")
+        self._link(files[0], f"{repository}/manifests/{digests[0]}")
+        self._link(files[1], f"{repository}/blobs/{digests[1]}")
+
+    def put_tags(self, repository, tags):
+        body = json.dumps({"name": repository, "tags": sorted(tags)}).encode()
+        write(self._root / repository / "tags/list", body)
+
+    def put_catalog(self, repositories):
+        write(self._root / "_catalog", json.dumps({"repositories": sorted(repositories)}).encode())
+
+    def _link(self, file, path):
+        target = self._root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.hardlink_to(file)
+
+
+def write(file, data):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return file
+
+
+def digest_of(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 class Generator:
@@ -72,7 +101,7 @@ class Generator:
             "mediaType": IMAGE_MANIFEST,
             "config": {
                 "mediaType": IMAGE_CONFIG,
-                "digest": "sha256:" + hashlib.sha256(config).hexdigest(),
+                "digest": digest_of(config),
                 "size": len(config),
             },
             "layers": [
@@ -140,24 +169,27 @@ class Generator:
                 f"T{self._random.randint(0, 23):02}:00:00Z")
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("repositories", type=int)
-    parser.add_argument("tags", type=int)
-    options = parser.parse_args()
-
-    storage = Storage(options.folder)
-    for number in range(options.repositories):
-        repository = f"team{number % 10}/image{number:04}"
-        # A seed for each repository: more repositories leave the first ones as they are.
-        generator = Generator(number)
-        for tag_number in range(options.tags):
-            tag = generator.tag(tag_number)
-            storage.put_image(repository, tag, *generator.image(repository, tag))
-    print(f"{options.repositories * options.tags} images in {options.repositories} repositories")
-
-
-if __name__ == "__main__":
-    main()
+def generate(folder, repository_count, tag_count):
+    """Writes the images into an empty folder."""
+    folder = pathlib.Path(folder)
+    storage = Storage(folder / "storage")
+    static = Static(folder / "static")
+    repositories = []
+    with open(folder / "images.tsv", "w") as images, open(folder / "digests.map", "w") as digest_map:
+        for number in range(repository_count):
+            repository = f"team{number % 10}/image{number:04}"
+            repositories.append(repository)
+            # A seed for each repository: more repositories leave the first ones as they are.
+            generator = Generator(number)
+            tags = []
+            for tag_number in range(tag_count):
+                tag = generator.tag(tag_number)
+                tags.append(tag)
+                manifest, config = generator.image(repository, tag)
+                digests = digest_of(manifest), digest_of(config)
+                static.put_image(repository, tag, storage.put_image(repository, tag, manifest, config), digests)
+                images.write(f"{repository}\t{tag}\t{digests[1]}\n")
+                for name in (tag, digests[0]):
+                    digest_map.write(f'"/v2/{repository}/manifests/{name}" "{digests[0]}";\n')
+            static.put_tags(repository, tags)
+    static.put_catalog(repositories)
