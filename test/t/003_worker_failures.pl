@@ -56,7 +56,7 @@ $node->connect_ok('dbname=postgres', 'the settings are in force', sql => 'SHOW d
 	like($node->error(q{SET default_transaction_read_only = on; CALL image_library.sync('set1')}),
 		qr/^ERROR:  25006: cannot execute CALL image_library\.sync\(\) in a read-only transaction/, 'CALL sync says that the session is read only');
 	is($node->error(q{SET row_security = off; CALL image_library.sync('set1')}), '', 'row_security = off does not stop it');
-	is($node->value(q{BEGIN; SET LOCAL row_security = off; SELECT bool_and(ok) FROM image_library.check_registry('set1') WHERE "check" = 'reach'; SHOW row_security; ROLLBACK}),
+	is($node->value(q{BEGIN; SET LOCAL row_security = off; SELECT bool_and(ok) FROM image_library.check_registry('set1') WHERE step = 'reach'; SHOW row_security; ROLLBACK}),
 		"t\noff", 'nor check_registry, which leaves it as it is');
 	$node->value('ALTER DATABASE postgres RESET ALL');
 }

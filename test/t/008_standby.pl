@@ -63,7 +63,8 @@ for my $statement (
 	my $error = $standby->error("SELECT image_library.$statement");
 	like($error, qr/^ERROR:  25006/, "$statement on a standby is an error that tells why") or diag($error);
 }
-is($standby->value(q{SELECT bool_and(ok) FROM image_library.check_registry('local') WHERE "check" = 'reach'}), 't', 'check_registry works: it writes nothing');
+is($standby->value(q{SELECT bool_and(ok) FROM image_library.check_registry('local') WHERE step = 'reach'}), 't', 'check_registry works: it writes nothing');
+is($standby->value(q{SELECT count(*) FROM image_library.list_tags('local', 'team/app')}), '2', 'and list_tags');
 is($standby->value(q{SELECT count(*) FROM image_library.images}), '2', 'the library is read');
 is($standby->value(q{SELECT launcher_pid, failures FROM image_library.agent_status()}), '|0', 'agent_status says that the agent does not run');
 like($standby->value(q{SELECT last_error FROM image_library.agent_status()}), qr/standby/, 'and why');
