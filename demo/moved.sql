@@ -19,6 +19,10 @@ WHERE repository = 'postgresql' AND tag = '17.4-2503310734' ORDER BY valid;
 INSERT INTO cluster VALUES ('orders', :'registry' || '/postgresql:17.4-2503310734');
 
 \echo
+\echo '-- ... the approved one can still be deployed, by its digest ...'
+SELECT name, is_usable(image) AS usable, left(resolve(image), 60) AS resolves_to FROM cluster;
+
+\echo
 \echo '-- ... and whoever runs the old one is told'
 SELECT consumer, location, drift, detail FROM drift;
 

@@ -30,14 +30,14 @@ $$;
 CREATE CAST (test_mallory.mood AS json) WITH FUNCTION test_mallory.to_json(test_mallory.mood);
 CREATE TABLE test_mallory.guarded (image test_mallory.mood, beside test_mallory.mood);
 CREATE TRIGGER guard BEFORE INSERT ON test_mallory.guarded FOR EACH ROW EXECUTE FUNCTION image_library.require_approved('image');
-INSERT INTO test_mallory.guarded VALUES ('localhost:5000/postgresql:17.4', 'other') RETURNING image;
+SELECT test.outcome($$INSERT INTO test_mallory.guarded VALUES ('localhost:5000/postgresql:17.4', 'other')$$);
 SELECT test.outcome($$INSERT INTO test_mallory.guarded VALUES ('other', 'other')$$);
 -- A domain whose check would run with more rights.
 CREATE FUNCTION test_mallory.is_fine(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO test.called VALUES (current_user); RETURN true; END $$;
 CREATE DOMAIN test_mallory.image AS text CHECK (test_mallory.is_fine(VALUE));
 CREATE TABLE test_mallory.by_domain (image test_mallory.image);
 CREATE TRIGGER guard BEFORE INSERT ON test_mallory.by_domain FOR EACH ROW EXECUTE FUNCTION image_library.require_approved('image');
-INSERT INTO test_mallory.by_domain VALUES ('localhost:5000/postgresql:17.4') RETURNING image;
+INSERT INTO test_mallory.by_domain VALUES ('localhost:5000/postgresql:17.4@' || test.digest('a')) RETURNING test.shown(image) AS image;
 RESET SESSION AUTHORIZATION;
 SELECT DISTINCT as_role FROM test.called;
 
@@ -48,15 +48,16 @@ SELECT test.outcome($$INSERT INTO test.generated VALUES ('17.5')$$);
 DROP TRIGGER guard ON test.generated;
 CREATE CONSTRAINT TRIGGER guard AFTER INSERT ON test.generated FOR EACH ROW EXECUTE FUNCTION require_approved('image');
 SELECT test.outcome($$INSERT INTO test.generated VALUES ('17.5')$$);
-SELECT test.outcome($$INSERT INTO test.generated VALUES ('17.4')$$);
+SELECT test.outcome($$INSERT INTO test.generated VALUES ('17.4@' || test.digest('a'))$$);
 
 -- The guard asks with its own rights: who writes the table needs none on the library, and gets none.
 CREATE ROLE test_writer;
 CREATE TABLE test.open (image text);
 CREATE TRIGGER guard BEFORE INSERT ON test.open FOR EACH ROW EXECUTE FUNCTION require_approved('image');
 GRANT INSERT ON test.open TO test_writer;
-SELECT image, test.outcome_as('test_writer', format('INSERT INTO test.open VALUES (%L)', image)) FROM unnest('{localhost:5000/postgresql:17.4,localhost:5000/postgresql:17.5,NULL}'::text[]) image;
-SELECT test.outcome_as('test_writer', 'SELECT image_library_internal.require_usable(''localhost:5000/postgresql:17.4'')');
+SELECT image, test.outcome_as('test_writer', format('INSERT INTO test.open VALUES (%L)', image))
+FROM unnest(ARRAY['localhost:5000/postgresql:17.4@' || test.digest('a'), 'localhost:5000/postgresql:17.4', 'localhost:5000/postgresql:17.5', NULL]) image;
+SELECT test.outcome_as('test_writer', 'SELECT image_library_internal.require_usable(''localhost:5000/postgresql:17.4'', true)');
 
 -- A rule that approves by itself beside one that does not: two tags of one digest, one taken by each, whichever comes first.
 SELECT add_registry('both', 'http://localhost:5001', allow_private => true), add_rule('both', '*', '{dev*}', approval => 'auto') AS auto_rule, add_rule('both', '*', '{prod*}') AS manual_rule \gset
@@ -227,6 +228,41 @@ DELETE FROM test.parent;
 CREATE FUNCTION test_mallory.definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM image_library.images WHERE registry = ''secret''';
 ALTER FUNCTION test_mallory.definer() OWNER TO test_mallory;
 SELECT test_mallory.definer() AS mallory_sees, count(*) AS we_see FROM images WHERE registry = 'secret';
+
+-- Uses of images that nobody may know of: a role outside the team finds the images of a private registry as unknown as those that
+-- do not exist, in every answer and view, before and after; the team finds them known, and shows nothing of its own to others.
+CREATE FUNCTION test.as(who text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  result text;
+BEGIN
+  SET LOCAL client_min_messages = error;
+  EXECUTE format('SET LOCAL SESSION AUTHORIZATION %I', who);
+  result := test.outcome(statement);
+  RESET SESSION AUTHORIZATION;
+  RETURN result;
+END
+$$;
+CREATE ROLE test_outsider IN ROLE image_library_reader;
+CREATE ROLE test_friend IN ROLE image_library_reader;
+CREATE FUNCTION test.seen(of_consumer text) RETURNS TABLE (who text, usage text, drift text) LANGUAGE sql AS $$
+  SELECT w, test.as(w, format('SELECT string_agg(concat_ws('' '', registry, pinned_reference), '', '' ORDER BY pinned_reference) FROM image_library.usage WHERE consumer = %L AND released_at IS NULL', of_consumer)),
+            test.as(w, format('SELECT string_agg(concat_ws('' '', repository, tag, drift), '', '' ORDER BY repository, tag, drift) FROM image_library.drift WHERE consumer = %L', of_consumer))
+  FROM unnest('{test_outsider,test_friend,test_owner}'::text[]) w
+$$;
+SELECT reference, test.as('test_outsider', format('SELECT image_library.record_use(%L, ''probe'')', reference)) FROM unnest(ARRAY['localhost:5003/known-good:1', 'localhost:5003/known-good:2', 'localhost:5003/nothing:1', 'localhost:5003/known-good@' || test.digest('i')]) reference;
+SELECT * FROM test.seen('probe');
+SELECT reference, test.as('test_owner', format('SELECT image_library.record_use(%L, ''team'')', reference)) FROM unnest('{localhost:5003/known-good:1,localhost:5003/known-good:3}'::text[]) reference;
+SELECT * FROM test.seen('team');
+-- The same consumer name as the team's, and then the image comes to be known to the team.
+SELECT test.as('test_outsider', 'SELECT image_library.record_use(''localhost:5003/known-good:3'', ''team'')');
+SELECT test.sync('secret', 'known-good', '{"1": {"image": "i"}, "2": {"image": "j"}, "3": {"image": "k"}}') ->> 'tags_added' AS tags_added;
+SELECT * FROM test.seen('probe');
+SELECT * FROM test.seen('team');
+SELECT reference, test.as('test_outsider', format('SELECT image_library.release_use(%L, %L)', reference, consumer)) FROM (VALUES ('localhost:5003/known-good:1', 'team'), ('localhost:5003/known-good:1', 'probe'), ('localhost:5003/nothing:1', 'probe'), ('localhost:5003/nothing:1', 'probe'), ('localhost:5003/known-good:2', 'none')) u (reference, consumer);
+SELECT test.as('test_friend', 'SELECT image_library.release_use(''localhost:5003/known-good:2'', ''probe'')');
+-- The limit of a role is its own.
+INSERT INTO unknown_use (host, repository, tag, consumer, recorded_by) SELECT 'example.com', 'x', '1', i, 'test_outsider' FROM generate_series(1, 10000) i;
+SELECT who, split_part(test.as(who, 'SELECT image_library.record_use(''example.com/x:1'', ''one more'')'), E'\n', 1) FROM unnest('{test_outsider,test_friend}'::text[]) who;
 
 -- Who records uses without end keeps nobody from revoking.
 INSERT INTO image_use (repository_id, tag, digest, consumer, location)

@@ -11,6 +11,8 @@ SELECT approve('localhost:5000/postgresql:17.4') IS NOT NULL, approve('localhost
 SELECT record_use('localhost:5000/postgresql:17.5', 'cluster-a') IS NOT NULL, record_use('localhost:5000/postgresql:17.5', 'cluster-b') IS NOT NULL,
        record_use('localhost:5000/postgresql:18.0', 'cluster-c') IS NOT NULL, release_use('localhost:5000/postgresql:18.0', 'cluster-c') IS NOT NULL;
 
+SELECT record_use('localhost:5000/postgresql:16.8', 'cluster-d');
+
 -- What a new rule would do, with what was decided on the images; 16.8 was listed, never read.
 SELECT * FROM preview_rule('local', 'postgresql', '{17.*}', action => 'exclude');
 SELECT * FROM preview_rule('local', 'postgresql', '{*}');

@@ -97,6 +97,7 @@ SELECT token_server, warning FROM registries WHERE name = 'r1';
 SELECT registry, detail FROM events WHERE event = 'token server changed';
 
 -- Docker Hub's official images are in library/, in rules as in references.
+SELECT count(drop_registry(name)) FROM registries WHERE url = 'https://docker.io';
 SELECT add_registry('hub', 'https://registry-1.docker.io') > 0 AS added;
 SELECT url FROM registries WHERE name = 'hub';
 SELECT pattern, test.outcome(format('SELECT add_rule(''hub'', %L) > 0', pattern)) FROM unnest('{postgres,postgre*,library/postgres,**,regex:postgres$}'::text[]) pattern;

@@ -8,13 +8,15 @@ SELECT f, test.outcome(format('SELECT %s', f))
 FROM unnest(ARRAY['enable_registry(''nowhere'')', 'disable_registry(''nowhere'')', 'drop_registry(''nowhere'')',
   'drop_credential(''nowhere'')', 'request_sync(''nowhere'')']) f;
 
--- Every form of URL that is taken.
+-- Every form of URL that is taken; those of one host overlap.
+SET client_min_messages = warning;
 SELECT add_registry('r' || n, url, allow_private => true), url
-FROM unnest(ARRAY['https://registry.example.com', 'registry.example.com', 'registry.example.com/team/app',
+FROM unnest(ARRAY['https://registry.example.com', 'plain.example.com', 'plain.example.com/team/app',
   'https://registry.example.com:5000/', 'http://localhost:5000', 'HTTPS://Registry.Example.com/team',
   'https://registry.example.com/a/b//', 'https://docker.io', 'https://[::1]:5000/x', 'https://10.0.0.1/x',
-  'https://registry.example.com:443', 'http://registry.example.com:80']) WITH ORDINALITY AS u (url, n);
+  'https://secure.example.com:443', 'http://open.example.com:80']) WITH ORDINALITY AS u (url, n);
 SELECT name, url FROM registries ORDER BY length(name), name;
+RESET client_min_messages;
 
 -- And those that are not.
 SELECT url, test.outcome(format('SELECT add_registry(''bad'', %L)', url))
@@ -126,10 +128,10 @@ BEGIN
 END
 $$;
 SELECT E'-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----' AS ca, E'-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----' AS other_ca \gset
-SELECT add_registry('bound', 'https://registry.example.com/team', proxy => 'http://proxy.example.com:3128') FROM set_config('image_library.allowed_hosts', '*.example.com', true);
+SELECT add_registry('bound', 'https://bound.example.com/team', proxy => 'http://proxy.example.com:3128') FROM set_config('image_library.allowed_hosts', '*.example.com', true);
 SELECT change, test.keeps(change) FROM unnest(ARRAY[
   -- kept: the same again, another path, what takes something away, and what has nothing to do with the way
-  'url => ''HTTPS://Registry.Example.com:443/team''', 'url => ''https://registry.example.com/other''', 'max_connections => 2', 'allow_private => true',
+  'url => ''HTTPS://Bound.Example.com:443/team''', 'url => ''https://bound.example.com/other''', 'max_connections => 2', 'allow_private => true',
   'owner => ''image_library_curator'', private => true', 'proxy => ''http://proxy.example.com:3128/''',
   'proxy => ''''', 'ca_certificate => ''''', 'realm_hosts => ''{}''',
   -- gone

@@ -16,6 +16,26 @@ SELECT statement, test.outcome('SELECT ' || statement) FROM unnest(ARRAY['record
   'record_use(''localhost:5000/postgresql:17.4'', '' '')', 'record_use(''localhost:5000/postgresql:17.4'', E''a\nb'')', 'record_use(''localhost:5000/postgresql:17.4'', NULL)',
   'release_use(''localhost:5000/postgresql:99'', ''x'')']) statement;
 
+-- An image that the library does not know: recorded once, shown, and known as soon as the library has it.
+SELECT test.shown(record_use('localhost:5000/postgresql:19.1', 'future')), test.shown(record_use('localhost:5000/postgresql:19.1', 'future')), test.shown(record_use('postgres:17', 'hub', 'eu-1')), test.shown(record_use('localhost:5000/postgresql:17.4@' || test.digest('never read'), 'ahead')), test.shown(record_use('localhost:5000/postgresql@' || test.digest('f'), 'digest'));
+SELECT registry, repository, tag, test.shown(digest) AS digest, test.shown(pinned_reference) AS pinned_reference, consumer, location FROM usage WHERE consumer IN ('future', 'hub', 'ahead', 'digest') ORDER BY consumer;
+SELECT registry, repository, tag, consumer, location, drift, detail, usable FROM drift WHERE consumer IN ('future', 'hub', 'ahead', 'digest') ORDER BY consumer;
+SELECT record_use('user:sesame@localhost:5000/postgresql:19.1', 'future');
+SELECT release_use('localhost:5000/postgresql:17.4@' || test.digest('never read'), 'ahead');
+SELECT release_use('docker.io/library/postgres:17', 'hub', 'us-1');
+SELECT release_use('docker.io/library/postgres:17', 'hub');
+SAVEPOINT known;
+SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"image": "b"}, "17.5-2601010101": {"image": "c"}, "18.1": {"image": "d"}, "19.1": {"image": "f"}}') ->> 'tags_added' AS added;
+SELECT registry, repository, tag, test.shown(digest) AS digest, consumer, drift, detail, usable FROM drift WHERE consumer IN ('future', 'digest') ORDER BY consumer;
+-- Whoever revokes is told, and a second record takes the place of the first.
+SELECT test.shown(approve('localhost:5000/postgresql:19.1')), test.shown(revoke('localhost:5000/postgresql:19.1'));
+SELECT test.shown(record_use('localhost:5000/postgresql:19.1', 'future'));
+SELECT count(*) AS unknown FROM unknown_use WHERE consumer = 'future';
+SELECT count(*) FROM usage WHERE consumer = 'future';
+SELECT release_use('localhost:5000/postgresql:19.1', 'digest');
+ROLLBACK TO known;
+SELECT release_use('localhost:5000/postgresql:19.1', 'future'), release_use('localhost:5000/postgresql@' || test.digest('f'), 'digest');
+
 -- Drift: a newer minor of the same major; then everything that can happen to what runs.
 SELECT tag, consumer, location, drift, detail FROM drift ORDER BY 1, 2, 3, 4;
 SELECT test.shown(revoke('localhost:5000/postgresql:17.4', 'a mistake'));
@@ -49,7 +69,8 @@ SELECT location, recorded_by, released_at IS NULL AS runs FROM usage WHERE consu
 CREATE TABLE public.cluster (name text, image text);
 CREATE TRIGGER approved BEFORE INSERT OR UPDATE OF image ON public.cluster FOR EACH ROW EXECUTE FUNCTION require_approved('image');
 SELECT statement, test.outcome(statement) FROM unnest(ARRAY[
-  'INSERT INTO public.cluster VALUES (''good'', ''localhost:5000/postgresql:17.5'')',
+  'INSERT INTO public.cluster VALUES (''movable'', ''localhost:5000/postgresql:17.5'')',
+  'INSERT INTO public.cluster VALUES (''good'', resolve(''localhost:5000/postgresql:17.5''))',
   'INSERT INTO public.cluster VALUES (''none'', NULL)',
   'INSERT INTO public.cluster VALUES (''revoked'', ''localhost:5000/postgresql:17.4'')',
   'INSERT INTO public.cluster VALUES (''pending'', ''localhost:5000/postgresql:18.1'')',
@@ -57,11 +78,11 @@ SELECT statement, test.outcome(statement) FROM unnest(ARRAY[
   'INSERT INTO public.cluster VALUES (''junk'', ''; DROP TABLE cluster'')',
   'UPDATE public.cluster SET image = ''localhost:5000/postgresql:18.1'' WHERE name = ''good''',
   'UPDATE public.cluster SET name = ''better'' WHERE name = ''good''']) statement;
-SELECT name, image FROM public.cluster ORDER BY name;
+SELECT name, test.shown(image) AS image FROM public.cluster ORDER BY name;
 CREATE TABLE public.later (name text, image text);
 CREATE CONSTRAINT TRIGGER approved AFTER INSERT OR UPDATE ON public.later DEFERRABLE INITIALLY DEFERRED
   FOR EACH ROW EXECUTE FUNCTION require_approved('image');
-INSERT INTO public.later VALUES ('early', 'localhost:5000/postgresql:18.1');
+INSERT INTO public.later VALUES ('early', 'localhost:5000/postgresql@' || test.digest('d')), ('later', 'localhost:5000/postgresql:18.1@' || test.digest('e'));
 SELECT test.outcome('SET CONSTRAINTS ALL IMMEDIATE');
 SELECT test.shown(approve('localhost:5000/postgresql:18.1'));
 SELECT test.outcome('SET CONSTRAINTS ALL IMMEDIATE');

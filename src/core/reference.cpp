@@ -85,6 +85,7 @@ Reference ParseReference(std::string_view text) {
     name = text.substr(slash + 1);
   } else {
     reference.host = "docker.io";
+    reference.short_name = std::string(name.substr(0, name.find(':')));
   }
   if (const std::size_t colon = name.find(':'); colon != std::string_view::npos) {
     reference.tag = std::string(name.substr(colon + 1));

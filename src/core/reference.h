@@ -16,6 +16,8 @@ struct Reference {
   std::string tag;         ///< empty when absent; `latest` is never assumed
   std::string digest;      ///< empty when absent; `sha256:<64 hex>` or `sha512:<128 hex>`
 
+  std::string short_name;  ///< the name as written if it has no host; else empty
+
   std::string ToString() const;
 };
 

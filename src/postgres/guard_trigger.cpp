@@ -1,6 +1,6 @@
-// require_approved: the trigger function for users' own tables. It reads the column with the rights
-// of the role that writes the row, and passes only its text to a function with the rights of the
-// library.
+// require_approved: the trigger function for users' own tables. It reads and writes the column with
+// the rights of the role that writes the row, and passes only its text to a function with the
+// rights of the library.
 //
 // Only plain C data in this file, since an ereport may leave any line.
 #include "postgres/pg.h"
@@ -9,9 +9,13 @@ extern "C" {
 #include "commands/trigger.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
+#include "access/htup_details.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 }
 
 namespace {
@@ -22,13 +26,31 @@ TriggerData* TriggerCall(FunctionCallInfo fcinfo) {
       CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData*>(fcinfo->context) : nullptr;
   if (call == nullptr || !TRIGGER_FIRED_FOR_ROW(call->tg_event) ||
       (!TRIGGER_FIRED_BY_INSERT(call->tg_event) && !TRIGGER_FIRED_BY_UPDATE(call->tg_event)) ||
-      call->tg_trigger->tgnargs != 1)
+      call->tg_trigger->tgnargs < 1 || call->tg_trigger->tgnargs > 2)
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                     errmsg("image_library.require_approved is for row triggers on INSERT or UPDATE "
-                           "and takes one column"),
+                           "and takes a column, and 'pin' or 'refuse'"),
                     errhint("CREATE TRIGGER ... FOR EACH ROW EXECUTE FUNCTION "
                             "image_library.require_approved('image_column').")));
   return call;
+}
+
+// Whether a reference without digest is stored with its digest; otherwise it is refused.
+bool Pins(const TriggerData* call) {
+  const Trigger* const trigger = call->tg_trigger;
+  if (trigger->tgnargs == 1 || std::strcmp(trigger->tgargs[1], "refuse") == 0) return false;
+  if (std::strcmp(trigger->tgargs[1], "pin") != 0)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("the second argument of image_library.require_approved must be 'pin' or "
+                           "'refuse', not '%s'",
+                           trigger->tgargs[1])));
+  if (!TRIGGER_FIRED_BEFORE(call->tg_event))
+    ereport(ERROR,
+            (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+             errmsg("image_library.require_approved with 'pin' must be a BEFORE trigger"),
+             errdetail("Trigger \"%s\" runs when the row is stored already.", trigger->tgname),
+             errhint("CREATE TRIGGER ... BEFORE INSERT OR UPDATE ..., or leave 'pin' out.")));
+  return true;
 }
 
 const char* TableName(Relation table) {
@@ -61,16 +83,47 @@ int ColumnNumber(const TriggerData* call) {
   return number;
 }
 
-// Looked up without a check of rights: a role that writes the table needs none on the library.
-void RequireUsable(const char* image) {
-  const Oid text = TEXTOID;
+// The reference to store. Looked up without a check of rights: a role that writes the table needs
+// none on the library.
+char* RequireUsable(const char* image, bool pin) {
+  const Oid types[] = {TEXTOID, BOOLOID};
   const Oid schema = get_namespace_oid("image_library_internal", false);
   const Oid function =
       GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("require_usable"),
-                      PointerGetDatum(buildoidvector(&text, 1)), ObjectIdGetDatum(schema));
+                      PointerGetDatum(buildoidvector(types, 2)), ObjectIdGetDatum(schema));
   if (!OidIsValid(function))
     elog(ERROR, "function image_library_internal.require_usable does not exist");
-  (void)OidFunctionCall1(function, CStringGetTextDatum(image));
+  return TextDatumGetCString(
+      OidFunctionCall2(function, CStringGetTextDatum(image), BoolGetDatum(pin)));
+}
+
+// The row with another reference in the column. No cast is called: text and varchar are stored
+// alike. The checks of a domain run as on any write by this role.
+HeapTuple WithReference(const TriggerData* call, HeapTuple row, int number, const char* image) {
+  TupleDesc const columns = RelationGetDescr(call->tg_relation);
+  const Form_pg_attribute column = TupleDescAttr(columns, number - 1);
+  int32 modifier = column->atttypmod;
+  const Oid base = getBaseTypeAndTypmod(column->atttypid, &modifier);
+  if (base != TEXTOID && base != VARCHAROID)
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_DATATYPE_MISMATCH),
+         errmsg("image_library.require_approved cannot pin column \"%s\" of table %s, of type %s",
+                NameStr(column->attname), TableName(call->tg_relation),
+                format_type_be(column->atttypid)),
+         errhint("Use type text or varchar, or leave 'pin' out.")));
+  if (base == VARCHAROID && modifier >= VARHDRSZ &&
+      pg_mbstrlen(image) > modifier - static_cast<int32>(VARHDRSZ))
+    ereport(ERROR, (errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+                    errmsg("column \"%s\" of table %s is too short for a pinned reference",
+                           NameStr(column->attname), TableName(call->tg_relation)),
+                    errdetail("It is \"%s\", and the column has type %s.", image,
+                              format_type_with_typemod(column->atttypid, column->atttypmod)),
+                    errhint("Use type text.")));
+  Datum value = CStringGetTextDatum(image);
+  bool is_null = false;
+  if (base != column->atttypid) domain_check(value, false, column->atttypid, nullptr, nullptr);
+  return heap_modify_tuple_by_cols(row, columns, 1, &number, &value, &is_null);
 }
 
 }  // namespace
@@ -78,17 +131,21 @@ void RequireUsable(const char* image) {
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_require_approved);
 
-/// require_approved('column') -> trigger: raises the errors of resolve for the image in the column.
-/// NULL is accepted; use NOT NULL to prevent it.
+/// require_approved('column' [, 'pin' | 'refuse']) -> trigger: raises the errors of resolve for the
+/// image in the column. A reference without digest is stored with it ('pin') or refused. NULL is
+/// accepted; use NOT NULL to prevent it.
 Datum image_library_require_approved(PG_FUNCTION_ARGS) {
   TriggerData* const call = TriggerCall(fcinfo);
-  HeapTuple const row =
-      TRIGGER_FIRED_BY_UPDATE(call->tg_event) ? call->tg_newtuple : call->tg_trigtuple;
+  HeapTuple row = TRIGGER_FIRED_BY_UPDATE(call->tg_event) ? call->tg_newtuple : call->tg_trigtuple;
+  const bool pin = Pins(call);
+  const int number = ColumnNumber(call);
   // The output function of the column's type, and not a cast: users can define casts, but only
   // superusers can define output functions.
-  const char* const image =
-      SPI_getvalue(row, RelationGetDescr(call->tg_relation), ColumnNumber(call));
-  if (image != nullptr) RequireUsable(image);
+  const char* const image = SPI_getvalue(row, RelationGetDescr(call->tg_relation), number);
+  if (image != nullptr) {
+    const char* const stored = RequireUsable(image, pin);
+    if (std::strcmp(stored, image) != 0) row = WithReference(call, row, number, stored);
+  }
   return PointerGetDatum(row);
 }
 }

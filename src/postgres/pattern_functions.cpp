@@ -105,14 +105,14 @@ Datum image_library_matching_names(PG_FUNCTION_ARGS) {
   PG_RETURN_NULL();
 }
 
-/// parse_reference(reference text) -> (host, repository, tag, digest)
+/// parse_reference(reference text) -> (host, repository, tag, digest, short_name)
 Datum image_library_parse_reference(PG_FUNCTION_ARGS) {
   Datum row = 0;
   Guard([&] {
     const Reference reference = ParseReference(TextArgument(fcinfo, 0));
-    row =
-        RowDatum(fcinfo, {Column::Text(reference.host), Column::Text(reference.repository),
-                          Column::TextOrNull(reference.tag), Column::TextOrNull(reference.digest)});
+    row = RowDatum(fcinfo, {Column::Text(reference.host), Column::Text(reference.repository),
+                            Column::TextOrNull(reference.tag), Column::TextOrNull(reference.digest),
+                            Column::TextOrNull(reference.short_name)});
   });
   PG_RETURN_DATUM(row);
 }

@@ -16,6 +16,7 @@ char* allowed_hosts = nullptr;
 int policy_timeout = 1000;
 int event_retention = 90 * 24 * 60;
 int run_retention = 90 * 24 * 60;
+int missing_grace = 7 * 24 * 60;
 
 namespace {
 
@@ -83,6 +84,12 @@ void Define() {
       "-1 keeps them for ever. The last run of a registry, and what its backoff looks at, stay.",
       &run_retention, 90 * 24 * 60, -1, 100 * 365 * 24 * 60, PGC_SUSET, GUC_UNIT_MIN, nullptr,
       nullptr, nullptr);
+  // SQL reads it (missing_grace).
+  DefineCustomIntVariable(
+      "image_library.missing_grace",
+      "Sets how long a pinned image may be used that its registry does not have any more.",
+      "0: not at all, -1: without end.", &missing_grace, 7 * 24 * 60, -1, 100 * 365 * 24 * 60,
+      PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("image_library");
 }
 

@@ -15,7 +15,9 @@ extern char* credentials_dir;    ///< folder of docker config.json files
 extern char* allowed_hosts;      ///< hosts that registries may be at; empty: all
 extern int policy_timeout;       ///< how long a policy may take, in milliseconds
 extern int event_retention;      ///< how long events are kept, in minutes; -1: for ever
-extern int run_retention;        ///< how long runs are kept, in minutes; -1: for ever
+extern int missing_grace;  ///< how long a pinned image may be used that its registry does not have
+                           ///< any more, in minutes; -1: without end
+extern int run_retention;  ///< how long runs are kept, in minutes; -1: for ever
 
 /// The entries of allowed_hosts.
 std::vector<std::string> AllowedHosts();

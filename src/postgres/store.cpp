@@ -260,6 +260,22 @@ std::vector<sync::DueReferrers> SqlStore::ReferrersDue(bool with_api) {
   return due;
 }
 
+std::vector<sync::UntaggedImage> SqlStore::UntaggedDue() {
+  std::vector<sync::UntaggedImage> due;
+  for (const Row& row : database_.Query("SELECT repository, digest, tagged FROM "
+                                        "image_library_internal.due_untagged($1::pg_catalog.int4)",
+                                        {registry_id_}))
+    due.push_back({Text(row[0]), Text(row[1]), Text(row[2])});
+  return due;
+}
+
+void SqlStore::NoteUntagged(const std::string& repository, const std::string& digest, bool found) {
+  database_.Query(
+      "SELECT image_library_internal.note_untagged($1::pg_catalog.int4, $2, $3, "
+      "$4::pg_catalog.bool)",
+      {registry_id_, repository, digest, found ? "true" : "false"});
+}
+
 void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch) {
   database.Query(
       "SELECT image_library_internal.write_batch($1::pg_catalog.int4, $2, $3::pg_catalog.jsonb)",

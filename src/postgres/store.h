@@ -27,6 +27,8 @@ class SqlStore : public sync::Store {
   std::vector<std::string> KnownRepositories() override;
   void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
   std::vector<sync::DueReferrers> ReferrersDue(bool with_api) override;
+  std::vector<sync::UntaggedImage> UntaggedDue() override;
+  void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override;
   void ReportProgress(const std::string& line) override { report_(line); }
 
  private:

@@ -41,6 +41,13 @@ struct DueReferrers {
   std::vector<std::string> children = {};    ///< manifests to be looked for: are they still there?
 };
 
+/// An approved image that no tag points at, and that it is time to ask for.
+struct UntaggedImage {
+  std::string repository;
+  std::string digest;
+  std::string tagged;  ///< digest of a tag of the repository; empty: it has none
+};
+
 /// What is stored of a digest.
 struct KnownImage {
   std::string digest;

@@ -7,6 +7,7 @@
 
 #include "sync/image_refresh.h"
 #include "sync/problem.h"
+#include "sync/untagged_check.h"
 
 namespace image_library::sync {
 
@@ -25,6 +26,7 @@ RegistryRun::RegistryRun(const RegistryConfig& config, Store& store, registry::C
 
 Task<void> RegistryRun::Execute() {
   ImageRefresh refresh(context_);
+  UntaggedCheck untagged(context_);
   try {
     co_await context_.client.Ping();
     std::vector<std::string> repositories = co_await FindRepositories();
@@ -34,6 +36,7 @@ Task<void> RegistryRun::Execute() {
     else
       co_await SyncSideBySide(std::move(repositories));
     if (!context_.stop.stopped()) co_await refresh.Refresh();
+    if (!context_.stop.stopped()) co_await untagged.Check();
     // A registry of which nothing could be listed has not been synced in part.
     if (first_refusal_ && repositories_listed_ == 0) throw *first_refusal_;
     if (context_.stop.stopped() || context_.statistics.problems > 0)

@@ -43,6 +43,11 @@ class Store {
   /// Images in use, approved or new whose referrers were not asked for in a while, longest first.
   /// with_api: else only those that have referrer tags.
   virtual std::vector<DueReferrers> ReferrersDue(bool with_api) = 0;
+  /// Approved images that no tag points at and that were not asked for in a while, longest first.
+  virtual std::vector<UntaggedImage> UntaggedDue() = 0;
+  /// Whether the registry has such an image.
+  virtual void NoteUntagged(const std::string& repository, const std::string& digest,
+                            bool found) = 0;
   /// One line of progress for a person (NOTICE in the foreground, activity in the worker).
   virtual void ReportProgress(const std::string& line) = 0;
 };

@@ -120,7 +120,7 @@ $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
 $node->poll_query_until('postgres',
 	"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid");
 $node->safe_psql('postgres', qq{
-	SELECT image_library.add_registry('slow', '$url', allow_private => true, sync_interval => '1 day')});
+	SELECT image_library.add_registry('slow', '$url/slow', allow_private => true, sync_interval => '1 day')});
 $node->append_conf('postgresql.conf', 'image_library.enabled = off');
 $node->reload;
 $since = time;

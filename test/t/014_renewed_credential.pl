@@ -141,7 +141,7 @@ for ([ q{set_credential_variable('corp', 'AWS', 'IMAGE_LIBRARY_CLOUD')}, 'enviro
 	put_credential('corp', $source =~ /^(?:environment )?(?:credential )?(variable|file) "(.+)"/);
 	like($node->error(q{CALL image_library.sync('corp')}), $error, "over http nothing of $source is sent");
 }
-$node->value(q{SELECT image_library.drop_registry('corp')});
+$node->value(q{SELECT image_library.drop_registry('corp'), image_library.drop_registry('elsewhere')});
 
 # --- a sync runs while the registry is moved, and a password is set for where it is now
 expect_password('password-5');

@@ -119,7 +119,7 @@ like($node->error(q{CALL image_library.sync('nowhere')}), qr/^ERROR:  42704.*HIN
 like($node->error(q{BEGIN; CALL image_library.sync()}), qr/^ERROR:  2D000.*HINT/s, 'sync in a transaction block');
 
 # --- addresses that are refused
-$node->value(sprintf q{SELECT image_library.add_registry('inward', '%s')}, $registry->url);
+$node->value(sprintf q{SELECT image_library.add_registry('inward', '%s/inward')}, $registry->url);
 like($node->error(q{CALL image_library.sync('inward')}), qr/HINT:.*allow_private/s, 'loopback needs allow_private');
 $node->value(q{SELECT image_library.add_registry('metadata', 'http://169.254.169.254', allow_private => true)});
 like($node->error(q{CALL image_library.sync('metadata')}), qr/^ERROR:  (08006|42501).*link-local|metadata/s, 'link-local never is allowed');

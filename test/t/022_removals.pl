@@ -74,6 +74,16 @@ is(present(), $everything, 'all tags are back');
 is($node->value(q{SELECT approval FROM image_library.images WHERE tag = '1.0'}), 'approved', 'with their approval');
 is($node->value(q{SELECT count(*) FROM image_library.tag_history WHERE tag = '1.0'}), '2', 'and their history');
 
+# --- a tag moves, and the registry removes the approved image that it pointed at: the digest may be used for the grace
+my $pinned = $node->value(q{SELECT pinned_reference FROM image_library.images WHERE tag = '1.0'});
+my $gone = q{SELECT count(*) FROM image_library_internal.untagged_check WHERE gone_since IS NOT NULL};
+is($node->value($gone), '0', 'what a tag points at is not asked for by its digest');
+$registry->profile({ repositories => { 'team/app' => { %{ $all{'team/app'} }, '1.0' => { revision => 2 } } } });
+is(sync(), '', 'a tag moves');
+is($node->value($gone), '1', 'the registry was asked for the approved image');
+is($node->value("SELECT image_library.is_usable('$pinned')"), 't', 'which may still be used');
+is($node->value("SET image_library.missing_grace = 0; SELECT image_library.is_usable('$pinned')"), 'f', 'until the grace ends');
+
 $node->stop;
 $registry->stop;
 done_testing();

@@ -104,13 +104,13 @@ is($node->value(q{SELECT count(*) FROM image_library.images WHERE repository = '
 
 # --- a registry that somebody is dropping, and has not dropped yet
 $registry->profile({ repositories => { %$repositories, 'own/app' => { '1.0' => {} } } });
-$node->value(sprintf q{SELECT image_library.add_registry('z', '%s', allow_private => true); SELECT image_library.add_rule('z', 'own/app')}, $registry->url);
+$node->value(sprintf q{SELECT image_library.add_registry('z', '%s/own', allow_private => true); SELECT image_library.add_rule('z', 'app')}, $registry->url);
 $person->query_safe('BEGIN');
 $person->query_safe("SELECT image_library.drop_registry('r', cascade => true)");
 my ($out, $err);
 $node->psql('postgres', 'CALL image_library.sync()', stdout => \$out, stderr => \$err);
 like($err, qr/WARNING:  could not sync registry "r"/, 'CALL: a warning');
-is($node->value(q{SELECT string_agg(DISTINCT repository, ' ') FROM image_library.images WHERE registry = 'z'}), 'own/app', 'CALL: the others have their turn');
+is($node->value(q{SELECT string_agg(DISTINCT repository, ' ') FROM image_library.images WHERE registry = 'z'}), 'app', 'CALL: the others have their turn');
 $node->value(q{DELETE FROM image_library_internal.run WHERE registry_id = (SELECT registry_id FROM image_library_internal.registry WHERE name = 'z')});
 $node->append_conf('postgresql.conf', 'image_library.enabled = on');
 $node->reload;

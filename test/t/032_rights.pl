@@ -155,7 +155,7 @@ for (@relations)
 }
 push @writes, 'CREATE TABLE image_library.mine ()', 'CREATE TABLE image_library_internal.mine ()', 'CREATE FUNCTION image_library.mine() RETURNS int LANGUAGE sql RETURN 1',
 	'DROP EXTENSION image_library CASCADE', 'ALTER SCHEMA image_library RENAME TO mine', 'DROP SCHEMA image_library CASCADE', 'DROP SCHEMA image_library_internal CASCADE',
-	'ALTER FUNCTION approve(text, text, timestamptz) RESET ALL', 'SET ROLE image_library_agent', 'GRANT image_library_admin TO CURRENT_USER';
+	'ALTER FUNCTION approve(text, text, timestamptz, text) RESET ALL', 'SET ROLE image_library_agent', 'GRANT image_library_admin TO CURRENT_USER';
 for my $role (sort keys %rank)
 {
 	my @given = outcomes($role, @writes);

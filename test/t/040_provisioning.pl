@@ -51,14 +51,14 @@ $node->value(q{
 	CREATE VIEW app.behind AS
 		SELECT c.name, running.version AS runs, latest.version AS latest, latest.pinned_reference AS upgrade_to
 		FROM app.cluster c
-		JOIN image_library.postgres_images running ON running.pinned_reference = c.image
+		CROSS JOIN LATERAL image_library.find_postgres_image(c.image) running
 		JOIN image_library.postgres_latest latest
 			ON latest.registry = running.registry AND latest.repository = running.repository AND latest.flavor = running.flavor AND latest.major_version = running.major_version
 			AND coalesce(latest.variant, '') = coalesce(running.variant, '') AND coalesce(latest.os, '') = coalesce(running.os, '')
 		WHERE image_library.version_key(latest.version) > image_library.version_key(running.version);
 	CREATE VIEW app.unapproved AS
 		SELECT c.name, c.image FROM app.cluster c
-		WHERE NOT EXISTS (SELECT FROM image_library.postgres_images i WHERE i.pinned_reference = c.image);
+		WHERE NOT image_library.is_usable(c.image);
 	GRANT SELECT, INSERT, UPDATE ON app.cluster TO app;
 	GRANT SELECT ON app.behind, app.unapproved TO app});
 

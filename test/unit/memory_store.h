@@ -89,6 +89,10 @@ class MemoryStore : public Store {
     });
   }
   std::vector<DueReferrers> ReferrersDue(bool) override { return due; }
+  std::vector<UntaggedImage> UntaggedDue() override { return untagged; }
+  void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override {
+    untagged_found[{repository, digest}] = found;
+  }
   void ReportProgress(const std::string&) override {}
   // What a later run sees: nothing is of this run any more.
   void NextRun() {
@@ -102,6 +106,8 @@ class MemoryStore : public Store {
   std::map<std::pair<std::string, std::string>, std::string> problems;
   std::vector<Referrer> referrers;
   std::vector<DueReferrers> due;
+  std::vector<UntaggedImage> untagged;
+  std::map<std::pair<std::string, std::string>, bool> untagged_found;
   std::vector<std::string> checked;
   std::map<std::string, std::vector<std::string>> refused;
   bool accepted = false;

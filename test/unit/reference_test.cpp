@@ -19,6 +19,14 @@ struct GoodCase {
   std::string digest;
 };
 
+TEST(ReferenceTest, NameWithoutHost) {
+  EXPECT_EQ(ParseReference("postgres:17").short_name, "postgres");
+  EXPECT_EQ(ParseReference(std::string("team/app/postgres@") + kSha256).short_name,
+            "team/app/postgres");
+  EXPECT_EQ(ParseReference("docker.io/postgres:17").short_name, "");
+  EXPECT_EQ(ParseReference("localhost/a:1").short_name, "");
+}
+
 TEST(ReferenceTest, TakesApart) {
   const GoodCase cases[] = {
       {"postgres", "docker.io", "library/postgres", "", ""},

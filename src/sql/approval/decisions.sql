@@ -1,86 +1,5 @@
 -- Decisions: approve, reject, revoke, reset.
 
-CREATE FUNCTION image_library_internal.find_image(reference text,
-  OUT registry_id integer, OUT registry text, OUT repository_id integer, OUT repository text, OUT tag text,
-  OUT digest text, OUT rule_id bigint, OUT missing_since timestamptz, OUT pinned_reference text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-AS $$
-DECLARE
-  asked record;
-  found_image record;
-  candidates text[];
-BEGIN
-  SELECT * INTO asked FROM image_library_internal.parse_reference(coalesce(reference, ''));
-  IF asked.tag IS NULL AND asked.digest IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('image reference "%s" has neither tag nor digest', reference),
-      HINT = 'Write host/repository:tag or host/repository@sha256:<digest>.';
-  END IF;
-  -- A digest alone means any of its tags, present and admitted ones first. If no tag points at it any more, it means a
-  -- digest that a tag pointed at before.
-  FOR found_image IN
-    SELECT DISTINCT ON (r.repository_id) r.registry_id, g.name AS registry, r.repository_id, r.name AS repository,
-           t.name AS tag, t.digest, t.rule_id, t.missing_since, concat_ws('/', asked.host, asked.repository) AS place
-    FROM image_library_internal.visible_registry g
-    -- Not compared with the place of the repository, so that the index on the names is used.
-    JOIN image_library_internal.repository r
-      ON r.registry_id = g.registry_id
-     AND r.name = CASE WHEN g.prefix = '' THEN asked.repository
-                       WHEN starts_with(asked.repository, g.prefix || '/')
-                       THEN substr(asked.repository, length(g.prefix) + 2) END
-    CROSS JOIN LATERAL (
-      SELECT x.name, x.digest, x.rule_id, x.missing_since
-      FROM image_library_internal.tag x
-      WHERE x.repository_id = r.repository_id AND x.name = asked.tag
-      UNION ALL
-      SELECT x.name, x.digest, x.rule_id, x.missing_since
-      FROM image_library_internal.tag x
-      WHERE x.repository_id = r.repository_id AND asked.tag IS NULL AND x.digest = asked.digest
-      UNION ALL
-      SELECT NULL, p.digest, NULL, NULL
-      FROM image_library_internal.tag_period p
-      WHERE p.repository_id = r.repository_id AND asked.tag IS NULL AND p.digest = asked.digest) t
-    WHERE g.host = asked.host
-    ORDER BY r.repository_id, t.name IS NULL, t.rule_id IS NULL, t.missing_since IS NOT NULL, t.name
-  LOOP
-    candidates := candidates || format('%s in registry %s', found_image.repository, found_image.registry);
-    registry_id := found_image.registry_id;
-    registry := found_image.registry;
-    repository_id := found_image.repository_id;
-    repository := found_image.repository;
-    tag := found_image.tag;
-    digest := found_image.digest;
-    rule_id := found_image.rule_id;
-    missing_since := found_image.missing_since;
-    pinned_reference := concat(found_image.place, ':' || found_image.tag, '@', found_image.digest);
-  END LOOP;
-  IF candidates IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('image "%s"%s is not in the library', reference,
-        CASE WHEN NOT starts_with(reference, asked.host) THEN format(', which is of %s/%s,', asked.host, asked.repository) END),
-      HINT = 'See image_library.images; image_library.explain_tag tells why a tag is out.';
-  END IF;
-  IF cardinality(candidates) > 1 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'ambiguous_alias',
-      MESSAGE = format('image reference "%s" is ambiguous', reference),
-      DETAIL = format('It may be %s.', array_to_string(candidates, ', or ')),
-      HINT = 'Drop one of the registries, which have the same images.';
-  END IF;
-  IF asked.digest IS NOT NULL AND asked.digest <> digest THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('tag "%s" moved: it points at %s now', asked.tag, digest),
-      DETAIL = format('Asked for was %s.', asked.digest),
-      HINT = 'Look at the new image, or leave the tag out to mean the digest.';
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.find_image IS
-  'Image that a reference names, without a tag if none points at it any more; raises 22023, 42704 unknown, 42P09 ambiguous, 55000 moved';
-
 -- PL/pgSQL caches plans; bulk approval calls these functions once for each image.
 CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
@@ -136,17 +55,17 @@ $$;
 COMMENT ON FUNCTION image_library_internal.check_reason IS
   'Raises 22023 if a reason is too long or has control characters';
 
-CREATE FUNCTION image_library_internal.lock_image(reference text, verb text) RETURNS record
+CREATE FUNCTION image_library_internal.lock_image(reference text, verb text, in_registry text) RETURNS record
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, in_registry);
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
   -- Refuses the decision if a sync or a change of rules has changed the tag while this session waited for it.
   PERFORM FROM image_library_internal.tag t
-  WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = image.digest
+  WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = coalesce(image.moved_to, image.digest)
     AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since);
   IF NOT FOUND AND image.tag IS NOT NULL THEN
     RAISE EXCEPTION USING
@@ -297,14 +216,14 @@ $$;
 COMMENT ON FUNCTION image_library_internal.check_transition IS
   'Raises 55000 if the state of an image does not allow a decision';
 
-CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, valid_until timestamptz DEFAULT NULL)
+CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, in_registry text, valid_until timestamptz DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
                               WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
-  image record := image_library_internal.lock_image(reference, verb);
+  image record := image_library_internal.lock_image(reference, verb, in_registry);
   current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest);
   votes record;
   people integer := 1;
@@ -315,7 +234,7 @@ BEGIN
     RETURN image.pinned_reference;
   END IF;
   IF new_state = 'approved' THEN
-    PERFORM image_library_internal.check_approvable(reference, image.tag, image.rule_id, image.missing_since, current);
+    PERFORM image_library_internal.check_approvable(reference, CASE WHEN image.moved_to IS NULL THEN image.tag END, image.rule_id, image.missing_since, current);
   END IF;
   PERFORM image_library_internal.check_transition(reference, verb, new_state, current);
   IF new_state = 'approved' THEN
@@ -406,7 +325,8 @@ COMMENT ON FUNCTION image_library_internal.approve_by_rule IS
   'Approves images that nobody has decided on if every rule that takes a tag of them has approval => auto';
 GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_rule TO image_library_agent;
 
-CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL)
+CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL,
+  registry text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -417,27 +337,27 @@ BEGIN
       MESSAGE = format('valid_until is not in the future: %s', valid_until),
       HINT = 'Use image_library.revoke to take an approval back.';
   END IF;
-  RETURN image_library_internal.decide(reference, 'approved', reason, valid_until);
+  RETURN image_library_internal.decide(reference, 'approved', reason, registry, valid_until);
 END
 $$;
 COMMENT ON FUNCTION image_library.approve IS
   'Approves the image that a reference points at now, until valid_until (null: without end), or adds one of the approvals that its rule requires; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.approve TO image_library_curator;
 
-CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason, registry) $$;
 COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reject TO image_library_curator;
 
-CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason, registry) $$;
 COMMENT ON FUNCTION image_library.revoke IS 'Revokes the approval of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.revoke TO image_library_curator;
 
-CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'pending', reason) $$;
+AS $$ SELECT image_library_internal.decide(reference, 'pending', reason, registry) $$;
 COMMENT ON FUNCTION image_library.reset IS 'Sets an image back to pending; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reset TO image_library_curator;

@@ -150,11 +150,11 @@ $$;
 COMMENT ON FUNCTION image_library_internal.check_mark IS
   'Raises 55000 if deprecation or quarantine of an image cannot begin or end';
 
-CREATE FUNCTION image_library_internal.mark(reference text, action text, reason text, effective timestamptz DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library_internal.mark(reference text, action text, reason text, in_registry text, effective timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.lock_image(reference, action);
+  image record := image_library_internal.lock_image(reference, action, in_registry);
   current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest);
   decision image_library_internal.decision;
 BEGIN
@@ -193,7 +193,8 @@ $$;
 COMMENT ON FUNCTION image_library_internal.mark IS
   'Begins or ends deprecation or quarantine of an image: row in decisions, read model; the state stays';
 
-CREATE FUNCTION image_library.deprecate(reference text, effective timestamptz, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.deprecate(reference text, effective timestamptz, reason text DEFAULT NULL,
+  registry text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -203,29 +204,29 @@ BEGIN
       MESSAGE = format('effective must be a time, not %s', coalesce(effective::text, 'null')),
       HINT = 'Say from when the image may not be used any more.';
   END IF;
-  RETURN image_library_internal.mark(reference, 'deprecate', reason, effective);
+  RETURN image_library_internal.mark(reference, 'deprecate', reason, registry, effective);
 END
 $$;
 COMMENT ON FUNCTION image_library.deprecate IS
   'Deprecates an approved image: consumers are warned before the effective time, from then on it is blocked; a second call changes the time. Returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.deprecate TO image_library_curator;
 
-CREATE FUNCTION image_library.undeprecate(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.undeprecate(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.mark(reference, 'undeprecate', reason) $$;
+AS $$ SELECT image_library_internal.mark(reference, 'undeprecate', reason, registry) $$;
 COMMENT ON FUNCTION image_library.undeprecate IS 'Ends the deprecation of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.undeprecate TO image_library_curator;
 
-CREATE FUNCTION image_library.quarantine(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.quarantine(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.mark(reference, 'quarantine', reason) $$;
+AS $$ SELECT image_library_internal.mark(reference, 'quarantine', reason, registry) $$;
 COMMENT ON FUNCTION image_library.quarantine IS
   'Blocks an image at once, in any state, which is kept; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.quarantine TO image_library_curator;
 
-CREATE FUNCTION image_library.release(reference text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.release(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.mark(reference, 'release', reason) $$;
+AS $$ SELECT image_library_internal.mark(reference, 'release', reason, registry) $$;
 COMMENT ON FUNCTION image_library.release IS
   'Ends the quarantine of an image, whose state counts again; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.release TO image_library_curator;

@@ -184,13 +184,16 @@ COMMENT ON FUNCTION image_library_internal.policy_outcomes IS
   'Results of the enabled policies for each tag of an image; reason null: the policy is met';
 GRANT EXECUTE ON FUNCTION image_library_internal.policy_outcomes TO image_library_agent;
 
-CREATE FUNCTION image_library.policy_failures(reference text) RETURNS TABLE (policy text, effect text, reason text)
+CREATE FUNCTION image_library.policy_failures(reference text, registry text DEFAULT NULL) RETURNS TABLE (policy text, effect text, reason text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, registry);
 BEGIN
-  IF image.rule_id IS NULL OR image.missing_since IS NOT NULL THEN
+  IF image.rule_id IS NULL OR image.gone_since IS NOT NULL
+     OR image.moved_to IS NOT NULL
+        AND NOT EXISTS (SELECT FROM image_library.images v
+                        WHERE v.registry = image.registry AND v.repository = image.repository AND v.digest = image.digest) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = format('no policy is asked of image "%s": it is not in the library now', reference),

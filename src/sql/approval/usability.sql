@@ -61,3 +61,29 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.why_blocked IS
   'Message, hint and decision for one of the blocks, for an error';
+
+CREATE FUNCTION image_library_internal.missing_grace() RETURNS interval
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN image_library_internal.retention('image_library.missing_grace');
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.missing_grace IS
+  'How long a pinned image may still be used that its registry does not have any more; null: without end';
+GRANT EXECUTE ON FUNCTION image_library_internal.missing_grace TO image_library_reader;
+
+-- The nodes of a cluster may have a pinned image although the registry does not have it any more. A tag that is gone
+-- names nothing.
+CREATE FUNCTION image_library_internal.blocks_of(image record, approval image_library_internal.approval) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN image_library_internal.blocks(image.tag, image.rule_id,
+    CASE WHEN NOT image.pinned
+           OR image.gone_since + image_library_internal.missing_grace() <= clock_timestamp() THEN image.gone_since END,
+    approval, clock_timestamp());
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.blocks_of IS
+  'Reasons why a result of find_image may not be used now; empty: it may be used';

@@ -131,7 +131,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.retention IS
-  'Time for which rows are kept according to a setting; null: for ever';
+  'Value of a setting that is a time; null: -1, without end';
 GRANT EXECUTE ON FUNCTION image_library_internal.retention TO image_library_agent;
 
 -- Limited, so that a run does not take long; the next run removes more.

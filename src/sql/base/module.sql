@@ -37,10 +37,11 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_m
 COMMENT ON FUNCTION image_library_internal.matching_names IS
   'The names of repositories or tags that match any of some patterns, each with the first one; raises 22023 or 2201B';
 
-CREATE FUNCTION image_library_internal.parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text)
+CREATE FUNCTION image_library_internal.parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text,
+  OUT short_name text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_reference';
 COMMENT ON FUNCTION image_library_internal.parse_reference IS
-  'The parts of an image reference; raises 22023';
+  'The parts of an image reference; short_name is its name as written if it has no host; raises 22023';
 
 CREATE FUNCTION image_library_internal.parse_registry_url(url text, OUT scheme text, OUT host text, OUT prefix text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_parse_registry_url';

@@ -20,11 +20,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.published IS 'Value of an OCI annotation, or of the label with that name';
 
-CREATE FUNCTION image_library.model_card(reference text) RETURNS jsonb
+CREATE FUNCTION image_library.model_card(reference text, registry text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  found record := image_library_internal.find_image(reference);
+  found record := image_library_internal.find_image(reference, registry);
   card jsonb;
 BEGIN
   SELECT jsonb_strip_nulls(jsonb_build_object(
@@ -39,8 +39,8 @@ BEGIN
     'source', image_library_internal.published(i.annotations, i.labels, 'source'),
     'revision', image_library_internal.published(i.annotations, i.labels, 'revision'),
     'base', image_library_internal.published(i.annotations, i.labels, 'base.name'),
-    'created_at', e.created_at, 'size_bytes', e.size_bytes, 'platforms', (SELECT nullif(p.platforms, '{}') FROM image_library_internal.tag_platforms p
-                                                                                 WHERE p.repository_id = e.repository_id AND p.tag = e.tag),
+    'created_at', e.created_at, 'size_bytes', e.size_bytes, 'platforms', CASE WHEN found.moved_to IS NOT NULL THEN nullif(i.platforms, '{}') ELSE (SELECT nullif(p.platforms, '{}') FROM image_library_internal.tag_platforms p
+                                                                                 WHERE p.repository_id = e.repository_id AND p.tag = e.tag) END,
     'gpu_count', e.gpu_count,
     'profiles', (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(p)) - '{digest,registry,repository}'::text[] ORDER BY p.gpu_count, p.name COLLATE "C")
                  FROM image_library.model_profiles p
@@ -48,12 +48,12 @@ BEGIN
     'facts_from', nullif(e.facts_from, '{}'),
     'conflicts', nullif(e.conflicts, '{}'), 'readme', m.readme))
   INTO card
-  FROM image_library_internal.entry e
+  FROM image_library_internal.entry_of(found.repository_id, found.tag, found.digest) e
   JOIN image_library_internal.image i ON i.digest = e.digest
   LEFT JOIN image_library_internal.repository_readme m ON m.repository_id = e.repository_id
-  WHERE e.repository_id = found.repository_id AND e.tag = found.tag AND e.digest = found.digest AND e.kind = 'model';
+  WHERE e.kind = 'model';
   IF card IS NULL THEN
-    PERFORM image_library_internal.wrong_kind(reference, 'model');
+    PERFORM image_library_internal.wrong_kind(reference, 'model', registry);
   END IF;
   RETURN card;
 END

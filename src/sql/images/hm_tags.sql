@@ -149,11 +149,11 @@ $$;
 COMMENT ON FUNCTION image_library.untag_repository IS 'Removes an HM tag from a repository';
 GRANT EXECUTE ON FUNCTION image_library.untag_repository TO image_library_curator;
 
-CREATE FUNCTION image_library_internal.find_tag(reference text, OUT repository_id integer, OUT tag text)
+CREATE FUNCTION image_library_internal.find_tag(reference text, in_registry text, OUT repository_id integer, OUT tag text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  SELECT i.repository_id, i.tag INTO repository_id, tag FROM image_library_internal.find_image(reference) i;
+  SELECT i.repository_id, i.tag INTO repository_id, tag FROM image_library_internal.find_image(reference, in_registry) i;
   PERFORM image_library_internal.require_repository_team(format('organize image "%s"', reference), repository_id);
   IF (image_library_internal.parse_reference(reference)).tag IS NULL THEN
     RAISE EXCEPTION USING
@@ -166,22 +166,22 @@ $$;
 COMMENT ON FUNCTION image_library_internal.find_tag IS
   'Tag that a reference names and to which the acting role may give HM tags; raises what find_image raises, 42501';
 
-CREATE FUNCTION image_library.tag_image(reference text, hm_tag text) RETURNS void
+CREATE FUNCTION image_library.tag_image(reference text, hm_tag text, registry text DEFAULT NULL) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO image_library_internal.hm_tag_image (hm_tag_id, repository_id, tag)
   SELECT image_library_internal.hm_tag_id(hm_tag), i.repository_id, i.tag
-  FROM image_library_internal.find_tag(reference) i
+  FROM image_library_internal.find_tag(reference, registry) i
   ON CONFLICT DO NOTHING
 $$;
 COMMENT ON FUNCTION image_library.tag_image IS 'Adds an HM tag to an image tag; it stays if the tag moves';
 GRANT EXECUTE ON FUNCTION image_library.tag_image TO image_library_curator;
 
-CREATE FUNCTION image_library.untag_image(reference text, hm_tag text) RETURNS void
+CREATE FUNCTION image_library.untag_image(reference text, hm_tag text, registry text DEFAULT NULL) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   DELETE FROM image_library_internal.hm_tag_image h
-  USING image_library_internal.find_tag(reference) i
+  USING image_library_internal.find_tag(reference, registry) i
   WHERE h.hm_tag_id = image_library_internal.hm_tag_id(hm_tag) AND h.repository_id = i.repository_id AND h.tag = i.tag
 $$;
 COMMENT ON FUNCTION image_library.untag_image IS 'Removes an HM tag from an image tag';

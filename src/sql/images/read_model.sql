@@ -133,18 +133,18 @@ COMMENT ON FUNCTION image_library_internal.classified_tags IS
   'Classification of the images of some tags of a repository, from their stored facts, with the facts of models that come from rows';
 GRANT EXECUTE ON FUNCTION image_library_internal.classified_tags TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.own_facts(repository_id integer, tag text, digest text) RETURNS jsonb
+CREATE FUNCTION image_library_internal.own_facts(repository_id integer, tag text, digest text, kind text DEFAULT 'auto') RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT image_library_internal.classify(
     r.full_name, own_facts.tag, i.artifact_type, i.config_type, i.layer_types,
-    i.annotations, i.labels, image_library_internal.classification_keys(), 'auto')
+    i.annotations, i.labels, image_library_internal.classification_keys(), own_facts.kind)
   FROM image_library_internal.full_repository r
   JOIN image_library_internal.image i ON i.digest = own_facts.digest
   WHERE r.repository_id = own_facts.repository_id
 $$;
 COMMENT ON FUNCTION image_library_internal.own_facts IS
-  'Classification of an image for a tag that points, or pointed, at it, without the kind that a rule sets';
+  'Classification of an image for a tag that points, or pointed, at it, by default without the kind that a rule sets';
 GRANT EXECUTE ON FUNCTION image_library_internal.own_facts TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.wanted_entries(repository_id integer, classified image_library_internal.classified_tag[])
@@ -156,7 +156,7 @@ AS $$
          t.name AS tag,
          r.registry_id AS registry_id,
          r.repository AS repository,
-         t.digest AS digest,
+         c.digest AS digest,
          c.facts ->> 'kind' AS kind,
          -- An image without a decision is pending.
          coalesce(a.state, 'pending') AS approval,
@@ -190,13 +190,37 @@ AS $$
   CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
   JOIN image_library_internal.tag t ON t.repository_id = wanted_entries.repository_id AND t.name = c.tag
   JOIN image_library_internal.full_repository r USING (repository_id)
-  JOIN image_library_internal.image i ON i.digest = t.digest
-  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  JOIN image_library_internal.image i ON i.digest = c.digest
+  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = c.digest
   WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other'
 $$;
 COMMENT ON FUNCTION image_library_internal.wanted_entries IS
   'Rows of the read model, computed from tags, images, rules and approvals';
 GRANT EXECUTE ON FUNCTION image_library_internal.wanted_entries TO image_library_agent;
+
+-- The read model has a row for each tag. For a digest that its tag does not point at any more, it is computed.
+CREATE FUNCTION image_library_internal.entry_of(repository_id integer, tag text, digest text)
+RETURNS SETOF image_library_internal.entry
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT e.*
+  FROM image_library_internal.entry e
+  WHERE e.repository_id = entry_of.repository_id AND e.tag = entry_of.tag AND e.digest = entry_of.digest
+  UNION ALL
+  SELECT w.*
+  FROM image_library_internal.tag t
+  LEFT JOIN image_library_internal.rule u ON u.rule_id = t.rule_id
+  JOIN image_library_internal.full_repository r ON r.repository_id = t.repository_id
+  CROSS JOIN LATERAL (
+    SELECT image_library_internal.own_facts(t.repository_id, t.name, entry_of.digest, coalesce(u.kind, 'auto')) OFFSET 0) AS own (facts)
+  CROSS JOIN LATERAL image_library_internal.wanted_entries(t.repository_id, ARRAY[
+    (t.name, entry_of.digest, CASE WHEN own.facts ->> 'kind' = 'model'
+                                   THEN image_library_internal.with_model_facts(own.facts, r.repository_id, r.full_name) ELSE own.facts END)
+      ::image_library_internal.classified_tag]) w
+  WHERE t.repository_id = entry_of.repository_id AND t.name = entry_of.tag AND t.digest <> entry_of.digest
+$$;
+COMMENT ON FUNCTION image_library_internal.entry_of IS
+  'Row of the read model for a digest that a tag points, or pointed, at; no row: it is neither a Postgres image nor a model, or its tag is hidden';
 
 CREATE FUNCTION image_library_internal.refresh_entries(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan

@@ -202,11 +202,11 @@ COMMENT ON FUNCTION image_library.cnpg_image_catalog IS
   'CloudNativePG ClusterImageCatalog, or ImageCatalog with a namespace: the newest approved image of each major version (of majors; at most 8), pinned by digest; for 18 and later with the approved extension images of the same major version and OS. flavor (postgresql, unless the channel has another), variant ('''': none), os, registry and repository, or a channel, limit the choice; if several repositories, variants or systems are left, the catalog is ambiguous (42P09). extension_settings: paths and environment by extension; extension_repositories: patterns of host/repository of extension images. component_images: references by key, for a Pooler (CloudNativePG 1.29.2 and later). overrides: labels and annotations, merged in last';
 GRANT EXECUTE ON FUNCTION image_library.cnpg_image_catalog TO image_library_reader;
 
-CREATE FUNCTION image_library.edb_image(reference text) RETURNS jsonb
+CREATE FUNCTION image_library.edb_image(reference text, registry text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_build_object('url', p.reference, 'digest', p.digest)
-  FROM image_library_internal.approved_postgres(reference) p
+  FROM image_library_internal.approved_postgres(reference, registry) p
 $$;
 COMMENT ON FUNCTION image_library.edb_image IS
   'The image field of an EDB Postgres AI cluster, {"url": "host/repository:tag", "digest": "sha256:..."}, for an approved image';

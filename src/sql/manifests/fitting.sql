@@ -41,12 +41,15 @@ COMMENT ON FUNCTION image_library_internal.suits IS
 
 CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
 RETURNS SETOF image_library.model_profiles
-LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   -- The image need not be approved.
   image record := image_library_internal.find_image(reference);
 BEGIN
+  IF gpu IS NULL OR gpu_count IS NULL THEN
+    RETURN;
+  END IF;
   PERFORM image_library_internal.check_range('gpu_count', gpu_count, 0, 4096);
   RETURN QUERY
     SELECT p.* FROM image_library.model_profiles p
@@ -61,18 +64,20 @@ COMMENT ON FUNCTION image_library.fitting_profiles IS
 GRANT EXECUTE ON FUNCTION image_library.fitting_profiles TO image_library_reader;
 
 CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
-LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   image record := image_library_internal.find_image(reference);
   model record;
   profiles record;
 BEGIN
+  IF gpu IS NULL OR gpu_count IS NULL THEN
+    RETURN NULL;
+  END IF;
   PERFORM image_library_internal.check_range('gpu_count', gpu_count, 0, 4096);
   SELECT e.gpu_count, e.facts_from INTO model
-  FROM image_library_internal.entry e
-  WHERE e.repository_id = image.repository_id AND e.digest = image.digest AND e.kind = 'model'
-  ORDER BY e.tag <> coalesce(image.tag, '') LIMIT 1;
+  FROM image_library_internal.entry_of(image.repository_id, image.tag, image.digest) e
+  WHERE e.kind = 'model';
   SELECT count(*) > 0 AS are_known,
          coalesce(bool_or(v.suits AND v.enough), false) AS fit,
          -- The profile that would fit, if its memory were known.

@@ -158,13 +158,12 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 AS $$ SELECT regexp_replace(split_part(reference, '@', 1), ':[^:/]*$', '') $$;
 COMMENT ON FUNCTION image_library_internal.untagged IS 'Host/repository of a reference';
 
-CREATE FUNCTION image_library_internal.wrong_kind(reference text, wanted text) RETURNS void
+CREATE FUNCTION image_library_internal.wrong_kind(reference text, wanted text, in_registry text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
-  found_kind text := (SELECT e.kind FROM image_library_internal.entry e
-                      WHERE e.repository_id = image.repository_id AND e.tag = image.tag);
+  image record := image_library_internal.find_image(reference, in_registry);
+  found_kind text := (SELECT e.kind FROM image_library_internal.entry_of(image.repository_id, image.tag, image.digest) e);
 BEGIN
   RAISE EXCEPTION USING
     ERRCODE = 'invalid_parameter_value',
@@ -180,17 +179,20 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.wrong_kind IS 'Raises 22023 with the actual kind of an approved image';
 
-CREATE FUNCTION image_library_internal.approved_postgres(reference text) RETURNS image_library.postgres_images
+CREATE FUNCTION image_library_internal.approved_postgres(reference text, in_registry text DEFAULT NULL) RETURNS image_library.postgres_images
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  pinned text := image_library.resolve(reference);
+  pinned text := image_library.resolve(reference, in_registry);
   image image_library.postgres_images;
 BEGIN
   SELECT p.* INTO image FROM image_library.postgres_images p
-  WHERE p.digest = split_part(pinned, '@', 2) AND p.pinned_reference = pinned;
+  WHERE p.digest = split_part(pinned, '@', 2) AND p.pinned_reference = pinned AND (in_registry IS NULL OR p.registry = in_registry);
   IF NOT FOUND THEN
-    PERFORM image_library_internal.wrong_kind(reference, 'postgres');
+    image := jsonb_populate_record(NULL::image_library.postgres_images, image_library_internal.pinned_image(pinned, 'postgres', in_registry));
+  END IF;
+  IF image.digest IS NULL THEN
+    PERFORM image_library_internal.wrong_kind(reference, 'postgres', in_registry);
   END IF;
   RETURN image;
 END
@@ -198,17 +200,20 @@ $$;
 COMMENT ON FUNCTION image_library_internal.approved_postgres IS
   'An approved Postgres image; raises the errors of resolve, or 22023 if it is not a Postgres image';
 
-CREATE FUNCTION image_library_internal.approved_model(reference text) RETURNS image_library.model_library
+CREATE FUNCTION image_library_internal.approved_model(reference text, in_registry text DEFAULT NULL) RETURNS image_library.model_library
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  pinned text := image_library.resolve(reference);
+  pinned text := image_library.resolve(reference, in_registry);
   image image_library.model_library;
 BEGIN
   SELECT m.* INTO image FROM image_library.model_library m
-  WHERE m.digest = split_part(pinned, '@', 2) AND m.pinned_reference = pinned;
+  WHERE m.digest = split_part(pinned, '@', 2) AND m.pinned_reference = pinned AND (in_registry IS NULL OR m.registry = in_registry);
   IF NOT FOUND THEN
-    PERFORM image_library_internal.wrong_kind(reference, 'model');
+    image := jsonb_populate_record(NULL::image_library.model_library, image_library_internal.pinned_image(pinned, 'model', in_registry));
+  END IF;
+  IF image.digest IS NULL THEN
+    PERFORM image_library_internal.wrong_kind(reference, 'model', in_registry);
   END IF;
   RETURN image;
 END

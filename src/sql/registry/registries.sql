@@ -205,6 +205,41 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_realm_hosts IS 'The given hosts; raises 22023 if one is invalid';
 
+-- Two registries of one path would hold each image twice, and decisions on one of them would not count for the other. One
+-- below the other is a choice, as for a team's own part of a registry.
+CREATE FUNCTION image_library_internal.check_path(name text, host text, prefix text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  other record;
+BEGIN
+  -- Registries of one host are added one after the other.
+  PERFORM pg_advisory_xact_lock('image_library_internal.registry'::regclass::oid::integer, hashtext(check_path.host));
+  SELECT g.name INTO other FROM image_library_internal.registry g
+  WHERE g.host = check_path.host AND g.prefix = check_path.prefix AND g.name <> check_path.name ORDER BY g.registry_id LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'duplicate_object',
+      MESSAGE = format('registry "%s" has the path %s already', other.name, concat_ws('/', host, nullif(prefix, ''))),
+      HINT = format('Add rules to registry "%s", or give one of them a path below the other''s.', other.name);
+  END IF;
+  FOR other IN
+    SELECT g.name, concat_ws('/', g.host, nullif(g.prefix, '')) AS path FROM image_library_internal.registry g
+    WHERE g.host = check_path.host AND g.name <> check_path.name
+      AND (g.prefix = '' OR check_path.prefix = ''
+           OR starts_with(g.prefix, check_path.prefix || '/') OR starts_with(check_path.prefix, g.prefix || '/'))
+    ORDER BY g.name
+  LOOP
+    RAISE NOTICE USING
+      MESSAGE = format('the paths of registries "%s" and "%s" overlap', name, other.name),
+      DETAIL = format('They are %s and %s.', concat_ws('/', host, nullif(prefix, '')), other.path),
+      HINT = 'An image that both take is in the library twice; functions tell them apart by registry =>.';
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.check_path IS
+  'Raises 42710 if another registry has the same host and prefix, and tells which ones overlap';
+
 CREATE FUNCTION image_library.add_registry(name text, url text, sync_interval interval DEFAULT '15 min',
   max_connections integer DEFAULT 16, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
   allow_private boolean DEFAULT false, owner regrole DEFAULT NULL, private boolean DEFAULT false,
@@ -245,11 +280,12 @@ BEGIN
       MESSAGE = format('registry "%s" exists already', name),
       HINT = 'Change it with image_library.alter_registry.';
   END IF;
+  PERFORM image_library_internal.check_path(name, parsed.host, parsed.prefix);
   RETURN new_id;
 END
 $$;
 COMMENT ON FUNCTION image_library.add_registry IS
-  'Connects a registry and returns its number. A path in the URL is a prefix of its repositories; a private registry is visible to members of its owner only';
+  'Connects a registry and returns its number. A path in the URL is a prefix of its repositories, which no other registry may have; a private registry is visible to members of its owner only';
 GRANT EXECUTE ON FUNCTION image_library.add_registry TO image_library_admin;
 
 -- An admin must not obtain the secret of another admin by sending it elsewhere: secrets that were set for one way to
@@ -323,6 +359,9 @@ BEGIN
                                                 requests_per_run);
   proxy := image_library_internal.parse_proxy_url(nullif(coalesce(proxy, old.proxy), ''));
   PERFORM image_library_internal.require_allowed_host(parsed.scheme, parsed.host, coalesce(proxy, ''));
+  IF (parsed.host, parsed.prefix) <> (old.host, old.prefix) THEN
+    PERFORM image_library_internal.check_path(name, parsed.host, parsed.prefix);
+  END IF;
   UPDATE image_library_internal.registry g
   SET scheme = parsed.scheme, host = parsed.host, prefix = parsed.prefix,
       sync_interval = alter_registry.sync_interval,

@@ -26,6 +26,7 @@ DECLARE
   takes_repository jsonb := (SELECT jsonb_agg(jsonb_build_object('repositories', c.repositories))
                              FROM unnest(taken_out || put_in) c);
   repository record;
+  unknown text[];
 BEGIN
   -- A query for each repository: in one for all of them, what the executor takes for each would add up.
   FOR repository IN
@@ -36,12 +37,14 @@ BEGIN
     ORDER BY r.name
   LOOP
     CONTINUE WHEN NOT EXISTS (SELECT FROM image_library_internal.decide_tags(takes_repository, repository.name, '{any}'));
+    unknown := image_library_internal.unknown_tags_in_use(repository.repository_id);
     RETURN QUERY
       SELECT repository.name, d.tag,
              CASE WHEN old.tag IS NULL THEN 'added' WHEN new.tag IS NULL THEN 'removed' ELSE 'kept' END,
              CASE WHEN t.name IS NOT NULL THEN coalesce(a.state, 'pending') END,
              (SELECT count(*) FROM image_library_internal.image_use u
               WHERE u.repository_id = repository.repository_id AND u.tag = d.tag AND u.released_at IS NULL)
+            + (SELECT count(*) FROM unnest(unknown) x (tag) WHERE x.tag = d.tag)
       FROM image_library_internal.decide_tags(rules_now, repository.name, repository.tags) old
       FULL JOIN image_library_internal.decide_tags(rules_then, repository.name, repository.tags) new ON new.tag = old.tag
       CROSS JOIN LATERAL (SELECT coalesce(old.tag, new.tag)) AS d (tag)
