@@ -9,7 +9,7 @@ use Test::More;
 use FaultRegistry;
 use ImageLibrary;
 
-my $registry = FaultRegistry->new({ repositories => { 'team/app' => { '1.0' => {}, '1.1' => {} } } });
+my $registry = FaultRegistry->new({ repositories => { map { ("team$_/app" => { '1.0' => {} }) } 1 .. 4 } });
 my $slow = FaultRegistry->new({ limits => { latency => 0.2 }, repositories => { 'team/app' => { map { ("3.$_" => {}) } 1 .. 8 } } });
 my $node = ImageLibrary::node('main');
 my $url = $registry->url;
@@ -50,7 +50,7 @@ $node->connect_ok('dbname=postgres', 'the settings are in force', sql => 'SHOW d
 	# Sessions of this test go by what they ask for.
 	local $ENV{PGOPTIONS} = join ' ', map { "-c $_" } 'default_transaction_isolation=read\\ committed', qw(role=none row_security=on
 		session_replication_role=origin default_transaction_read_only=off idle_in_transaction_session_timeout=0 lock_timeout=0);
-	add("set$_", $url) for 1 .. 4;
+	add("set$_", "$url/team$_") for 1 .. 4;
 	ok(complete('set'), 'the agent syncs whatever the database sets');
 	is($node->value(q{SELECT failures FROM image_library.agent_status()}), '0', 'and no worker fails');
 	like($node->error(q{SET default_transaction_read_only = on; CALL image_library.sync('set1')}),
