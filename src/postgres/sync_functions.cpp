@@ -1,4 +1,6 @@
 // The procedure sync.
+#include <chrono>
+
 #include "core/error.h"
 #include "postgres/board.h"
 #include "postgres/bridge.h"
@@ -7,6 +9,7 @@
 #include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
+#include "sync/run_report.h"
 
 extern "C" {
 #include "tcop/utility.h"
@@ -30,14 +33,37 @@ void Warn(const std::string& message, const std::string& detail, const std::stri
   });
 }
 
-std::string Summary(const sync::RunResult& result) {
-  const sync::RunStatistics& counts = result.statistics;
-  return std::to_string(counts.repositories) + " repositories, " +
-         std::to_string(counts.tags_seen) + " tags, " + std::to_string(counts.images_added) +
-         " images added, " + std::to_string(counts.tags_moved) + " tags moved, " +
-         std::to_string(counts.tags_missing) + " missing, " + std::to_string(counts.problems) +
-         " problems, " + std::to_string(counts.requests) + " requests";
-}
+// Shows how far a sync is: in pg_stat_activity at each report, and by a NOTICE now and then. The
+// statement's own text, or what stands there for a secret, is put back at the end.
+class SessionProgress {
+ public:
+  SessionProgress()
+      : statement_(Value([] { return pgstat_get_backend_current_activity(MyProcPid, false); })) {}
+  // Raises no error.
+  ~SessionProgress() { pgstat_report_activity(STATE_RUNNING, statement_.c_str()); }
+  SessionProgress(const SessionProgress&) = delete;
+  SessionProgress& operator=(const SessionProgress&) = delete;
+
+  void Report(const std::string& line) {
+    const std::string text = "CALL image_library.sync: " + line;
+    const char* const activity = text.c_str();
+    Call([&] { pgstat_report_activity(STATE_RUNNING, activity); });
+    const Clock::time_point now = Clock::now();
+    if (now - told_at_ < kNoticeEvery) return;
+    told_at_ = now;
+    Notice(line);
+  }
+
+  std::chrono::duration<double> Elapsed() const { return Clock::now() - began_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kNoticeEvery{10};
+
+  const std::string statement_;
+  const Clock::time_point began_ = Clock::now();
+  Clock::time_point told_at_ = began_;
+};
 
 // Waits while another session, usually a worker, syncs the registry.
 void WaitForTurn(std::int32_t registry_id, const std::string& name, std::optional<SyncLock>& lock) {
@@ -85,15 +111,20 @@ void SyncInSession(Database& database, std::int32_t registry_id, const std::stri
   std::optional<SyncLock> lock;
   WaitForTurn(registry_id, name, lock);
   if (!wish.force && IsTooEarly(database, registry_id, name, by_name)) return;
-  const auto report = [&](const std::string& line) { Notice(name + "/" + line); };
-  const sync::RunResult result = RunSync(database, registry_id, Runner::kSession, report);
+  Run run;
+  SessionProgress progress;
+  RunSync(
+      database, registry_id, Runner::kSession,
+      [&](const std::string& line) { progress.Report(run.Name(name) + ": " + line); }, run);
+  const sync::RunResult& result = run.result;
   if (result.outcome == sync::Outcome::kFailed) {
     if (by_name)
       throw PostgresError(ERRCODE_CONNECTION_FAILURE, failure, result.error, result.hint);
     Warn(failure, result.error, result.hint);
     return;
   }
-  Notice("registry \"" + name + "\": " + Summary(result));
+  Notice(run.Name(name) + ": " + std::to_string(result.statistics.repositories) +
+         " repositories, " + sync::CountsText(result.statistics, progress.Elapsed()));
   if (result.outcome == sync::Outcome::kPartial)
     Warn("registry \"" + name + "\" was synced in part", result.error,
          result.hint.empty() ? "See image_library.sync_problem." : result.hint);

@@ -24,6 +24,8 @@ const char* Name(sync::Outcome outcome) {
       return "complete";
     case sync::Outcome::kPartial:
       return "partial";
+    case sync::Outcome::kCancelled:
+      return "cancelled";
     case sync::Outcome::kFailed:
       break;
   }
@@ -72,14 +74,14 @@ std::optional<std::string> NullIfEmpty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional<std::string>(text);
 }
 
-// A run that an error of the database ended. If even this fails, in a cancelled or terminated
-// session, the run stays unfinished.
-void FinishFailed(Database& database, const std::string& run, const std::string& why) noexcept {
+// A run that a cancel or an error of the database ended. If even this fails, in a terminated
+// session for one, the run stays unfinished.
+void FinishEarly(Database& database, Run& run, sync::Outcome outcome,
+                 const std::string& why) noexcept {
   try {
-    sync::RunResult result;
-    result.outcome = sync::Outcome::kFailed;
-    result.error = why;
-    Finish(database, run, result);
+    run.result.outcome = outcome;
+    run.result.error = why;
+    Finish(database, run.number, run.result);
   } catch (const std::exception&) {
   }
 }
@@ -140,27 +142,35 @@ void LatchWaiter::Wait(int descriptor, int timeout_ms) {
   if (watch_ != nullptr) GiveUpForOthers();
 }
 
-sync::RunResult RunSync(Database& database, std::int32_t registry_id, Runner runner,
-                        const SqlStore::Report& report) {
+std::string Run::Name(const std::string& registry) const {
+  return "registry \"" + registry + "\"" + (number.empty() ? "" : ", run " + number);
+}
+
+void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
+             Run& run) {
   const bool is_worker = runner == Runner::kWorker;
   sync::AnswerWatch watch;
   LatchWaiter waiter = is_worker ? LatchWaiter(database, watch) : LatchWaiter(database);
-  std::string run;
+  std::string& number = run.number;
+  sync::RunResult& result = run.result;
   Patiently(waiter, [&] {
-    run = *database
-               .Query("SELECT image_library_internal.begin_run($1::pg_catalog.int4, $2)",
-                      {std::to_string(registry_id), is_worker ? "schedule" : "call"})
-               .front()
-               .front();
+    number = *database
+                  .Query("SELECT image_library_internal.begin_run($1::pg_catalog.int4, $2)",
+                         {std::to_string(registry_id), is_worker ? "schedule" : "call"})
+                  .front()
+                  .front();
   });
-  sync::RunResult result;
+  report("beginning");
   try {
     Patiently(waiter, [&] {
       database.Query("SELECT image_library_internal.apply_changed_rules($1::pg_catalog.int8)",
-                     {run});
+                     {number});
     });
     const sync::RegistryConfig config = LoadRegistry(database, registry_id);
-    SqlStore store(database, registry_id, report);
+    SqlStore store(database, registry_id, [&](const sync::RunReport& so_far) {
+      result.statistics = so_far.statistics;
+      report(so_far.ToText());
+    });
     sync::RunOptions options;
     options.max_removal_percent = settings::max_removal_percent;
     options.run_timeout = settings::run_timeout;
@@ -175,7 +185,9 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, Runner run
     throw;
   } catch (const PostgresError& error) {
     if (!IsBusy(error.sqlstate)) {
-      FinishFailed(database, run, error.what());
+      const bool cancelled = error.sqlstate == ERRCODE_QUERY_CANCELED;
+      FinishEarly(database, run, cancelled ? sync::Outcome::kCancelled : sync::Outcome::kFailed,
+                  error.what());
       throw;
     }
     result.outcome = sync::Outcome::kFailed;
@@ -183,10 +195,10 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, Runner run
     result.hint = "Look for a transaction that stays open, in pg_stat_activity.";
   } catch (const DataRefusedByPostgres& error) {
     // Not even the problem could be stored: there is too little memory, for one.
-    FinishFailed(database, run, error.what());
+    FinishEarly(database, run, sync::Outcome::kFailed, error.what());
     throw error.cause;
   } catch (const std::exception& error) {
-    FinishFailed(database, run, error.what());
+    FinishEarly(database, run, sync::Outcome::kFailed, error.what());
     throw;
   }
   Patiently(waiter, [&] {
@@ -194,8 +206,7 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, Runner run
                    {std::to_string(registry_id), NullIfEmpty(result.token_server),
                     NullIfEmpty(result.warning)});
   });
-  Patiently(waiter, [&] { Finish(database, run, result); });
-  return result;
+  Patiently(waiter, [&] { Finish(database, number, result); });
 }
 
 }  // namespace image_library::postgres

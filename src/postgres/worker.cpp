@@ -19,7 +19,7 @@ namespace {
 
 // The registry that is being synced; 0: none.
 constinit std::int32_t syncing = 0;
-constinit WorkerPlace place = {};
+constinit WorkerPlace own_place = {};
 constinit bool has_said = false;
 constinit char last_error[sizeof WorkerFailure::message] = "";
 constinit emit_log_hook_type previous_log_hook = nullptr;
@@ -30,6 +30,7 @@ constexpr int kLaterMs = 30000;
 struct Due {
   std::int32_t registry_id;
   std::string name;
+  std::string database;
   TimestampTz at;
 };
 
@@ -55,9 +56,10 @@ std::vector<Due> Registries(Database& database) {
         "SELECT image_library_internal.end_interrupted_runs($1::pg_catalog.int4, $2, "
         "$3::pg_catalog.timestamptz)",
         {std::to_string(failure.registry_id), failure.message, ToText(failure.at)});
-    for (const Row& row : database.Execute(
-             "SELECT registry_id, name, due_at FROM image_library_internal.due_registries()"))
-      due.push_back({std::stoi(*row[0]), *row[1], FromText(*row[2])});
+    for (const Row& row :
+         database.Execute("SELECT registry_id, name, due_at, pg_catalog.current_database() "
+                          "FROM image_library_internal.due_registries()"))
+      due.push_back({std::stoi(*row[0]), *row[1], *row[3], FromText(*row[2])});
   });
   return due;
 }
@@ -68,39 +70,36 @@ void PostRest(const std::vector<Due>& due, std::size_t skip, TimestampTz next = 
   PostNext(MyDatabaseId, next);
 }
 
+// One line of the log about a run that failed.
+void Log(const Due& due, const Run& run, const std::string& error, const std::string& hint) {
+  const std::string place = "database \"" + due.database + "\", " + run.Name(due.name);
+  const char* const texts[] = {place.c_str(), error.c_str(), hint.c_str()};
+  Call([&] {
+    ereport(LOG, (errmsg("image_library could not sync: %s", texts[0]), errdetail("%s", texts[1]),
+                  *texts[2] != '\0' ? errhint("%s", texts[2]) : 0));
+  });
+}
+
 // If a registry is being dropped, for example, not even the row of a run can be written. Then this
 // worker skips it and returns false.
-bool RunUnlessLocked(Database& database, const Due& due, const SqlStore::Report& report,
-                     sync::RunResult& result) {
+bool RunUnlessLocked(Database& database, const Due& due, const Report& report, Run& run) {
   try {
-    result = RunSync(database, due.registry_id, Runner::kWorker, report);
+    RunSync(database, due.registry_id, Runner::kWorker, report, run);
     return true;
   } catch (const PostgresError& error) {
-    if (!IsBusy(error.sqlstate)) throw;
+    if (!IsBusy(error.sqlstate)) {
+      Log(due, run, error.message, error.hint);
+      throw;
+    }
   }
-  const char* const name = due.name.c_str();
-  Call([&] {
-    ereport(LOG, (errmsg("image_library could not sync registry \"%s\"", name),
-                  errdetail("Another session holds locks on what the run has to write."),
-                  errhint("Look for a transaction that stays open, in pg_stat_activity.")));
-  });
+  Log(due, run, "Another session holds locks on what the run has to write.",
+      "Look for a transaction that stays open, in pg_stat_activity.");
   return false;
 }
 
 void Activity(const std::string& line) {
   const char* const text = line.c_str();
   Call([&] { pgstat_report_activity(STATE_RUNNING, text); });
-}
-
-void Log(const std::string& registry, const sync::RunResult& result) {
-  if (result.outcome != sync::Outcome::kFailed) return;
-  const char* const name = registry.c_str();
-  const char* const error = result.error.c_str();
-  const char* const hint = result.hint.c_str();
-  Call([&] {
-    ereport(LOG, (errmsg("image_library could not sync registry \"%s\"", name),
-                  errdetail("%s", error), *hint != '\0' ? errhint("%s", hint) : 0));
-  });
 }
 
 WorkerEnd SyncDue(Database& database) {
@@ -125,16 +124,15 @@ WorkerEnd SyncDue(Database& database) {
         }))
       continue;
     PostRest(due, 1);
-    Activity("syncing registry " + first.name);
+    Run run;
     const auto report = [&](const std::string& line) {
-      Activity("syncing registry " + first.name + ", " + line);
+      Activity("syncing " + run.Name(first.name) + ": " + line);
     };
-    sync::RunResult result;
     syncing = first.registry_id;
-    if (RunUnlessLocked(database, first, report, result))
-      Log(first.name, result);
-    else
+    if (!RunUnlessLocked(database, first, report, run))
       locked.insert(first.registry_id);
+    else if (run.result.outcome == sync::Outcome::kFailed)
+      Log(first, run, run.result.error, run.result.hint);
     syncing = 0;
   }
 }
@@ -150,8 +148,8 @@ void OnLog(ErrorData* error) {
 void SayEnd(WorkerEnd end) {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
-  Board::Worker& worker = board->workers[place.place];
-  if (worker.number == place.number) worker.end = end;
+  Board::Worker& worker = board->workers[own_place.place];
+  if (worker.number == own_place.number) worker.end = end;
   LWLockRelease(&board->lock);
   has_said = true;
 }
@@ -163,8 +161,8 @@ void OnWorkerExit(int, Datum database) {
   if (last_error[0] != '\0') NoteWorkerFailure(DatumGetObjectId(database), syncing, last_error);
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
-  Board::Worker& worker = board->workers[place.place];
-  if (worker.number == place.number) worker.noted = last_error[0] != '\0';
+  Board::Worker& worker = board->workers[own_place.place];
+  if (worker.number == own_place.number) worker.noted = last_error[0] != '\0';
   LWLockRelease(&board->lock);
 }
 
@@ -211,7 +209,7 @@ extern "C" {
 using namespace image_library::postgres;  // NOLINT
 
 PGDLLEXPORT void image_library_worker_main(Datum database) {
-  std::memcpy(&place, MyBgworkerEntry->bgw_extra, sizeof place);
+  std::memcpy(&own_place, MyBgworkerEntry->bgw_extra, sizeof own_place);
   GetBoard();
   previous_log_hook = emit_log_hook;
   emit_log_hook = OnLog;

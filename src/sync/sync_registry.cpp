@@ -8,6 +8,7 @@
 #include "sync/deadline.h"
 #include "sync/limits.h"
 #include "sync/registry_run.h"
+#include "sync/run_report.h"
 
 namespace image_library::sync {
 
@@ -22,7 +23,8 @@ RunResult SyncRegistry(const RegistryConfig& config, Store& store, registry::Wai
   DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout));
   registry::Client client(std::move(client_options), deadline);
   RegistryRun run(config, store, client, limits, deadline, options);
-  transport.Run(run.Execute(), waiter);
+  ReportingWaiter reporting(waiter, store, [&] { return run.Report(); });
+  transport.Run(run.Execute(), reporting);
   RunResult result = run.result();
   result.statistics.bytes = transport.traffic().bytes;
   result.statistics.retries = client.retries() + limits.retries();

@@ -30,7 +30,7 @@ sub complete
 # --- terminated in the middle of a run, the only one that is due
 add('slow', $slow->url);
 ok($node->poll_query_until('postgres', q{SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity
-	WHERE query LIKE 'syncing registry slow%' AND EXISTS (SELECT FROM image_library.sync_run WHERE outcome IS NULL)}),
+	WHERE query LIKE 'syncing registry "slow"%' AND EXISTS (SELECT FROM image_library.sync_run WHERE outcome IS NULL)}),
 	'a worker is terminated');
 ok(complete('slow'), 'another one does its work');
 like($node->value(q{SELECT string_agg(outcome || coalesce(': ' || error, ''), ', ' ORDER BY run_id) FROM image_library.sync_run WHERE registry = 'slow'}),

@@ -235,6 +235,7 @@ BEGIN
   END IF;
   IF new_state = 'approved' THEN
     PERFORM image_library_internal.check_approvable(reference, CASE WHEN image.moved_to IS NULL THEN image.tag END, image.rule_id, image.missing_since, current);
+    PERFORM image_library_internal.check_read(reference, image.registry_id, image.repository, image.tag, image.digest);
   END IF;
   PERFORM image_library_internal.check_transition(reference, verb, new_state, current);
   IF new_state = 'approved' THEN
@@ -280,6 +281,7 @@ DECLARE
     SELECT DISTINCT t.digest
     FROM unnest(tags) AS asked (name)
     JOIN image_library_internal.tag t ON t.repository_id = approve_by_rule.repository_id AND t.name = asked.name
+    JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
     WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest));
   approved_digests text[];
 BEGIN
@@ -322,7 +324,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.approve_by_rule IS
-  'Approves images that nobody has decided on if every rule that takes a tag of them has approval => auto';
+  'Approves images that nobody has decided on and that could be read if every rule that takes a tag of them has approval => auto';
 GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_rule TO image_library_agent;
 
 CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL,

@@ -15,6 +15,7 @@ AS $$
     SELECT DISTINCT t.digest
     FROM unnest(tags) AS asked (name)
     JOIN image_library_internal.tag t ON t.repository_id = undecided_images.repository_id AND t.name = asked.name
+    JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
     WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
   )
   SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name, t.digest, CASE WHEN asked.required = 0 THEN t.rule_id END
@@ -27,7 +28,7 @@ AS $$
   ORDER BY t.digest, t.name
 $$;
 COMMENT ON FUNCTION image_library_internal.undecided_images IS
-  'Images of some tags that nobody has decided on and that need one approval, with the rule that gives it';
+  'Images of some tags that nobody has decided on, that could be read and that need one approval, with the rule that gives it';
 GRANT EXECUTE ON FUNCTION image_library_internal.undecided_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.policy_verdict(registry text, repository text, digest text,

@@ -62,7 +62,7 @@ CREATE VIEW image_library_internal.visible_tags WITH (security_barrier) AS
   SELECT t.repository_id, r.registry, r.host, r.place, r.repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
          e.kind, coalesce(e.version, i.version) AS version, coalesce(e.title, i.title) AS title,
          coalesce(e.description, i.description) AS description, e.system_tags,
-         i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text,
+         i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text, i.unread,
          a.state, a.deprecated_from, a.valid_until, a.quarantined_at
   FROM image_library_internal.tag t
   JOIN image_library_internal.visible_repository r USING (repository_id)
@@ -86,7 +86,7 @@ CREATE VIEW image_library.images AS
                UNION SELECT unnest(coalesce(t.system_tags, image_library_internal.system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
          t.title, t.description,
          t.annotations, t.labels, t.deprecated_from, t.valid_until, t.quarantined_at, t.media_type,
-         nullif(t.created_text, '') AS created_text
+         nullif(t.created_text, '') AS created_text, t.unread
   FROM image_library_internal.visible_tags t;
 COMMENT ON VIEW image_library.images IS 'Images of the library: one row for each tag that the rules admit';
 GRANT SELECT ON image_library.images TO image_library_reader, image_library_agent;
@@ -105,7 +105,9 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
          -- Few registries have rules that require more than one approval.
          CASE WHEN r.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.required_approvals > 1)
               THEN (SELECT greatest(q.required, 1) FROM image_library_internal.required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
-         coalesce(v.voters, '{}') AS voters
+         coalesce(v.voters, '{}') AS voters,
+         (SELECT format('%s: %s', p.problem, p.detail) FROM image_library_internal.problem p
+          WHERE p.registry_id = r.registry_id AND p.repository = r.repository AND p.tag = t.name) AS problem
   FROM image_library_internal.tag t
   JOIN image_library_internal.visible_repository r USING (repository_id)
   LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
@@ -228,6 +230,7 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
               WHEN NOT includes.something THEN 'no rule'
               WHEN last.run_id IS NULL THEN 'never synced'
               WHEN last.outcome = 'failed' OR last.outcome IS NULL THEN 'failing'
+              WHEN last.outcome = 'cancelled' AND failed.runs > 0 THEN 'failing'
               ELSE last.outcome END AS state,
          last.started_at AS last_started_at, last.finished_at AS last_finished_at,
          (SELECT max(r.finished_at) FROM image_library_internal.run r
@@ -239,15 +242,12 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS repositories,
          (SELECT count(*) FROM image_library_internal.tag t JOIN image_library_internal.repository p USING (repository_id)
           WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
-         CASE WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
+         CASE WHEN last.outcome = 'cancelled' AND failed.runs > 0 THEN failed.error
+              WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
            CASE WHEN last.outcome = 'partial' THEN format('problems: %s, see image_library.sync_problem', last.problems)
                 WHEN last.outcome IS NULL AND last.run_id IS NOT NULL AND running.pid IS NULL THEN 'interrupted' END)
          END AS last_error,
-         (SELECT count(*) FROM image_library_internal.run r
-          WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
-            AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
-                                     WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
-         ) AS consecutive_failures,
+         failed.runs AS consecutive_failures,
          (SELECT count(*) FROM image_library_internal.problem p WHERE p.registry_id = g.registry_id)
          + (SELECT count(*) FROM image_library_internal.unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
          CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before
@@ -258,6 +258,11 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   -- A standby does not see the primary's locks: there, a run that has not ended is taken to be running.
   LEFT JOIN LATERAL (SELECT coalesce(image_library_internal.syncing_pid(g.registry_id),
                                      CASE WHEN pg_is_in_recovery() AND last.run_id IS NOT NULL AND last.outcome IS NULL THEN 0 END) AS pid) running ON true
+  -- As function failures counts them, which readers could not call here.
+  CROSS JOIN LATERAL (SELECT count(*) AS runs, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
+                      WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
+                        AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
+                                                 WHERE ok.registry_id = g.registry_id AND ok.outcome IN ('complete', 'partial')), 0)) failed
   CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library_internal.rule r WHERE r.registry_id = g.registry_id
                                      AND r.enabled AND r.action = 'include') AS something) includes;
 COMMENT ON VIEW image_library.sync_status IS

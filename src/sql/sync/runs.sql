@@ -6,7 +6,7 @@ CREATE TABLE image_library_internal.run (
   cause text NOT NULL,
   started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at timestamptz,
-  outcome text CHECK (outcome IN ('complete', 'partial', 'failed')),
+  outcome text CHECK (outcome IN ('complete', 'partial', 'failed', 'cancelled')),
   error text,
   requests bigint NOT NULL DEFAULT 0,
   bytes bigint NOT NULL DEFAULT 0,
@@ -25,6 +25,8 @@ CREATE INDEX run_registry ON image_library_internal.run (registry_id, run_id DES
 CREATE INDEX run_unfinished ON image_library_internal.run (registry_id) WHERE outcome IS NULL;
 COMMENT ON TABLE image_library_internal.run IS
   'Runs of the agent, one row for each run over a registry; the last one determines what is due next';
+COMMENT ON COLUMN image_library_internal.run.outcome IS
+  'complete, partial, failed, or cancelled by whoever had it run, which says nothing of the registry; null: it has not ended';
 COMMENT ON COLUMN image_library_internal.run.decided IS
   'Whether rules that had changed before the run were applied to the known tags';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.run TO image_library_agent;
@@ -43,6 +45,19 @@ COMMENT ON TABLE image_library_internal.problem IS
   'What a sync skipped and why; a row is removed when the tag can be read again, or no rule asks for it any more';
 COMMENT ON COLUMN image_library_internal.problem.tag IS 'Tag; empty: the whole repository';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.problem TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.failures(registry_id integer) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT count(*)
+  FROM image_library_internal.run r
+  WHERE r.registry_id = failures.registry_id AND r.outcome = 'failed'
+    AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
+                             WHERE ok.registry_id = failures.registry_id AND ok.outcome IN ('complete', 'partial')), 0)
+$$;
+COMMENT ON FUNCTION image_library_internal.failures IS
+  'Number of failed runs of a registry since the last one that was complete or partial; cancelled runs do not count';
+GRANT EXECUTE ON FUNCTION image_library_internal.failures TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.begin_run(registry_id integer, cause text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
