@@ -88,6 +88,7 @@ class Database {
   Oid extension_ = InvalidOid;
   Oid caller_ = InvalidOid;
   int caller_context_ = 0;
+  int guc_level_ = 0;
   bool connected_ = false;
   bool in_subtransaction_ = false;
   MemoryContext caller_memory_ = nullptr;

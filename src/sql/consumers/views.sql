@@ -272,7 +272,9 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
   LEFT JOIN LATERAL (SELECT r.* FROM image_library_internal.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
-  LEFT JOIN LATERAL (SELECT image_library_internal.syncing_pid(g.registry_id) AS pid) running ON true
+  -- A standby does not see the primary's locks: there, a run that has not ended is taken to be running.
+  LEFT JOIN LATERAL (SELECT coalesce(image_library_internal.syncing_pid(g.registry_id),
+                                     CASE WHEN pg_is_in_recovery() AND last.run_id IS NOT NULL AND last.outcome IS NULL THEN 0 END) AS pid) running ON true
   -- As function failures counts them, which readers could not call here.
   CROSS JOIN LATERAL (SELECT count(*) AS runs, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
                       WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'

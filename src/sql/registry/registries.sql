@@ -42,6 +42,12 @@ COMMENT ON COLUMN image_library_internal.registry.requests_per_run IS
   'Maximum number of requests of a run; the next run continues where one stopped; null: no limit';
 GRANT SELECT ON image_library_internal.registry TO image_library_agent;
 
+-- Whatever changes the table wakes the agent: functions, a restore, COPY.
+CREATE TRIGGER wake_agent AFTER INSERT OR UPDATE OR DELETE ON image_library_internal.registry
+FOR EACH STATEMENT EXECUTE FUNCTION image_library_internal.wake_after_change();
+COMMENT ON TRIGGER wake_agent ON image_library_internal.registry IS 'Tells the agent that a sync may be due';
+ALTER TABLE image_library_internal.registry ENABLE ALWAYS TRIGGER wake_agent;
+
 -- A table of its own, since it changes with every run: changes of options do not wait for it, and it is not audited.
 CREATE TABLE image_library_internal.registry_state (
   registry_id integer PRIMARY KEY REFERENCES image_library_internal.registry ON DELETE CASCADE,
@@ -275,7 +281,6 @@ BEGIN
       HINT = 'Change it with image_library.alter_registry.';
   END IF;
   PERFORM image_library_internal.check_path(name, parsed.host, parsed.prefix);
-  PERFORM image_library_internal.wake_agent();
   RETURN new_id;
 END
 $$;
@@ -373,7 +378,6 @@ BEGIN
   WHERE g.registry_id = old.registry_id
   RETURNING g.* INTO altered;
   PERFORM image_library_internal.drop_secrets(old, altered);
-  PERFORM image_library_internal.wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_registry IS
@@ -387,7 +391,6 @@ BEGIN
   PERFORM image_library_internal.require_admin(format('enable registry "%s"', name));
   UPDATE image_library_internal.registry g SET enabled = true
   WHERE g.registry_id = (image_library_internal.find_registry(enable_registry.name)).registry_id AND NOT g.enabled;
-  PERFORM image_library_internal.wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library.enable_registry IS 'Enables the sync of a registry';

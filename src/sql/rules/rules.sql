@@ -28,6 +28,10 @@ COMMENT ON COLUMN image_library_internal.rule.required_approvals IS
 COMMENT ON COLUMN image_library_internal.rule.separate_requester IS
   'Whether the approval of a person who requested an image does not count; one rule that takes it is enough';
 GRANT SELECT ON image_library_internal.rule TO image_library_agent;
+CREATE TRIGGER wake_agent AFTER INSERT OR UPDATE OR DELETE ON image_library_internal.rule
+FOR EACH STATEMENT EXECUTE FUNCTION image_library_internal.wake_after_change();
+COMMENT ON TRIGGER wake_agent ON image_library_internal.rule IS 'Tells the agent that a sync may be due';
+ALTER TABLE image_library_internal.rule ENABLE ALWAYS TRIGGER wake_agent;
 
 CREATE FUNCTION image_library_internal.rules_json(registry_id integer) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -221,7 +225,6 @@ BEGIN
   UPDATE image_library_internal.registry g
   SET rules_changed_at = clock_timestamp(), sync_requested_at = clock_timestamp()
   WHERE g.registry_id = apply_rules.registry_id;
-  PERFORM image_library_internal.wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_rules IS
