@@ -41,11 +41,11 @@ DECLARE
   verdict record := image_library_internal.consumer_verdict(image, consumer);
 BEGIN
   IF verdict.failures IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('image "%s" may not be used by "%s": it does not meet what policies require', reference, consumer),
-      DETAIL = array_to_string(verdict.failures, E'\n'),
-      HINT = 'See image_library.policy_failures and image_library.policies.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('image "%s" may not be used by "%s": it does not meet what policies require', reference, consumer),
+      detail => array_to_string(verdict.failures, E'\n'),
+      hint => 'See image_library.policy_failures and image_library.policies.');
   END IF;
   PERFORM image_library_internal.warn_of_policies(image.pinned_reference, consumer, verdict.warnings);
 END

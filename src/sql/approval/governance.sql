@@ -42,11 +42,11 @@ BEGIN
   SELECT q.required, q.rule_id, q.separating_rule_id INTO required, rule_id, separating_rule_id
   FROM image_library_internal.required_approvals(count_votes.repository_id, ARRAY[count_votes.digest]) q;
   IF separating_rule_id IS NOT NULL AND image_library_internal.is_requester(repository_id, digest, session_user, me) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": %s has requested its approval', reference, session_user),
-      DETAIL = format('By rule %s (separate_requester) the approval of a person who requested an image does not count.', separating_rule_id),
-      HINT = 'Somebody else must approve it.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot approve image "%s": %s has requested its approval', reference, session_user),
+      detail => format('By rule %s (separate_requester) the approval of a person who requested an image does not count.', separating_rule_id),
+      hint => 'Somebody else must approve it.');
   END IF;
   -- Otherwise one person is enough, and no rule is named.
   IF required <= 1 THEN
@@ -67,12 +67,12 @@ BEGIN
   IF EXISTS (SELECT FROM image_library_internal.approval_vote v
              WHERE v.repository_id = count_votes.repository_id AND v.digest = count_votes.digest
                AND (v.voter = session_user OR v.voter_id = me)) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": %s has approved it already', reference, session_user),
-      DETAIL = format('Rule %s requires the approval of %s people, and has that of %s.', rule_id, required,
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot approve image "%s": %s has approved it already', reference, session_user),
+      detail => format('Rule %s requires the approval of %s people, and has that of %s.', rule_id, required,
                       array_to_string(array_append(voters, session_user::name), ', ')),
-      HINT = 'Somebody else must approve it.';
+      hint => 'Somebody else must approve it.');
   END IF;
   INSERT INTO image_library_internal.approval_vote (repository_id, digest, valid_until)
   VALUES (count_votes.repository_id, count_votes.digest, count_votes.valid_until);
@@ -173,14 +173,14 @@ DECLARE
   END;
 BEGIN
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot %s image "%s": %s', action, reference, problem),
-      DETAIL = CASE action
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot %s image "%s": %s', action, reference, problem),
+      detail => CASE action
         WHEN 'deprecate' THEN coalesce(image_library_internal.decided_so(current.decision_id), 'Nobody has decided on it yet.')
         WHEN 'quarantine' THEN image_library_internal.decided_so(current.quarantine_id)
         ELSE 'There is nothing to end.' END,
-      HINT = CASE action WHEN 'deprecate' THEN 'Only an approved image can be deprecated.' ELSE 'Nothing needs to be done.' END;
+      hint => CASE action WHEN 'deprecate' THEN 'Only an approved image can be deprecated.' ELSE 'Nothing needs to be done.' END);
   END IF;
 END
 $$;
@@ -236,10 +236,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF effective IS NULL OR NOT isfinite(effective) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('effective must be a time, not %s', coalesce(effective::text, 'null')),
-      HINT = 'Say from when the image may not be used any more.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('effective must be a time, not %s', coalesce(effective::text, 'null')),
+      hint => 'Say from when the image may not be used any more.');
   END IF;
   RETURN image_library_internal.mark(reference, 'deprecate', reason, registry, effective);
 END

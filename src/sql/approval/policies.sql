@@ -27,25 +27,25 @@ BEGIN
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
   WHERE p.oid = function;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'a policy needs a function',
-      HINT = 'Name it with its argument: ''my_schema.my_policy(image_library.images)''.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'a policy needs a function',
+      hint => 'Name it with its argument: ''my_schema.my_policy(image_library.images)''.');
   END IF;
   IF found_function.prokind <> 'f' OR found_function.proretset OR found_function.pronargs <> 1
      OR found_function.proargtypes[0] <> 'image_library.images'::regtype
      OR found_function.prorettype <> 'boolean'::regtype THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_function_definition',
-      MESSAGE = format('function %s cannot be a policy', function),
-      DETAIL = 'A policy takes one argument of type image_library.images and returns boolean.',
-      HINT = 'Wrap it: CREATE FUNCTION my_schema.my_policy(image image_library.images) RETURNS boolean LANGUAGE sql STABLE RETURN ...';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_function_definition',
+      message => format('function %s cannot be a policy', function),
+      detail => 'A policy takes one argument of type image_library.images and returns boolean.',
+      hint => 'Wrap it: CREATE FUNCTION my_schema.my_policy(image image_library.images) RETURNS boolean LANGUAGE sql STABLE RETURN ...');
   END IF;
   IF NOT has_function_privilege(image_library_internal.acting_role(), function::oid, 'EXECUTE') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'insufficient_privilege',
-      MESSAGE = format('permission denied for function %s', function),
-      HINT = format('Its owner may GRANT EXECUTE to %I.', image_library_internal.acting_role());
+    PERFORM image_library_internal.fail(
+      errcode => 'insufficient_privilege',
+      message => format('permission denied for function %s', function),
+      hint => format('Its owner may GRANT EXECUTE to %I.', image_library_internal.acting_role()));
   END IF;
   RETURN format('%I.%I', found_function.nspname, found_function.proname);
 END
@@ -62,10 +62,10 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_admin('add a policy');
   IF coalesce(name, '') !~ '^[^[:cntrl:]]{1,100}$' OR btrim(name) <> name THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid name of a policy: "%s"', name),
-      HINT = 'Use 1 to 100 characters, with no space at either end.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid name of a policy: "%s"', name),
+      hint => 'Use 1 to 100 characters, with no space at either end.');
   END IF;
   wrong := coalesce(
     CASE WHEN starts_with(applies_to, 'consumer:') THEN
@@ -75,15 +75,15 @@ BEGIN
     ELSE image_library_internal.wrong_value('applies_to', applies_to, array_prepend('all', image_library_internal.kinds())) END,
     image_library_internal.wrong_value('effect', effect, '{require,auto_approve,warn}'));
   IF wrong IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = wrong;
+    PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => wrong);
   END IF;
   INSERT INTO image_library_internal.policy AS p (name, function, applies_to, effect)
   VALUES (add_policy.name, image_library_internal.check_policy_function(add_policy.function), add_policy.applies_to, add_policy.effect)
   ON CONFLICT ON CONSTRAINT policy_name_key DO NOTHING;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'duplicate_object',
-      MESSAGE = format('policy "%s" exists already', name);
+    PERFORM image_library_internal.fail(
+      errcode => 'duplicate_object',
+      message => format('policy "%s" exists already', name));
   END IF;
 END
 $$;
@@ -97,10 +97,10 @@ AS $$
 BEGIN
   PERFORM image_library_internal.require_admin(what);
   IF NOT EXISTS (SELECT FROM image_library_internal.policy p WHERE p.name = require_policy.name) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('policy "%s" does not exist', name),
-      HINT = 'See image_library.policies.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('policy "%s" does not exist', name),
+      hint => 'See image_library.policies.');
   END IF;
 END
 $$;
@@ -229,11 +229,11 @@ BEGIN
      OR image.moved_to IS NOT NULL
         AND NOT EXISTS (SELECT FROM image_library.images v
                         WHERE v.registry = image.registry AND v.repository = image.repository AND v.digest = image.digest)) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('no policy is asked of image "%s": it is not in the library now', reference),
-      DETAIL = 'No rule admits it, its registry does not have it any more, or no tag points at it.',
-      HINT = 'See image_library.images and image_library.tag_history.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('no policy is asked of image "%s": it is not in the library now', reference),
+      detail => 'No rule admits it, its registry does not have it any more, or no tag points at it.',
+      hint => 'See image_library.images and image_library.tag_history.');
   END IF;
   RETURN QUERY
     SELECT DISTINCT o.policy, o.effect, o.reason
@@ -262,11 +262,11 @@ BEGIN
   FROM image_library_internal.policy_outcomes(registry, repository, digest, '{require,warn}') o
   WHERE o.reason IS NOT NULL;
   IF failures IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": it does not meet what policies require', reference),
-      DETAIL = array_to_string(failures, E'\n'),
-      HINT = 'See image_library.policy_failures and image_library.policies.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot approve image "%s": it does not meet what policies require', reference),
+      detail => array_to_string(failures, E'\n'),
+      hint => 'See image_library.policy_failures and image_library.policies.');
   END IF;
   IF warnings IS NOT NULL THEN
     RAISE WARNING USING

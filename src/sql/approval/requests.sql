@@ -61,19 +61,19 @@ BEGIN
     clock_timestamp());
   IF blocks NOT IN ('{pending}', '{expired}') THEN
     SELECT * INTO told FROM image_library_internal.why_blocked(blocks[1], image.gone_since, current);
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot request the approval of image "%s": %s', reference, CASE WHEN blocks = '{}' THEN 'it is approved' ELSE told.why END),
-      DETAIL = coalesce(image_library_internal.decided_so(CASE WHEN blocks = '{}' THEN current.decision_id ELSE told.decision_id END), ''),
-      HINT = CASE WHEN blocks = '{}' THEN 'Nothing needs to be done: image_library.resolve returns its pinned reference.' ELSE told.hint END;
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot request the approval of image "%s": %s', reference, CASE WHEN blocks = '{}' THEN 'it is approved' ELSE told.why END),
+      detail => coalesce(image_library_internal.decided_so(CASE WHEN blocks = '{}' THEN current.decision_id ELSE told.decision_id END), ''),
+      hint => CASE WHEN blocks = '{}' THEN 'Nothing needs to be done: image_library.resolve returns its pinned reference.' ELSE told.hint END);
   END IF;
   IF EXISTS (SELECT FROM image_library_internal.approval_vote v
              WHERE v.repository_id = image.repository_id AND v.digest = image.digest
                AND (v.voter = session_user OR v.voter_id = to_regrole(quote_ident(session_user)))) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot request the approval of image "%s": %s has approved it', reference, session_user),
-      HINT = 'It waits for the approval of others: see image_library.pending_images.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot request the approval of image "%s": %s has approved it', reference, session_user),
+      hint => 'It waits for the approval of others: see image_library.pending_images.');
   END IF;
 END
 $$;
@@ -97,10 +97,10 @@ BEGIN
   END IF;
   -- A limit for each role, so that no role can fill the table.
   IF EXISTS (SELECT FROM image_library_internal.approval_request q WHERE q.requester = session_user AND q.ended_at IS NULL OFFSET 9999) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'program_limit_exceeded',
-      MESSAGE = format('"%s" has requested the approval of 10000 images already', session_user),
-      HINT = 'A request ends when the image is approved or rejected, also one that no tag points at any more.';
+    PERFORM image_library_internal.fail(
+      errcode => 'program_limit_exceeded',
+      message => format('"%s" has requested the approval of 10000 images already', session_user),
+      hint => 'A request ends when the image is approved or rejected, also one that no tag points at any more.');
   END IF;
   INSERT INTO image_library_internal.approval_request AS q (repository_id, digest, tag, reason)
   VALUES (image.repository_id, image.digest, image.tag, request_approval.reason)

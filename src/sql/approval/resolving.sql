@@ -18,12 +18,12 @@ BEGIN
   IF cardinality(blocks) > 0 THEN
     SELECT * INTO unusable FROM image_library_internal.why_blocked(blocks[1], image.gone_since, current);
     SELECT d.actor, d.reason INTO decided FROM image_library_internal.decision d WHERE d.decision_id = unusable.decision_id;
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('image "%s" may not be used: %s', reference, unusable.why),
-      DETAIL = format('It is %s%s.', image.pinned_reference,
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('image "%s" may not be used: %s', reference, unusable.why),
+      detail => format('It is %s%s.', image.pinned_reference,
                       coalesce(', as decided by ' || decided.actor || coalesce(': ' || decided.reason, ''), '')),
-      HINT = unusable.hint;
+      hint => unusable.hint);
   END IF;
   IF consumer IS NOT NULL THEN
     PERFORM image_library_internal.check_consumer_policies(reference, image, consumer);

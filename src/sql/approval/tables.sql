@@ -141,10 +141,10 @@ CREATE FUNCTION image_library_internal.refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RAISE EXCEPTION USING
-    ERRCODE = 'insufficient_privilege',
-    MESSAGE = format('rows of %s.%s are never changed or removed', TG_TABLE_SCHEMA, TG_TABLE_NAME),
-    HINT = 'A new decision is a new row.';
+  PERFORM image_library_internal.fail(
+    errcode => 'insufficient_privilege',
+    message => format('rows of %s.%s are never changed or removed', TG_TABLE_SCHEMA, TG_TABLE_NAME),
+    hint => 'A new decision is a new row.');
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refuse_change IS 'Keeps a table append-only, also for its owner';

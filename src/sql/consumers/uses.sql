@@ -70,10 +70,10 @@ BEGIN
   shown := concat(found_host, '/', path, ':' || asked.tag, '@' || asked.digest);
   IF EXISTS (SELECT FROM image_library_internal.unknown_use u
              WHERE u.recorded_by = session_user AND u.released_at IS NULL OFFSET 9999) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'program_limit_exceeded',
-      MESSAGE = format('"%s" has recorded 10000 uses of unknown images already', session_user),
-      HINT = 'Release those that have ended: see image_library.usage and image_library.release_use.';
+    PERFORM image_library_internal.fail(
+      errcode => 'program_limit_exceeded',
+      message => format('"%s" has recorded 10000 uses of unknown images already', session_user),
+      hint => 'Release those that have ended: see image_library.usage and image_library.release_use.');
   END IF;
   INSERT INTO image_library_internal.unknown_use (registry_id, host, repository, tag, digest, consumer, location)
   SELECT (SELECT g.registry_id FROM image_library_internal.visible_registry g

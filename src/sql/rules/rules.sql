@@ -54,23 +54,23 @@ BEGIN
   PERFORM image_library_internal.check_repository_pattern(repositories, of_registry.host, of_registry.prefix);
   -- As in references, `postgres` means `docker.io/library/postgres`.
   IF repositories !~ '/|^regex:|\*\*' AND of_registry.host = 'docker.io' AND of_registry.prefix = '' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('no repository of Docker Hub is called "%s"', repositories),
-      HINT = format('Official images are in library/: write "library/%s".', repositories);
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('no repository of Docker Hub is called "%s"', repositories),
+      hint => format('Official images are in library/: write "library/%s".', repositories));
   END IF;
   -- Names are relative to the prefix. A repository host/team/team/app may exist, but then it is known.
   below := of_registry.prefix || '/';
   IF of_registry.prefix <> '' AND starts_with(repositories, below)
      AND NOT EXISTS (SELECT FROM image_library_internal.repository r
                      WHERE r.registry_id = of_registry.registry_id AND starts_with(r.name, below)) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid repository pattern "%s"', repositories),
-      DETAIL = format('It begins with the path of the registry''s URL: repositories are named relative to %s://%s/%s.',
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid repository pattern "%s"', repositories),
+      detail => format('It begins with the path of the registry''s URL: repositories are named relative to %s://%s/%s.',
                       of_registry.scheme, of_registry.host, of_registry.prefix),
-      HINT = format('Write "%s". If there is a repository %s/%s%s, list it first with image_library.preview_rule and refresh => true.',
-                    substr(repositories, length(below) + 1), of_registry.host, below, repositories);
+      hint => format('Write "%s". If there is a repository %s/%s%s, list it first with image_library.preview_rule and refresh => true.',
+                    substr(repositories, length(below) + 1), of_registry.host, below, repositories));
   END IF;
 END
 $$;
@@ -91,29 +91,29 @@ BEGIN
     FROM (VALUES ('tags', rule.tags), ('exclude_tags', rule.exclude_tags), ('platforms', rule.platforms)) l (field, list)
     WHERE array_ndims(l.list) > 1 OR cardinality(l.list) > 1000);
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
+    PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => 'invalid rule: ' || problem);
   END IF;
   IF cardinality(coalesce(rule.tags, '{}')) = 0 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'a rule needs at least one tag pattern',
-      HINT = 'Use ''{*}'' for all tags.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'a rule needs at least one tag pattern',
+      hint => 'Use ''{*}'' for all tags.');
   END IF;
   FOREACH pattern IN ARRAY rule.tags || coalesce(rule.exclude_tags, '{}') LOOP
     PERFORM image_library_internal.check_tag_pattern(coalesce(pattern, ''));
   END LOOP;
   IF rule.tags <@ coalesce(rule.exclude_tags, '{}') OR rule.exclude_tags && '{*,**}' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'invalid rule: exclude_tags takes away all that tags has',
-      HINT = 'Leave exclude_tags out; to exclude tags that other rules take, use action => ''exclude''.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'invalid rule: exclude_tags takes away all that tags has',
+      hint => 'Leave exclude_tags out; to exclude tags that other rules take, use action => ''exclude''.');
   END IF;
   FOREACH pattern IN ARRAY coalesce(rule.platforms, '{}') LOOP
     IF pattern IS NULL OR pattern !~ '^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$' THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('invalid platform "%s"', pattern),
-        HINT = 'Write os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7.';
+      PERFORM image_library_internal.fail(
+        errcode => 'invalid_parameter_value',
+        message => format('invalid platform "%s"', pattern),
+        hint => 'Write os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7.');
     END IF;
   END LOOP;
   problem := coalesce(
@@ -131,7 +131,7 @@ BEGIN
         'separate_requester is for include rules with approval => ''manual'''
     END);
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
+    PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => 'invalid rule: ' || problem);
   END IF;
   -- What the agent could not read would end every sync of the registry: its own reader has the last word.
   PERFORM FROM image_library_internal.decide_tags(jsonb_build_array(to_jsonb(rule) || '{"enabled": true}'), '', '{}');
@@ -168,10 +168,10 @@ BEGIN
   FROM image_library_internal.rule r JOIN image_library_internal.visible_registry g USING (registry_id)
   WHERE r.rule_id = find_rule.rule_id;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('rule %s does not exist', coalesce(rule_id::text, 'null')),
-      HINT = 'See image_library.rules.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('rule %s does not exist', coalesce(rule_id::text, 'null')),
+      hint => 'See image_library.rules.');
   END IF;
   RETURN found_rule;
 END

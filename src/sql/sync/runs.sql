@@ -183,10 +183,10 @@ DECLARE
   asked image_library_internal.registry := image_library_internal.find_registry(registry);
 BEGIN
   IF NOT asked.enabled THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('registry "%s" is disabled', registry),
-      HINT = 'Enable it with image_library.enable_registry.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('registry "%s" is disabled', registry),
+      hint => 'Enable it with image_library.enable_registry.');
   END IF;
   UPDATE image_library_internal.registry g SET sync_requested_at = clock_timestamp() WHERE g.registry_id = asked.registry_id;
   IF image_library_internal.not_before(asked.registry_id) IS NOT NULL THEN
@@ -219,10 +219,10 @@ BEGIN
     AND r.name = accept_removals.repository
   RETURNING cardinality(f.tags) INTO waiting;
   IF waiting IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('no removal waits in repository "%s" of registry "%s"', repository, registry),
-      HINT = 'See image_library.refused_removals.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('no removal waits in repository "%s" of registry "%s"', repository, registry),
+      hint => 'See image_library.refused_removals.');
   END IF;
   UPDATE image_library_internal.registry g SET sync_requested_at = clock_timestamp() WHERE g.registry_id = of_registry.registry_id;
   RETURN waiting;
