@@ -12,10 +12,13 @@ BEGIN
     AND a.repository_id = e.repository_id AND a.digest = e.digest
     AND (e.approval, e.usable_until, e.deprecated_from)
         IS DISTINCT FROM (a.state, image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
+  PERFORM image_library_internal.refresh_tags(repository_id, ARRAY(
+    SELECT t.name FROM image_library_internal.tag t
+    WHERE t.repository_id = refresh_entry_approval.repository_id AND t.digest = ANY (digests) ORDER BY t.name));
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS
-  'Updates the approval in the read model for some digests';
+  'Updates the approval in the read model and beside the tags for some digests';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image_library_agent;
 
 -- If two sessions decide at the same time, the second waits here and then sees the decision of the first.

@@ -255,23 +255,19 @@ GRANT EXECUTE ON FUNCTION image_library.recent_tags TO image_library_reader;
 
 CREATE VIEW image_library.library_stats WITH (security_barrier) AS
   SELECT g.name AS registry,
-         count(DISTINCT t.repository_id) AS repositories,
-         count(t.name) AS tags,
-         count(*) FILTER (WHERE e.kind = 'postgres') AS postgres_images,
-         count(*) FILTER (WHERE e.kind = 'model') AS models,
-         count(t.name) FILTER (WHERE e.kind IS NULL) AS others,
-         count(t.name) FILTER (WHERE coalesce(a.state, 'pending') = 'pending') AS pending,
-         count(*) FILTER (WHERE a.state = 'approved') AS approved,
-         count(*) FILTER (WHERE a.state = 'rejected') AS rejected,
-         count(*) FILTER (WHERE a.state = 'revoked') AS revoked,
-         count(*) FILTER (WHERE a.state = 'approved' AND e.kind = 'postgres') AS approved_postgres_images,
-         count(*) FILTER (WHERE a.state = 'approved' AND e.kind = 'model') AS approved_models
+         coalesce(sum(c.number) FILTER (WHERE c.kind IS NULL), 0) AS repositories,
+         coalesce(sum(c.number) FILTER (WHERE c.kind IS NOT NULL), 0) AS tags,
+         coalesce(sum(c.number) FILTER (WHERE c.kind = 'postgres'), 0) AS postgres_images,
+         coalesce(sum(c.number) FILTER (WHERE c.kind = 'model'), 0) AS models,
+         coalesce(sum(c.number) FILTER (WHERE c.kind = 'other'), 0) AS others,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'pending'), 0) AS pending,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'approved'), 0) AS approved,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'rejected'), 0) AS rejected,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'revoked'), 0) AS revoked,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'approved' AND c.kind = 'postgres'), 0) AS approved_postgres_images,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'approved' AND c.kind = 'model'), 0) AS approved_models
   FROM image_library_internal.visible_registry g
-  LEFT JOIN image_library_internal.repository r USING (registry_id)
-  LEFT JOIN image_library_internal.tag t
-    ON t.repository_id = r.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
-  LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  LEFT JOIN image_library_internal.counts c USING (registry_id)
   GROUP BY GROUPING SETS ((g.name), ());
 COMMENT ON VIEW image_library.library_stats IS 'Number of image tags by registry and state; registry null: the total';
 GRANT SELECT ON image_library.library_stats TO image_library_reader;
