@@ -61,7 +61,7 @@ COMMENT ON VIEW image_library_internal.tag_platforms IS
 -- not at all where none of their columns is asked for.
 CREATE VIEW image_library_internal.visible_tags AS
   SELECT t.repository_id, r.registry_id, g.name AS registry, g.host, concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS place,
-         r.name AS repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
+         r.name AS repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.rule_id, t.missing_since,
          t.kind, t.approval, t.waits_from, t.waits_until, f.image, f.entry, f.decided
   FROM image_library_internal.tag t
   JOIN image_library_internal.repository r USING (repository_id)
@@ -80,10 +80,15 @@ CREATE VIEW image_library.images AS
          concat(t.place, ':', t.tag) AS reference, concat(t.place, ':', t.tag, '@', t.digest) AS pinned_reference,
          t.kind, t.approval,
          coalesce((t.entry).version, (t.image).version) AS version,
-         (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = t.repository_id AND p.tag = t.tag) AS platforms,
+         coalesce((SELECT ARRAY(SELECT p FROM unnest((t.image).platforms) p WHERE p = ANY (u.platforms) ORDER BY p COLLATE "C")
+                   FROM image_library_internal.rule u WHERE u.rule_id = t.rule_id AND u.platforms IS NOT NULL),
+                  (t.image).platforms) AS platforms,
          (t.image).size_bytes, (t.image).created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
-         ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
-               WHERE h.repository_id = t.repository_id AND h.tag = t.tag
+         ARRAY(SELECT h.name FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+               WHERE x.repository_id = t.repository_id AND x.tag = t.tag
+               UNION
+               SELECT h.name FROM image_library_internal.hm_tag_repository x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+               WHERE x.repository_id = t.repository_id
                UNION SELECT unnest(coalesce((t.entry).system_tags, image_library_internal.system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
          coalesce((t.entry).title, (t.image).title) AS title, coalesce((t.entry).description, (t.image).description) AS description,
          (t.image).annotations, (t.image).labels, (t.decided).deprecated_from, (t.decided).valid_until, (t.decided).quarantined_at,

@@ -31,7 +31,7 @@ BEGIN
         'registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
          OR registry_id = ANY ((SELECT image_library_internal.known_registries())::integer[])'
       WHEN 'registry_id' = ANY (relation.columns) THEN
-        -- The same as registry_id <> ALL, but the planner expects that it is true for most rows.
+        -- As in visible_registry.
         'nullif(registry_id = ANY ((SELECT image_library_internal.hidden_registries())::integer[]), true) IS NOT NULL'
       -- Referrers that an image's own index names belong to no repository.
       WHEN relation.name = 'image_library_internal.image_referrer'::regclass THEN

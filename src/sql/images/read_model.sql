@@ -57,6 +57,9 @@ CREATE INDEX entry_usable ON image_library_internal.entry (kind, repository, tag
 CREATE INDEX entry_conflicts ON image_library_internal.entry (repository_id, tag) WHERE conflicts <> '{}';
 CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, variant, newest_key DESC)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
+CREATE INDEX entry_latest ON image_library_internal.entry
+  (repository_id, flavor, major_version, coalesce(variant, ''), coalesce(os, ''), newest_key DESC)
+  WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
 -- Compares names of models as Kubernetes names do: llama-3.1 and llama_3.1 are equal.
 CREATE FUNCTION image_library_internal.name_key(name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
