@@ -66,6 +66,8 @@ INSERT INTO image_library_internal.run (registry_id, cause, started_at, finished
 SELECT registry_id, 'schedule', now() - interval '1 minute', now(), 'complete', true, now() + interval '1 hour' FROM image_library_internal.registry;
 DROP TABLE generated;
 SELECT image_library_internal.recount();
+SELECT count(image_library_internal.refresh_text(r.repository_id, ARRAY(SELECT t.name FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id)))
+FROM image_library_internal.repository r;
 VACUUM ANALYZE;
 CREATE ROLE bench_reader LOGIN IN ROLE image_library_reader;
 CREATE ROLE bench_curator LOGIN IN ROLE image_library_curator;

@@ -279,6 +279,7 @@ BEGIN
   PERFORM image_library_internal.refresh_conflicts(repository_id, classified);
   PERFORM image_library_internal.refresh_extension_images(repository_id, classified);
   PERFORM image_library_internal.refresh_tags(repository_id, asked);
+  PERFORM image_library_internal.refresh_text(repository_id, asked);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entries IS
