@@ -7,16 +7,6 @@ COMMENT ON TYPE image_library.found_image IS 'A row of search_images';
 COMMENT ON COLUMN image_library.found_image.matched IS
   'Where the words were found: repository (all in its name), text (names, titles, HM tags, extensions ...) or similar (similar words)';
 
--- The trigrams that pg_trgm extracts from a word: with two blanks before it and one after. The library does not require
--- pg_trgm, since that is in another package of the server, and few words are compared here: those of a search that
--- found nothing, and repository names.
-CREATE FUNCTION image_library_internal.trigrams(word text) RETURNS text[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT ARRAY(SELECT DISTINCT substr('  ' || word || ' ', n, 3) FROM generate_series(1, length(word) + 1) n)
-$$;
-COMMENT ON FUNCTION image_library_internal.trigrams IS 'The trigrams of a word';
-
 -- Escapes the wildcards of LIKE.
 CREATE FUNCTION image_library_internal.like_pattern(word text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -262,38 +252,39 @@ COMMENT ON FUNCTION image_library_internal.search_everywhere IS
   'Images that have every one of some words, those found by name before those found by title';
 
 CREATE FUNCTION image_library_internal.similar_words(words text[]) RETURNS text[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
-  WITH name AS (
-    SELECT r.repository AS text FROM image_library_internal.visible_repository r
-    UNION SELECT x.name FROM image_library_internal.image_extension x
-    WHERE image_library_internal.hidden_registries() = '{}' OR image_library_internal.digest_visible(x.digest)
-    UNION SELECT h.name FROM image_library_internal.hm_tag h
-    UNION SELECT unnest(ARRAY[e.title, e.publisher, e.model, e.flavor, e.variant, e.task])
-    FROM (SELECT DISTINCT e.title, e.publisher, e.model, e.flavor, e.variant, e.task
-          FROM image_library_internal.entry e JOIN image_library_internal.visible_repository r USING (repository_id)) e
-  ), known AS MATERIALIZED (
-    SELECT DISTINCT w COLLATE "C" AS word
-    FROM name, regexp_split_to_table(lower(name.text COLLATE "C"), '[^[:alnum:].]+') w
-    WHERE length(w) BETWEEN 3 AND 63 AND w ~ '[^0-9.]'
-  ), asked AS MATERIALIZED (
-    SELECT a.word, a.position, image_library_internal.trigrams(a.word) AS trigrams
-    FROM unnest(words) WITH ORDINALITY AS a (word, position)
+DECLARE
+  hidden integer[] := image_library_internal.hidden_registries();
+  hm_tag_words text[] := ARRAY(SELECT w FROM image_library_internal.hm_tag h, image_library_internal.known_words(ARRAY[h.name]) w);
+  similar_words text[] := words;
+  asked text;
+  likest text;
+  keys integer[];
+BEGIN
+  FOR n IN 1..cardinality(words) LOOP
+    asked := words[n];
+    CONTINUE WHEN length(asked) > 63;
+    keys := image_library_internal.word_keys(asked);
     -- A word that the library has is not replaced.
-    WHERE length(a.word) <= 63 AND NOT EXISTS (SELECT FROM known k WHERE strpos(k.word, a.word) > 0)
-  ), likest AS (
-    SELECT DISTINCT ON (a.position) a.position, k.word
-    FROM asked a
-    CROSS JOIN known k
-    CROSS JOIN LATERAL (
-      SELECT count(*) AS trigrams, count(*) FILTER (WHERE t.trigram = ANY (a.trigrams)) AS shared
-      FROM (SELECT DISTINCT substr('  ' || k.word || ' ', n, 3) AS trigram FROM generate_series(1, length(k.word) + 1) n) t) own
-    WHERE own.shared >= 0.3 * (own.trigrams + cardinality(a.trigrams) - own.shared)
-    ORDER BY a.position, own.shared::real / (own.trigrams + cardinality(a.trigrams) - own.shared) DESC, k.word
-  )
-  SELECT array_agg(coalesce(l.word, w.word) ORDER BY w.position)
-  FROM unnest(words) WITH ORDINALITY AS w (word, position)
-  LEFT JOIN likest l ON l.position = w.position
+    CONTINUE WHEN EXISTS (SELECT FROM unnest(hm_tag_words) w WHERE strpos(w, asked) > 0)
+      OR EXISTS (SELECT FROM image_library_internal.search_word k
+                 WHERE image_library_internal.word_keys(k.word) @> image_library_internal.text_keys('{}', ARRAY[asked])
+                   AND strpos(k.word, asked) > 0 AND k.registry_id <> ALL (hidden));
+    SELECT c.word INTO likest
+    FROM (SELECT k.word FROM image_library_internal.search_word k
+          WHERE image_library_internal.word_keys(k.word) && keys AND k.registry_id <> ALL (hidden)
+          UNION
+          SELECT w FROM unnest(hm_tag_words) w) c
+    -- As pg_trgm compares: the trigrams of both among those of either.
+    CROSS JOIN LATERAL (SELECT cardinality(image_library_internal.text_keys(keys, ARRAY['  ' || c.word || ' ']))::real AS of_either,
+                               cardinality(image_library_internal.word_keys(c.word)) AS of_word) t
+    WHERE cardinality(keys) + t.of_word - t.of_either >= 0.3 * t.of_either
+    ORDER BY (cardinality(keys) + t.of_word - t.of_either) / t.of_either DESC, c.word LIMIT 1;
+    similar_words[n] := coalesce(likest, asked);
+  END LOOP;
+  RETURN similar_words;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.similar_words IS
   'Similar words of the library, by trigrams, for words that it does not have';
