@@ -44,6 +44,12 @@ SELECT count(*) AS due_now FROM due_registries() WHERE due_at <= now();
 SELECT test.run('complete');
 SELECT outcome, error FROM sync_run ORDER BY run_id;
 TABLE test.status;
+-- A cancelled run is no failure, and hides none.
+SELECT test.run('failed', 'connection refused', '1 minute'), test.run('cancelled', 'canceling statement due to user request');
+TABLE test.status;
+SELECT test.run('partial'), test.run('cancelled', 'canceling statement due to user request');
+TABLE test.status;
+SELECT test.run('complete');
 -- Asked for: due at once.
 SET LOCAL client_min_messages = warning;
 SELECT request_sync('local');
@@ -62,8 +68,12 @@ SELECT test.run('complete');
 SELECT test.run(NULL);
 SELECT test.wait('complete') BETWEEN '54 minutes' AND '66 minutes' AS complete, test.wait('partial') BETWEEN '54 minutes' AND '66 minutes' AS partial,
        test.wait('failed') BETWEEN '27 seconds' AND '33 seconds' AS first_failure;
+-- After a cancel it is due as before, or in 30 seconds.
+SELECT test.wait('cancelled') AS as_before;
 SELECT count(test.run('failed', 'x')) FROM generate_series(1, 3);
+SELECT test.run('cancelled', 'x', '-1 hour');
 SELECT test.run(NULL);
+SELECT test.wait('cancelled') BETWEEN '27 seconds' AND '33 seconds' AS soon;
 SELECT test.wait('failed') BETWEEN '7.2 minutes' AND '8.8 minutes' AS after_interrupted_and_three;
 SELECT count(test.run('failed', 'x')) FROM generate_series(1, 20);
 SELECT test.run(NULL);

@@ -70,6 +70,7 @@ int ImageParts::RankOf(const FetchedPlatform& fetched) const {
 
 void ImageParts::Add(FetchedPlatform fetched) {
   ++count_;
+  config_unread_ = config_unread_ || fetched.config_unread;
   Manifest& manifest = fetched.manifest;
   for (const Descriptor& layer : manifest.layers) {
     if (layer.media_type.empty()) continue;
@@ -133,6 +134,7 @@ Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
   image.platforms = std::move(images_);
   image.layer_types.assign(layer_types_.begin(), layer_types_.end());
   image.cut = cut_ || manifest.annotations_cut;
+  if (config_unread_) image.unread = Unread::kConfig;
   StringMap annotations = manifest.annotations;
   if (primary_) {
     const Manifest& child = primary_->manifest;

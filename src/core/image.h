@@ -35,7 +35,14 @@ struct Referrer {
   std::string tag;     ///< of the last two
 };
 
-/// Everything that is stored for one digest, read once.
+/// What of an image could not be read, the least first.
+enum class Unread {
+  kNothing,
+  kConfig,    ///< a config: labels, times and platforms that it alone tells are not known
+  kManifest,  ///< a manifest: nothing is known but the digest
+};
+
+/// Everything that is stored for one digest, read once; again while something of it is unread.
 struct Image {
   std::string digest;
   std::string media_type;
@@ -53,7 +60,17 @@ struct Image {
   /// Annotations, labels, layer types or attestations exceeded their limits, and some were left
   /// out.
   bool cut = false;
+  Unread unread = Unread::kNothing;
 };
+
+/// An image of which nothing is known but the digest: that of a body which could not be read, or
+/// the one that the registry claims.
+inline Image UnreadImage(std::string digest) {
+  Image image;
+  image.digest = std::move(digest);
+  image.unread = Unread::kManifest;
+  return image;
+}
 
 /// The manifest of one platform with its config, if one was read.
 struct FetchedPlatform {
@@ -62,6 +79,7 @@ struct FetchedPlatform {
   std::optional<ImageConfig> config;
   std::optional<Platform> platform;  ///< from the index's descriptor
   bool present = true;
+  bool config_unread = false;  ///< it has a config that could not be read
 };
 
 /// The parts of one image while they are read. A few hundred bytes are kept for each platform, and
@@ -91,6 +109,7 @@ class ImageParts {
   std::vector<Referrer> attestations_;
   std::size_t attestation_bytes_ = 0;
   bool cut_ = false;
+  bool config_unread_ = false;
   std::optional<FetchedPlatform> primary_;
   int rank_ = -1;                   // of primary_
   std::int64_t primary_bytes_ = 0;  // of its config and layers

@@ -31,6 +31,10 @@ std::string ReferrerJson(const Referrer& referrer) {
   return json.Finish();
 }
 
+const char* NameOf(Unread unread) {
+  return unread == Unread::kManifest ? "manifest" : unread == Unread::kConfig ? "config" : "";
+}
+
 std::string ImageJson(const Image& image) {
   JsonObject json;
   json.Text("digest", image.digest);
@@ -44,6 +48,7 @@ std::string ImageJson(const Image& image) {
   json.Text("created_text", image.created_text);
   json.Raw("annotations", ToJson(image.annotations));
   json.Raw("labels", ToJson(image.labels));
+  json.TextOrNull("unread", NameOf(image.unread));
   json.Raw("platforms", ToJsonArray(image.platforms, PlatformJson));
   json.Raw("referrers", ToJsonArray(image.referrers, ReferrerJson));
   return json.Finish();

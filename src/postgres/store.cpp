@@ -199,11 +199,11 @@ sync::KnownRepository SqlStore::LoadRepository(const std::string& repository) {
       known.accepted = Sorted(Json::Parse(Text(row[4]), Json::kAnyNumber).Strings());
     }
     for (const Row& row :
-         database_.Execute("SELECT name, digest, missing, rule_id, fresh FROM "
+         database_.Execute("SELECT name, digest, missing, rule_id, fresh, unread FROM "
                            "image_library_internal.known_tags($1::pg_catalog.int4, $2)",
                            {registry_id_, repository}))
       known.tags.push_back({Text(row[0]), Text(row[1]), Text(row[2]) == "t",
-                            std::stoll(Text(row[3])), Text(row[4]) == "t"});
+                            std::stoll(Text(row[3])), Text(row[4]) == "t", Text(row[5]) == "t"});
   });
   return known;
 }

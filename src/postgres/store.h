@@ -8,13 +8,14 @@
 
 #include "postgres/database.h"
 #include "sync/registry_config.h"
+#include "sync/run_report.h"
 #include "sync/store.h"
 
 namespace image_library::postgres {
 
 class SqlStore : public sync::Store {
  public:
-  using Report = std::function<void(const std::string& line)>;
+  using Report = std::function<void(const sync::RunReport&)>;
 
   SqlStore(Database& database, std::int32_t registry_id, Report report)
       : database_(database),
@@ -29,7 +30,7 @@ class SqlStore : public sync::Store {
   std::vector<sync::DueReferrers> ReferrersDue(bool with_api) override;
   std::vector<sync::UntaggedImage> UntaggedDue() override;
   void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override;
-  void ReportProgress(const std::string& line) override { report_(line); }
+  void ReportProgress(const sync::RunReport& report) override { report_(report); }
 
  private:
   Database& database_;

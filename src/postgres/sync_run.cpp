@@ -4,11 +4,17 @@
 
 #include "core/error.h"
 #include "core/json_writer.h"
+#include "postgres/board.h"
 #include "postgres/settings.h"
 #include "sync/sync_registry.h"
 
 namespace image_library::postgres {
 namespace {
+
+// How long a worker waits for a registry while others wait for the worker: for its first answer,
+// and for any later one.
+constexpr std::chrono::seconds kFirstAnswer(10);
+constexpr std::chrono::seconds kLaterAnswer(30);
 
 constexpr long kLivenessMs = 400;  // how soon a dropped extension is noticed
 
@@ -18,6 +24,8 @@ const char* Name(sync::Outcome outcome) {
       return "complete";
     case sync::Outcome::kPartial:
       return "partial";
+    case sync::Outcome::kCancelled:
+      return "cancelled";
     case sync::Outcome::kFailed:
       break;
   }
@@ -66,14 +74,14 @@ std::optional<std::string> NullIfEmpty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional<std::string>(text);
 }
 
-// A run that an error of the database ended. If even this fails, in a cancelled or terminated
-// session, the run stays unfinished.
-void FinishFailed(Database& database, const std::string& run, const std::string& why) noexcept {
+// A run that a cancel or an error of the database ended. If even this fails, in a terminated
+// session for one, the run stays unfinished.
+void FinishEarly(Database& database, Run& run, sync::Outcome outcome,
+                 const std::string& why) noexcept {
   try {
-    sync::RunResult result;
-    result.outcome = sync::Outcome::kFailed;
-    result.error = why;
-    Finish(database, run, result);
+    run.result.outcome = outcome;
+    run.result.error = why;
+    Finish(database, run.number, run.result);
   } catch (const std::exception&) {
   }
 }
@@ -99,6 +107,16 @@ void Patiently(LatchWaiter& waiter, Work work) {
 
 }  // namespace
 
+void LatchWaiter::GiveUpForOthers() const {
+  const std::chrono::seconds limit = watch_->answered() ? kLaterAnswer : kFirstAnswer;
+  if (watch_->Silence(sync::AnswerWatch::TimePoint::clock::now()) < limit) return;
+  if (!Value([] { return MakeRoom(); })) return;
+  throw Error(ErrorKind::kUnreachable,
+              "the registry did not answer for " + std::to_string(limit.count()) +
+                  " seconds while others waited for a worker",
+              {}, "Raise image_library.max_workers if the registry is slow.");
+}
+
 void LatchWaiter::Wait(int descriptor, int timeout_ms) {
   // With many packets, a wait for the latch at each of them would be slow. A negative descriptor
   // means none.
@@ -121,30 +139,42 @@ void LatchWaiter::Wait(int descriptor, int timeout_ms) {
   if (now < next_check_) return;
   next_check_ = TimestampTzPlusMilliseconds(now, kLivenessMs);
   if (!database_.ExtensionIsThere()) throw ExtensionGone();
+  if (watch_ != nullptr) GiveUpForOthers();
 }
 
-sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,
-                        const SqlStore::Report& report) {
-  LatchWaiter waiter(database);
-  std::string run;
+std::string Run::Name(const std::string& registry) const {
+  return "registry \"" + registry + "\"" + (number.empty() ? "" : ", run " + number);
+}
+
+void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
+             Run& run) {
+  const bool is_worker = runner == Runner::kWorker;
+  sync::AnswerWatch watch;
+  LatchWaiter waiter = is_worker ? LatchWaiter(database, watch) : LatchWaiter(database);
+  std::string& number = run.number;
+  sync::RunResult& result = run.result;
   Patiently(waiter, [&] {
-    run = *database
-               .Query("SELECT image_library_internal.begin_run($1::pg_catalog.int4, $2)",
-                      {std::to_string(registry_id), cause})
-               .front()
-               .front();
+    number = *database
+                  .Query("SELECT image_library_internal.begin_run($1::pg_catalog.int4, $2)",
+                         {std::to_string(registry_id), is_worker ? "schedule" : "call"})
+                  .front()
+                  .front();
   });
-  sync::RunResult result;
+  report("beginning");
   try {
     Patiently(waiter, [&] {
       database.Query("SELECT image_library_internal.apply_changed_rules($1::pg_catalog.int8)",
-                     {run});
+                     {number});
     });
     const sync::RegistryConfig config = LoadRegistry(database, registry_id);
-    SqlStore store(database, registry_id, report);
+    SqlStore store(database, registry_id, [&](const sync::RunReport& so_far) {
+      result.statistics = so_far.statistics;
+      report(so_far.ToText());
+    });
     sync::RunOptions options;
     options.max_removal_percent = settings::max_removal_percent;
     options.run_timeout = settings::run_timeout;
+    options.watch = &watch;
     result = sync::SyncRegistry(config, store, waiter, options);
     Patiently(waiter, [&] { Remember(database, registry_id, result); });
   } catch (const Error& error) {
@@ -155,7 +185,9 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
     throw;
   } catch (const PostgresError& error) {
     if (!IsBusy(error.sqlstate)) {
-      FinishFailed(database, run, error.what());
+      const bool cancelled = error.sqlstate == ERRCODE_QUERY_CANCELED;
+      FinishEarly(database, run, cancelled ? sync::Outcome::kCancelled : sync::Outcome::kFailed,
+                  error.what());
       throw;
     }
     result.outcome = sync::Outcome::kFailed;
@@ -163,10 +195,10 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
     result.hint = "Look for a transaction that stays open, in pg_stat_activity.";
   } catch (const DataRefusedByPostgres& error) {
     // Not even the problem could be stored: there is too little memory, for one.
-    FinishFailed(database, run, error.what());
+    FinishEarly(database, run, sync::Outcome::kFailed, error.what());
     throw error.cause;
   } catch (const std::exception& error) {
-    FinishFailed(database, run, error.what());
+    FinishEarly(database, run, sync::Outcome::kFailed, error.what());
     throw;
   }
   Patiently(waiter, [&] {
@@ -174,8 +206,7 @@ sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char
                    {std::to_string(registry_id), NullIfEmpty(result.token_server),
                     NullIfEmpty(result.warning)});
   });
-  Patiently(waiter, [&] { Finish(database, run, result); });
-  return result;
+  Patiently(waiter, [&] { Finish(database, number, result); });
 }
 
 }  // namespace image_library::postgres

@@ -3,11 +3,13 @@
 #define IMAGE_LIBRARY_POSTGRES_SYNC_RUN_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "postgres/store.h"
 #include "postgres/database.h"
 #include "registry/http.h"
+#include "sync/answer_watch.h"
 #include "sync/run_result.h"
 
 namespace image_library::postgres {
@@ -17,17 +19,40 @@ namespace image_library::postgres {
 class LatchWaiter : public registry::Waiter {
  public:
   explicit LatchWaiter(Database& database) : database_(database) {}
+  /// For a worker, which gives up a registry that does not answer while others wait for a worker:
+  /// Wait throws Error kUnreachable.
+  LatchWaiter(Database& database, const sync::AnswerWatch& watch)
+      : database_(database), watch_(&watch) {}
   void Wait(int descriptor, int timeout_ms) override;
 
  private:
+  void GiveUpForOthers() const;
+
   Database& database_;
+  const sync::AnswerWatch* watch_ = nullptr;
   TimestampTz next_check_ = 0;
 };
 
+/// Whose run it is: a worker gives up a registry that does not answer while others wait for it.
+enum class Runner { kWorker, kSession };
+
+/// A run and the number of its row.
+struct Run {
+  std::string number;  ///< empty until the row is written
+  sync::RunResult result;
+
+  /// `registry "hub", run 17`, for people.
+  std::string Name(const std::string& registry) const;
+};
+
+/// A line for people about how far a run is.
+using Report = std::function<void(const std::string& line)>;
+
 /// Syncs the registry and keeps the run's row. Precondition: its SyncLock is held. What ends a run
-/// early (an error of the database) is recorded and thrown again.
-sync::RunResult RunSync(Database& database, std::int32_t registry_id, const char* cause,
-                        const SqlStore::Report& report);
+/// early (an error of the database, a cancel) is recorded and thrown again; run has its number
+/// then. report gets how far the run is, about once a second.
+void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
+             Run& run);
 
 }  // namespace image_library::postgres
 

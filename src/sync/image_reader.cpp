@@ -30,6 +30,8 @@ using image_library::BytesOf;
 std::size_t BytesOf(const FetchedPlatform& platform) {
   std::size_t bytes = BytesOf(platform.manifest.annotations) +
                       (platform.config ? BytesOf(platform.config->labels) : 0);
+  if (platform.manifest.config && platform.manifest.config->data)
+    bytes += platform.manifest.config->data->size();
   for (const Descriptor& layer : platform.manifest.layers)
     bytes += sizeof(Descriptor) + layer.media_type.size();
   return bytes;
@@ -94,9 +96,11 @@ struct ImageReader::Index {
   std::size_t expected;    ///< of the primary platform, by the sizes that the index tells
   ImageParts parts;
   std::set<std::string> visited;
+  std::optional<Error> config_error;
 };
 
-Task<Image> ImageReader::Read(std::string repository, FetchedManifest fetched, Room::Place& place) {
+Task<FetchedImage> ImageReader::Read(std::string repository, FetchedManifest fetched,
+                                     Room::Place& place) {
   Manifest manifest = ParseManifest(fetched.body, fetched.content_type);
   // As text and as what is made of it.
   const std::size_t held = 2 * fetched.body.size();
@@ -104,12 +108,16 @@ Task<Image> ImageReader::Read(std::string repository, FetchedManifest fetched, R
   fetched.body = std::string();
   room_.Hold(place, held);
   ImageParts parts;
+  FetchedImage read;
   if (!manifest.is_index) {
-    if (manifest.IsSchema1()) co_return std::move(parts).Assemble(fetched.digest, manifest);
+    if (manifest.IsSchema1()) {
+      read.image = std::move(parts).Assemble(fetched.digest, manifest);
+      co_return std::move(read);
+    }
     FetchedPlatform itself;
     itself.digest = fetched.digest;
     itself.manifest = Needed(std::move(manifest));
-    co_await ReadConfig(repository, itself);
+    co_await ReadConfig(repository, itself, read.config_error);
     // Its annotations are held once: as those of the image.
     manifest = Manifest();
     manifest.media_type = itself.manifest.media_type;
@@ -118,7 +126,8 @@ Task<Image> ImageReader::Read(std::string repository, FetchedManifest fetched, R
     manifest.annotations_cut = itself.manifest.annotations_cut;
     itself.manifest.annotations.clear();
     parts.Add(std::move(itself));
-    co_return std::move(parts).Assemble(fetched.digest, manifest);
+    read.image = std::move(parts).Assemble(fetched.digest, manifest);
+    co_return std::move(read);
   }
   for (const Descriptor& child : manifest.manifests)
     if (child.IsAttestation()) parts.AddAttestation(child);
@@ -126,11 +135,13 @@ Task<Image> ImageReader::Read(std::string repository, FetchedManifest fetched, R
   for (const Descriptor& child : manifest.manifests)
     if (!child.IsAttestation()) largest = std::max(largest, static_cast<std::size_t>(child.size));
   largest = std::min(largest, registry::limit::kManifest);
-  Index index{std::move(repository), place,           body_bytes, held, 2 * largest,
-              std::move(parts),      {fetched.digest}};
+  Index index{std::move(repository), place, body_bytes, held, 2 * largest, std::move(parts),
+              {fetched.digest},      {}};
   room_.Hold(place, index.held + index.expected);
   co_await ReadIndex(index, manifest, 1);
-  co_return std::move(index.parts).Assemble(fetched.digest, manifest);
+  read.image = std::move(index.parts).Assemble(fetched.digest, manifest);
+  read.config_error = std::move(index.config_error);
+  co_return std::move(read);
 }
 
 Task<void> ImageReader::ReadIndex(Index& index, const Manifest& manifest, int depth) {
@@ -171,6 +182,7 @@ Task<void> ImageReader::ReadChild(Index& index, Descriptor child, int depth) {
   }
   FetchedPlatform platform = fetched->platform;
   platform.platform = child.platform;
+  co_await ReadConfig(index.repository, platform, index.config_error);
   index.parts.Add(std::move(platform));
   room_.Hold(index.place, index.held + std::max(index.expected, 2 * index.parts.Bytes()));
 }
@@ -207,14 +219,28 @@ Task<void> ImageReader::FillChild(Child& child, std::string repository, Room::Pl
     co_return;
   }
   child.platform.manifest = Needed(std::move(manifest));
-  manifest = Manifest();
-  co_await ReadConfig(std::move(repository), child.platform);
   child.bytes = BytesOf(child.platform);
 }
 
-Task<void> ImageReader::ReadConfig(std::string repository, FetchedPlatform& platform) {
-  std::optional<Descriptor>& config = platform.manifest.config;
+// error: of the first config of the image that could not be read. One that may be read later ends
+// the asking: the registry is in trouble.
+Task<void> ImageReader::ReadConfig(std::string repository, FetchedPlatform& platform,
+                                   std::optional<Error>& error) {
+  const std::optional<Descriptor>& config = platform.manifest.config;
   if (!config || !IsImageConfig(config->media_type)) co_return;
+  platform.config_unread = true;
+  if (error && error->temporary()) co_return;
+  try {
+    co_await AskForConfig(std::move(repository), platform);
+    platform.config_unread = false;
+  } catch (const Error& failure) {
+    if (failure.kind() == ErrorKind::kBudget || failure.kind() == ErrorKind::kRateLimited) throw;
+    if (!error || failure.temporary()) error = failure;
+  }
+}
+
+Task<void> ImageReader::AskForConfig(std::string repository, FetchedPlatform& platform) {
+  std::optional<Descriptor>& config = platform.manifest.config;
   if (config->data) {
     platform.config = ParseImageConfig(*config->data);
     config->data.reset();

@@ -98,8 +98,11 @@ Task<void> ImageRefresh::ReadAgain(Batch& batch, const DueReferrers& due, Room::
   std::optional<FetchedManifest> index =
       co_await context_.client.GetManifest(due.repository, due.digest);
   if (!index) co_return;
-  Image image = co_await context_.reader.Read(due.repository, std::move(*index), place);
-  if (HasMore(image, due)) batch.completed.push_back(std::move(image));
+  FetchedImage read = co_await context_.reader.Read(due.repository, std::move(*index), place);
+  // What was read before must not be lost for a platform more.
+  if (read.config_error && read.config_error->temporary()) throw Error(*read.config_error);
+  if (read.config_error) co_return;
+  if (HasMore(read.image, due)) batch.completed.push_back(std::move(read.image));
 }
 
 Task<void> ImageRefresh::LookForChildren(Batch& batch, const DueReferrers& due) {

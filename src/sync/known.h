@@ -16,6 +16,7 @@ struct KnownTag {
   bool missing = false;
   std::int64_t rule_id = 0;  ///< the deciding rule; 0: hidden
   bool fresh = false;        ///< read by this run
+  bool unread = false;       ///< something of its image could not be read
 };
 
 /// A repository as the library knows it before the run.
@@ -51,7 +52,8 @@ struct UntaggedImage {
 /// What is stored of a digest.
 struct KnownImage {
   std::string digest;
-  bool whole = true;  ///< false: its index names manifests that were not there when it was read
+  /// False: something of it could not be read, or its index named manifests that were not there.
+  bool whole = true;
 };
 
 }  // namespace image_library::sync

@@ -8,7 +8,8 @@
 
 namespace image_library::sync {
 
-/// Something that was skipped; tag is empty when it concerns the whole repository.
+/// Something that was skipped; tag is empty when it concerns the whole repository. Of a rule that
+/// needs the catalogue, the repository is its pattern.
 struct Problem {
   std::string repository;
   std::string tag;
@@ -24,6 +25,7 @@ inline constexpr char kImmutableMoved[] = "immutable tag moved";
 inline constexpr char kNotStored[] = "not stored";
 inline constexpr char kBusy[] = "busy";
 inline constexpr char kAnnotationsCut[] = "annotations cut";
+inline constexpr char kCatalogueRefused[] = "catalogue refused";
 }  // namespace problem
 
 inline const char* ProblemName(ErrorKind kind) {

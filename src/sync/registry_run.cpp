@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -14,6 +15,25 @@ namespace image_library::sync {
 using registry::Group;
 using registry::Listing;
 using registry::Task;
+
+namespace {
+
+// A registry that cannot be reached, or that may not be asked, is no refusal of its catalogue.
+bool RefusesCatalogue(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::kUnauthorized:
+    case ErrorKind::kNotFound:
+    case ErrorKind::kProtocol:
+    case ErrorKind::kMalformed:
+    case ErrorKind::kTooLarge:
+    case ErrorKind::kServer:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 RegistryRun::RegistryRun(const RegistryConfig& config, Store& store, registry::Client& client,
                          const LimitedTransport& limits, DeadlineTransport& deadline,
@@ -30,7 +50,8 @@ Task<void> RegistryRun::Execute() {
   try {
     co_await context_.client.Ping();
     std::vector<std::string> repositories = co_await FindRepositories();
-    context_.store.ForgetOtherProblems(repositories);
+    repositories_ = repositories.size();
+    ForgetOtherProblems(repositories);
     if (in_rounds_)
       co_await SyncInRounds(std::move(repositories));
     else
@@ -53,6 +74,12 @@ Task<void> RegistryRun::Execute() {
   Finish();
 }
 
+RunReport RegistryRun::Report() const {
+  RunReport report{repositories_, repositories_done_, context_.statistics, deadline_.elapsed()};
+  report.statistics.requests = limits_.sent();
+  return report;
+}
+
 void RegistryRun::Finish() {
   result_.limited = limits_.limited();
   result_.retry_after = limits_.retry_after();
@@ -66,19 +93,61 @@ void RegistryRun::Finish() {
 }
 
 // Rules name repositories without the catalogue. Those that the library holds are read even when
-// the catalogue lacks them: a catalogue may be incomplete.
+// the catalogue lacks them: a catalogue may be incomplete, and many registries have none. Without
+// one, an error ends the run only where nothing is left to read.
 Task<std::vector<std::string>> RegistryRun::FindRepositories() {
   const RuleSet& rules = context_.config.rules;
   std::set<std::string> names;
   for (std::string& name : rules.LiteralRepositories()) names.insert(std::move(name));
   if (rules.WantsCatalog()) {
-    Listing catalogue = co_await context_.client.ListRepositories();
-    for (std::string& name : catalogue.names)
-      if (rules.WantsRepository(name)) names.insert(std::move(name));
+    std::optional<Error> refusal;
+    try {
+      Listing catalogue = co_await context_.client.ListRepositories();
+      for (std::string& name : catalogue.names)
+        if (rules.WantsRepository(name)) names.insert(std::move(name));
+    } catch (const Error& error) {
+      if (!RefusesCatalogue(error)) throw;
+      refusal = error;
+    }
     for (const std::string& name : context_.store.KnownRepositories())
       if (rules.WantsRepository(name)) names.insert(name);
+    if (refusal) co_await RecordRefusedCatalogue(*refusal);
+    if (refusal && names.empty()) throw Error(*refusal);
   }
   co_return std::vector<std::string>(names.begin(), names.end());
+}
+
+// A problem for each pattern that only the catalogue can answer, with the rules that have it.
+Task<void> RegistryRun::RecordRefusedCatalogue(Error refusal) {
+  std::map<std::string, std::string> rules;
+  for (const Rule& rule : context_.config.rules.rules()) {
+    if (!rule.include || rule.repositories.IsLiteral()) continue;
+    std::string& ids = rules[rule.repositories.text()];
+    ids += (ids.empty() ? "" : ", ") + std::to_string(rule.id);
+  }
+  for (const auto& [pattern, ids] : rules) {
+    Batch batch;
+    batch.repository = pattern;
+    batch.problems.push_back(
+        {pattern,
+         {},
+         problem::kCatalogueRefused,
+         "the pattern of rule " + ids +
+             " needs the registry's list of repositories, which it does not give. New repositories "
+             "are not found; write rules with the repositories' full names, or set a credential "
+             "that may list them. " +
+             Describe(refusal)});
+    unlisted_.insert(pattern);
+    ++context_.statistics.problems;
+    const Written written = co_await context_.writer.Write(std::move(batch));
+    context_.statistics.problems += static_cast<std::int64_t>(written.problems);
+  }
+}
+
+void RegistryRun::ForgetOtherProblems(const std::vector<std::string>& repositories) {
+  std::vector<std::string> asked = repositories;
+  asked.insert(asked.end(), unlisted_.begin(), unlisted_.end());
+  context_.store.ForgetOtherProblems(asked);
 }
 
 Task<void> RegistryRun::SyncSideBySide(std::vector<std::string> repositories) {
@@ -179,7 +248,7 @@ Task<bool> RegistryRun::SyncInTurn(std::string name, registry::ListingTurn& turn
   if (context_.stop.stopped() && !repository.took_too_much()) NoteUnfinished(name);
   if (repository.was_listed()) ++repositories_listed_;
   co_await repository.Flush();
-  context_.store.ReportProgress(name + ": " + std::to_string(repository.listed()) + " tags listed");
+  ++repositories_done_;
   co_return !repository.resumes_here();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "sync/repository_sync.h"
 #include "sync/run_context.h"
 #include "sync/run_options.h"
+#include "sync/run_report.h"
 #include "sync/run_result.h"
 #include "sync/store.h"
 
@@ -42,8 +44,13 @@ class RegistryRun {
   /// warning) is the caller's to fill in.
   const RunResult& result() const noexcept { return result_; }
 
+  /// What it has done so far.
+  RunReport Report() const;
+
  private:
   registry::Task<std::vector<std::string>> FindRepositories();
+  registry::Task<void> RecordRefusedCatalogue(Error refusal);
+  void ForgetOtherProblems(const std::vector<std::string>& repositories);
   registry::Task<void> SyncSideBySide(std::vector<std::string> repositories);
   registry::Task<void> SyncInRounds(std::vector<std::string> repositories);
   registry::Task<bool> ListRound(const std::vector<std::string>& repositories, std::size_t& at,
@@ -62,9 +69,12 @@ class RegistryRun {
   RunResult result_;
   Progress progress_;
   const bool in_rounds_;
-  std::string first_unfinished_;  // by name, of the repositories that a stop left
+  std::string first_unfinished_;             // by name, of the repositories that a stop left
+  std::optional<std::size_t> repositories_;  // to be read
+  std::size_t repositories_done_ = 0;
   std::size_t repositories_listed_ = 0;
   std::optional<Error> first_refusal_;  // of a repository that could not be listed
+  std::set<std::string> unlisted_;      // patterns of rules that need a catalogue which is refused
 };
 
 }  // namespace image_library::sync

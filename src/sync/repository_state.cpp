@@ -7,7 +7,8 @@ namespace image_library::sync {
 
 RepositoryState::RepositoryState(std::string repository, KnownRepository before)
     : name(std::move(repository)), known(std::move(before)) {
-  for (const KnownTag& tag : known.tags) known_digests.insert(tag.digest);
+  for (const KnownTag& tag : known.tags)
+    if (!tag.unread) known_digests.insert(tag.digest);
 }
 
 const KnownTag* RepositoryState::Known(const std::string& tag) const {

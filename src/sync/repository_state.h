@@ -25,7 +25,8 @@ struct RepositoryState {
   bool absent = false;              ///< the registry says that there is no such repository
   std::vector<std::string> listed;  ///< sorted
   bool listing_changed = false;     ///< since the last complete listing
-  /// Digests of images that the repository has: those of known.tags, and those that this run added.
+  /// Digests of images that the repository has and that were read: those of known.tags, and those
+  /// that this run added.
   std::unordered_set<std::string_view> known_digests;
   std::set<std::string> new_digests;
 

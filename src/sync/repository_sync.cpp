@@ -48,7 +48,7 @@ Task<void> RepositorySync::ReadAll(bool known_tags, ListingTurn& turn) {
     const KnownTag* const tag = state_.Known(decision.tag);
     if (tag == nullptr || tag->missing) {
       (state_.HadProblem(decision.tag) ? again : fresh).push_back(std::move(decision));
-    } else if (!decision.rule->immutable_tags) {
+    } else if (!decision.rule->immutable_tags || tag->unread) {
       known.push_back(std::move(decision));
     } else {
       ++context_.statistics.not_modified;
@@ -99,7 +99,7 @@ Task<void> RepositorySync::Look(std::string from) {
   for (const KnownTag& tag : state_.known.tags) {
     const auto rule = rules.find(tag.rule_id);
     if (tag.name < from || tag.missing || tag.fresh || rule == rules.end() ||
-        rule->second->immutable_tags)
+        (rule->second->immutable_tags && !tag.unread))
       continue;
     known.push_back({tag.name, rule->second});
   }

@@ -40,8 +40,6 @@ class RepositorySync {
 
   /// The listing was read to its end.
   bool was_listed() const noexcept { return state_.was_listed; }
-  /// Tags of the listing.
-  std::size_t listed() const noexcept { return state_.listed.size(); }
   /// Why the repository could not be listed; nothing when it was, or when the run was over.
   const std::optional<Error>& refusal() const noexcept { return refusal_; }
   /// The listing alone took more than half of what a run has: the next run begins with others.

@@ -47,7 +47,8 @@ bool RepositoryWriter::WasRefused(const FoundTag& tag) {
 
 Task<void> RepositoryWriter::FlushIfFull() {
   const RunOptions& options = context_.options;
-  if (std::max(batch_.images.size(), batch_.tags.size()) >= options.images_per_batch ||
+  if (std::max({batch_.images.size(), batch_.tags.size(), batch_.problems.size()}) >=
+          options.images_per_batch ||
       batch_.bytes >= options.bytes_per_batch)
     co_await Flush();
 }

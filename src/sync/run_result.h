@@ -17,7 +17,12 @@ struct RunStatistics {
                problems = 0;
 };
 
-enum class Outcome { kComplete, kPartial, kFailed };
+enum class Outcome {
+  kComplete,
+  kPartial,
+  kFailed,
+  kCancelled,  ///< by whoever had it run: it says nothing of the registry
+};
 
 /// How a run ended.
 struct RunResult {

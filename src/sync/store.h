@@ -24,6 +24,8 @@ class StoreBusy : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+struct RunReport;
+
 /// Each call is one short transaction (none is open between calls). Implementations throw when the
 /// database refuses. After DataRefused and StoreBusy the store is usable; anything else ends the
 /// run.
@@ -48,8 +50,8 @@ class Store {
   /// Whether the registry has such an image.
   virtual void NoteUntagged(const std::string& repository, const std::string& digest,
                             bool found) = 0;
-  /// One line of progress for a person (NOTICE in the foreground, activity in the worker).
-  virtual void ReportProgress(const std::string& line) = 0;
+  /// How far the run is: about once a second while it waits for the registry.
+  virtual void ReportProgress(const RunReport& report) = 0;
 };
 
 }  // namespace image_library::sync

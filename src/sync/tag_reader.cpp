@@ -14,6 +14,13 @@ using registry::Group;
 using registry::TagHead;
 using registry::Task;
 
+namespace {
+
+// Of images that could not be read; those of others are read once more for each tag of theirs.
+constexpr std::size_t kMostFailed = 1000;
+
+}  // namespace
+
 TagReader::TagReader(RunContext& context, RepositoryState& state, RepositoryWriter& writer,
                      ReferrerSync& referrers)
     : context_(context), state_(state), writer_(writer), referrers_(referrers) {}
@@ -70,7 +77,7 @@ Task<void> TagReader::ReadTag(std::string tag, const Rule* rule, Room::Place& pl
     const TagHead head = co_await context_.client.HeadTag(state_.name, tag);
     if (!head.found) co_return;  // deleted since the listing: the next listing shows it
     found.digest = head.digest;
-    if (found.digest == known->digest) {
+    if (found.digest == known->digest && !known->unread) {
       ++context_.statistics.not_modified;
       writer_.Unchanged(tag);
       co_return;
@@ -80,24 +87,46 @@ Task<void> TagReader::ReadTag(std::string tag, const Rule* rule, Room::Place& pl
   }
   co_await context_.room.Enter(place);
   // One request gives both the digest and the manifest, so no move of the tag comes between.
-  std::optional<FetchedManifest> manifest = co_await context_.client.GetManifest(state_.name, tag);
-  if (!manifest) co_return;
-  found.digest = manifest->digest;
-  if (known != nullptr && !known->missing && found.digest == known->digest) {
-    ++context_.statistics.not_modified;
-    if (manifest->claimed_digest.empty()) writer_.Unchanged(tag);
+  std::optional<FetchedManifest> manifest;
+  std::optional<Error> failure;
+  try {
+    manifest = co_await context_.client.GetManifest(state_.name, tag);
+    if (!manifest && found.digest.empty()) co_return;
+    if (!manifest)
+      failure = Error(ErrorKind::kNotFound, "the registry says that tag \"" + tag +
+                                                "\" of repository \"" + state_.name + "\" is " +
+                                                found.digest + ", and does not have that manifest");
+  } catch (const Error& error) {
+    failure = error;
+  }
+  if (failure) {
+    co_await KeepUnread(std::move(found), std::move(*failure));
     co_return;
   }
-  const std::string claimed = manifest->claimed_digest;
+  std::string claimed = manifest->claimed_digest;
+  if (claimed.empty() && lies_.count(found.digest) != 0) claimed = found.digest;
+  found.digest = manifest->digest;
+  if (known != nullptr && !known->missing && !known->unread && found.digest == known->digest) {
+    ++context_.statistics.not_modified;
+    if (claimed.empty())
+      writer_.Unchanged(tag);
+    else if (!state_.HadProblem(tag, problem::kDigestMismatch))
+      WarnOfClaim(tag, claimed);
+    co_return;
+  }
   (void)co_await ReadImage(std::move(found), std::move(manifest), place);
-  if (!claimed.empty())
-    writer_.Warn(tag, problem::kDigestMismatch,
-                 "the registry says that the tag is " + claimed +
-                     ", and sends a manifest with another digest: that one is kept");
+  if (!claimed.empty()) WarnOfClaim(tag, claimed);
+}
+
+void TagReader::WarnOfClaim(const std::string& tag, const std::string& claimed) {
+  writer_.Warn(tag, problem::kDigestMismatch,
+               "the registry says that the tag is " + claimed +
+                   ", and sends a manifest with another digest: that one is kept");
 }
 
 // Adds the tag to the batch once its image is there: in the library, in the batch, or read now.
-// False when the registry does not have the manifest of the digest.
+// False when the registry does not have the manifest of the digest. The error of an image that is
+// added unread is thrown when it is.
 Task<bool> TagReader::ReadImage(FoundTag tag, std::optional<FetchedManifest> manifest,
                                 Room::Place& place) {
   if (writer_.WasRefused(tag)) co_return true;
@@ -107,7 +136,7 @@ Task<bool> TagReader::ReadImage(FoundTag tag, std::optional<FetchedManifest> man
     reading->second.push_back(std::move(tag));
     co_return true;
   }
-  const bool is_new = !state_.Knows(digest);
+  bool is_new = !state_.Knows(digest) && failed_.count(digest) == 0;
   if (is_new) {
     const std::vector<KnownImage> stored = context_.store.KnownImages({digest});
     // Another registry may have lacked manifests of the image that this one has.
@@ -115,35 +144,63 @@ Task<bool> TagReader::ReadImage(FoundTag tag, std::optional<FetchedManifest> man
       if (!co_await ReadNewImage(tag, std::move(manifest), place)) co_return false;
       if (stored.empty()) ++context_.statistics.images_added;
     }
-    state_.new_digests.insert(digest);
+    const auto failed = failed_.find(digest);
+    is_new =
+        failed == failed_.end() || (stored.empty() && failed->second.unread != Unread::kManifest);
+    if (is_new) state_.new_digests.insert(digest);
   }
+  const auto failed = failed_.find(digest);
+  std::optional<Error> failure;
+  if (failed != failed_.end()) failure = failed->second.error;
   // No co_await between these: a batch that is written must have an image before its tags.
-  for (FoundTag& waiting : TakeWaiting(digest)) AddTag(std::move(waiting));
+  for (FoundTag& waiting : TakeWaiting(digest)) {
+    if (failure) writer_.Record(waiting.name, *failure);
+    AddTag(std::move(waiting));
+  }
   AddTag(std::move(tag));
   context_.room.Leave(place);
   if (is_new) co_await referrers_.ReadNew(digest);
+  if (failure) throw Error(*failure);
   co_return true;
 }
 
-// Reads an image into the batch, while other tags of its digest wait. False when the registry does
-// not have it and nobody waits.
+// Reads an image into the batch, while other tags of its digest wait: as far as it can be read, and
+// why no further is in failed_. False when the registry does not have it, or sends something else
+// for its digest, and nobody waits.
 Task<bool> TagReader::ReadNewImage(const FoundTag& tag, std::optional<FetchedManifest> manifest,
                                    Room::Place& place) {
   waiting_[tag.digest];
   try {
     co_await context_.room.Enter(place);
-    if (!manifest) manifest = co_await context_.client.GetManifest(state_.name, tag.digest);
+    std::optional<Error> mismatch;
+    try {
+      if (!manifest) manifest = co_await context_.client.GetManifest(state_.name, tag.digest);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kDigestMismatch) throw;
+      lies_.insert(tag.digest);
+      mismatch = error;
+    }
     if (!manifest && waiting_[tag.digest].empty()) {
       waiting_.erase(tag.digest);
       co_return false;
     }
+    if (mismatch) throw Error(*mismatch);
     if (!manifest)
       throw Error(ErrorKind::kNotFound, "manifest " + tag.digest + " of tag \"" + tag.name +
                                             "\" is gone from repository \"" + state_.name + "\"");
-    Image image = co_await context_.reader.Read(state_.name, std::move(*manifest), place);
-    if (image.cut) cut_digests_.insert(tag.digest);
-    writer_.batch().Add(std::move(image));
+    FetchedImage read = co_await context_.reader.Read(state_.name, std::move(*manifest), place);
+    if (read.config_error) {
+      if (!TellsOfImage(tag.name, *read.config_error)) throw Error(*read.config_error);
+      Fail(tag.digest, *read.config_error, read.image.unread);
+    }
+    if (read.image.cut) cut_digests_.insert(tag.digest);
+    writer_.batch().Add(std::move(read.image));
   } catch (const Error& error) {
+    if (TellsOfImage(tag.name, error)) {
+      Fail(tag.digest, error, Unread::kManifest);
+      writer_.batch().Add(UnreadImage(tag.digest));
+      co_return true;
+    }
     // The same error is that of every tag that waited for this image.
     for (const FoundTag& waiting : TakeWaiting(tag.digest)) {
       if (error.kind() == ErrorKind::kBudget)
@@ -156,20 +213,75 @@ Task<bool> TagReader::ReadNewImage(const FoundTag& tag, std::optional<FetchedMan
   co_return true;
 }
 
+// The manifest of a tag could not be read. If the registry tells its digest, the tag is added with
+// it, so that nobody takes the tag for what it was before. Throws the error.
+Task<void> TagReader::KeepUnread(FoundTag tag, Error error) {
+  if (!TellsOfImage(tag.name, error)) throw error;
+  if (tag.digest.empty()) tag.digest = co_await ClaimedDigest(tag.name);
+  if (tag.digest.empty() || writer_.WasRefused(tag)) throw error;
+  const auto reading = waiting_.find(tag.digest);
+  if (reading != waiting_.end()) {
+    reading->second.push_back(std::move(tag));
+    throw error;
+  }
+  if (!state_.Knows(tag.digest) && failed_.count(tag.digest) == 0) {
+    const std::vector<KnownImage> stored = context_.store.KnownImages({tag.digest});
+    if (stored.empty()) {
+      writer_.batch().Add(UnreadImage(tag.digest));
+      ++context_.statistics.images_added;
+    }
+    if (stored.empty() || !stored.front().whole) Fail(tag.digest, error, Unread::kManifest);
+  }
+  AddTag(std::move(tag));
+  throw error;
+}
+
+// What HEAD says of a tag; empty when it says nothing that can be used.
+Task<std::string> TagReader::ClaimedDigest(std::string tag) {
+  if (context_.client.abilities().head == false || state_.HadProblem(tag, problem::kDigestMismatch))
+    co_return std::string();
+  try {
+    co_return (co_await context_.client.HeadTag(state_.name, tag)).digest;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kBudget || error.kind() == ErrorKind::kRateLimited) throw;
+  }
+  co_return std::string();
+}
+
+// False for an error that only tells that the registry could not be asked now: the library keeps
+// what it has, unless the run before met the same error.
+bool TagReader::TellsOfImage(const std::string& tag, const Error& error) const {
+  if (error.kind() == ErrorKind::kBudget || error.kind() == ErrorKind::kRateLimited) return false;
+  return !error.temporary() || state_.HadProblem(tag, ProblemName(error.kind()));
+}
+
+void TagReader::Fail(const std::string& digest, const Error& error, Unread unread) {
+  if (failed_.size() >= kMostFailed) failed_.clear();
+  failed_.insert_or_assign(digest, Failure{error, unread});
+}
+
+bool TagReader::IsAsKnown(const FoundTag& tag) const {
+  const KnownTag* const known = state_.Known(tag.name);
+  return known != nullptr && !known->missing && known->digest == tag.digest &&
+         known->rule_id == tag.rule_id;
+}
+
 void TagReader::AddTag(FoundTag tag) {
-  writer_.Fine(tag.name);
+  const bool failed = failed_.count(tag.digest) != 0;
+  if (failed && IsAsKnown(tag)) return;
+  if (!failed) writer_.Fine(tag.name);
   const KnownTag* const known = state_.Known(tag.name);
   if (known != nullptr && known->digest != tag.digest) {
     ++context_.statistics.tags_moved;
     const std::vector<Rule>& rules = context_.config.rules.rules();
     const auto rule = std::find_if(rules.begin(), rules.end(),
                                    [&](const Rule& one) { return one.id == tag.rule_id; });
-    if (rule != rules.end() && rule->immutable_tags)
+    if (!failed && rule != rules.end() && rule->immutable_tags)
       writer_.Warn(
           tag.name, problem::kImmutableMoved,
           "the rule says that tags do not move, and this one came back with another digest");
   }
-  if (cut_digests_.count(tag.digest) != 0)
+  if (!failed && cut_digests_.count(tag.digest) != 0)
     writer_.Warn(
         tag.name, problem::kAnnotationsCut,
         "annotations, labels, layer types or attestations of the image are over their limits: "

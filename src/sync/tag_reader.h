@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "core/rule.h"
 #include "registry/task.h"
 #include "registry/types.h"
@@ -27,13 +28,21 @@ class TagReader {
             ReferrerSync& referrers);
 
   /// Reads tags side by side, each with the rule that decided, until the run stops. An error of a
-  /// tag is recorded as its problem, and the others go on. Throws what the Store throws.
+  /// tag is recorded as its problem, and the others go on. A tag whose digest is known and whose
+  /// image cannot be read is added all the same (Image::unread), and read again by the next run.
+  /// Throws what the Store throws.
   registry::Task<void> Read(const std::vector<TagDecision>& tags);
 
   /// The first, by name, of the tags that were not read since the run stopped; empty: none.
   const std::string& first_unread() const noexcept { return first_unread_; }
 
  private:
+  // Why an image could not be read.
+  struct Failure {
+    Error error;
+    Unread unread;
+  };
+
   registry::Task<void> ReadOne(std::string tag, const Rule* rule);
   registry::Task<void> ReadTag(std::string tag, const Rule* rule, Room::Place& place);
   registry::Task<bool> ReadImage(FoundTag tag, std::optional<registry::FetchedManifest> manifest,
@@ -41,6 +50,12 @@ class TagReader {
   registry::Task<bool> ReadNewImage(const FoundTag& tag,
                                     std::optional<registry::FetchedManifest> manifest,
                                     Room::Place& place);
+  registry::Task<void> KeepUnread(FoundTag tag, Error error);
+  registry::Task<std::string> ClaimedDigest(std::string tag);
+  bool TellsOfImage(const std::string& tag, const Error& error) const;
+  void Fail(const std::string& digest, const Error& error, Unread unread);
+  void WarnOfClaim(const std::string& tag, const std::string& claimed);
+  bool IsAsKnown(const FoundTag& tag) const;
   void AddTag(FoundTag tag);
   std::vector<FoundTag> TakeWaiting(const std::string& digest);
   void LeaveUnread(const std::string& tag);
@@ -53,6 +68,10 @@ class TagReader {
   std::map<std::string, std::vector<FoundTag>> waiting_;
   /// Images of which some texts are over their limits.
   std::set<std::string> cut_digests_;
+  /// Images that could not be read, by digest: a few of them, for other tags of theirs.
+  std::map<std::string, Failure> failed_;
+  /// Digests that HEAD told of tags and that the bodies contradict.
+  std::set<std::string> lies_;
   std::string first_unread_;
 };
 

@@ -79,6 +79,52 @@ TEST_F(EngineTest, CatalogueOnlyForWildcards) {
   EXPECT_THAT(Requests(), ::testing::Contains(HasSubstr("_catalog")));
 }
 
+TEST_F(EngineTest, ARefusedCatalogueStopsOnlyRulesThatNeedIt) {
+  registry_.Tag("team/app", "1.0", "a");
+  registry_.Tag("team/known", "1.0", "b");
+  registry_.Tag("team/other", "1.0", "c");
+  Rules(R"([{"rule_id":1,"repositories":"team/known","tags":["*"]}])");
+  Sync();
+  Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]},
+            {"rule_id":2,"repositories":"team/*","tags":["*"]},
+            {"rule_id":3,"repositories":"team/*","tags":["1.*"]}])");
+  for (const int status : {401, 403, 404, 405, 500}) {
+    registry_.Fail("_catalog", status);
+    const RunResult result = Sync();
+    EXPECT_EQ(result.outcome, Outcome::kPartial) << status;
+    EXPECT_EQ(store_.tags["team/app"].count("1.0"), 1u) << status;
+    // What the library has of them is read on.
+    EXPECT_FALSE(store_.tags["team/known"].at("1.0").missing) << status;
+    EXPECT_EQ(store_.tags.count("team/other"), 0u) << status;
+    ASSERT_THAT(store_.problems, SizeIs(1)) << status;
+    EXPECT_EQ(store_.problems.at({"team/*", ""}), "catalogue refused");
+    EXPECT_THAT(store_.details.at({"team/*", ""}), HasSubstr("rule 2, 3 needs")) << status;
+  }
+  registry_.Heal();
+  EXPECT_EQ(Sync().outcome, Outcome::kComplete);
+  EXPECT_EQ(store_.tags.count("team/other"), 1u);
+  EXPECT_THAT(store_.problems, IsEmpty());
+}
+
+TEST_F(EngineTest, ARunWithNothingButARefusedCatalogueFails) {
+  registry_.Tag("team/app", "1.0", "a");
+  Rules(R"([{"rule_id":1,"repositories":"team/*","tags":["*"]}])");
+  registry_.Fail("_catalog", 401);
+  const RunResult result = Sync();
+  EXPECT_EQ(result.outcome, Outcome::kFailed);
+  EXPECT_THAT(result.error, HasSubstr("repositories of registry"));
+  EXPECT_EQ(store_.problems.at({"team/*", ""}), "catalogue refused");
+}
+
+TEST_F(EngineTest, AnUnreachableRegistryHasNotRefusedItsCatalogue) {
+  registry_.Tag("team/app", "1.0", "a");
+  Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]},
+            {"rule_id":2,"repositories":"team/*","tags":["*"]}])");
+  registry_.Fail("_catalog", 429, {{"retry-after", "3600"}});
+  EXPECT_EQ(Sync().outcome, Outcome::kFailed);
+  EXPECT_THAT(store_.problems, IsEmpty());
+}
+
 TEST_F(EngineTest, BadManifestIsRecordedAndTheRestGoesOn) {
   registry_.Raw("team/app", "bad", "<html>");
   registry_.Tag("team/app", "1.0", "a");

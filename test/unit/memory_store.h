@@ -20,7 +20,10 @@ class MemoryStore : public Store {
   KnownRepository LoadRepository(const std::string& repository) override {
     KnownRepository known;
     known.listing_fingerprint = fingerprints[repository];
-    for (const auto& [name, tag] : tags[repository]) known.tags.push_back(tag);
+    for (const auto& [name, tag] : tags[repository]) {
+      known.tags.push_back(tag);
+      known.tags.back().unread = images[tag.digest].unread != Unread::kNothing;
+    }
     for (const auto& [key, problem] : problems)
       if (key.first == repository) known.problems[key.second] = problem;
     for (const Referrer& referrer : referrers)
@@ -34,7 +37,9 @@ class MemoryStore : public Store {
     if (broken) throw std::runtime_error("the database is gone");
     std::vector<KnownImage> known;
     for (const std::string& digest : digests)
-      if (images.count(digest) != 0) known.push_back({digest, Absent(images[digest]) == 0});
+      if (images.count(digest) != 0)
+        known.push_back(
+            {digest, images[digest].unread == Unread::kNothing && Absent(images[digest]) == 0});
     return known;
   }
   void Write(const Batch& batch) override {
@@ -44,7 +49,10 @@ class MemoryStore : public Store {
     largest_batch = std::max(largest_batch, batch.images.size());
     for (const Image& image : batch.images) {
       const auto stored = images.find(image.digest);
-      if (stored != images.end() && Absent(image) >= Absent(stored->second)) continue;
+      if (stored != images.end() &&
+          (image.unread > stored->second.unread ||
+           (image.unread == stored->second.unread && Absent(image) >= Absent(stored->second))))
+        continue;
       images[image.digest] = image;
       if (forgetful) images[image.digest].annotations.clear();
     }
@@ -93,7 +101,7 @@ class MemoryStore : public Store {
   void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override {
     untagged_found[{repository, digest}] = found;
   }
-  void ReportProgress(const std::string&) override {}
+  void ReportProgress(const RunReport&) override {}
   // What a later run sees: nothing is of this run any more.
   void NextRun() {
     for (auto& [repository, its_tags] : tags)

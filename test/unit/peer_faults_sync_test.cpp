@@ -81,6 +81,10 @@ class PeerFaultsSync : public testing::Test {
         "app", tag,
         R"({"schemaVersion":2,"mediaType":")" + type + R"(","manifests":[)" + list + "]}", type);
   }
+  /// Of the image of a tag.
+  Unread UnreadOf(const std::string& tag) {
+    return store_.images.at(store_.tags["app"][tag].digest).unread;
+  }
   std::vector<std::string> Present(const std::string& repository = "app") {
     std::vector<std::string> present;
     for (const auto& [name, tag] : store_.tags[repository])
@@ -111,11 +115,12 @@ TEST_F(PeerFaultsSync, Case11_ABrokenTagStopsNothing) {
   Image("3", "c");
   registry_.Tags("app", R"(["1","2","3"])");
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
-  EXPECT_THAT(Present(), ElementsAre("1", "3"));
+  EXPECT_THAT(Present(), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(UnreadOf("2"), Unread::kManifest);
   EXPECT_THAT(store_.problems, SizeIs(1));
   registry_.Tags("app", "[]");  // and no tags at all is not believed
   Sync();
-  EXPECT_THAT(Present(), ElementsAre("1", "3"));
+  EXPECT_THAT(Present(), ElementsAre("1", "2", "3"));
 }
 
 // One 404, one empty body with status 200, one empty repository.
@@ -156,7 +161,10 @@ TEST_F(PeerFaultsSync, Case17_AmbiguousManifestsAreRefused) {
   Image("1", "a", kIndexType, kManifestType);  // the header says another type than the body
   registry_.Tags("app", R"(["both","claims","1"])");
   Sync();
-  EXPECT_THAT(Present(), IsEmpty());
+  for (const char* tag : {"both", "claims", "1"}) {
+    EXPECT_EQ(UnreadOf(tag), Unread::kManifest) << tag;
+    EXPECT_THAT(store_.images.at(store_.tags["app"][tag].digest).labels, IsEmpty()) << tag;
+  }
   EXPECT_THAT(store_.problems, SizeIs(3));
 }
 
@@ -168,7 +176,9 @@ TEST_F(PeerFaultsSync, Case18_NestedIndexesHaveADepth) {
     nested = Index(std::to_string(depth), {nested, nested}, kIndexType, kIndexType);
   registry_.Tags("app", R"(["1","2","11"])");
   Sync();
-  EXPECT_THAT(Present(), ElementsAre("1", "2"));
+  EXPECT_EQ(UnreadOf("1"), Unread::kNothing);
+  EXPECT_EQ(UnreadOf("2"), Unread::kNothing);
+  EXPECT_EQ(UnreadOf("11"), Unread::kManifest);
   EXPECT_EQ((store_.problems[{"app", "11"}]), "too large");
 }
 
@@ -238,7 +248,8 @@ TEST_F(PeerFaultsSync, Case34_NulInJsonIsThatImagesProblem) {
   Image("1", "a");
   registry_.Tags("app", R"(["1","nul","surrogate"])");
   EXPECT_EQ(Sync().outcome, Outcome::kPartial);
-  EXPECT_THAT(Present(), ElementsAre("1"));
+  EXPECT_EQ(UnreadOf("1"), Unread::kNothing);
+  EXPECT_EQ(UnreadOf("nul"), Unread::kManifest);
   EXPECT_EQ((store_.problems[{"app", "nul"}]), "malformed");
   EXPECT_EQ((store_.problems[{"app", "surrogate"}]), "malformed");
 }

@@ -87,3 +87,24 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.blocks_of IS
   'Reasons why a result of find_image may not be used now; empty: it may be used';
+
+-- An image of which only the config is unread may be approved by a person: pending_images shows the problem.
+CREATE FUNCTION image_library_internal.check_read(reference text, registry_id integer, repository text, tag text, digest text)
+RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = check_read.digest AND i.unread = 'manifest') THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot approve image "%s": its manifest could not be read', reference),
+      detail => coalesce(
+        (SELECT format('%s: %s', p.problem, p.detail) FROM image_library_internal.problem p
+         WHERE p.registry_id = check_read.registry_id AND p.repository = check_read.repository AND p.tag = check_read.tag),
+        'Nothing is known of it but the digest.'),
+      hint => 'The next sync tries again; image_library.request_sync starts one.');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.check_read IS
+  'Raises 55000 if nothing is known of an image but its digest';

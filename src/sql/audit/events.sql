@@ -150,7 +150,7 @@ BEGIN
   GET DIAGNOSTICS events = ROW_COUNT;
   -- The last run, the last one that did not fail, and those since determine what is due and how long to wait.
   DELETE FROM image_library_internal.run r
-  USING (SELECT k.registry_id, max(k.run_id) AS last, max(k.run_id) FILTER (WHERE k.outcome <> 'failed') AS last_good,
+  USING (SELECT k.registry_id, max(k.run_id) AS last, max(k.run_id) FILTER (WHERE k.outcome IN ('complete', 'partial')) AS last_good,
                 max(k.run_id) FILTER (WHERE k.outcome = 'complete') AS last_complete
          FROM image_library_internal.run k GROUP BY 1) kept
   WHERE r.registry_id = kept.registry_id AND r.started_at < runs_until AND r.run_id < kept.last
@@ -185,9 +185,9 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_admin('purge events');
   IF older_than IS NULL OR older_than < interval '0' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('cannot purge events older than %s', coalesce(older_than::text, 'null'));
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('cannot purge events older than %s', coalesce(older_than::text, 'null')));
   END IF;
   DELETE FROM image_library_internal.event e WHERE e.at < now() - older_than;
   GET DIAGNOSTICS purged = ROW_COUNT;

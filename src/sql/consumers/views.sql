@@ -18,7 +18,7 @@ GRANT SELECT ON image_library.registries TO image_library_reader;
 CREATE VIEW image_library.rules WITH (security_barrier) AS
   SELECT r.rule_id, g.name AS registry, r.repositories, r.tags, r.exclude_tags, r.action, r.kind, r.approval,
          r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by,
-         r.required_approvals
+         r.required_approvals, r.separate_requester
   FROM image_library_internal.rule r
   JOIN image_library_internal.visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.rules IS 'Repository rules, enabled and disabled';
@@ -92,7 +92,7 @@ CREATE VIEW image_library.images AS
                UNION SELECT unnest(coalesce((t.entry).system_tags, image_library_internal.system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
          coalesce((t.entry).title, (t.image).title) AS title, coalesce((t.entry).description, (t.image).description) AS description,
          (t.image).annotations, (t.image).labels, (t.decided).deprecated_from, (t.decided).valid_until, (t.decided).quarantined_at,
-         (t.image).media_type, nullif((t.image).created_text, '') AS created_text
+         (t.image).media_type, nullif((t.image).created_text, '') AS created_text, (t.image).unread
   FROM image_library_internal.visible_tags t;
 COMMENT ON VIEW image_library.images IS 'Images of the library: one row for each tag that the rules admit';
 GRANT SELECT ON image_library.images TO image_library_reader, image_library_agent;
@@ -113,14 +113,35 @@ CREATE VIEW image_library.pending_images AS
          -- Few registries have rules that require more than one approval.
          CASE WHEN t.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.required_approvals > 1)
               THEN (SELECT greatest(q.required, 1) FROM image_library_internal.required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
-         coalesce(f.voters, '{}') AS voters
+         coalesce(f.voters, '{}') AS voters,
+         (SELECT format('%s: %s', p.problem, p.detail) FROM image_library_internal.problem p
+          WHERE p.registry_id = t.registry_id AND p.repository = t.repository AND p.tag = t.tag) AS problem,
+         ARRAY(SELECT q.requester FROM image_library_internal.approval_request q
+               WHERE q.repository_id = t.repository_id AND q.digest = t.digest AND q.ended_at IS NULL
+               ORDER BY q.requested_at, q.requester) AS requesters,
+         (SELECT min(q.requested_at) FROM image_library_internal.approval_request q
+          WHERE q.repository_id = t.repository_id AND q.digest = t.digest AND q.ended_at IS NULL) AS requested_at,
+         (SELECT q.reason FROM image_library_internal.approval_request q
+          WHERE q.repository_id = t.repository_id AND q.digest = t.digest AND q.ended_at IS NULL AND q.reason IS NOT NULL
+          ORDER BY q.requested_at, q.requester LIMIT 1) AS requested_reason,
+         coalesce((t.entry).conflicts,
+                  (SELECT x.conflicts FROM image_library_internal.other_conflict x WHERE x.repository_id = t.repository_id AND x.tag = t.tag),
+                  '{}') AS conflicts,
+         -- The verdict may know policies that are gone, and not those that were enabled since.
+         CASE WHEN (f.verdict).checked_at >= f.policies_from
+              THEN ARRAY(SELECT p.name FROM image_library_internal.policy p WHERE p.name = ANY ((f.verdict).unmet) AND p.enabled ORDER BY 1) END
+           AS unmet_policies,
+         CASE WHEN (f.verdict).checked_at >= f.policies_from THEN (f.verdict).checked_at END AS policies_checked_at
   FROM image_library_internal.visible_tags t
   CROSS JOIN LATERAL (
     SELECT (SELECT p FROM image_library_internal.tag_period p
             WHERE p.repository_id = t.repository_id AND p.tag = t.tag AND p.digest <> t.digest
             ORDER BY p.since DESC LIMIT 1) AS before,
            (SELECT array_agg(x.voter ORDER BY x.voter) FROM image_library_internal.approval_vote x
-            WHERE x.repository_id = t.repository_id AND x.digest = t.digest AND image_library_internal.counts(x)) AS voters
+            WHERE x.repository_id = t.repository_id AND x.digest = t.digest AND image_library_internal.counts(x)) AS voters,
+           (SELECT w FROM image_library_internal.policy_verdict w WHERE w.repository_id = t.repository_id AND w.digest = t.digest) AS verdict,
+           coalesce((SELECT max(p.enabled_at) FROM image_library_internal.policy p
+                     WHERE p.enabled AND p.effect = 'require' AND p.applies_to NOT LIKE 'consumer:%'), '-infinity') AS policies_from
     OFFSET 0) f
   WHERE t.missing_since IS NULL AND t.waits_from <= (SELECT clock_timestamp())
     AND (t.waits_until IS NULL OR t.waits_until > (SELECT clock_timestamp()));
@@ -130,8 +151,11 @@ GRANT SELECT ON image_library.pending_images TO image_library_reader;
 
 CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
-         d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from
+         d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from, d.transaction,
+         CASE WHEN (SELECT image_library_internal.sees_everything()) THEN d.client_address END AS client_address,
+         c.position AS chain_position, encode(c.previous_hash, 'hex') AS previous_hash, encode(c.row_hash, 'hex') AS row_hash
   FROM image_library_internal.decision d
+  LEFT JOIN image_library_internal.chain c ON c.log = 'decisions' AND c.number = d.decision_id
   -- It is not known any more whether a dropped registry was private, so only admins see its decisions.
   WHERE (SELECT image_library_internal.sees_everything())
      OR d.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
@@ -231,6 +255,7 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
               WHEN NOT includes.something THEN 'no rule'
               WHEN last.run_id IS NULL THEN 'never synced'
               WHEN last.outcome = 'failed' OR last.outcome IS NULL THEN 'failing'
+              WHEN last.outcome = 'cancelled' AND failed.runs > 0 THEN 'failing'
               ELSE last.outcome END AS state,
          last.started_at AS last_started_at, last.finished_at AS last_finished_at,
          (SELECT max(r.finished_at) FROM image_library_internal.run r
@@ -239,15 +264,12 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
            image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at),
            m.not_before, g.created_at) END AS next_sync_at,
          counted.repositories, counted.tags,
-         CASE WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
+         CASE WHEN last.outcome = 'cancelled' AND failed.runs > 0 THEN failed.error
+              WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
            CASE WHEN last.outcome = 'partial' THEN format('problems: %s, see image_library.sync_problem', last.problems)
                 WHEN last.outcome IS NULL AND last.run_id IS NOT NULL AND running.pid IS NULL THEN 'interrupted' END)
          END AS last_error,
-         (SELECT count(*) FROM image_library_internal.run r
-          WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
-            AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
-                                     WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
-         ) AS consecutive_failures,
+         failed.runs AS consecutive_failures,
          (SELECT count(*) FROM image_library_internal.problem p WHERE p.registry_id = g.registry_id)
          + (SELECT count(*) FROM image_library_internal.unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
          CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before
@@ -255,11 +277,18 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
   LEFT JOIN LATERAL (SELECT r.* FROM image_library_internal.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
-  LEFT JOIN LATERAL (SELECT image_library_internal.syncing_pid(g.registry_id) AS pid) running ON true
   CROSS JOIN LATERAL (
     SELECT coalesce(sum(c.number) FILTER (WHERE c.kind IS NULL), 0) AS repositories,
            coalesce(sum(c.number) FILTER (WHERE c.kind IS NOT NULL), 0) AS tags
     FROM image_library_internal.counts c WHERE c.registry_id = g.registry_id) counted
+  -- A standby does not see the primary's locks: there, a run that has not ended is taken to be running.
+  LEFT JOIN LATERAL (SELECT coalesce(image_library_internal.syncing_pid(g.registry_id),
+                                     CASE WHEN pg_is_in_recovery() AND last.run_id IS NOT NULL AND last.outcome IS NULL THEN 0 END) AS pid) running ON true
+  -- As function failures counts them, which readers could not call here.
+  CROSS JOIN LATERAL (SELECT count(*) AS runs, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
+                      WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
+                        AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
+                                                 WHERE ok.registry_id = g.registry_id AND ok.outcome IN ('complete', 'partial')), 0)) failed
   CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM image_library_internal.rule r WHERE r.registry_id = g.registry_id
                                      AND r.enabled AND r.action = 'include') AS something) includes;
 COMMENT ON VIEW image_library.sync_status IS

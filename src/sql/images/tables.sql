@@ -40,10 +40,13 @@ CREATE TABLE image_library_internal.image (
   title text,
   description text,
   version text,
-  first_seen_at timestamptz NOT NULL DEFAULT now()
+  first_seen_at timestamptz NOT NULL DEFAULT now(),
+  unread text CHECK (unread IN ('manifest', 'config'))
 );
 COMMENT ON TABLE image_library_internal.image IS
-  'Facts of a digest, read once since manifest and config never change; read again if the index named manifests that did not exist';
+  'Facts of a digest, read once since manifest and config never change; read again if something of it could not be read or did not exist';
+COMMENT ON COLUMN image_library_internal.image.unread IS
+  'What of the image could not be read: manifest (only its digest is known) or config (labels are not known); null: nothing';
 COMMENT ON COLUMN image_library_internal.image.title IS
   'Title found by the keys of image_library.annotation_keys, as description and version are';
 COMMENT ON COLUMN image_library_internal.image.created_text IS

@@ -9,19 +9,19 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_read_committed();
   IF force AND NOT image_library_internal.sees_everything() THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'insufficient_privilege',
-      MESSAGE = 'permission denied: sync a registry that asked to be left alone',
-      DETAIL = 'Registries refuse clients for longer that keep sending requests.',
-      HINT = 'Ask a member of image_library_admin, or sync without force.';
+    PERFORM image_library_internal.fail(
+      errcode => 'insufficient_privilege',
+      message => 'permission denied: sync a registry that asked to be left alone',
+      detail => 'Registries refuse clients for longer that keep sending requests.',
+      hint => 'Ask a member of image_library_admin, or sync without force.');
   END IF;
   IF registry IS NOT NULL THEN
     asked := image_library_internal.find_registry(registry);
     IF NOT asked.enabled THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'object_not_in_prerequisite_state',
-        MESSAGE = format('registry "%s" is disabled', registry),
-        HINT = 'Enable it with image_library.enable_registry.';
+      PERFORM image_library_internal.fail(
+        errcode => 'object_not_in_prerequisite_state',
+        message => format('registry "%s" is disabled', registry),
+        hint => 'Enable it with image_library.enable_registry.');
     END IF;
   END IF;
   RETURN QUERY
@@ -77,19 +77,20 @@ COMMENT ON FUNCTION image_library_internal.known_repository IS
 GRANT EXECUTE ON FUNCTION image_library_internal.known_repository TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.known_tags(registry_id integer, repository text)
-RETURNS TABLE (name text, digest text, missing boolean, rule_id bigint, fresh boolean)
+RETURNS TABLE (name text, digest text, missing boolean, rule_id bigint, fresh boolean, unread boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT t.name, t.digest, t.missing_since IS NOT NULL, coalesce(t.rule_id, 0),
          coalesce(t.digest_changed_at >= (SELECT n.started_at FROM image_library_internal.run n
                                           WHERE n.registry_id = known_tags.registry_id
-                                          ORDER BY n.run_id DESC LIMIT 1), false)
+                                          ORDER BY n.run_id DESC LIMIT 1), false),
+         EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = t.digest AND i.unread IS NOT NULL)
   FROM image_library_internal.repository r JOIN image_library_internal.tag t USING (repository_id)
   WHERE r.registry_id = known_tags.registry_id AND r.name = known_tags.repository
   ORDER BY t.name
 $$;
 COMMENT ON FUNCTION image_library_internal.known_tags IS
-  'Tags of a repository that were read before, sorted by bytes; fresh: read by the current run';
+  'Tags of a repository that were read before, sorted by bytes; fresh: read by the current run; unread: something of the image could not be read';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_tags TO image_library_agent;
 
 -- Approved and used images are asked about every day, pending images at growing intervals: signatures are mostly pushed
@@ -155,12 +156,12 @@ CREATE FUNCTION image_library_internal.known_images(digests jsonb)
 RETURNS TABLE (digest text, whole boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT i.digest, NOT EXISTS (SELECT FROM image_library_internal.image_platform p WHERE p.digest = i.digest AND NOT p.present)
+  SELECT i.digest, i.unread IS NULL AND NOT EXISTS (SELECT FROM image_library_internal.image_platform p WHERE p.digest = i.digest AND NOT p.present)
   FROM jsonb_array_elements_text(digests) AS wanted (digest)
   JOIN image_library_internal.image i ON i.digest = wanted.digest
 $$;
 COMMENT ON FUNCTION image_library_internal.known_images IS
-  'Those of the given digests whose image is stored, and whether all manifests that their index names were there';
+  'Those of the given digests whose image is stored, and whether all of it was read, and all manifests that its index names were there';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
@@ -233,12 +234,12 @@ DECLARE
   not_before timestamptz := image_library_internal.not_before(registry_id);
 BEGIN
   IF not_before IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('registry "%s" asked not to be asked before %s',
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('registry "%s" asked not to be asked before %s',
         (SELECT g.name FROM image_library_internal.registry g WHERE g.registry_id = check_not_before.registry_id), not_before),
-      DETAIL = 'It limits how many requests it answers, and counts those that it refuses too.',
-      HINT = 'Wait: the agent goes on by itself. An admin may ask all the same: CALL image_library.sync(..., force => true).';
+      detail => 'It limits how many requests it answers, and counts those that it refuses too.',
+      hint => 'Wait: the agent goes on by itself. An admin may ask all the same: CALL image_library.sync(..., force => true).');
   END IF;
 END
 $$;
@@ -251,21 +252,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   -- After a success the interval; after the first failure 30 s, doubled after each further one, up to the interval.
   -- Both plus or minus a tenth, so that not all registries are asked at the same time.
+  -- After a cancel as before the run; whoever cancelled does not meet the agent at once.
   SELECT greatest(
     image_library_internal.not_before(g.registry_id),
+    CASE WHEN next_sync_at.outcome = 'cancelled'
+         THEN image_library_internal.due_at(g.sync_requested_at, before.started_at, before.next_at) END,
     now() + (0.9 + 0.2 * random()) * CASE
-      WHEN next_sync_at.outcome = 'failed' THEN least(g.sync_interval, interval '30 seconds' * 2 ^ least(f.failures, 16))
+      WHEN next_sync_at.outcome = 'cancelled' THEN interval '30 seconds'
+      WHEN next_sync_at.outcome = 'failed' THEN
+        least(g.sync_interval, interval '30 seconds' * 2 ^ least(image_library_internal.failures(g.registry_id), 16))
       ELSE g.sync_interval
     END)
   FROM image_library_internal.run this
   JOIN image_library_internal.registry g USING (registry_id)
-  CROSS JOIN LATERAL (
-    SELECT count(*) AS failures
-    FROM image_library_internal.run r
-    WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
-      AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
-                               WHERE ok.registry_id = g.registry_id AND ok.outcome <> 'failed'), 0)
-  ) f
+  LEFT JOIN LATERAL (SELECT r.started_at, r.next_at FROM image_library_internal.run r
+                     WHERE r.registry_id = g.registry_id AND r.run_id < this.run_id
+                     ORDER BY r.run_id DESC LIMIT 1) before ON true
   WHERE this.run_id = next_sync_at.run_id
 $$;
 COMMENT ON FUNCTION image_library_internal.next_sync_at IS

@@ -46,10 +46,11 @@ AS $$
          ARRAY(SELECT jsonb_array_elements_text(n.layer_types)),
          ARRAY(SELECT DISTINCT p ->> 'platform' COLLATE "C" FROM jsonb_array_elements(n.platforms) p ORDER BY 1),
          n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels,
-         told.title, told.description, told.version, now()
+         told.title, told.description, told.version, now(), n.unread
   FROM jsonb_to_recordset(images) AS n (
     digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types jsonb,
-    platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb)
+    platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb,
+    unread text)
   CROSS JOIN LATERAL image_library_internal.published_texts(
     n.annotations, n.labels, (SELECT image_library_internal.classification_keys())) told
   -- Sorted, so that two syncs of the same images do not deadlock.
@@ -81,9 +82,9 @@ DECLARE
   added bigint;
 BEGIN
   INSERT INTO image_library_internal.image (digest, media_type, artifact_type, config_type, config_digest, layer_types, platforms,
-    size_bytes, created_at, created_text, annotations, labels, title, description, version, first_seen_at)
+    size_bytes, created_at, created_text, annotations, labels, title, description, version, first_seen_at, unread)
   SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest, n.layer_types, n.platforms,
-         n.size_bytes, n.created_at, n.created_text, n.annotations, n.labels, n.title, n.description, n.version, n.first_seen_at
+         n.size_bytes, n.created_at, n.created_text, n.annotations, n.labels, n.title, n.description, n.version, n.first_seen_at, n.unread
   FROM image_library_internal.read_images(batch -> 'images') n
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
@@ -106,18 +107,25 @@ GRANT EXECUTE ON FUNCTION image_library_internal.write_images TO image_library_a
 CREATE FUNCTION image_library_internal.is_more_complete(image jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT coalesce(bool_or(NOT p.present AND NOT n.absent), false) AND NOT coalesce(bool_or(p.present AND n.absent), false)
-  FROM image_library_internal.image_platform p
+  SELECT (now_unread < was_unread OR now_unread = was_unread AND came) AND NOT went
+  FROM image_library_internal.image i
   CROSS JOIN LATERAL (
-    SELECT EXISTS (SELECT FROM jsonb_to_recordset(image -> 'platforms') AS read (manifest_digest text, present boolean)
-                   WHERE read.manifest_digest = p.manifest_digest AND NOT read.present) AS absent) n
-  WHERE p.digest = image ->> 'digest'
+    SELECT array_position('{config,manifest}', image ->> 'unread') AS now, array_position('{config,manifest}', i.unread) AS was) u
+  CROSS JOIN LATERAL (SELECT coalesce(u.now, 0) AS now_unread, coalesce(u.was, 0) AS was_unread) rank
+  CROSS JOIN LATERAL (
+    SELECT coalesce(bool_or(NOT p.present AND NOT n.absent), false) AS came, coalesce(bool_or(p.present AND n.absent), false) AS went
+    FROM image_library_internal.image_platform p
+    CROSS JOIN LATERAL (
+      SELECT EXISTS (SELECT FROM jsonb_to_recordset(image -> 'platforms') AS read (manifest_digest text, present boolean)
+                     WHERE read.manifest_digest = p.manifest_digest AND NOT read.present) AS absent) n
+    WHERE p.digest = i.digest) platforms
+  WHERE i.digest = image ->> 'digest'
 $$;
 COMMENT ON FUNCTION image_library_internal.is_more_complete IS
-  'Whether an image was read with manifests that the stored one lacks, and without losing any';
+  'Whether more of an image was read than is stored, or manifests that the stored one lacks, and none was lost; null: it is not stored';
 GRANT EXECUTE ON FUNCTION image_library_internal.is_more_complete TO image_library_agent;
 
--- Adds manifests that an image lacked when it was first read. Platforms that were present stay present.
+-- Adds what an image lacked when it was first read. Platforms that were present stay present.
 CREATE FUNCTION image_library_internal.complete_images(images jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -134,11 +142,11 @@ BEGIN
     PERFORM image_library_internal.lock_repository(place.registry_id, place.repository_id, for_batch => true);
   END LOOP;
   DELETE FROM image_library_internal.image_platform p
-  USING jsonb_array_elements(images) i
-  WHERE p.digest = i ->> 'digest' AND NOT p.present;
+  USING jsonb_array_elements(images) n JOIN image_library_internal.image i ON i.digest = n ->> 'digest'
+  WHERE p.digest = i.digest AND (NOT p.present OR i.unread IS NOT NULL);
   PERFORM image_library_internal.write_platforms(images);
   UPDATE image_library_internal.image i
-  SET artifact_type = n.artifact_type, config_type = n.config_type, config_digest = n.config_digest,
+  SET media_type = n.media_type, unread = n.unread, artifact_type = n.artifact_type, config_type = n.config_type, config_digest = n.config_digest,
       layer_types = n.layer_types, size_bytes = n.size_bytes, created_at = n.created_at, created_text = n.created_text,
       annotations = n.annotations, labels = n.labels, title = n.title, description = n.description, version = n.version,
       platforms = ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM image_library_internal.image_platform p
@@ -150,13 +158,14 @@ BEGIN
     FROM jsonb_array_elements(images) i JOIN image_library_internal.tag t ON t.digest = i ->> 'digest'
     GROUP BY 1 ORDER BY 1
   LOOP
+    PERFORM image_library_internal.approve_by_rule(place.repository_id, place.tags);
     PERFORM image_library_internal.refresh_entries(place.repository_id, place.tags);
     PERFORM image_library_internal.approve_by_policy(place.repository_id, place.tags);
   END LOOP;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.complete_images IS
-  'Stores manifests that were missing when the index of an image was first read, and classifies the image again';
+  'Stores what could not be read or did not exist when an image was first read, classifies the image again, and lets rules approve it';
 GRANT EXECUTE ON FUNCTION image_library_internal.complete_images TO image_library_agent;
 
 -- The manifest may exist in another repository that has the image, so only the last repository with the image can mark
@@ -348,7 +357,7 @@ BEGIN
      AND batch ->> 'listing' IS NULL AND batch ->> 'refused_removals' IS NULL THEN
     RETURN '{}';
   END IF;
-  -- An image that was stored without some of its manifests is completed from another repository that has more of them.
+  -- An image of which something was not read is completed, also from another repository that has more of it.
   SELECT coalesce(batch -> 'completed', '[]') || coalesce(jsonb_agg(i.image), '[]') INTO completed
   FROM jsonb_array_elements(batch -> 'images') AS i (image)
   WHERE image_library_internal.is_more_complete(i.image);
