@@ -12,9 +12,14 @@ BEGIN
     AND a.repository_id = e.repository_id AND a.digest = e.digest
     AND (e.approval, e.usable_until, e.deprecated_from)
         IS DISTINCT FROM (a.state, image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
-  PERFORM image_library_internal.refresh_tags(repository_id, ARRAY(
-    SELECT t.name FROM image_library_internal.tag t
-    WHERE t.repository_id = refresh_entry_approval.repository_id AND t.digest = ANY (digests) ORDER BY t.name));
+  UPDATE image_library_internal.tag t
+  SET approval = a.state, waits_from = image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL),
+      waits_until = a.deprecated_from
+  FROM image_library_internal.approval a
+  WHERE t.repository_id = refresh_entry_approval.repository_id AND t.digest = ANY (digests)
+    AND a.repository_id = t.repository_id AND a.digest = t.digest
+    AND (t.approval, t.waits_from, t.waits_until)
+        IS DISTINCT FROM (a.state, image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS

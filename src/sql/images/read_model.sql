@@ -232,9 +232,7 @@ BEGIN
   UPDATE image_library_internal.tag t
   SET kind = n.kind, approval = n.approval, waits_from = n.waits_from, waits_until = n.waits_until
   FROM (SELECT t.name, coalesce(e.kind, 'other') AS kind, coalesce(a.state, 'pending') AS approval,
-               CASE WHEN a.quarantined_at IS NOT NULL THEN NULL
-                    WHEN coalesce(a.state, 'pending') = 'pending' THEN '-infinity'
-                    WHEN a.state = 'approved' THEN a.valid_until END AS waits_from,
+               image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL) AS waits_from,
                a.deprecated_from AS waits_until
         FROM unnest(tags) AS asked (name)
         JOIN image_library_internal.tag t ON t.repository_id = refresh_tags.repository_id AND t.name = asked.name
