@@ -71,6 +71,9 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
+  -- The decision is written beside these tags too. All transactions lock tags before approvals.
+  PERFORM FROM image_library_internal.tag t
+  WHERE t.repository_id = image.repository_id AND t.digest = image.digest ORDER BY t.name FOR NO KEY UPDATE;
   -- Refuses the decision if a sync or a change of rules has changed the tag while this session waited for it.
   PERFORM FROM image_library_internal.tag t
   WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = coalesce(image.moved_to, image.digest)
