@@ -119,7 +119,7 @@ BEGIN
       message => format('unknown qos "%s"', left(qos, 300)),
       hint => 'It is latency or throughput.');
   END IF;
-  IF coalesce(access_mode, '') NOT IN ('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod') THEN
+  IF NOT image_library_internal.is_access_mode(coalesce(access_mode, '')) THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => format('unknown access_mode "%s"', left(coalesce(access_mode, 'null'), 300)),
