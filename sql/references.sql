@@ -162,6 +162,18 @@ FROM unnest('{quarantine,release,deprecate,undeprecate,reset,reject}'::text[]) a
 SELECT registry, approval FROM images WHERE digest = test.digest('t') ORDER BY 1;
 SELECT add_hm_tag('green'), tag_image('localhost:5000/team/db:1', 'green', 'twin'), untag_image('localhost:5000/team/db:1', 'green', registry => 'twin');
 SELECT count(*) FROM policy_failures('localhost:5000/team/db:1', 'twin');
+-- Whoever uses it can say which registry too: manifests, fits, and guarded tables.
+SELECT made, split_part(test.outcome('SELECT ' || made), E'\n', 1) AS outcome
+FROM unnest(ARRAY['fits(''localhost:5000/team/db:1'', ''h100'', 1', 'count(*) FROM fitting_profiles(''localhost:5000/team/db:1'', ''h100'', 1', 'nim_cache(''localhost:5000/team/db:1''',
+  'nim_service(''localhost:5000/team/db:1''', 'kserve_serving_runtime(''localhost:5000/team/db:1''', 'kserve_inference_service(''localhost:5000/team/db:1''']) f,
+  LATERAL unnest(ARRAY[f || ')', f || ', registry => ''local'')', f || ', registry => ''twin'')']) made;
+CREATE TABLE test.guarded_twin (image text);
+CREATE TRIGGER guard BEFORE INSERT ON test.guarded_twin FOR EACH ROW EXECUTE FUNCTION require_approved('image', 'pin', 'twin');
+SELECT test.outcome($$INSERT INTO test.guarded_twin VALUES ('localhost:5000/team/db:1')$$), (SELECT test.shown(image) FROM test.guarded_twin);
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT ON test.guarded_twin FOR EACH ROW EXECUTE FUNCTION require_approved('image', 'pin', 'local');
+SELECT test.outcome($$INSERT INTO test.guarded_twin VALUES ('localhost:5000/team/db:1')$$);
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT ON test.guarded_twin FOR EACH ROW EXECUTE FUNCTION require_approved('image', 'pin', 'nothing');
+SELECT test.outcome($$INSERT INTO test.guarded_twin VALUES ('localhost:5000/team/db:1')$$);
 SELECT test.shown(record_use('localhost:5000/team/db:1', 'app', registry => 'twin')), release_use('localhost:5000/team/db:1', 'app', registry => 'local') AS local, release_use('localhost:5000/team/db:1', 'app', registry => 'twin') AS twin;
 -- Registries of one path, as a restored library may have them.
 UPDATE registry SET prefix = '' WHERE name = 'twin';

@@ -26,6 +26,8 @@ BEGIN
       hint => unusable.hint);
   END IF;
   IF consumer IS NOT NULL THEN
+    -- An empty name would have no policies.
+    PERFORM image_library_internal.check_consumer(consumer);
     PERFORM image_library_internal.check_consumer_policies(reference, image, consumer);
   END IF;
   IF image.gone_since IS NOT NULL THEN
