@@ -51,6 +51,10 @@ SELECT set_config('test.pinned', :'pinned', true) IS NOT NULL AS set;
 SELECT split_part(statement, '(', 1) AS statement, test.after(format(statement, :'pinned', :rule)) FROM unnest(ARRAY['SELECT revoke(%L)', 'SELECT reset(%L)', 'SELECT quarantine(%L)', 'SELECT deprecate(%L, now())',
   'SELECT disable_rule(%2$s)', 'SELECT alter_rule(%2$s, exclude_tags => ''{17.4}'')', 'UPDATE approval SET valid_until = now() WHERE digest = test.digest(''a'')']) statement;
 SELECT test.outcome(format('SELECT approve(%L)', :'pinned'));
+SAVEPOINT expired;
+UPDATE approval SET valid_until = 'epoch' WHERE digest = test.digest('a');
+SELECT test.outcome(format('SELECT resolve(%L)', :'pinned'));
+ROLLBACK TO expired;
 SAVEPOINT revoked;
 SELECT test.shown(revoke(:'digest', 'CVE'));
 SELECT tag, action, reason FROM decisions WHERE digest = test.digest('a') ORDER BY decision_id DESC LIMIT 1;
