@@ -277,7 +277,7 @@ BEGIN
       hint => 'Store the reference that image_library.resolve returns, or let the trigger do it: require_approved(''column'', ''pin'').');
   END IF;
   -- Container runtimes would read it as an image of Docker Hub.
-  IF regexp_replace(split_part(pinned, '@', 1), ':[^:/]*$', '') <> concat(asked.host, '/', asked.repository) THEN
+  IF image_library_internal.untagged(pinned) <> concat(asked.host, '/', asked.repository) THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => format('image "%s" does not name its registry', image),

@@ -120,7 +120,7 @@ BEGIN
       message => format('unknown qos "%s"', left(qos, 300)),
       hint => 'It is latency or throughput.');
   END IF;
-  IF coalesce(access_mode, '') NOT IN ('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod') THEN
+  IF NOT image_library_internal.is_access_mode(coalesce(access_mode, '')) THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => format('unknown access_mode "%s"', left(coalesce(access_mode, 'null'), 300)),
@@ -152,7 +152,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_cache IS
-  'NIMCache for an approved NIM, its model puller pinned by digest. It caches the given profiles (names or IDs), or those that gpu, gpu_count, engine, precision and qos select, else all (a NOTICE tells). The default name ends in the beginning of the digest, since the spec of a NIMCache is immutable: another selection needs another name. overrides: what image_library_internal.overridable() lists, merged in last';
+  'NIMCache for an approved NIM, its model puller pinned by digest. It caches the given profiles (names or IDs), or those that gpu, gpu_count, engine, precision and qos select, else all (a NOTICE tells). The default name ends in the beginning of the digest, since the spec of a NIMCache is immutable: another selection needs another name. overrides: labels, annotations and other places that doc/model-serving.md lists, merged in last';
 GRANT EXECUTE ON FUNCTION image_library.nim_cache TO image_library_reader;
 
 CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
@@ -213,5 +213,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_service IS
-  'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators). overrides: what image_library_internal.overridable() lists, merged in last (lists are replaced, env merged by name)';
+  'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators). overrides: labels, annotations and other places that doc/model-serving.md lists, merged in last (lists are replaced, env merged by name)';
 GRANT EXECUTE ON FUNCTION image_library.nim_service TO image_library_reader;
