@@ -119,6 +119,13 @@ CREATE FUNCTION image_library_internal.require_read_committed() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  IF current_setting('transaction_read_only')::boolean THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'read_only_sql_transaction',
+      message => CASE WHEN pg_is_in_recovery() THEN 'image_library is governed on the primary, and this server is a standby'
+                      ELSE 'image_library is governed in transactions that are not read only' END,
+      hint => CASE WHEN pg_is_in_recovery() THEN 'Connect to the primary.' ELSE 'Use BEGIN READ WRITE; see default_transaction_read_only.' END);
+  END IF;
   IF image_library_internal.keeps_snapshot() THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_transaction_state',
@@ -129,5 +136,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_read_committed IS
-  'Raises 25000 in a transaction that keeps its first snapshot';
+  'Raises 25000 in a transaction that keeps its first snapshot, and 25006 in one that is read only';
 GRANT EXECUTE ON FUNCTION image_library_internal.require_read_committed TO image_library_agent;

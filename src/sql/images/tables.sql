@@ -148,6 +148,7 @@ CREATE TABLE image_library_internal.tag_period (
   CHECK (until > since)
 );
 CREATE UNIQUE INDEX tag_period_current ON image_library_internal.tag_period (repository_id, tag) WHERE until IS NULL;
+CREATE INDEX tag_period_digest ON image_library_internal.tag_period (digest, repository_id);
 COMMENT ON TABLE image_library_internal.tag_period IS
   'Periods in which a tag pointed at a digest; a present tag has one open period';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.tag_period TO image_library_agent;

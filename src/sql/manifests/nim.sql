@@ -2,11 +2,11 @@
 -- Source: apps.nvidia.com/v1alpha1 NIMService and NIMCache (NVIDIA NIM Operator documentation, and what its webhooks and
 -- controllers of 3.1 check, derive and match).
 
-CREATE FUNCTION image_library_internal.nim(reference text, wanted text) RETURNS image_library.model_library
+CREATE FUNCTION image_library_internal.nim(reference text, wanted text, in_registry text) RETURNS image_library.model_library
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference, in_registry);
 BEGIN
   PERFORM image_library_internal.require_nim(model, wanted, 'Serve it with image_library.kserve_inference_service, or choose a model with format nim of image_library.model_library.');
   RETURN model;
@@ -85,12 +85,13 @@ CREATE FUNCTION image_library.nim_cache(reference text, name text DEFAULT NULL, 
   ngc_secret text DEFAULT 'nvidia-nim-secrets', image_pull_secret text DEFAULT NULL,
   storage_class text DEFAULT NULL, storage_size text DEFAULT '50Gi', access_mode text DEFAULT 'ReadWriteMany',
   profiles text[] DEFAULT '{}', gpu text DEFAULT NULL, gpu_count integer DEFAULT NULL,
-  engine text DEFAULT NULL, "precision" text DEFAULT NULL, qos text DEFAULT NULL, overrides jsonb DEFAULT NULL)
+  engine text DEFAULT NULL, "precision" text DEFAULT NULL, qos text DEFAULT NULL, overrides jsonb DEFAULT NULL,
+  registry text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.nim(reference, 'a NIMCache');
+  model image_library.model_library := image_library_internal.nim(reference, 'a NIMCache', registry);
   product text := image_library_internal.gpu_product(model, gpu);
   cache_name text := coalesce(name, image_library_internal.nim_cache_name(model));
   selection jsonb := jsonb_strip_nulls(jsonb_build_object(
@@ -159,12 +160,13 @@ CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL
   ngc_secret text DEFAULT 'nvidia-nim-secrets', cpu text DEFAULT '12', memory text DEFAULT '64Gi',
   shm_size text DEFAULT '16Gi', nim_cache text DEFAULT NULL, profile text DEFAULT NULL,
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', replicas integer DEFAULT 1, port integer DEFAULT 8000,
-  inference_platform text DEFAULT 'standalone', node_selector jsonb DEFAULT NULL, overrides jsonb DEFAULT NULL)
+  inference_platform text DEFAULT 'standalone', node_selector jsonb DEFAULT NULL, overrides jsonb DEFAULT NULL,
+  registry text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.nim(reference, 'a NIMService');
+  model image_library.model_library := image_library_internal.nim(reference, 'a NIMService', registry);
   cache_name text := coalesce(nim_cache, image_library_internal.nim_cache_name(model));
   is_kserve boolean := coalesce(inference_platform = 'kserve', false);
   -- With KServe the operator makes an InferenceService of the same name.

@@ -122,12 +122,12 @@ CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text D
   image_pull_secrets text[] DEFAULT '{}', ngc_secret text DEFAULT 'nvidia-nim-secrets',
   cpu text DEFAULT '12', memory text DEFAULT '64Gi', shm_size text DEFAULT '16Gi', port integer DEFAULT NULL,
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', protocol_versions text[] DEFAULT '{v2,grpc-v2}',
-  priority integer DEFAULT 1, overrides jsonb DEFAULT NULL)
+  priority integer DEFAULT 1, overrides jsonb DEFAULT NULL, registry text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference, registry);
   is_nim boolean := coalesce(model.format = 'nim', false);
   image text := model.pinned_reference;
   given_env jsonb := coalesce(env, '{}');
@@ -235,12 +235,12 @@ CREATE FUNCTION image_library.kserve_inference_service(reference text, name text
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', storage text DEFAULT NULL, model_format text DEFAULT NULL,
   min_replicas integer DEFAULT NULL, max_replicas integer DEFAULT NULL,
   node_selector jsonb DEFAULT '{"nvidia.com/gpu": "true"}', protocol_version text DEFAULT NULL,
-  overrides jsonb DEFAULT NULL)
+  overrides jsonb DEFAULT NULL, registry text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference, registry);
   is_nim boolean := coalesce(model.format = 'nim', false);
   gpus integer := coalesce(gpu_count, model.gpu_count, CASE WHEN is_nim THEN 1 ELSE 0 END);
   room integer := image_library_internal.inference_service_room(namespace);
