@@ -11,6 +11,7 @@
 #include "sync/batch_writer.h"
 #include "sync/deadline.h"
 #include "sync/image_reader.h"
+#include "sync/known_images.h"
 #include "sync/limits.h"
 #include "sync/registry_config.h"
 #include "sync/room.h"
@@ -38,6 +39,7 @@ struct RunContext {
         room(static_cast<std::size_t>(std::max(32, config.max_connections)) << 20,
              2 * registry::limit::kManifest),
         reader(client, room),
+        known_images(store, deadline),
         writer(store, deadline) {
     // A budget is for whole images: of images read side by side, none might come to its end.
     if (config.requests_per_run) options.tags_at_once = 1;
@@ -55,6 +57,7 @@ struct RunContext {
   Room room;
   registry::Mutex large_listing;  ///< see registry::ListingTurn
   ImageReader reader;
+  KnownImages known_images;
   BatchWriter writer;
 };
 

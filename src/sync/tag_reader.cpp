@@ -138,15 +138,14 @@ Task<bool> TagReader::ReadImage(FoundTag tag, std::optional<FetchedManifest> man
   }
   bool is_new = !state_.Knows(digest) && failed_.count(digest) == 0;
   if (is_new) {
-    const std::vector<KnownImage> stored = context_.store.KnownImages({digest});
+    const std::optional<KnownImage> stored = co_await FindStored(digest);
     // Another registry may have lacked manifests of the image that this one has.
-    if (stored.empty() || !stored.front().whole) {
+    if (!stored || !stored->whole) {
       if (!co_await ReadNewImage(tag, std::move(manifest), place)) co_return false;
-      if (stored.empty()) ++context_.statistics.images_added;
+      if (!stored) ++context_.statistics.images_added;
     }
     const auto failed = failed_.find(digest);
-    is_new =
-        failed == failed_.end() || (stored.empty() && failed->second.unread != Unread::kManifest);
+    is_new = failed == failed_.end() || (!stored && failed->second.unread != Unread::kManifest);
     if (is_new) state_.new_digests.insert(digest);
   }
   const auto failed = failed_.find(digest);
@@ -164,12 +163,24 @@ Task<bool> TagReader::ReadImage(FoundTag tag, std::optional<FetchedManifest> man
   co_return true;
 }
 
+// From here on other tags of the digest wait: until TakeWaiting, unless this throws.
+Task<std::optional<KnownImage>> TagReader::FindStored(std::string digest) {
+  waiting_[digest];
+  std::exception_ptr failure;
+  try {
+    co_return co_await context_.known_images.Find(digest);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  waiting_.erase(digest);
+  std::rethrow_exception(failure);
+}
+
 // Reads an image into the batch, while other tags of its digest wait: as far as it can be read, and
 // why no further is in failed_. False when the registry does not have it, or sends something else
 // for its digest, and nobody waits.
 Task<bool> TagReader::ReadNewImage(const FoundTag& tag, std::optional<FetchedManifest> manifest,
                                    Room::Place& place) {
-  waiting_[tag.digest];
   try {
     co_await context_.room.Enter(place);
     std::optional<Error> mismatch;
@@ -225,6 +236,7 @@ Task<void> TagReader::KeepUnread(FoundTag tag, Error error) {
     throw error;
   }
   if (!state_.Knows(tag.digest) && failed_.count(tag.digest) == 0) {
+    // Alone: this is rare, and no other tag of the digest may come between.
     const std::vector<KnownImage> stored = context_.store.KnownImages({tag.digest});
     if (stored.empty()) {
       writer_.batch().Add(UnreadImage(tag.digest));

@@ -47,6 +47,7 @@ class TagReader {
   registry::Task<void> ReadTag(std::string tag, const Rule* rule, Room::Place& place);
   registry::Task<bool> ReadImage(FoundTag tag, std::optional<registry::FetchedManifest> manifest,
                                  Room::Place& place);
+  registry::Task<std::optional<KnownImage>> FindStored(std::string digest);
   registry::Task<bool> ReadNewImage(const FoundTag& tag,
                                     std::optional<registry::FetchedManifest> manifest,
                                     Room::Place& place);

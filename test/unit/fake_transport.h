@@ -28,9 +28,10 @@ class FakeTransport : public Transport {
 
   /// Takes no time but its own.
   Task<void> Sleep(int milliseconds) override {
-    sleeps.push_back(milliseconds);
+    // Only the end of the turn of an event loop.
+    if (milliseconds > 0) sleeps.push_back(milliseconds);
     now += std::chrono::milliseconds(milliseconds);
-    co_return;
+    if (holding_sleeps) co_await asleep.Wait();
   }
   TimePoint Now() const override { return now; }
 
@@ -46,6 +47,8 @@ class FakeTransport : public Transport {
   int drops = 0;         ///< calls of DropQueued
   bool holding = false;  ///< answers wait for held.ResumeOne or ResumeAll
   WaitQueue held;
+  bool holding_sleeps = false;  ///< sleepers wait for asleep.ResumeAll
+  WaitQueue asleep;
 
  private:
   static std::string Describe(const Request& request) {

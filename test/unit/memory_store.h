@@ -34,6 +34,7 @@ class MemoryStore : public Store {
     return known;
   }
   std::vector<KnownImage> KnownImages(const std::vector<std::string>& digests) override {
+    looks.push_back(digests);
     if (broken) throw std::runtime_error("the database is gone");
     std::vector<KnownImage> known;
     for (const std::string& digest : digests)
@@ -117,6 +118,7 @@ class MemoryStore : public Store {
   std::vector<UntaggedImage> untagged;
   std::map<std::pair<std::string, std::string>, bool> untagged_found;
   std::vector<std::string> checked;
+  std::vector<std::vector<std::string>> looks;  ///< digests of each call of KnownImages
   std::map<std::string, std::vector<std::string>> refused;
   bool accepted = false;
   std::map<std::pair<std::string, std::string>, std::string>

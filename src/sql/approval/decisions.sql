@@ -286,29 +286,50 @@ $$;
 COMMENT ON FUNCTION image_library_internal.decide IS
   'Makes a decision: state, row in decisions, read model; raises 55000 if the state does not allow it';
 
+-- Without one, required_approvals is never 0.
+CREATE FUNCTION image_library_internal.has_approving_rule(repository_id integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM image_library_internal.repository r JOIN image_library_internal.rule u USING (registry_id)
+    WHERE r.repository_id = has_approving_rule.repository_id AND u.enabled AND u.action = 'include' AND u.approval = 'auto');
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.has_approving_rule IS
+  'Whether a rule of the registry that has a repository has approval => auto';
+GRANT EXECUTE ON FUNCTION image_library_internal.has_approving_rule TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.approve_by_rule(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
+  undecided text[];
+  approved_digests text[];
+BEGIN
+  -- Policies read the read model, which is written later: see approve_by_policy.
+  IF image_library_internal.has_approval_policies() OR NOT image_library_internal.has_approving_rule(repository_id) THEN
+    RETURN;
+  END IF;
   -- A digest may be pending because of another tag of it, whose rule has been dropped.
-  undecided text[] := ARRAY(
+  undecided := ARRAY(
     SELECT DISTINCT t.digest
     FROM unnest(tags) AS asked (name)
     JOIN image_library_internal.tag t ON t.repository_id = approve_by_rule.repository_id AND t.name = asked.name
     JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
     WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest));
-  approved_digests text[];
-BEGIN
-  -- Policies read the read model, which is written later: see approve_by_policy.
-  IF cardinality(undecided) = 0 OR image_library_internal.has_approval_policies() THEN
+  IF cardinality(undecided) = 0 THEN
     RETURN;
   END IF;
   WITH arrived AS (
     SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name AS tag, t.digest, t.rule_id
     FROM image_library_internal.required_approvals(approve_by_rule.repository_id, undecided) asked
-    JOIN image_library_internal.tag t ON t.repository_id = approve_by_rule.repository_id AND t.digest = asked.digest
-    JOIN image_library_internal.full_repository r USING (repository_id)
-    WHERE asked.required = 0 AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
+    CROSS JOIN LATERAL (
+      SELECT x.name, x.digest, x.rule_id FROM image_library_internal.tag x
+      WHERE x.repository_id = approve_by_rule.repository_id AND x.digest = asked.digest
+        AND x.rule_id IS NOT NULL AND x.missing_since IS NULL OFFSET 0) t
+    JOIN image_library_internal.full_repository r ON r.repository_id = approve_by_rule.repository_id
+    WHERE asked.required = 0
     ORDER BY t.digest, t.name
   ), approved AS (
     -- If another session has decided at the same time, its row exists, and nothing is written.

@@ -5,8 +5,11 @@
 -- arrival only if every rule that takes the image does, including those of other teams.
 CREATE FUNCTION image_library_internal.required_approvals(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
 RETURNS TABLE (digest text, required integer, rule_id bigint, separating_rule_id bigint)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH tagged AS (
     SELECT t.digest, t.name
     FROM image_library_internal.tag t
@@ -24,7 +27,8 @@ AS $$
   FROM unnest(digests) AS asked (digest)
   LEFT JOIN tagged n ON n.digest = asked.digest
   LEFT JOIN taken k ON k.tag = n.name
-  ORDER BY asked.digest, k.required DESC NULLS LAST, k.rule_id
+  ORDER BY asked.digest, k.required DESC NULLS LAST, k.rule_id;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.required_approvals IS
   'Number of people who must approve images of a repository (0: every rule that takes one of their tags has approval => auto), the rule that requires it (null: no rule takes them), and one by which the approval of a requester does not count (null: none)';
@@ -109,14 +113,18 @@ GRANT EXECUTE ON FUNCTION image_library_internal.approvals_of_requesters TO imag
 -- People who may push can give an approved digest a tag that requires more approvals. The image is then pending until
 -- it has them.
 CREATE FUNCTION image_library_internal.reset_by_stricter_rule(repository_id integer, new_tags text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   approved text[] := ARRAY(
     SELECT DISTINCT t.digest
-    FROM image_library_internal.tag t
-    JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
-    WHERE t.repository_id = reset_by_stricter_rule.repository_id AND t.name = ANY (new_tags));
+    FROM unnest(new_tags) AS asked (name)
+    CROSS JOIN LATERAL (
+      SELECT x.digest FROM image_library_internal.tag x
+      WHERE x.repository_id = reset_by_stricter_rule.repository_id AND x.name = asked.name OFFSET 0) t
+    CROSS JOIN LATERAL (
+      SELECT FROM image_library_internal.approval x
+      WHERE x.repository_id = reset_by_stricter_rule.repository_id AND x.digest = t.digest AND x.state = 'approved' OFFSET 0) a);
   image record;
   decision image_library_internal.decision;
 BEGIN

@@ -1,8 +1,12 @@
 -- Approval on arrival if there are policies: by a rule or by a policy, only if all required policies are met.
 
 CREATE FUNCTION image_library_internal.has_approval_policies() RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect <> 'warn' AND p.applies_to NOT LIKE 'consumer:%') $$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect <> 'warn' AND p.applies_to NOT LIKE 'consumer:%');
+END
+$$;
 COMMENT ON FUNCTION image_library_internal.has_approval_policies IS
   'Whether there are policies that affect approval on arrival';
 GRANT EXECUTE ON FUNCTION image_library_internal.has_approval_policies TO image_library_agent;

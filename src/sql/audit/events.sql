@@ -47,24 +47,27 @@ GRANT EXECUTE ON FUNCTION image_library_internal.emit TO image_library_agent;
 -- Called before the tags are written: compares the new tags with the stored ones.
 CREATE FUNCTION image_library_internal.emit_tags(repository_id integer, arrived image_library_internal.found_tag[], missing text[])
 RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   told text;
 BEGIN
   FOR told IN
     WITH happened AS (
-      SELECT CASE WHEN t.name IS NULL THEN 'tag added'
+      SELECT CASE WHEN t.digest IS NULL THEN 'tag added'
                   WHEN t.digest <> f.digest THEN 'tag moved'
                   WHEN t.missing_since IS NOT NULL THEN 'tag returned' END AS event,
              f.name AS tag, f.digest, t.digest AS previous
       FROM unnest(arrived) f
-      LEFT JOIN image_library_internal.tag t ON t.repository_id = emit_tags.repository_id AND t.name = f.name
+      LEFT JOIN LATERAL (
+        SELECT x.digest, x.missing_since FROM image_library_internal.tag x
+        WHERE x.repository_id = emit_tags.repository_id AND x.name = f.name OFFSET 0) t ON true
       UNION ALL
       SELECT 'tag missing', t.name, t.digest, NULL
       FROM unnest(missing) m (name)
-      JOIN image_library_internal.tag t ON t.repository_id = emit_tags.repository_id AND t.name = m.name
-      WHERE t.missing_since IS NULL
+      CROSS JOIN LATERAL (
+        SELECT x.name, x.digest FROM image_library_internal.tag x
+        WHERE x.repository_id = emit_tags.repository_id AND x.name = m.name AND x.missing_since IS NULL OFFSET 0) t
     ), written AS (
       INSERT INTO image_library_internal.event AS e (event, registry_id, registry, repository, tag, digest, detail)
       SELECT h.event, g.registry_id, g.name, r.name, h.tag, h.digest,

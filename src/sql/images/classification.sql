@@ -22,8 +22,12 @@ COMMENT ON VIEW image_library.annotation_keys IS
 GRANT SELECT ON image_library.annotation_keys TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.classification_keys() RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT jsonb_object_agg(k.purpose, k.keys) FROM image_library.annotation_keys k $$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN (SELECT jsonb_object_agg(k.purpose, k.keys) FROM image_library.annotation_keys k);
+END
+$$;
 COMMENT ON FUNCTION image_library_internal.classification_keys IS 'The keys in the form that classify takes';
 GRANT EXECUTE ON FUNCTION image_library_internal.classification_keys TO image_library_agent;
 

@@ -14,7 +14,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.other_conflict TO
 
 CREATE FUNCTION image_library_internal.refresh_conflicts(repository_id integer, classified image_library_internal.classified_tag[])
 RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   wanted image_library_internal.other_conflict[] := ARRAY(
@@ -23,9 +23,15 @@ DECLARE
     FROM unnest(classified) c
     WHERE c.facts ->> 'kind' = 'other' AND c.facts -> 'conflicts' <> '[]');
 BEGIN
-  DELETE FROM image_library_internal.other_conflict x
-  USING unnest(classified) c LEFT JOIN unnest(wanted) w ON w.tag = c.tag
-  WHERE x.repository_id = refresh_conflicts.repository_id AND x.tag = c.tag AND x IS DISTINCT FROM w;
+  IF EXISTS (SELECT FROM unnest(classified) c
+             CROSS JOIN LATERAL (SELECT FROM image_library_internal.other_conflict x
+                                 WHERE x.repository_id = refresh_conflicts.repository_id AND x.tag = c.tag OFFSET 0) there) THEN
+    -- EXECUTE makes a plan for these arrays: to join two of them well, it needs their sizes.
+    EXECUTE 'DELETE FROM image_library_internal.other_conflict x
+             USING unnest($2) c LEFT JOIN unnest($3) w ON w.tag = c.tag
+             WHERE x.repository_id = $1 AND x.tag = c.tag AND x IS DISTINCT FROM w'
+    USING refresh_conflicts.repository_id, classified, wanted;
+  END IF;
   INSERT INTO image_library_internal.other_conflict (repository_id, tag, conflicts)
   SELECT w.repository_id, w.tag, w.conflicts FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END

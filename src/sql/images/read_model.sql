@@ -118,19 +118,29 @@ COMMENT ON TYPE image_library_internal.classified_tag IS 'A tag and the classifi
 
 CREATE FUNCTION image_library_internal.classified_tags(repository_id integer, tags text[])
 RETURNS SETOF image_library_internal.classified_tag
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
-  SELECT t.name, t.digest, CASE WHEN c.facts ->> 'kind' = 'model'
-                                THEN image_library_internal.with_model_facts(c.facts, r.repository_id, r.full_name) ELSE c.facts END
-  FROM unnest(tags) AS asked (name)
-  JOIN image_library_internal.tag t ON t.repository_id = classified_tags.repository_id AND t.name = asked.name
-  JOIN image_library_internal.full_repository r USING (repository_id)
-  JOIN image_library_internal.image i ON i.digest = t.digest
-  LEFT JOIN image_library_internal.rule u ON u.rule_id = t.rule_id
-  -- OFFSET 0: each image is classified once.
-  CROSS JOIN LATERAL (SELECT image_library_internal.classify(
-    r.full_name, t.name, i.artifact_type, i.config_type, i.layer_types, i.annotations, i.labels, (SELECT image_library_internal.classification_keys()),
-    coalesce(u.kind, 'auto')) OFFSET 0) AS c (facts)
+DECLARE
+  keys jsonb := image_library_internal.classification_keys();
+BEGIN
+  RETURN QUERY
+    SELECT t.name, t.digest, CASE WHEN c.facts ->> 'kind' = 'model'
+                                  THEN image_library_internal.with_model_facts(c.facts, r.repository_id, r.full_name) ELSE c.facts END
+    FROM image_library_internal.full_repository r
+    CROSS JOIN unnest(tags) AS asked (name)
+    -- OFFSET 0: tables are read by key, and each image is classified once.
+    CROSS JOIN LATERAL (
+      SELECT x.name, x.digest, x.rule_id FROM image_library_internal.tag x
+      WHERE x.repository_id = classified_tags.repository_id AND x.name = asked.name OFFSET 0) t
+    CROSS JOIN LATERAL (
+      SELECT m.artifact_type, m.config_type, m.layer_types, m.annotations, m.labels FROM image_library_internal.image m
+      WHERE m.digest = t.digest OFFSET 0) i
+    LEFT JOIN LATERAL (SELECT v.kind FROM image_library_internal.rule v WHERE v.rule_id = t.rule_id OFFSET 0) u ON true
+    CROSS JOIN LATERAL (SELECT image_library_internal.classify(
+      r.full_name, t.name, i.artifact_type, i.config_type, i.layer_types, i.annotations, i.labels, keys,
+      coalesce(u.kind, 'auto')) OFFSET 0) AS c (facts)
+    WHERE r.repository_id = classified_tags.repository_id;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.classified_tags IS
   'Classification of the images of some tags of a repository, from their stored facts, with the facts of models that come from rows';
@@ -152,8 +162,10 @@ GRANT EXECUTE ON FUNCTION image_library_internal.own_facts TO image_library_agen
 
 CREATE FUNCTION image_library_internal.wanted_entries(repository_id integer, classified image_library_internal.classified_tag[])
 RETURNS SETOF image_library_internal.entry
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
+BEGIN
+  RETURN QUERY
   -- In the order of the table's columns; sql/catalog.sql compares the names.
   SELECT t.repository_id AS repository_id,
          t.name AS tag,
@@ -189,13 +201,19 @@ AS $$
          a.deprecated_from AS deprecated_from,
          (c.facts ->> 'contested')::boolean AS contested,
          c.facts -> 'facts_from' AS facts_from
-  FROM unnest(classified) c
+  FROM image_library_internal.full_repository r
+  CROSS JOIN unnest(classified) c
   CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
-  JOIN image_library_internal.tag t ON t.repository_id = wanted_entries.repository_id AND t.name = c.tag
-  JOIN image_library_internal.full_repository r USING (repository_id)
-  JOIN image_library_internal.image i ON i.digest = c.digest
-  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = c.digest
-  WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other'
+  CROSS JOIN LATERAL (
+    SELECT x.* FROM image_library_internal.tag x
+    WHERE x.repository_id = wanted_entries.repository_id AND x.name = c.tag OFFSET 0) t
+  CROSS JOIN LATERAL (
+    SELECT m.size_bytes, m.created_at FROM image_library_internal.image m WHERE m.digest = c.digest OFFSET 0) i
+  LEFT JOIN LATERAL (
+    SELECT y.* FROM image_library_internal.approval y
+    WHERE y.repository_id = wanted_entries.repository_id AND y.digest = c.digest OFFSET 0) a ON true
+  WHERE r.repository_id = wanted_entries.repository_id AND t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other';
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.wanted_entries IS
   'Rows of the read model, computed from tags, images, rules and approvals';
@@ -247,7 +265,7 @@ COMMENT ON FUNCTION image_library_internal.refresh_tags IS
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_tags TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.refresh_entries(repository_id integer, tags text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   asked text[] := coalesce(tags, ARRAY(SELECT t.name FROM image_library_internal.tag t
@@ -256,9 +274,15 @@ DECLARE
     ARRAY(SELECT c FROM image_library_internal.classified_tags(repository_id, asked) c);
   wanted image_library_internal.entry[] := ARRAY(SELECT w FROM image_library_internal.wanted_entries(repository_id, classified) w);
 BEGIN
-  DELETE FROM image_library_internal.entry e
-  USING unnest(asked) AS a (tag) LEFT JOIN unnest(wanted) w ON w.tag = a.tag
-  WHERE e.repository_id = refresh_entries.repository_id AND e.tag = a.tag AND e IS DISTINCT FROM w;
+  IF EXISTS (SELECT FROM unnest(asked) AS a (tag)
+             CROSS JOIN LATERAL (SELECT FROM image_library_internal.entry e
+                                 WHERE e.repository_id = refresh_entries.repository_id AND e.tag = a.tag OFFSET 0) there) THEN
+    -- EXECUTE makes a plan for these arrays: to join two of them well, it needs their sizes.
+    EXECUTE 'DELETE FROM image_library_internal.entry e
+             USING unnest($2) AS a (tag) LEFT JOIN unnest($3) w ON w.tag = a.tag
+             WHERE e.repository_id = $1 AND e.tag = a.tag AND e IS DISTINCT FROM w'
+    USING refresh_entries.repository_id, asked, wanted;
+  END IF;
   INSERT INTO image_library_internal.entry (repository_id, tag, registry_id, repository, digest, kind, approval, usable_until,
                                    missing_since, title, description, version, newest_key, size_bytes, created_at,
                                    flavor, major_version, build_at, variant, os, features, extensions, publisher,
@@ -270,7 +294,9 @@ BEGIN
          w.model_version, w.format, w.task, w.gpu_count, w.system_tags, w.conflicts, w.deprecated_from, w.contested,
          w.facts_from
   FROM unnest(wanted) w
-  LEFT JOIN image_library_internal.entry e ON e.repository_id = refresh_entries.repository_id AND e.tag = w.tag
+  LEFT JOIN LATERAL (
+    SELECT x.tag FROM image_library_internal.entry x
+    WHERE x.repository_id = refresh_entries.repository_id AND x.tag = w.tag OFFSET 0) e ON true
   WHERE e.tag IS NULL;
   PERFORM image_library_internal.refresh_extensions(classified);
   PERFORM image_library_internal.refresh_profiles(repository_id, classified);
@@ -287,7 +313,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entries TO image_librar
 -- Extensions belong to the digest. Images that are not Postgres servers (CloudNativePG extension images)
 -- have extensions too.
 CREATE FUNCTION image_library_internal.refresh_extensions(classified image_library_internal.classified_tag[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   wanted image_library_internal.image_extension[] := ARRAY(
@@ -295,11 +321,15 @@ DECLARE
     FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'extensions') e);
 BEGIN
-  DELETE FROM image_library_internal.image_extension x
-  USING (SELECT DISTINCT c.digest FROM unnest(classified) c) AS asked
-  WHERE x.digest = asked.digest
-    AND NOT EXISTS (SELECT FROM unnest(wanted) w
-                    WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
+  IF EXISTS (SELECT FROM unnest(classified) c
+             CROSS JOIN LATERAL (SELECT FROM image_library_internal.image_extension x WHERE x.digest = c.digest OFFSET 0) there) THEN
+    EXECUTE 'DELETE FROM image_library_internal.image_extension x
+             USING (SELECT DISTINCT c.digest FROM unnest($1) c) AS asked
+             WHERE x.digest = asked.digest
+               AND NOT EXISTS (SELECT FROM unnest($2) w
+                               WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x)'
+    USING classified, wanted;
+  END IF;
   INSERT INTO image_library_internal.image_extension (digest, name, version, description)
   SELECT w.digest, w.name, w.version, w.description FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
@@ -309,7 +339,7 @@ COMMENT ON FUNCTION image_library_internal.refresh_extensions IS
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_extensions TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.refresh_profiles(repository_id integer, classified image_library_internal.classified_tag[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   wanted image_library_internal.model_profile[] := ARRAY(
@@ -320,11 +350,16 @@ DECLARE
     FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'profiles') e);
 BEGIN
-  DELETE FROM image_library_internal.model_profile x
-  USING (SELECT DISTINCT c.digest FROM unnest(classified) c) AS asked
-  WHERE x.repository_id = refresh_profiles.repository_id AND x.digest = asked.digest
-    AND NOT EXISTS (SELECT FROM unnest(wanted) w
-                    WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x);
+  IF EXISTS (SELECT FROM unnest(classified) c
+             CROSS JOIN LATERAL (SELECT FROM image_library_internal.model_profile x
+                                 WHERE x.repository_id = refresh_profiles.repository_id AND x.digest = c.digest OFFSET 0) there) THEN
+    EXECUTE 'DELETE FROM image_library_internal.model_profile x
+             USING (SELECT DISTINCT c.digest FROM unnest($2) c) AS asked
+             WHERE x.repository_id = $1 AND x.digest = asked.digest
+               AND NOT EXISTS (SELECT FROM unnest($3) w
+                               WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x)'
+    USING refresh_profiles.repository_id, classified, wanted;
+  END IF;
   INSERT INTO image_library_internal.model_profile (repository_id, digest, name, engine, gpu, "precision", tp, pp, gpu_count, qos, lora,
                                                     buildable, gpu_memory_gb, disk_gb)
   SELECT w.repository_id, w.digest, w.name, w.engine, w.gpu, w."precision", w.tp, w.pp, w.gpu_count, w.qos, w.lora, w.buildable,

@@ -152,13 +152,21 @@ COMMENT ON FUNCTION image_library_internal.due_referrers IS
   'Images whose referrers are to be asked for again, the one asked longest ago first; without an API those with referrer tags, or whose index named missing manifests. children: manifests of approved images that are checked every day';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_agent;
 
+-- PL/pgSQL keeps the plan, which must stay good while the table grows: by key, one digest at a time.
 CREATE FUNCTION image_library_internal.known_images(digests jsonb)
 RETURNS TABLE (digest text, whole boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
-  SELECT i.digest, i.unread IS NULL AND NOT EXISTS (SELECT FROM image_library_internal.image_platform p WHERE p.digest = i.digest AND NOT p.present)
-  FROM jsonb_array_elements_text(digests) AS wanted (digest)
-  JOIN image_library_internal.image i ON i.digest = wanted.digest
+BEGIN
+  RETURN QUERY
+    SELECT i.digest, i.whole
+    FROM jsonb_array_elements_text(digests) AS wanted (digest)
+    CROSS JOIN LATERAL (
+      SELECT m.digest, m.unread IS NULL AND NOT EXISTS (
+        SELECT FROM image_library_internal.image_platform p WHERE p.digest = m.digest AND NOT p.present) AS whole
+      FROM image_library_internal.image m WHERE m.digest = wanted.digest OFFSET 0) i;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.known_images IS
   'Those of the given digests whose image is stored, and whether all of it was read, and all manifests that its index names were there';

@@ -39,29 +39,37 @@ COMMENT ON FUNCTION image_library_internal.lock_repository IS
   'Locks a repository, so that batches and decisions run one after the other, and no rule changes meanwhile';
 GRANT EXECUTE ON FUNCTION image_library_internal.lock_repository TO image_library_agent;
 
+-- PL/pgSQL keeps the plans of a batch. They are generic, and must stay good while tables grow: what is read of a table
+-- for the rows of an array is read by key, which LATERAL, OFFSET 0 and enable_seqscan leave no choice about. Without jit =
+-- off, a table that has to be read as a whole would be so dear to the planner that the plan is compiled.
 CREATE FUNCTION image_library_internal.read_images(images jsonb) RETURNS SETOF image_library_internal.image
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
-  SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest,
-         ARRAY(SELECT jsonb_array_elements_text(n.layer_types)),
-         ARRAY(SELECT DISTINCT p ->> 'platform' COLLATE "C" FROM jsonb_array_elements(n.platforms) p ORDER BY 1),
-         n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels,
-         told.title, told.description, told.version, now(), n.unread
-  FROM jsonb_to_recordset(images) AS n (
-    digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types jsonb,
-    platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb,
-    unread text)
-  CROSS JOIN LATERAL image_library_internal.published_texts(
-    n.annotations, n.labels, (SELECT image_library_internal.classification_keys())) told
-  -- Sorted, so that two syncs of the same images do not deadlock.
-  ORDER BY n.digest COLLATE "C"
+DECLARE
+  keys jsonb := image_library_internal.classification_keys();
+BEGIN
+  RETURN QUERY
+    SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest,
+           ARRAY(SELECT jsonb_array_elements_text(n.layer_types)),
+           ARRAY(SELECT DISTINCT p ->> 'platform' COLLATE "C" FROM jsonb_array_elements(n.platforms) p ORDER BY 1),
+           n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels,
+           told.title, told.description, told.version, now(), n.unread
+    FROM jsonb_to_recordset(images) AS n (
+      digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types jsonb,
+      platforms jsonb, size_bytes bigint, created_at timestamptz, created_text text, annotations jsonb, labels jsonb,
+      unread text)
+    CROSS JOIN LATERAL image_library_internal.published_texts(n.annotations, n.labels, keys) told
+    -- Sorted, so that two syncs of the same images do not deadlock.
+    ORDER BY n.digest COLLATE "C";
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.read_images IS 'Images of a batch as rows, by digest';
 GRANT EXECUTE ON FUNCTION image_library_internal.read_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_platforms(images jsonb) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
+BEGIN
   INSERT INTO image_library_internal.image_platform
     (digest, manifest_digest, platform, os, architecture, variant, config_digest, size_bytes, created_at, present)
   SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
@@ -70,13 +78,14 @@ AS $$
   CROSS JOIN jsonb_to_recordset(n.platforms) AS p (
     platform text, os text, architecture text, variant text, manifest_digest text, config_digest text,
     size_bytes bigint, created_at timestamptz, present boolean)
-  ON CONFLICT DO NOTHING
+  ON CONFLICT DO NOTHING;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_platforms IS 'Stores the platforms of the new images of a batch';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_platforms TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_images(batch jsonb) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   added bigint;
@@ -96,6 +105,7 @@ BEGIN
   FROM jsonb_array_elements(batch -> 'images') i
   CROSS JOIN jsonb_to_recordset(i -> 'referrers') AS r (
     digest text, referrer_digest text, artifact_type text, size_bytes bigint, annotations jsonb, source text)
+  WHERE i -> 'referrers' <> '[]'
   ON CONFLICT DO NOTHING;
   RETURN added;
 END
@@ -245,24 +255,34 @@ COMMENT ON TYPE image_library_internal.found_tag IS 'A tag of a batch and the di
 CREATE FUNCTION image_library_internal.write_periods(repository_id integer, arrived image_library_internal.found_tag[], missing text[],
   at timestamptz)
 RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
+DECLARE
+  ended text[] := ARRAY(
+    SELECT now.name
+    FROM (SELECT f.name, f.digest FROM unnest(arrived) f
+          UNION ALL
+          SELECT m.name, NULL FROM unnest(missing) m (name)) AS now
+    CROSS JOIN LATERAL (
+      SELECT p.digest FROM image_library_internal.tag_period p
+      WHERE p.repository_id = write_periods.repository_id AND p.tag = now.name AND p.until IS NULL OFFSET 0) open
+    WHERE open.digest IS DISTINCT FROM now.digest);
+  moved text;
 BEGIN
-  UPDATE image_library_internal.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
-  FROM (SELECT f.name, f.digest FROM unnest(arrived) f
-        UNION ALL
-        SELECT m.name, NULL FROM unnest(missing) m (name)) AS now
-  WHERE p.repository_id = write_periods.repository_id AND p.tag = now.name AND p.until IS NULL
-    AND p.digest IS DISTINCT FROM now.digest;
+  FOREACH moved IN ARRAY ended LOOP
+    UPDATE image_library_internal.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
+    WHERE p.repository_id = write_periods.repository_id AND p.tag = moved AND p.until IS NULL;
+  END LOOP;
   INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest)
   SELECT write_periods.repository_id, f.name,
          greatest(at, (SELECT max(p.until) FROM image_library_internal.tag_period p
                        WHERE p.repository_id = write_periods.repository_id AND p.tag = f.name)),
          f.digest
   FROM unnest(arrived) f
-  LEFT JOIN image_library_internal.tag_period p
-    ON p.repository_id = write_periods.repository_id AND p.tag = f.name AND p.until IS NULL
-  WHERE p.tag IS NULL;
+  LEFT JOIN LATERAL (
+    SELECT p.tag FROM image_library_internal.tag_period p
+    WHERE p.repository_id = write_periods.repository_id AND p.tag = f.name AND p.until IS NULL OFFSET 0) open ON true
+  WHERE open.tag IS NULL;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_periods IS
@@ -271,7 +291,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.write_periods TO image_library_
 
 CREATE FUNCTION image_library_internal.write_tags(repository_id integer, batch jsonb,
   OUT tags_added bigint, OUT tags_moved bigint, OUT tags_missing bigint)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   at timestamptz := clock_timestamp();
@@ -279,20 +299,24 @@ DECLARE
     -- A rule that was dropped since the run began does not decide.
     SELECT (n.name, n.digest, r.rule_id)::image_library_internal.found_tag
     FROM jsonb_to_recordset(batch -> 'tags') AS n (name text, digest text, rule_id bigint)
-    LEFT JOIN image_library_internal.rule r ON r.rule_id = n.rule_id AND r.enabled
+    LEFT JOIN LATERAL (
+      SELECT u.rule_id FROM image_library_internal.rule u WHERE u.rule_id = n.rule_id AND u.enabled OFFSET 0) r ON true
     ORDER BY n.name COLLATE "C");
   arrived_names text[] := ARRAY(SELECT f.name FROM unnest(arrived) f);
   missing text[] := ARRAY(SELECT jsonb_array_elements_text(batch -> 'missing'));
   pointed_anew text[];
+  gone text;
 BEGIN
   PERFORM image_library_internal.write_periods(repository_id, arrived, missing, at);
   PERFORM image_library_internal.emit_tags(repository_id, arrived, missing);
 
-  SELECT count(*) FILTER (WHERE t.name IS NULL), count(*) FILTER (WHERE t.digest <> f.digest),
+  SELECT count(*) FILTER (WHERE t.digest IS NULL), count(*) FILTER (WHERE t.digest <> f.digest),
          coalesce(array_agg(f.name) FILTER (WHERE t.digest IS DISTINCT FROM f.digest), '{}')
   INTO tags_added, tags_moved, pointed_anew
   FROM unnest(arrived) f
-  LEFT JOIN image_library_internal.tag t ON t.repository_id = write_tags.repository_id AND t.name = f.name;
+  LEFT JOIN LATERAL (
+    SELECT x.digest FROM image_library_internal.tag x
+    WHERE x.repository_id = write_tags.repository_id AND x.name = f.name OFFSET 0) t ON true;
 
   INSERT INTO image_library_internal.tag AS t (repository_id, registry_id, name, digest, rule_id, first_seen_at, digest_changed_at)
   SELECT r.repository_id, r.registry_id, f.name, f.digest, f.rule_id, at, at
@@ -305,10 +329,12 @@ BEGIN
       digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END
   WHERE (t.digest, t.rule_id, t.missing_since) IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL);
 
-  UPDATE image_library_internal.tag t SET missing_since = at
-  FROM unnest(missing) m (name)
-  WHERE t.repository_id = write_tags.repository_id AND t.name = m.name AND t.missing_since IS NULL;
-  GET DIAGNOSTICS tags_missing = ROW_COUNT;
+  tags_missing := 0;
+  FOREACH gone IN ARRAY missing LOOP
+    UPDATE image_library_internal.tag t SET missing_since = at
+    WHERE t.repository_id = write_tags.repository_id AND t.name = gone AND t.missing_since IS NULL;
+    tags_missing := tags_missing + CASE WHEN FOUND THEN 1 ELSE 0 END;
+  END LOOP;
 
   PERFORM image_library_internal.reset_by_stricter_rule(write_tags.repository_id, pointed_anew);
   PERFORM image_library_internal.approve_by_rule(write_tags.repository_id, arrived_names);
@@ -346,6 +372,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   id integer;
+  incomplete text[];
   completed jsonb;
   images_added bigint;
   counts record;
@@ -358,17 +385,27 @@ BEGIN
     RETURN '{}';
   END IF;
   -- An image of which something was not read is completed, also from another repository that has more of it.
-  SELECT coalesce(batch -> 'completed', '[]') || coalesce(jsonb_agg(i.image), '[]') INTO completed
-  FROM jsonb_array_elements(batch -> 'images') AS i (image)
-  WHERE image_library_internal.is_more_complete(i.image);
+  incomplete := ARRAY(SELECT k.digest
+                      FROM image_library_internal.known_images(jsonb_path_query_array(batch, '$.images[*].digest')) k WHERE NOT k.whole);
+  completed := coalesce(batch -> 'completed', '[]');
+  IF cardinality(incomplete) > 0 THEN
+    SELECT completed || coalesce(jsonb_agg(i.image), '[]') INTO completed
+    FROM jsonb_array_elements(batch -> 'images') AS i (image)
+    WHERE i.image ->> 'digest' = ANY (incomplete) AND image_library_internal.is_more_complete(i.image);
+  END IF;
   IF jsonb_array_length(completed) > 0 THEN
     PERFORM image_library_internal.complete_images(completed);
   END IF;
   id := image_library_internal.repository_id(registry_id, repository);
   PERFORM image_library_internal.lock_repository(registry_id, id, for_batch => true);
   images_added := image_library_internal.write_images(batch);
-  PERFORM image_library_internal.write_gone_children(id, batch -> 'gone_children');
-  PERFORM image_library_internal.write_referrers(id, batch);
+  IF jsonb_array_length(batch -> 'gone_children') > 0 THEN
+    PERFORM image_library_internal.write_gone_children(id, batch -> 'gone_children');
+  END IF;
+  IF EXISTS (SELECT FROM unnest('{referrers,referrer_answers,referrers_checked}'::text[]) part
+             WHERE jsonb_array_length(batch -> part) > 0) THEN
+    PERFORM image_library_internal.write_referrers(id, batch);
+  END IF;
   IF batch ->> 'refused_removals' IS NOT NULL THEN
     PERFORM image_library_internal.write_removals(id, ARRAY(SELECT jsonb_array_elements_text(batch -> 'refused_removals')));
   END IF;

@@ -1,0 +1,56 @@
+-- What a batch costs: in function calls and in rows that are read, which depend neither on time nor on the machine.
+\getenv srcdir PG_ABS_SRCDIR
+\set library :srcdir '/test/lib/library.sql'
+\i :library
+SET LOCAL track_functions = 'all';
+SELECT add_registry('local', 'http://localhost:5000', allow_private => true) AS registry \gset
+-- Rows of a batch: tags from..until of a repository, whose images are named by the salt.
+CREATE FUNCTION test.tags(first integer, last integer, salt text, facts jsonb, missing text[] DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
+  SELECT test.batch(jsonb_build_object(
+    'images', jsonb_agg(test.image(salt || n, facts)), 'missing', missing,
+    'tags', jsonb_agg(jsonb_build_object('name', '17.' || n, 'digest', test.digest(salt || n), 'rule_id', (SELECT min(rule_id) FROM image_library_internal.rule)))))
+  FROM generate_series(first, last) n $$;
+CREATE FUNCTION test.write(repository text, batch jsonb) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT image_library_internal.write_batch((SELECT registry_id FROM image_library_internal.registry), repository, batch) $$;
+CREATE FUNCTION test.calls(repository text, batch jsonb) RETURNS TABLE (funcname name, calls bigint) LANGUAGE plpgsql AS $$
+DECLARE
+  before jsonb := (SELECT jsonb_object_agg(f.funcid, f.calls) FROM pg_stat_xact_user_functions f);
+BEGIN
+  PERFORM test.write(repository, batch);
+  RETURN QUERY SELECT f.funcname, f.calls - coalesce((before ->> f.funcid::text)::bigint, 0)
+  FROM pg_stat_xact_user_functions f WHERE f.schemaname LIKE 'image_library%' AND f.calls > coalesce((before ->> f.funcid::text)::bigint, 0);
+END
+$$;
+CREATE FUNCTION test.rows_read(repository text, batch jsonb, OUT without_index bigint, OUT by_index bigint) LANGUAGE plpgsql AS $$
+DECLARE
+  parts text[] := '{tag,tag_period,image,image_platform,entry,approval,image_extension,model_profile,other_conflict,extension_image}';
+  seq bigint;
+  idx bigint;
+BEGIN
+  SELECT sum(t.seq_tup_read), sum(t.idx_tup_fetch) INTO seq, idx FROM pg_stat_xact_user_tables t WHERE t.relname = ANY (parts);
+  PERFORM test.write(repository, batch);
+  SELECT sum(t.seq_tup_read) - seq, sum(t.idx_tup_fetch) - idx INTO without_index, by_index FROM pg_stat_xact_user_tables t WHERE t.relname = ANY (parts);
+END
+$$;
+\set postgres '{"annotations": {"org.opencontainers.image.title": "postgresql", "org.opencontainers.image.version": "17.5"}}'
+SELECT add_rule('local', '**');
+
+-- Calls that a batch makes once for each image; all others are the same for 40 images as for 2.
+CREATE TABLE test.few AS SELECT * FROM test.calls('app', test.tags(1, 2, 'few', '{}'));
+CREATE TABLE test.many AS SELECT * FROM test.calls('other', test.tags(1, 40, 'many', '{}'));
+SELECT funcname, (m.calls - coalesce(f.calls, 0)) / 38.0 AS calls_an_image
+FROM test.many m FULL JOIN test.few f USING (funcname) WHERE m.calls IS DISTINCT FROM f.calls ORDER BY 1;
+-- What there is no rule, policy or row for is not looked for.
+SELECT funcname, calls FROM test.many
+WHERE funcname IN ('required_approvals', 'undecided_images', 'is_more_complete', 'complete_images', 'write_gone_children', 'write_referrers')
+ORDER BY 1;
+
+-- The plans of the batches before are kept. Rows are read by key all the same, whatever the size of the repository.
+SELECT test.write('postgresql/postgresql', test.tags(1, 1500, 'pg', :'postgres'));
+\set read 'SELECT without_index, by_index < 100 AS few_by_index FROM test.rows_read'
+:read('postgresql/postgresql', test.tags(2000, 2000, 'new', :'postgres'));
+:read('postgresql/postgresql', test.tags(7, 7, 'moved', :'postgres'));
+:read('postgresql/postgresql', test.tags(7, 7, 'moved', :'postgres', '{17.8}'));
+SELECT tag, test.shown(digest) AS digest, approval, missing_since IS NOT NULL AS missing
+FROM image_library_internal.entry WHERE tag IN ('17.7', '17.8', '17.2000') ORDER BY 1;
+ROLLBACK;

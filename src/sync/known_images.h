@@ -1,0 +1,42 @@
+// What the library has of the images that tags point at.
+#ifndef IMAGE_LIBRARY_SYNC_KNOWN_IMAGES_H_
+#define IMAGE_LIBRARY_SYNC_KNOWN_IMAGES_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "registry/http.h"
+#include "registry/task.h"
+#include "sync/known.h"
+#include "sync/store.h"
+
+namespace image_library::sync {
+
+/// Asks the store once for all digests that are asked for in one turn of the event loop: each call
+/// of the store is a transaction.
+class KnownImages {
+ public:
+  /// Both must outlive it.
+  KnownImages(Store& store, registry::Transport& transport)
+      : store_(store), transport_(transport) {}
+  KnownImages(const KnownImages&) = delete;
+  KnownImages& operator=(const KnownImages&) = delete;
+
+  /// What is stored of a digest; nothing when its image is not stored. Throws what the Store
+  /// throws, to everyone who asked with it.
+  registry::Task<std::optional<KnownImage>> Find(std::string digest);
+
+ private:
+  struct Question;
+
+  registry::Task<void> Answer(Question& question);
+
+  Store& store_;
+  registry::Transport& transport_;
+  std::shared_ptr<Question> open_;  ///< takes more digests
+};
+
+}  // namespace image_library::sync
+
+#endif
