@@ -180,6 +180,7 @@ sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) 
   config.progress = sync::Progress::FromText(text("progress"));
   if (json["head_refused"].Boolean() == true) config.abilities.head = false;
   if (json["referrers_refused"].Boolean() == true) config.abilities.referrers = false;
+  config.abilities.conditional = json["conditional"].Boolean();
   return config;
 }
 
