@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
+#include <string>
 
 #include "registry/client.h"
 #include "registry/task.h"
@@ -56,6 +58,7 @@ struct RunContext {
   registry::Mutex large_listing;  ///< see registry::ListingTurn
   ImageReader reader;
   BatchWriter writer;
+  std::map<std::string, Settled> settled;  ///< repositories, as the run found them
 };
 
 }  // namespace image_library::sync

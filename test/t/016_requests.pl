@@ -45,8 +45,16 @@ is(scalar(grep { m{/blobs/} } @asked), $new, 'each config once');
 my $fewest = 1 + 1 + $repositories + 2 + @images + $new;
 cmp_ok(scalar @asked, '<=', 1.02 * $fewest, "a first sync sends few requests more than $fewest");
 
-# --- nothing has changed
+# --- nothing has changed: no row of a tag is read, and none is written but the run's
+my $rows = q{SELECT string_agg(format('%s %s', s.relname, s.n_tup_ins + s.n_tup_upd + s.n_tup_del), E'\n' ORDER BY s.relname),
+		sum(coalesce(s.seq_tup_read, 0) + coalesce(s.idx_tup_fetch, 0)) FILTER (WHERE s.relname IN ('listing', 'image'))
+	FROM pg_stat_all_tables s WHERE s.schemaname = 'image_library_internal' AND s.relname <> 'run'};
+$node->value('SELECT pg_stat_force_next_flush()');
+my $stored = $node->value($rows);
 @asked = sync('open', $registry);
+$node->value('SELECT pg_stat_force_next_flush()');
+is($node->value($rows), $stored, 'an unchanged sweep writes no row but that of its run, and reads no listing');
+is($node->value('SELECT not_modified FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1'), scalar @images, 'its row counts the tags');
 is(scalar(grep { !m{/tags/list} } @asked), 2, 'tags that do not move are not asked for')
   or diag(join "\n", @asked);
 is(scalar(grep { m{/app/} } @asked), $repositories + 1, 'an unchanged repository is one request');

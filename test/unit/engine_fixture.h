@@ -144,7 +144,10 @@ class EngineTest : public ::testing::Test {
     config_.url = ParseRegistryUrl("https://r.example");
     Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]}])");
   }
-  void Rules(const std::string& json) { config_.rules = RuleSet::FromJson(json); }
+  void Rules(const std::string& json) {
+    config_.rules = RuleSet::FromJson(json);
+    config_.rules_fingerprint = json;
+  }
   RunResult Sync(RunOptions options = {}) {
     store_.NextRun();
     LimitedTransport limits(transport_, config_.requests_per_run, config_.url.Origin());

@@ -42,11 +42,12 @@ AS $$
     'name', g.name, 'scheme', g.scheme, 'host', g.host, 'prefix', g.prefix, 'proxy', g.proxy, 'realm_hosts', g.realm_hosts,
     'ca_certificate', g.ca_certificate, 'allow_private', g.allow_private, 'client_certificate', c.certificate, 'client_key', c.key,
     'max_connections', g.max_connections, 'requests_per_second', g.requests_per_second, 'requests_per_run', g.requests_per_run,
-    'rules', coalesce(image_library_internal.rules_json(g.registry_id), '[]'), 'progress', coalesce(m.progress, ''),
+    'rules', rules.json, 'rules_fingerprint', encode(sha256(convert_to(rules.json::text, 'UTF8')), 'hex'), 'progress', coalesce(m.progress, ''),
     'head_refused', coalesce(m.head_refused_at > now() - interval '1 day', false),
     'referrers_refused', coalesce(m.referrers_refused_at > now() - interval '1 day', false),
     'conditional', CASE WHEN m.conditional_refused_at > now() - interval '1 day' THEN false WHEN m.conditional THEN true END)
   FROM image_library_internal.registry g
+  CROSS JOIN LATERAL (SELECT coalesce(image_library_internal.rules_json(g.registry_id), '[]') AS json) rules
   LEFT JOIN image_library_internal.client_certificate c USING (registry_id)
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
   WHERE g.registry_id = registry_config.registry_id
