@@ -116,6 +116,8 @@ CREATE TABLE image_library_internal.tag (
   PRIMARY KEY (repository_id, name)
 );
 CREATE INDEX tag_digest ON image_library_internal.tag (digest, repository_id);
+-- New images are asked about again for some days (due_referrers).
+CREATE INDEX tag_changed ON image_library_internal.tag (digest_changed_at);
 COMMENT ON TABLE image_library_internal.tag IS 'Tags that the agent has read, each with the digest it points at now';
 COMMENT ON COLUMN image_library_internal.tag.rule_id IS 'Include rule that decides; null: the tag is hidden';
 COMMENT ON COLUMN image_library_internal.tag.missing_since IS
