@@ -7,6 +7,7 @@ constexpr char kName[] = "image_library";
 constinit Board* attached = nullptr;
 constinit bool callback_registered = false;
 constinit bool post_at_commit = false;
+constinit bool holds = false;
 constinit shmem_request_hook_type previous_request_hook = nullptr;
 
 void RequestSharedMemory() {
@@ -16,7 +17,7 @@ void RequestSharedMemory() {
 
 void OnTransactionEnd(XactEvent event, void*) {
   if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
-  if (post_at_commit && event == XACT_EVENT_COMMIT) Post(MyDatabaseId, GetCurrentTimestamp());
+  if (post_at_commit && event == XACT_EVENT_COMMIT) Post(MyDatabaseId);
   post_at_commit = false;
 }
 
@@ -44,45 +45,119 @@ Board* GetBoard() {
   return attached;
 }
 
-namespace {
+Board::Slot* FindSlot(Board* board, Oid database) {
+  for (Board::Slot& slot : board->slots)
+    if (slot.database == database) return &slot;
+  return nullptr;
+}
 
-void Post(Oid database, TimestampTz due, bool keep_earlier) {
+Board::Slot* FindOrTakeSlot(Board* board, Oid database) {
+  Board::Slot* slot = FindSlot(board, database);
+  if (slot != nullptr) return slot;
+  slot = FindSlot(board, InvalidOid);
+  if (slot == nullptr) return nullptr;
+  std::memset(static_cast<void*>(slot), 0, sizeof *slot);
+  slot->database = database;
+  slot->next_due = kWorkerStarted;
+  return slot;
+}
+
+void Post(Oid database) {
   Board* const board = GetBoard();
-  Board::Slot* free_slot = nullptr;
-  Board::Slot* slot = nullptr;
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
-  for (Board::Slot& candidate : board->slots) {
-    if (candidate.database == database) slot = &candidate;
-    if (free_slot == nullptr && !OidIsValid(candidate.database)) free_slot = &candidate;
-  }
-  if (slot == nullptr && free_slot != nullptr) {
-    slot = free_slot;
-    slot->database = database;
-    slot->next_due = kWorkerStarted;
-    slot->workers = 0;
-    slot->failures = 0;
-    slot->broken_off = false;
-  }
-  if (slot != nullptr) {
-    const bool posted = keep_earlier && slot->next_due != kWorkerStarted;
-    slot->next_due = posted ? Min(slot->next_due, due) : due;
+  Board::Slot* const slot = FindOrTakeSlot(board, database);
+  if (slot == nullptr) {
+    board->look_again = true;
+  } else {
+    slot->has_library = true;
+    slot->next_due = GetCurrentTimestamp();
+    slot->not_before = 0;
   }
   LWLockRelease(&board->lock);
   WakeLauncher();
 }
 
-}  // namespace
-
-void Post(Oid database, TimestampTz due) { Post(database, due, false); }
-
-void PostNext(Oid database, TimestampTz due) { Post(database, due, true); }
-
-void PostBrokenOff() {
+void PostNext(Oid database, TimestampTz due) {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
-  for (Board::Slot& slot : board->slots)
-    if (slot.database == MyDatabaseId) slot.broken_off = true;
+  Board::Slot* const slot = FindSlot(board, database);
+  if (slot != nullptr) {
+    slot->has_library = true;
+    slot->next_due = slot->next_due == kWorkerStarted ? due : Min(slot->next_due, due);
+  }
   LWLockRelease(&board->lock);
+  WakeLauncher();
+}
+
+namespace {
+
+void OnHolderExit(int, Datum) {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  Board::Slot* const slot = FindSlot(board, MyDatabaseId);
+  if (slot != nullptr && slot->restoring == MyProcPid) slot->restoring = 0;
+  LWLockRelease(&board->lock);
+  Post(MyDatabaseId);
+}
+
+}  // namespace
+
+void HoldUntilExit() {
+  Board* const board = GetBoard();
+  if (!holds) before_shmem_exit(OnHolderExit, 0);
+  holds = true;
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  Board::Slot* const slot = FindOrTakeSlot(board, MyDatabaseId);
+  if (slot != nullptr) slot->restoring = MyProcPid;
+  LWLockRelease(&board->lock);
+}
+
+void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* message) {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  WorkerFailure* place = &board->failures[0];
+  for (WorkerFailure& known : board->failures) {
+    if (known.database == database) {
+      place = &known;
+      break;
+    }
+    if (known.at < place->at) place = &known;
+  }
+  place->database = database;
+  place->at = GetCurrentTimestamp();
+  place->registry_id = registry_id;
+  const int size = pg_mbcliplen(message, static_cast<int>(std::strlen(message)),
+                                static_cast<int>(sizeof place->message) - 1);
+  std::memcpy(place->message, message, size);
+  place->message[size] = '\0';
+  LWLockRelease(&board->lock);
+}
+
+WorkerFailure LastWorkerFailure(Oid database) {
+  Board* const board = GetBoard();
+  WorkerFailure found = {};
+  LWLockAcquire(&board->lock, LW_SHARED);
+  for (const WorkerFailure& known : board->failures)
+    if (known.database == database) found = known;
+  LWLockRelease(&board->lock);
+  return found;
+}
+
+bool MakeRoom() {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  const bool wanted = board->waiting > 0;
+  if (wanted) --board->waiting;
+  LWLockRelease(&board->lock);
+  return wanted;
+}
+
+bool OthersWait() {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_SHARED);
+  const bool wait = board->waiting > 0;
+  LWLockRelease(&board->lock);
+  return wait;
 }
 
 void PostAtCommit() {

@@ -14,6 +14,15 @@ void LimitLockWaits() {
                           0, false);
 }
 
+// The agent's role sees what policies of row level security let it see. With row_security = off,
+// which a session may set, its statements would be errors. Until AtEOXact_GUC ends the level.
+int PinRowSecurity() {
+  const int level = NewGUCNestLevel();
+  (void)set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+                          0, false);
+  return level;
+}
+
 }  // namespace
 
 bool IsBusy(int sqlstate) noexcept {
@@ -41,8 +50,6 @@ void Database::Begin() {
       if (worker) {
         SetCurrentStatementStartTimestamp();
         StartTransactionCommand();
-        // Regardless of the database's default_transaction_isolation: see require_read_committed.
-        XactIsoLevel = XACT_READ_COMMITTED;
       }
       if (SPI_connect_ext(mode_ == TransactionMode::kProcedure ? SPI_OPT_NONATOMIC : 0) !=
           SPI_OK_CONNECT)
@@ -57,6 +64,7 @@ void Database::Begin() {
         MemoryContextSwitchTo(caller_memory_);
       }
       if (mode_ != TransactionMode::kFunction) LimitLockWaits();
+      if (!worker) guc_level_ = PinRowSecurity();
       found = get_extension_oid("image_library", true);
       if (OidIsValid(found)) {
         LockDatabaseObject(ExtensionRelationId, found, 0, AccessShareLock);
@@ -79,6 +87,12 @@ void Database::Begin() {
   }
 }
 
+// Deferred triggers are not possible in a security-restricted operation: see audit/chain.sql.
+void Database::ChainDecisions() {
+  if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+    Execute("SELECT image_library_internal.chain_decisions()");
+}
+
 void Database::Commit() {
   open_ = false;
   Call([&] {
@@ -90,6 +104,7 @@ void Database::Commit() {
       CommitTransactionCommand();
       pgstat_report_stat(true);
     } else {
+      AtEOXact_GUC(true, guc_level_);
       ReleaseCurrentSubTransaction();
       in_subtransaction_ = false;
       MemoryContextSwitchTo(caller_memory_);

@@ -52,6 +52,7 @@ class Database {
     Begin();
     try {
       work();
+      ChainDecisions();
     } catch (...) {
       Abort();
       throw;
@@ -77,6 +78,7 @@ class Database {
   void Begin();
   void Commit();
   void Abort() noexcept;
+  void ChainDecisions();
   void EndProcedureTransaction() noexcept;
   SPIPlanPtr Plan(const char* statement, int parameters);
 
@@ -86,6 +88,7 @@ class Database {
   Oid extension_ = InvalidOid;
   Oid caller_ = InvalidOid;
   int caller_context_ = 0;
+  int guc_level_ = 0;
   bool connected_ = false;
   bool in_subtransaction_ = false;
   MemoryContext caller_memory_ = nullptr;

@@ -20,14 +20,24 @@ namespace {
 
 constexpr long kScanIntervalMs =
     60 * 1000;  // databases made from a template announce themselves to nobody
-constexpr int kMaxWorkers = 64;
 constexpr int kFirstRetrySeconds = 5;
 constexpr int kLastRetrySeconds = 300;
 
 struct Worker {
   BackgroundWorkerHandle* handle;  // null: free
   Oid database;
+  TimestampTz started;
 };
+
+// By place: board->workers has what each of them says.
+constinit Worker workers[kMaxWorkers] = {};
+
+// Databases in which a worker found no library: they need no slot. One that gets a library takes a
+// slot by itself.
+constinit List* without_library = NIL;
+
+// Databases without a slot wait until others are found to have no library.
+constinit bool slots_are_wanted = false;
 
 void DefineWorker(BackgroundWorker* worker, const char* function, const char* type) {
   std::memset(static_cast<void*>(worker), 0, sizeof *worker);
@@ -63,18 +73,17 @@ bool TakePost(Board* board) {
     // registry.
     for (Board::Slot& slot : board->slots) {
       slot.workers = 0;
-      if (slot.next_due == kWorkerStarted) slot.next_due = 0;
+      if (slot.next_due == kWorkerStarted) slot.next_due = GetCurrentTimestamp();
     }
+    for (Board::Worker& worker : board->workers) worker.number = 0;
+    board->waiting = 0;
   }
   LWLockRelease(&board->lock);
   return !taken;
 }
 
-// Gives every database that accepts connections a slot, due at once, and frees those of the others.
-// A worker that finds no extension in its database reports that nothing is due.
-void ScanDatabases(Board* board) {
-  Oid databases[kMaxDatabases];
-  int count = 0;
+List* ReadDatabases() {
+  List* databases = NIL;
   SetCurrentStatementStartTimestamp();
   StartTransactionCommand();
   (void)GetTransactionSnapshot();
@@ -84,127 +93,223 @@ void ScanDatabases(Board* board) {
        tuple = heap_getnext(scan, ForwardScanDirection)) {
     const auto* const row = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
     if (row->datistemplate || !row->datallowconn || row->datconnlimit < -1) continue;
-    if (count < kMaxDatabases) databases[count++] = row->oid;
+    MemoryContext const before = MemoryContextSwitchTo(TopMemoryContext);
+    databases = lappend_oid(databases, row->oid);
+    MemoryContextSwitchTo(before);
   }
   table_endscan(scan);
   table_close(relation, AccessShareLock);
   CommitTransactionCommand();
-
-  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
-  for (Board::Slot& slot : board->slots) {
-    bool there = false;
-    for (int i = 0; i < count; ++i) {
-      if (databases[i] != slot.database) continue;
-      there = true;
-      databases[i] = databases[--count];
-      break;
-    }
-    if (!there && slot.workers == 0) slot.database = InvalidOid;
-  }
-  for (Board::Slot& slot : board->slots) {
-    if (count == 0) break;
-    if (OidIsValid(slot.database)) continue;
-    slot.database = databases[--count];
-    slot.next_due = 0;
-    slot.workers = 0;
-    slot.failures = 0;
-    slot.broken_off = false;
-  }
-  LWLockRelease(&board->lock);
+  return databases;
 }
 
-// Frees the slots of workers that have ended. One that ended with an error, or without reporting
-// the next due time, has failed: its database is due again after a time that grows with each
-// failure.
-void ReapWorkers(Board* board, Worker* workers) {
+void TellLeftOut(int count, int before) {
+  if (count == 0 || before != 0) return;
+  ereport(LOG, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                errmsg("image_library does not look at %d databases", count),
+                errdetail("It has room for %d databases that have the extension, or that its "
+                          "workers cannot connect to.",
+                          kMaxDatabases),
+                errhint("Drop the extension where it is not used.")));
+}
+
+// Gives databases that may have a library a slot, due at once, and frees those of databases that
+// are gone or accept no connections. If there are more databases than slots, the others get theirs
+// as workers find databases without a library.
+void ScanDatabases(Board* board) {
+  const TimestampTz began = GetCurrentTimestamp();
+  List* const databases = ReadDatabases();
+  ListCell* cell;
+  foreach (cell, without_library)
+    if (!list_member_oid(databases, lfirst_oid(cell)))
+      without_library = foreach_delete_current(without_library, cell);
+  int left_out = 0;
+  bool all_decided = true;
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  if (board->look_again) {
+    list_free(without_library);
+    without_library = NIL;
+    board->look_again = false;
+  }
+  const TimestampTz now = GetCurrentTimestamp();
+  for (Board::Slot& slot : board->slots) {
+    // It may have been created after the list was read.
+    const bool posted_since = slot.next_due >= began && slot.next_due <= now;
+    if (slot.workers == 0 && !posted_since && !list_member_oid(databases, slot.database))
+      slot.database = InvalidOid;
+  }
+  foreach (cell, databases) {
+    const Oid database = lfirst_oid(cell);
+    if (list_member_oid(without_library, database) || FindSlot(board, database) != nullptr)
+      continue;
+    Board::Slot* const slot = FindOrTakeSlot(board, database);
+    if (slot == nullptr)
+      ++left_out;
+    else
+      slot->next_due = now;
+  }
+  for (const Board::Slot& slot : board->slots)
+    all_decided = all_decided && (slot.has_library || slot.failures > 0);
+  slots_are_wanted = left_out > 0;
+  const int left_out_before = board->left_out;
+  board->left_out = all_decided ? left_out : 0;
+  LWLockRelease(&board->lock);
+  list_free(databases);
+  TellLeftOut(all_decided ? left_out : 0, left_out_before);
+}
+
+// No worker is started in the database for a time that grows with each failure. What is due there
+// has to be found out again.
+void Fail(Board::Slot* slot) {
+  const int seconds = Min(kFirstRetrySeconds << Min(slot->failures, 6), kLastRetrySeconds);
+  const TimestampTz now = GetCurrentTimestamp();
+  ++slot->failures;
+  slot->failed_at = now;
+  slot->not_before = TimestampTzPlusMilliseconds(now, seconds * 1000);
+  slot->next_due = now;
+}
+
+// Only a worker that says so has ended well; one that was killed, or ended by an error, says
+// nothing. Returns how it ended.
+WorkerEnd Reap(Board* board, int place) {
+  const Worker& worker = workers[place];
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  Board::Worker* const said = &board->workers[place];
+  const bool noted = said->noted;
+  WorkerEnd end = said->end;
+  said->number = 0;
+  Board::Slot* const slot = FindSlot(board, worker.database);
+  if (slot != nullptr) {
+    if (slot->workers > 0) --slot->workers;
+    if (end == WorkerEnd::kNone) {
+      Fail(slot);
+    } else if (worker.started >= slot->failed_at) {
+      slot->failures = 0;
+      slot->not_before = 0;
+    }
+    const bool nothing_posted = slot->workers == 0 && slot->next_due == kWorkerStarted;
+    if (end == WorkerEnd::kNoLibrary && nothing_posted)
+      slot->database = InvalidOid;
+    else if (nothing_posted)
+      slot->next_due = GetCurrentTimestamp();
+    else if (end == WorkerEnd::kNoLibrary)
+      end = WorkerEnd::kClean;  // it may have a library since
+  }
+  LWLockRelease(&board->lock);
+  if (end == WorkerEnd::kNone && !noted)
+    NoteWorkerFailure(worker.database, 0,
+                      "the worker ended without a message: look into the server's log");
+  return end;
+}
+
+// True when databases are to be looked for again.
+bool ReapWorkers(Board* board) {
+  bool scan = false;
   for (int i = 0; i < kMaxWorkers; ++i) {
     if (workers[i].handle == nullptr) continue;
     pid_t pid = 0;
     if (GetBackgroundWorkerPid(workers[i].handle, &pid) != BGWH_STOPPED) continue;
     pfree(workers[i].handle);
     workers[i].handle = nullptr;
-    LWLockAcquire(&board->lock, LW_EXCLUSIVE);
-    for (Board::Slot& slot : board->slots) {
-      if (slot.database != workers[i].database) continue;
-      if (slot.workers > 0) --slot.workers;
-      const bool posted = slot.next_due != kWorkerStarted;
-      if (slot.broken_off || (!posted && slot.workers == 0)) {
-        const int seconds = Min(kFirstRetrySeconds << Min(slot.failures, 6), kLastRetrySeconds);
-        ++slot.failures;
-        const TimestampTz retry =
-            TimestampTzPlusMilliseconds(GetCurrentTimestamp(), seconds * 1000);
-        slot.next_due = posted ? Min(slot.next_due, retry) : retry;
-        slot.broken_off = false;
-      } else if (posted) {
-        slot.failures = 0;
-      }
+    const WorkerEnd end = Reap(board, i);
+    // The database may be gone, or accept no connections any more.
+    scan = scan || end == WorkerEnd::kNone || (end == WorkerEnd::kNoLibrary && slots_are_wanted);
+    if (end == WorkerEnd::kNoLibrary && !list_member_oid(without_library, workers[i].database)) {
+      MemoryContext const before = MemoryContextSwitchTo(TopMemoryContext);
+      without_library = lappend_oid(without_library, workers[i].database);
+      MemoryContextSwitchTo(before);
     }
-    LWLockRelease(&board->lock);
   }
+  return scan;
 }
 
-// The database that has waited longest, marked as being served; InvalidOid when none is due.
-// next_wake receives the earliest due time of the others.
-Oid TakeDue(Board* board, TimestampTz now, TimestampTz* next_wake) {
-  Board::Slot* due = nullptr;
-  *next_wake = DT_NOEND;
+struct Demand {
+  Oid database;      // that has waited longest; InvalidOid: none is due
+  int waiting;       // others that are due
+  TimestampTz wake;  // when the next one is due
+};
+
+// What is due. take: the database of the result is marked as being served.
+Demand LookForDue(Board* board, TimestampTz now, bool take) {
+  Demand demand = {InvalidOid, 0, DT_NOEND};
+  Board::Slot* first = nullptr;
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   for (Board::Slot& slot : board->slots) {
     if (!OidIsValid(slot.database) || slot.next_due == kWorkerStarted) continue;
-    if (slot.next_due > now) {
-      *next_wake = Min(*next_wake, slot.next_due);
-    } else if (due == nullptr || slot.next_due < due->next_due) {
-      due = &slot;
+    if (slot.restoring != 0 && BackendPidGetProc(slot.restoring) != nullptr) continue;
+    const TimestampTz due = Max(slot.next_due, slot.not_before);
+    if (due > now) {
+      demand.wake = Min(demand.wake, due);
+      continue;
     }
+    ++demand.waiting;
+    if (first == nullptr || slot.next_due < first->next_due) first = &slot;
   }
-  const Oid database = due == nullptr ? InvalidOid : due->database;
-  if (due != nullptr) {
-    due->next_due = kWorkerStarted;
-    ++due->workers;
+  if (take && first != nullptr) {
+    --demand.waiting;
+    demand.database = first->database;
+    first->next_due = kWorkerStarted;
+    ++first->workers;
   }
   LWLockRelease(&board->lock);
-  return database;
+  return demand;
 }
 
 void GiveBack(Board* board, Oid database, TimestampTz due) {
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
-  for (Board::Slot& slot : board->slots) {
-    if (slot.database != database) continue;
-    slot.next_due = due;
-    --slot.workers;
+  Board::Slot* const slot = FindSlot(board, database);
+  if (slot != nullptr) {
+    slot->next_due = Min(slot->next_due, due);
+    --slot->workers;
   }
   LWLockRelease(&board->lock);
 }
 
+// Starts a worker in a database; false when there is no worker slot.
+bool StartWorker(Board* board, Oid database, TimestampTz now) {
+  int place = 0;
+  while (workers[place].handle != nullptr) ++place;
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  if (++board->last_worker == 0) ++board->last_worker;
+  const WorkerPlace told = {place, board->last_worker};
+  board->workers[place] = {told.number, WorkerEnd::kNone, false};
+  LWLockRelease(&board->lock);
+  BackgroundWorker worker;
+  DefineWorker(&worker, "image_library_worker_main", "image_library worker");
+  worker.bgw_main_arg = ObjectIdGetDatum(database);
+  worker.bgw_notify_pid = MyProcPid;
+  static_assert(sizeof told <= BGW_EXTRALEN);
+  std::memcpy(worker.bgw_extra, &told, sizeof told);
+  BackgroundWorkerHandle* handle = nullptr;
+  if (!RegisterDynamicBackgroundWorker(&worker, &handle)) return false;
+  workers[place] = {handle, database, now};
+  return true;
+}
+
 // Starts the workers that are due; returns when to look again.
-TimestampTz StartDue(Board* board, Worker* workers) {
+TimestampTz StartDue(Board* board) {
   int running = 0;
-  for (int i = 0; i < kMaxWorkers; ++i) running += workers[i].handle != nullptr;
-  TimestampTz next_wake = DT_NOEND;
-  while (settings::enabled && running < Min(settings::max_workers, kMaxWorkers)) {
+  for (const Worker& worker : workers) running += worker.handle != nullptr;
+  for (;; ++running) {
     const TimestampTz now = GetCurrentTimestamp();
-    const Oid database = TakeDue(board, now, &next_wake);
-    if (!OidIsValid(database)) break;
-    BackgroundWorkerHandle* const handle = StartWorker(database);
-    if (handle == nullptr) {
-      if (!board->out_of_workers)
-        ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-                      errmsg("image_library could not start a worker"),
-                      errhint("Raise max_worker_processes.")));
-      board->out_of_workers = true;
-      const TimestampTz later = TimestampTzPlusMilliseconds(now, kFirstRetrySeconds * 1000);
-      GiveBack(board, database, later);
-      return later;
+    const bool room = running < Min(settings::max_workers, kMaxWorkers);
+    const Demand demand = LookForDue(board, now, settings::enabled && room);
+    board->waiting = settings::enabled ? demand.waiting : 0;
+    if (!OidIsValid(demand.database)) return demand.wake;
+    if (StartWorker(board, demand.database, now)) {
+      board->out_of_workers = false;
+      continue;
     }
-    board->out_of_workers = false;
-    for (int i = 0; i < kMaxWorkers; ++i) {
-      if (workers[i].handle != nullptr) continue;
-      workers[i] = {handle, database};
-      break;
-    }
-    ++running;
+    if (!board->out_of_workers)
+      ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+                    errmsg("image_library could not start a worker"),
+                    errhint("Raise max_worker_processes.")));
+    board->out_of_workers = true;
+    const TimestampTz later = TimestampTzPlusMilliseconds(now, kFirstRetrySeconds * 1000);
+    GiveBack(board, demand.database, later);
+    ++board->waiting;
+    return Min(later, demand.wake);
   }
-  return next_wake;
 }
 
 }  // namespace
@@ -218,15 +323,6 @@ void RegisterLauncher() {
 BackgroundWorkerHandle* StartLauncher() {
   BackgroundWorker worker;
   DefineLauncher(&worker);
-  worker.bgw_notify_pid = MyProcPid;
-  BackgroundWorkerHandle* handle = nullptr;
-  return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
-}
-
-BackgroundWorkerHandle* StartWorker(Oid database) {
-  BackgroundWorker worker;
-  DefineWorker(&worker, "image_library_worker_main", "image_library worker");
-  worker.bgw_main_arg = ObjectIdGetDatum(database);
   worker.bgw_notify_pid = MyProcPid;
   BackgroundWorkerHandle* handle = nullptr;
   return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
@@ -247,7 +343,6 @@ PGDLLEXPORT void image_library_launcher_main(Datum) {
   if (!TakePost(board)) proc_exit(0);
   before_shmem_exit(OnLauncherExit, 0);
 
-  Worker workers[kMaxWorkers] = {};
   TimestampTz next_scan = 0;
   for (;;) {
     CHECK_FOR_INTERRUPTS();
@@ -261,8 +356,11 @@ PGDLLEXPORT void image_library_launcher_main(Datum) {
       next_scan = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kScanIntervalMs);
       pgstat_report_activity(STATE_IDLE, nullptr);
     }
-    ReapWorkers(board, workers);
-    const TimestampTz wake = Min(StartDue(board, workers), next_scan);
+    if (ReapWorkers(board) || board->look_again) {
+      next_scan = 0;
+      continue;
+    }
+    const TimestampTz wake = Min(StartDue(board), next_scan);
     const long timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), wake);
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout,
                     PG_WAIT_EXTENSION);

@@ -1,8 +1,10 @@
-// The agent: a launcher for the cluster and short-lived workers, one registry each.
+// The agent: a launcher for the cluster and short-lived workers.
 #ifndef IMAGE_LIBRARY_POSTGRES_LAUNCHER_H_
 #define IMAGE_LIBRARY_POSTGRES_LAUNCHER_H_
 
 #include "postgres/pg.h"
+
+#include <cstdint>
 
 namespace image_library::postgres {
 
@@ -12,9 +14,11 @@ void RegisterLauncher();
 /// Starts a launcher that lives until the server stops; nullptr when there is no worker slot.
 BackgroundWorkerHandle* StartLauncher();
 
-/// Starts a worker in a database; nullptr when there is no worker slot. The caller is notified of
-/// its start and end by its latch.
-BackgroundWorkerHandle* StartWorker(Oid database);
+/// Where a worker says how it ends, Board::workers, and its number there: bgw_extra.
+struct WorkerPlace {
+  int place;
+  std::uint32_t number;
+};
 
 }  // namespace image_library::postgres
 

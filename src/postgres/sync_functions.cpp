@@ -1,15 +1,19 @@
-// SQL functions for the agent: sync, start_worker and others.
+// The procedure sync.
 #include <chrono>
 
 #include "core/error.h"
-#include "postgres/launcher.h"
 #include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/datum.h"
+#include "postgres/primary.h"
 #include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
 #include "sync/run_report.h"
+
+extern "C" {
+#include "tcop/utility.h"
+}
 
 using namespace image_library;            // NOLINT: a file of glue
 using namespace image_library::postgres;  // NOLINT
@@ -110,7 +114,7 @@ void SyncInSession(Database& database, std::int32_t registry_id, const std::stri
   Run run;
   SessionProgress progress;
   RunSync(
-      database, registry_id, "call",
+      database, registry_id, Runner::kSession,
       [&](const std::string& line) { progress.Report(run.Name(name) + ": " + line); }, run);
   const sync::RunResult& result = run.result;
   if (result.outcome == sync::Outcome::kFailed) {
@@ -150,39 +154,22 @@ void SyncOneOfAll(Database& database, std::int32_t registry_id, const std::strin
   Warn("could not sync registry \"" + name + "\"", why, hint);
 }
 
-// Waits until a launcher is registered: the one that was started, or one that came before it. 0
-// when it ended without. No signal tells of the registration, so it is polled.
-pid_t WaitForLauncher(BackgroundWorkerHandle* handle) {
-  constexpr long kLookEveryMs = 10;
-  for (;;) {
-    pid_t started = 0;
-    const BgwHandleStatus status = GetBackgroundWorkerPid(handle, &started);
-    const pid_t launcher = RunningLauncher();
-    if (launcher != 0 || status == BGWH_STOPPED) return launcher;
-    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLookEveryMs,
-                    PG_WAIT_EXTENSION);
-    ResetLatch(MyLatch);
-    CHECK_FOR_INTERRUPTS();
-  }
-}
-
 }  // namespace
 
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_sync);
-PG_FUNCTION_INFO_V1(image_library_start_worker);
-PG_FUNCTION_INFO_V1(image_library_wake_agent);
-PG_FUNCTION_INFO_V1(image_library_agent_status);
 
 /// sync(registry text default null, force boolean default false): all enabled registries, or one.
 Datum image_library_sync(PG_FUNCTION_ARGS) {
   const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
                       castNode(CallContext, fcinfo->context)->atomic;
+  RequirePrimary("sync");
   if (atomic)
     ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
                     errmsg("image_library.sync cannot run inside a transaction block"),
                     errhint("It commits as it goes: CALL it by itself, or use "
                             "image_library.request_sync.")));
+  PreventCommandIfReadOnly("CALL image_library.sync()");
   Guard([&] {
     Database database(TransactionMode::kProcedure);
     const std::optional<std::string> name = NullableTextArgument(fcinfo, 0);
@@ -197,64 +184,8 @@ Datum image_library_sync(PG_FUNCTION_ARGS) {
       else
         SyncOneOfAll(database, std::stoi(*target[0]), *target[1], force);
     }
-    Call([] { Post(MyDatabaseId, GetCurrentTimestamp()); });
+    Call([] { Post(MyDatabaseId); });
   });
   PG_RETURN_VOID();
-}
-
-/// start_worker() -> pid of the launcher
-Datum image_library_start_worker(PG_FUNCTION_ARGS) {
-  const pid_t running = RunningLauncher();
-  if (running != 0) {
-    Post(MyDatabaseId, GetCurrentTimestamp());
-    ereport(NOTICE, (errmsg("the agent is running already")));
-    PG_RETURN_INT32(running);
-  }
-  BackgroundWorkerHandle* const handle = StartLauncher();
-  const pid_t pid = handle == nullptr ? 0 : WaitForLauncher(handle);
-  if (pid == 0)
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-                    errmsg("could not start the agent of image_library"),
-                    errhint("Raise max_worker_processes, or look into the server's log.")));
-  Post(MyDatabaseId, GetCurrentTimestamp());
-  PG_RETURN_INT32(pid);
-}
-
-/// wake_agent(): something may be due here once this transaction commits.
-Datum image_library_wake_agent(PG_FUNCTION_ARGS) {
-  PostAtCommit();
-  PG_RETURN_VOID();
-}
-
-/// agent_status() -> (launcher_pid, preloaded, workers, last_error)
-Datum image_library_agent_status(PG_FUNCTION_ARGS) {
-  Datum row = 0;
-  Guard([&] {
-    Board* board = nullptr;
-    pid_t launcher = 0;
-    int workers = 0;
-    Call([&] {
-      board = GetBoard();
-      launcher = RunningLauncher();
-      LWLockAcquire(&board->lock, LW_SHARED);
-      for (const Board::Slot& slot : board->slots) workers += slot.workers;
-      LWLockRelease(&board->lock);
-    });
-    const std::string preloaded =
-        Value([] { return GetConfigOption("shared_preload_libraries", true, false); });
-    std::string error;
-    if (launcher == 0)
-      error =
-          "the agent is not running: add image_library to shared_preload_libraries, or call "
-          "image_library.start_worker()";
-    else if (!settings::enabled)
-      error = "image_library.enabled is off";
-    else if (board->out_of_workers)
-      error = "no worker slot is free: raise max_worker_processes";
-    row = RowDatum(fcinfo, {launcher == 0 ? Column::Null() : Column::Integer4(launcher),
-                            Column::Boolean(preloaded.find("image_library") != std::string::npos),
-                            Column::Integer4(workers), Column::TextOrNull(error)});
-  });
-  PG_RETURN_DATUM(row);
 }
 }

@@ -4,11 +4,17 @@
 
 #include "core/error.h"
 #include "core/json_writer.h"
+#include "postgres/board.h"
 #include "postgres/settings.h"
 #include "sync/sync_registry.h"
 
 namespace image_library::postgres {
 namespace {
+
+// How long a worker waits for a registry while others wait for the worker: for its first answer,
+// and for any later one.
+constexpr std::chrono::seconds kFirstAnswer(10);
+constexpr std::chrono::seconds kLaterAnswer(30);
 
 constexpr long kLivenessMs = 400;  // how soon a dropped extension is noticed
 
@@ -103,6 +109,16 @@ void Patiently(LatchWaiter& waiter, Work work) {
 
 }  // namespace
 
+void LatchWaiter::GiveUpForOthers() const {
+  const std::chrono::seconds limit = watch_->answered() ? kLaterAnswer : kFirstAnswer;
+  if (watch_->Silence(sync::AnswerWatch::TimePoint::clock::now()) < limit) return;
+  if (!Value([] { return MakeRoom(); })) return;
+  throw Error(ErrorKind::kUnreachable,
+              "the registry did not answer for " + std::to_string(limit.count()) +
+                  " seconds while others waited for a worker",
+              {}, "Raise image_library.max_workers if the registry is slow.");
+}
+
 void LatchWaiter::Wait(int descriptor, int timeout_ms) {
   // With many packets, a wait for the latch at each of them would be slow. A negative descriptor
   // means none.
@@ -125,21 +141,24 @@ void LatchWaiter::Wait(int descriptor, int timeout_ms) {
   if (now < next_check_) return;
   next_check_ = TimestampTzPlusMilliseconds(now, kLivenessMs);
   if (!database_.ExtensionIsThere()) throw ExtensionGone();
+  if (watch_ != nullptr) GiveUpForOthers();
 }
 
 std::string Run::Name(const std::string& registry) const {
   return "registry \"" + registry + "\"" + (number.empty() ? "" : ", run " + number);
 }
 
-void RunSync(Database& database, std::int32_t registry_id, const char* cause, const Report& report,
+void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
              Run& run) {
-  LatchWaiter waiter(database);
+  const bool is_worker = runner == Runner::kWorker;
+  sync::AnswerWatch watch;
+  LatchWaiter waiter = is_worker ? LatchWaiter(database, watch) : LatchWaiter(database);
   std::string& number = run.number;
   sync::RunResult& result = run.result;
   Patiently(waiter, [&] {
     number = *database
                   .Query("SELECT image_library_internal.begin_run($1::pg_catalog.int4, $2)",
-                         {std::to_string(registry_id), cause})
+                         {std::to_string(registry_id), is_worker ? "schedule" : "call"})
                   .front()
                   .front();
   });
@@ -157,6 +176,7 @@ void RunSync(Database& database, std::int32_t registry_id, const char* cause, co
     sync::RunOptions options;
     options.max_removal_percent = settings::max_removal_percent;
     options.run_timeout = settings::run_timeout;
+    options.watch = &watch;
     result = sync::SyncRegistry(config, store, waiter, options);
     Patiently(waiter, [&] { Remember(database, registry_id, result); });
   } catch (const Error& error) {

@@ -9,6 +9,7 @@
 #include "postgres/store.h"
 #include "postgres/database.h"
 #include "registry/http.h"
+#include "sync/answer_watch.h"
 #include "sync/run_result.h"
 
 namespace image_library::postgres {
@@ -18,12 +19,22 @@ namespace image_library::postgres {
 class LatchWaiter : public registry::Waiter {
  public:
   explicit LatchWaiter(Database& database) : database_(database) {}
+  /// For a worker, which gives up a registry that does not answer while others wait for a worker:
+  /// Wait throws Error kUnreachable.
+  LatchWaiter(Database& database, const sync::AnswerWatch& watch)
+      : database_(database), watch_(&watch) {}
   void Wait(int descriptor, int timeout_ms) override;
 
  private:
+  void GiveUpForOthers() const;
+
   Database& database_;
+  const sync::AnswerWatch* watch_ = nullptr;
   TimestampTz next_check_ = 0;
 };
+
+/// Whose run it is: a worker gives up a registry that does not answer while others wait for it.
+enum class Runner { kWorker, kSession };
 
 /// A run and the number of its row.
 struct Run {
@@ -40,7 +51,7 @@ using Report = std::function<void(const std::string& line)>;
 /// Syncs the registry and keeps the run's row. Precondition: its SyncLock is held. What ends a run
 /// early (an error of the database, a cancel) is recorded and thrown again; run has its number
 /// then. report gets how far the run is, about once a second.
-void RunSync(Database& database, std::int32_t registry_id, const char* cause, const Report& report,
+void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
              Run& run);
 
 }  // namespace image_library::postgres

@@ -17,6 +17,13 @@
 namespace image_library::postgres {
 namespace {
 
+// The registry that is being synced; 0: none.
+constinit std::int32_t syncing = 0;
+constinit WorkerPlace own_place = {};
+constinit bool has_said = false;
+constinit char last_error[sizeof WorkerFailure::message] = "";
+constinit emit_log_hook_type previous_log_hook = nullptr;
+
 // When a registry that was skipped because of locks is tried again.
 constexpr int kLaterMs = 30000;
 
@@ -35,10 +42,20 @@ TimestampTz FromText(const std::string& text) {
   });
 }
 
-// Enabled registries that no session is syncing, those due first come first.
+std::string ToText(TimestampTz at) {
+  return Value([&] { return timestamptz_to_str(at); });
+}
+
+// Enabled registries that no session is syncing, in the order in which they are to be synced. Runs
+// that were interrupted are ended before: when their registry is due depends on it.
 std::vector<Due> Registries(Database& database) {
+  const WorkerFailure failure = Value([] { return LastWorkerFailure(MyDatabaseId); });
   std::vector<Due> due;
   database.Transaction([&] {
+    database.Execute(
+        "SELECT image_library_internal.end_interrupted_runs($1::pg_catalog.int4, $2, "
+        "$3::pg_catalog.timestamptz)",
+        {std::to_string(failure.registry_id), failure.message, ToText(failure.at)});
     for (const Row& row :
          database.Execute("SELECT registry_id, name, due_at, pg_catalog.current_database() "
                           "FROM image_library_internal.due_registries()"))
@@ -67,7 +84,7 @@ void Log(const Due& due, const Run& run, const std::string& error, const std::st
 // worker skips it and returns false.
 bool RunUnlessLocked(Database& database, const Due& due, const Report& report, Run& run) {
   try {
-    RunSync(database, due.registry_id, "schedule", report, run);
+    RunSync(database, due.registry_id, Runner::kWorker, report, run);
     return true;
   } catch (const PostgresError& error) {
     if (!IsBusy(error.sqlstate)) {
@@ -85,48 +102,104 @@ void Activity(const std::string& line) {
   Call([&] { pgstat_report_activity(STATE_RUNNING, text); });
 }
 
-void SyncDue() {
-  Database database(TransactionMode::kWorker);
-  if (!database.ExtensionIsThere()) {
-    PostNext(MyDatabaseId, DT_NOEND);
-    return;
-  }
-  try {
-    std::set<std::int32_t> locked;
-    for (;;) {
-      std::vector<Due> due = Registries(database);
-      std::erase_if(due, [&](const Due& one) { return locked.count(one.registry_id) != 0; });
-      const TimestampTz now = GetCurrentTimestamp();
-      if (due.empty() || due.front().at > now || !settings::enabled) {
-        PostRest(due, 0, locked.empty() ? DT_NOEND : TimestampTzPlusMilliseconds(now, kLaterMs));
-        return;
-      }
-      const Due& first = due.front();
-      const SyncLock lock(first.registry_id);
-      if (!lock.held()) continue;  // somebody was quicker
-      // The registry may have been synced before this worker got the lock.
-      const std::vector<Due> again = Registries(database);
-      if (std::none_of(again.begin(), again.end(), [&](const Due& other) {
-            return other.registry_id == first.registry_id && other.at <= GetCurrentTimestamp();
-          }))
-        continue;
-      PostRest(due, 1);
-      Run run;
-      const auto report = [&](const std::string& line) {
-        Activity("syncing " + run.Name(first.name) + ": " + line);
-      };
-      if (!RunUnlessLocked(database, first, report, run))
-        locked.insert(first.registry_id);
-      else if (run.result.outcome == sync::Outcome::kFailed)
-        Log(first, run, run.result.error, run.result.hint);
+WorkerEnd SyncDue(Database& database) {
+  if (!database.ExtensionIsThere()) return WorkerEnd::kNoLibrary;
+  std::set<std::int32_t> locked;
+  for (bool has_run = false;; has_run = true) {
+    std::vector<Due> due = Registries(database);
+    std::erase_if(due, [&](const Due& one) { return locked.count(one.registry_id) != 0; });
+    const TimestampTz now = GetCurrentTimestamp();
+    // A database that waits for a worker has its turn before the next registry of this one.
+    if (due.empty() || due.front().at > now || !settings::enabled || (has_run && OthersWait())) {
+      PostRest(due, 0, locked.empty() ? DT_NOEND : TimestampTzPlusMilliseconds(now, kLaterMs));
+      return WorkerEnd::kClean;
     }
-  } catch (const ExtensionGone&) {
-    PostNext(MyDatabaseId, DT_NOEND);
+    const Due& first = due.front();
+    const SyncLock lock(first.registry_id);
+    if (!lock.held()) continue;  // somebody was quicker
+    // The registry may have been synced before this worker got the lock.
+    const std::vector<Due> again = Registries(database);
+    if (std::none_of(again.begin(), again.end(), [&](const Due& other) {
+          return other.registry_id == first.registry_id && other.at <= GetCurrentTimestamp();
+        }))
+      continue;
+    PostRest(due, 1);
+    Run run;
+    const auto report = [&](const std::string& line) {
+      Activity("syncing " + run.Name(first.name) + ": " + line);
+    };
+    syncing = first.registry_id;
+    if (!RunUnlessLocked(database, first, report, run))
+      locked.insert(first.registry_id);
+    else if (run.result.outcome == sync::Outcome::kFailed)
+      Log(first, run, run.result.error, run.result.hint);
+    syncing = 0;
   }
 }
 
-void OnWorkerExit(int code, Datum) {
-  if (code != 0) PostBrokenOff();
+// Remembers the message of the error that ends this process. Errors that are caught are not logged.
+void OnLog(ErrorData* error) {
+  if (error->elevel >= ERROR && error->message != nullptr)
+    strlcpy(last_error, error->message, sizeof last_error);
+  if (previous_log_hook != nullptr) previous_log_hook(error);
+}
+
+// What a worker says as its last act. Without it, the launcher takes its end for a failure.
+void SayEnd(WorkerEnd end) {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  Board::Worker& worker = board->workers[own_place.place];
+  if (worker.number == own_place.number) worker.end = end;
+  LWLockRelease(&board->lock);
+  has_said = true;
+}
+
+void OnWorkerExit(int, Datum database) {
+  if (has_said) return;
+  has_said = true;
+  LWLockReleaseAll();
+  if (last_error[0] != '\0') NoteWorkerFailure(DatumGetObjectId(database), syncing, last_error);
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  Board::Worker& worker = board->workers[own_place.place];
+  if (worker.number == own_place.number) worker.noted = last_error[0] != '\0';
+  LWLockRelease(&board->lock);
+}
+
+// What the library's statements depend on, whatever ALTER DATABASE or ALTER ROLE has set. These
+// values come from no configuration file, so reading the files again does not change them.
+void PinSettings() {
+  constexpr struct {
+    const char* name;
+    const char* value;
+  } kPins[] = {
+      {"role", "none"},
+      {"search_path", "pg_catalog, pg_temp"},
+      {"application_name", "image_library worker"},
+      // A sync can be repeated, so its commits need not wait for a disk or a standby.
+      {"synchronous_commit", "off"},
+      {"default_transaction_isolation", "read committed"},
+      {"default_transaction_read_only", "off"},
+      {"default_transaction_deferrable", "off"},
+      {"session_replication_role", "origin"},
+      {"row_security", "on"},
+      {"statement_timeout", "0"},
+      {"transaction_timeout", "0"},
+      {"lock_timeout", "0"},
+      {"idle_in_transaction_session_timeout", "0"},
+      {"idle_session_timeout", "0"},
+      {"DateStyle", "ISO"},
+      {"IntervalStyle", "postgres"},
+      {"bytea_output", "hex"},
+      {"extra_float_digits", "1"},
+      {"array_nulls", "on"},
+      {"transform_null_equals", "off"},
+      {"standard_conforming_strings", "on"},
+  };
+  for (const auto& pin : kPins)
+    // transaction_timeout came with PostgreSQL 17.
+    if (GetConfigOption(pin.name, true, false) != nullptr)
+      SetConfigOption(pin.name, pin.value, PGC_SUSET, PGC_S_SESSION);
 }
 
 }  // namespace
@@ -136,16 +209,29 @@ extern "C" {
 using namespace image_library::postgres;  // NOLINT
 
 PGDLLEXPORT void image_library_worker_main(Datum database) {
+  std::memcpy(&own_place, MyBgworkerEntry->bgw_extra, sizeof own_place);
+  GetBoard();
+  previous_log_hook = emit_log_hook;
+  emit_log_hook = OnLog;
+  before_shmem_exit(OnWorkerExit, database);
   pqsignal(SIGTERM, die);
   pqsignal(SIGHUP, SignalHandlerForConfigReload);
   BackgroundWorkerUnblockSignals();
   BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
-  SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
-  SetConfigOption("application_name", "image_library worker", PGC_USERSET, PGC_S_SESSION);
-  // A sync can be repeated, so its commits need not wait for a disk or a standby.
-  SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
-  GetBoard();
-  before_shmem_exit(OnWorkerExit, 0);
-  Guard([&] { SyncDue(); });
+  // Again: it has to run before the locks are released, so that whoever finds a run without its
+  // lock knows why.
+  before_shmem_exit(OnWorkerExit, database);
+  PinSettings();
+  Guard([&] {
+    WorkerEnd end = WorkerEnd::kNoLibrary;
+    {
+      Database here(TransactionMode::kWorker);
+      try {
+        end = SyncDue(here);
+      } catch (const ExtensionGone&) {
+      }
+    }
+    Call([&] { SayEnd(end); });
+  });
 }
 }

@@ -6,6 +6,8 @@
 
 namespace image_library::sync {
 
+class AnswerWatch;
+
 struct RunOptions {
   /// A listing that lacks more than this share of the known tags of its repository (percent) is
   /// refused: a cache whose upstream is down answers 200 with what it happens to hold.
@@ -22,6 +24,8 @@ struct RunOptions {
   int failures_to_stop = 5;
   /// How long a run may take, in seconds; 0: no limit.
   int run_timeout = 0;
+  /// Sees how long the registry takes to answer; it must outlive the run. nullptr: nobody looks.
+  AnswerWatch* watch = nullptr;
 };
 
 }  // namespace image_library::sync

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "registry/client.h"
+#include "sync/answer_watch.h"
 #include "sync/deadline.h"
 #include "sync/limits.h"
 #include "sync/registry_run.h"
@@ -14,7 +15,9 @@ namespace image_library::sync {
 RunResult SyncRegistry(const RegistryConfig& config, Store& store, registry::Waiter& waiter,
                        const RunOptions& options) {
   registry::CurlTransport transport(TransportOptions(config));
-  LimitedTransport limits(transport, config.requests_per_run, config.url.Origin());
+  AnswerWatch unwatched;
+  WatchedTransport watched(transport, options.watch != nullptr ? *options.watch : unwatched);
+  LimitedTransport limits(watched, config.requests_per_run, config.url.Origin());
   registry::ClientOptions client_options = ClientOptionsOf(config);
   client_options.abilities = config.abilities;
   DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout));

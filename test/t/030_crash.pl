@@ -174,6 +174,7 @@ is($node->value(q{SELECT repository, tags_listed FROM image_library.repositories
 	'and so do its listings');
 is($node->value(q{SELECT count(*) FROM image_library.tag_history h JOIN image_library.images i USING (registry, repository, tag)
 	WHERE upper_inf(h.valid) AND h.digest <> i.digest}), '0', 'history and library agree');
+is($node->value(q{SELECT * FROM image_library.verify_audit()}), '', 'the chain of decisions and audit rows holds');
 is($node->value(q{SELECT count(*) FROM image_library.sync_run WHERE outcome IS NULL}), '0', 'no run is left open');
 is($node->value(q{SELECT count(*) FROM image_library.sync_problem}), '0', 'nor a problem');
 

@@ -80,10 +80,17 @@ for my $table (split /\n/, $node->value(q{
 	my $all = "SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM image_library_internal.$table t";
 	is($node->safe_psql('restored', $all), $node->value($all), "table $table is equal");
 }
+for my $database ('postgres', 'restored')
+{
+	is($node->safe_psql($database, q{SELECT * FROM image_library.verify_audit()}), '', "the chain holds in $database");
+}
+is($node->safe_psql('restored', q{SELECT * FROM image_library.audit_head()}), $node->value(q{SELECT * FROM image_library.audit_head()}),
+	'and ends as before');
 is($node->safe_psql('restored', q{SELECT image_library.policy_failures(reference) FROM image_library.postgres_images LIMIT 1}),
 	'', 'policies are asked as before');
 $node->safe_psql('restored', q{SELECT image_library.add_hm_tag('later', 'red')});
 pass('sequences go on where they were');
+is($node->safe_psql('restored', q{SELECT * FROM image_library.verify_audit()}), '', 'the chain goes on');
 is($node->safe_psql('restored', q{SELECT count(*) FROM image_library_internal.credential}), '0', 'no credential came along');
 $node->safe_psql('restored', q{CALL image_library.sync()});
 is($node->safe_psql('restored', q{SELECT images_added FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1}),

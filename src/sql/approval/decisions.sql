@@ -44,11 +44,11 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF length(reason) > 10000 OR reason ~ '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = CASE WHEN length(reason) > 10000 THEN format('the reason is too long: %s characters', length(reason))
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => CASE WHEN length(reason) > 10000 THEN format('the reason is too long: %s characters', length(reason))
                      ELSE 'the reason has control characters' END,
-      HINT = 'It may have 10000 characters, tabs and new lines among them.';
+      hint => 'It may have 10000 characters, tabs and new lines among them.');
   END IF;
 END
 $$;
@@ -68,11 +68,11 @@ BEGIN
   WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = coalesce(image.moved_to, image.digest)
     AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since);
   IF NOT FOUND AND image.tag IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot %s image "%s": it changed at this moment', verb, reference),
-      DETAIL = 'A sync moved its tag, or a change of rules decided on it anew.',
-      HINT = 'Look at the image again, then decide.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot %s image "%s": it changed at this moment', verb, reference),
+      detail => 'A sync moved its tag, or a change of rules decided on it anew.',
+      hint => 'Look at the image again, then decide.');
   END IF;
   RETURN image;
 END
@@ -170,19 +170,19 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO told FROM image_library_internal.why_blocked(block, missing_since, current);
-  RAISE EXCEPTION USING
-    ERRCODE = 'object_not_in_prerequisite_state',
-    MESSAGE = format('cannot approve image "%s": %s', reference, told.why),
-    DETAIL = CASE block
+  PERFORM image_library_internal.fail(
+    errcode => 'object_not_in_prerequisite_state',
+    message => format('cannot approve image "%s": %s', reference, told.why),
+    detail => CASE block
       WHEN 'no tag' THEN 'Its tag points at another image now; see image_library.tag_history.'
       WHEN 'missing' THEN format('It is missing since %s.', missing_since)
       WHEN 'not admitted' THEN 'No enabled include rule takes the tag, or an exclude rule does.'
       ELSE image_library_internal.decided_so(told.decision_id) END,
-    HINT = CASE block
+    hint => CASE block
       WHEN 'quarantined' THEN 'Use image_library.release first.'
       WHEN 'deprecated' THEN 'Use image_library.undeprecate first.'
       WHEN 'not admitted' THEN told.hint
-      ELSE 'Approve what its registry has now; see image_library.pending_images.' END;
+      ELSE 'Approve what its registry has now; see image_library.pending_images.' END);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_approvable IS
@@ -204,13 +204,13 @@ BEGIN
   THEN
     RETURN;
   END IF;
-  RAISE EXCEPTION USING
-    ERRCODE = 'object_not_in_prerequisite_state',
-    MESSAGE = format('cannot %s image "%s": it is %s', verb, reference, current.state),
-    DETAIL = coalesce(image_library_internal.decided_so(current.decision_id), 'Nobody has decided on it yet.'),
-    HINT = CASE WHEN current.state = new_state THEN 'Nothing needs to be done.'
+  PERFORM image_library_internal.fail(
+    errcode => 'object_not_in_prerequisite_state',
+    message => format('cannot %s image "%s": it is %s', verb, reference, current.state),
+    detail => coalesce(image_library_internal.decided_so(current.decision_id), 'Nobody has decided on it yet.'),
+    hint => CASE WHEN current.state = new_state THEN 'Nothing needs to be done.'
                 WHEN current.state = 'pending' THEN 'Only an approved image can be revoked; reject it instead.'
-                ELSE 'Use image_library.reset first, to decide anew.' END;
+                ELSE 'Use image_library.reset first, to decide anew.' END);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_transition IS
@@ -262,6 +262,9 @@ BEGIN
       reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
+  IF new_state IN ('approved', 'rejected') THEN
+    PERFORM image_library_internal.end_requests(image.repository_id, ARRAY[image.digest]);
+  END IF;
   PERFORM image_library_internal.refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
   IF new_state <> 'approved' THEN
     PERFORM image_library_internal.warn_of_users(image.repository_id, image.digest, image.pinned_reference);
@@ -319,6 +322,7 @@ BEGIN
   SELECT array_agg(d.digest) INTO approved_digests FROM told d;
   IF approved_digests IS NOT NULL THEN
     PERFORM image_library_internal.notify('image approved');
+    PERFORM image_library_internal.end_requests(repository_id, approved_digests);
     PERFORM image_library_internal.refresh_entry_approval(repository_id, approved_digests);
   END IF;
 END
@@ -334,10 +338,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF valid_until <= clock_timestamp() THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('valid_until is not in the future: %s', valid_until),
-      HINT = 'Use image_library.revoke to take an approval back.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('valid_until is not in the future: %s', valid_until),
+      hint => 'Use image_library.revoke to take an approval back.');
   END IF;
   RETURN image_library_internal.decide(reference, 'approved', reason, registry, valid_until);
 END

@@ -4,7 +4,7 @@
 -- or missing now and may come back. So neither another rule nor an exclude rule can bypass it, and a rule approves on
 -- arrival only if every rule that takes the image does, including those of other teams.
 CREATE FUNCTION image_library_internal.required_approvals(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
-RETURNS TABLE (digest text, required integer, rule_id bigint)
+RETURNS TABLE (digest text, required integer, rule_id bigint, separating_rule_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH tagged AS (
@@ -12,21 +12,22 @@ AS $$
     FROM image_library_internal.tag t
     WHERE t.repository_id = required_approvals.repository_id AND t.digest = ANY (digests) AND t.name <> ALL (without_tags)
   ), taken AS (
-    SELECT u.rule_id, d.tag, CASE u.approval WHEN 'auto' THEN 0 ELSE u.required_approvals END AS required
+    SELECT u.rule_id, d.tag, CASE u.approval WHEN 'auto' THEN 0 ELSE u.required_approvals END AS required, u.separate_requester
     FROM image_library_internal.visible_repository r
     JOIN image_library_internal.rule u ON u.registry_id = r.registry_id AND u.enabled AND u.action = 'include'
     -- The option newest is not considered here.
     CROSS JOIN LATERAL image_library_internal.decide_tags(jsonb_build_array(to_jsonb(u) - 'newest'), r.repository, ARRAY(SELECT n.name FROM tagged n)) d
     WHERE r.repository_id = required_approvals.repository_id
   )
-  SELECT DISTINCT ON (asked.digest) asked.digest, coalesce(k.required, 1), k.rule_id
+  SELECT DISTINCT ON (asked.digest) asked.digest, coalesce(k.required, 1), k.rule_id,
+         min(k.rule_id) FILTER (WHERE k.separate_requester) OVER (PARTITION BY asked.digest)
   FROM unnest(digests) AS asked (digest)
   LEFT JOIN tagged n ON n.digest = asked.digest
   LEFT JOIN taken k ON k.tag = n.name
   ORDER BY asked.digest, k.required DESC NULLS LAST, k.rule_id
 $$;
 COMMENT ON FUNCTION image_library_internal.required_approvals IS
-  'Number of people who must approve images of a repository (0: every rule that takes one of their tags has approval => auto), and the rule that requires it (null: no rule takes them)';
+  'Number of people who must approve images of a repository (0: every rule that takes one of their tags has approval => auto), the rule that requires it (null: no rule takes them), and one by which the approval of a requester does not count (null: none)';
 GRANT EXECUTE ON FUNCTION image_library_internal.required_approvals TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
@@ -36,9 +37,17 @@ AS $$
 DECLARE
   me oid := to_regrole(quote_ident(session_user));
   voters name[];
+  separating_rule_id bigint;
 BEGIN
-  SELECT q.required, q.rule_id INTO required, rule_id
+  SELECT q.required, q.rule_id, q.separating_rule_id INTO required, rule_id, separating_rule_id
   FROM image_library_internal.required_approvals(count_votes.repository_id, ARRAY[count_votes.digest]) q;
+  IF separating_rule_id IS NOT NULL AND image_library_internal.is_requester(repository_id, digest, session_user, me) THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot approve image "%s": %s has requested its approval', reference, session_user),
+      detail => format('By rule %s (separate_requester) the approval of a person who requested an image does not count.', separating_rule_id),
+      hint => 'Somebody else must approve it.');
+  END IF;
   -- Otherwise one person is enough, and no rule is named.
   IF required <= 1 THEN
     required := 1;
@@ -58,12 +67,12 @@ BEGIN
   IF EXISTS (SELECT FROM image_library_internal.approval_vote v
              WHERE v.repository_id = count_votes.repository_id AND v.digest = count_votes.digest
                AND (v.voter = session_user OR v.voter_id = me)) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": %s has approved it already', reference, session_user),
-      DETAIL = format('Rule %s requires the approval of %s people, and has that of %s.', rule_id, required,
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot approve image "%s": %s has approved it already', reference, session_user),
+      detail => format('Rule %s requires the approval of %s people, and has that of %s.', rule_id, required,
                       array_to_string(array_append(voters, session_user::name), ', ')),
-      HINT = 'Somebody else must approve it.';
+      hint => 'Somebody else must approve it.');
   END IF;
   INSERT INTO image_library_internal.approval_vote (repository_id, digest, valid_until)
   VALUES (count_votes.repository_id, count_votes.digest, count_votes.valid_until);
@@ -73,7 +82,29 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.count_votes IS
-  'Adds the approval of the session user to the votes on an image, stored while more are required; raises 55000 for a second vote';
+  'Adds the approval of the session user to the votes on an image, stored while more are required; raises 55000 for a second vote, and for the requester where a rule separates them';
+
+CREATE FUNCTION image_library_internal.approvals_of_requesters(repository_id integer, registry_id integer, repository text,
+  approval image_library_internal.approval)
+RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH made AS (
+    SELECT d.decision_id, d.action, d.actor
+    FROM image_library_internal.decision d
+    WHERE d.digest = (approval).digest AND d.registry_id = approvals_of_requesters.registry_id
+      AND d.repository = approvals_of_requesters.repository AND d.decision_id <= (approval).decision_id
+  )
+  SELECT count(DISTINCT m.actor) FROM made m
+  WHERE m.action IN ('approve', 'vote')
+    -- Votes since the decision before the last one.
+    AND m.decision_id > coalesce((SELECT max(p.decision_id) FROM made p
+                                  WHERE p.action IN ('approve', 'reject', 'revoke', 'reset') AND p.decision_id < (approval).decision_id), 0)
+    AND image_library_internal.is_requester(approvals_of_requesters.repository_id, (approval).digest, m.actor, to_regrole(quote_ident(m.actor)))
+$$;
+COMMENT ON FUNCTION image_library_internal.approvals_of_requesters IS
+  'Of the people whose approval made an image approved, the number of those who had requested it';
+GRANT EXECUTE ON FUNCTION image_library_internal.approvals_of_requesters TO image_library_agent;
 
 -- People who may push can give an approved digest a tag that requires more approvals. The image is then pending until
 -- it has them.
@@ -94,24 +125,30 @@ BEGIN
   END IF;
   FOR image IN
     SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name AS tag, t.digest,
-           asked.required, asked.rule_id, a.approvals
+           asked.required, asked.rule_id, a.approvals, own.separated, asked.separating_rule_id
     FROM image_library_internal.full_repository r
     JOIN image_library_internal.tag t ON t.repository_id = r.repository_id AND t.name = ANY (new_tags)
     JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
     JOIN image_library_internal.required_approvals(reset_by_stricter_rule.repository_id, approved) asked ON asked.digest = t.digest
     JOIN image_library_internal.required_approvals(reset_by_stricter_rule.repository_id, approved, new_tags) before ON before.digest = t.digest
+    -- Approvals of people who requested the image do not count under a tag whose rule separates them.
+    CROSS JOIN LATERAL (
+      SELECT asked.separating_rule_id IS NOT NULL AND before.separating_rule_id IS NULL
+             AND image_library_internal.approvals_of_requesters(r.repository_id, r.registry_id, r.repository, a) > greatest(a.approvals - asked.required, 0) AS separated) own
     WHERE r.repository_id = reset_by_stricter_rule.repository_id
       -- If the rules required as many approvals before the new tags, the approval was made under an earlier rule, and
       -- stays.
-      AND asked.required > a.approvals AND (asked.required > before.required OR before.rule_id IS NULL)
+      AND (asked.required > a.approvals AND (asked.required > before.required OR before.rule_id IS NULL) OR own.separated)
     ORDER BY t.digest, t.name
   LOOP
     decision := image_library_internal.decision_on(image, 'reset', 'approved', 'pending',
-      CASE WHEN image.approvals = 0
+      CASE WHEN image.separated AND image.approvals >= image.required
+           THEN format('under this tag rule %s does not count the approval of a person who requested the image', image.separating_rule_id)
+           WHEN image.approvals = 0
            THEN format('under this tag rule %s requires the approval of a person, and it was approved by a rule', image.rule_id)
            ELSE format('under this tag rule %s requires the approval of %s people, and it has that of %s',
                        image.rule_id, image.required, image.approvals) END);
-    decision.rule_id := image.rule_id;
+    decision.rule_id := CASE WHEN image.separated AND image.approvals >= image.required THEN image.separating_rule_id ELSE image.rule_id END;
     UPDATE image_library_internal.approval a
     SET state = 'pending', decision_id = image_library_internal.tell_decision(decision), decided_at = clock_timestamp(), valid_until = NULL,
         reset_at = clock_timestamp()
@@ -136,14 +173,14 @@ DECLARE
   END;
 BEGIN
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot %s image "%s": %s', action, reference, problem),
-      DETAIL = CASE action
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot %s image "%s": %s', action, reference, problem),
+      detail => CASE action
         WHEN 'deprecate' THEN coalesce(image_library_internal.decided_so(current.decision_id), 'Nobody has decided on it yet.')
         WHEN 'quarantine' THEN image_library_internal.decided_so(current.quarantine_id)
         ELSE 'There is nothing to end.' END,
-      HINT = CASE action WHEN 'deprecate' THEN 'Only an approved image can be deprecated.' ELSE 'Nothing needs to be done.' END;
+      hint => CASE action WHEN 'deprecate' THEN 'Only an approved image can be deprecated.' ELSE 'Nothing needs to be done.' END);
   END IF;
 END
 $$;
@@ -199,10 +236,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF effective IS NULL OR NOT isfinite(effective) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('effective must be a time, not %s', coalesce(effective::text, 'null')),
-      HINT = 'Say from when the image may not be used any more.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('effective must be a time, not %s', coalesce(effective::text, 'null')),
+      hint => 'Say from when the image may not be used any more.');
   END IF;
   RETURN image_library_internal.mark(reference, 'deprecate', reason, registry, effective);
 END

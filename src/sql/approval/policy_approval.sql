@@ -2,43 +2,45 @@
 
 CREATE FUNCTION image_library_internal.has_approval_policies() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect <> 'warn') $$;
+AS $$ SELECT EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect <> 'warn' AND p.applies_to NOT LIKE 'consumer:%') $$;
 COMMENT ON FUNCTION image_library_internal.has_approval_policies IS
   'Whether there are policies that affect approval on arrival';
 GRANT EXECUTE ON FUNCTION image_library_internal.has_approval_policies TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.undecided_images(repository_id integer, tags text[])
-RETURNS TABLE (registry_id integer, registry text, repository text, tag text, digest text, rule_id bigint)
+CREATE FUNCTION image_library_internal.waiting_images(repository_id integer, tags text[])
+RETURNS TABLE (registry_id integer, registry text, repository text, tag text, digest text, rule_id bigint, approvable boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH undecided AS (
-    SELECT DISTINCT t.digest
+  WITH waiting AS (
+    SELECT DISTINCT t.digest, a.digest IS NULL AS undecided
     FROM unnest(tags) AS asked (name)
-    JOIN image_library_internal.tag t ON t.repository_id = undecided_images.repository_id AND t.name = asked.name
+    JOIN image_library_internal.tag t ON t.repository_id = waiting_images.repository_id AND t.name = asked.name
     JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
-    WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
+    LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+    WHERE a.digest IS NULL OR a.state = 'pending' OR a.state = 'approved' AND a.valid_until <= clock_timestamp()
   )
-  SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name, t.digest, CASE WHEN asked.required = 0 THEN t.rule_id END
-  FROM image_library_internal.required_approvals(undecided_images.repository_id, ARRAY(SELECT u.digest FROM undecided u)) asked
-  JOIN image_library_internal.tag t ON t.repository_id = undecided_images.repository_id AND t.digest = asked.digest
+  SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name, t.digest, CASE WHEN asked.required = 0 THEN t.rule_id END,
+         w.undecided AND (asked.required = 0
+           OR asked.required = 1 AND EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
+  FROM waiting w
+  JOIN image_library_internal.required_approvals(waiting_images.repository_id, ARRAY(SELECT u.digest FROM waiting u)) asked USING (digest)
+  JOIN image_library_internal.tag t ON t.repository_id = waiting_images.repository_id AND t.digest = asked.digest
   JOIN image_library_internal.full_repository r USING (repository_id)
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
-    AND (asked.required = 0
-         OR asked.required = 1 AND EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
   ORDER BY t.digest, t.name
 $$;
-COMMENT ON FUNCTION image_library_internal.undecided_images IS
-  'Images of some tags that nobody has decided on, that could be read and that need one approval, with the rule that gives it';
-GRANT EXECUTE ON FUNCTION image_library_internal.undecided_images TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.waiting_images IS
+  'Images of some tags that wait for a decision and could be read; approvable: nobody has decided on it, and one approval is enough, of the rule if there is one';
+GRANT EXECUTE ON FUNCTION image_library_internal.waiting_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.policy_verdict(registry text, repository text, digest text,
-  OUT refused boolean, OUT approving_policy text, OUT slow_policy text)
+  OUT unmet text[], OUT approving_policy text, OUT slow_policy text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   outcome record;
 BEGIN
-  refused := false;
+  unmet := '{}';
   FOR outcome IN
     SELECT o.policy, o.effect, bool_and(o.reason IS NULL) AS met, bool_or(o.reason LIKE 'it took longer than % ms') AS slow
     FROM image_library_internal.policy_outcomes(registry, repository, digest, '{require,auto_approve}') o
@@ -48,7 +50,7 @@ BEGIN
       slow_policy := coalesce(slow_policy, outcome.policy);
     END IF;
     IF outcome.effect = 'require' THEN
-      refused := refused OR NOT outcome.met;
+      unmet := unmet || CASE WHEN NOT outcome.met THEN ARRAY[outcome.policy] ELSE '{}' END;
     ELSIF outcome.met THEN
       approving_policy := coalesce(approving_policy, outcome.policy);
     END IF;
@@ -56,7 +58,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.policy_verdict IS
-  'Whether policies refuse an image, the first policy that approves it, and one that took too long';
+  'Required policies that an image does not meet, the first policy that approves it, and one that took too long';
 GRANT EXECUTE ON FUNCTION image_library_internal.policy_verdict TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.approve_by_policy(repository_id integer, tags text[]) RETURNS bigint
@@ -71,8 +73,11 @@ BEGIN
   IF NOT image_library_internal.has_approval_policies() THEN
     RETURN 0;
   END IF;
-  FOR image IN SELECT * FROM image_library_internal.undecided_images(repository_id, tags) LOOP
+  FOR image IN SELECT * FROM image_library_internal.waiting_images(repository_id, tags) LOOP
     SELECT * INTO verdict FROM image_library_internal.policy_verdict(image.registry, image.repository, image.digest);
+    INSERT INTO image_library_internal.policy_verdict AS v (repository_id, digest, unmet)
+    VALUES (approve_by_policy.repository_id, image.digest, verdict.unmet)
+    ON CONFLICT ON CONSTRAINT policy_verdict_pkey DO UPDATE SET unmet = excluded.unmet, checked_at = excluded.checked_at;
     -- Otherwise each image of a large batch could take as long.
     IF verdict.slow_policy IS NOT NULL THEN
       RAISE WARNING USING
@@ -81,7 +86,7 @@ BEGIN
         HINT = 'Make it faster, or raise image_library.policy_timeout; then call image_library.apply_policies.';
       EXIT;
     END IF;
-    CONTINUE WHEN verdict.refused OR coalesce(image.rule_id::text, verdict.approving_policy) IS NULL;
+    CONTINUE WHEN NOT image.approvable OR verdict.unmet <> '{}' OR coalesce(image.rule_id::text, verdict.approving_policy) IS NULL;
     decision := image_library_internal.decision_on(image, 'approve', 'pending', 'approved',
       CASE WHEN image.rule_id IS NULL THEN format('policy "%s" approves', verdict.approving_policy)
            ELSE format('rule %s approves on arrival', image.rule_id) END);
@@ -94,12 +99,13 @@ BEGIN
             image_library_internal.tell_decision(decision));
     approved_digests := approved_digests || image.digest;
   END LOOP;
+  PERFORM image_library_internal.end_requests(repository_id, approved_digests);
   PERFORM image_library_internal.refresh_entry_approval(repository_id, approved_digests);
   RETURN cardinality(approved_digests);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.approve_by_policy IS
-  'Approves images that nobody has decided on if a rule or a policy approves and no policy refuses; returns their number. Called after the read model has the tags, since policies read it';
+  'Evaluates the policies for images that wait, and approves those that nobody has decided on if a rule or a policy approves and no policy refuses; returns their number. Called after the read model has the tags, since policies read it';
 GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_policy TO image_library_agent;
 
 CREATE FUNCTION image_library.apply_policies(registry text DEFAULT NULL) RETURNS bigint
@@ -119,7 +125,9 @@ BEGIN
     FROM image_library_internal.tag t JOIN image_library_internal.repository r USING (repository_id)
     WHERE (of_registry.registry_id IS NULL OR r.registry_id = of_registry.registry_id)
       AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
-      AND NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest)
+      AND NOT EXISTS (SELECT FROM image_library_internal.approval a
+                      WHERE a.repository_id = t.repository_id AND a.digest = t.digest
+                        AND a.state <> 'pending' AND coalesce(a.state <> 'approved' OR a.valid_until > clock_timestamp(), true))
     GROUP BY 1, 2 ORDER BY 1, 2
   LOOP
     PERFORM image_library_internal.lock_repository(waiting.registry_id, waiting.repository_id, for_batch => true);
@@ -129,5 +137,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.apply_policies IS
-  'Evaluates the policies again for images that nobody has decided on, as on arrival; returns how many images were approved. For policies whose result changes with time, such as a minimum age';
+  'Evaluates the policies again for images that wait, as on arrival, and approves those that nobody has decided on and that meet them; returns how many images were approved. For policies whose result changes with time, such as a minimum age';
 GRANT EXECUTE ON FUNCTION image_library.apply_policies TO image_library_admin;

@@ -1,6 +1,6 @@
 -- Images that may be used now: resolve gives the pinned reference, is_usable asks without an error.
 
-CREATE FUNCTION image_library.resolve(reference text, registry text DEFAULT NULL) RETURNS text
+CREATE FUNCTION image_library.resolve(reference text, registry text DEFAULT NULL, consumer text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -18,12 +18,15 @@ BEGIN
   IF cardinality(blocks) > 0 THEN
     SELECT * INTO unusable FROM image_library_internal.why_blocked(blocks[1], image.gone_since, current);
     SELECT d.actor, d.reason INTO decided FROM image_library_internal.decision d WHERE d.decision_id = unusable.decision_id;
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('image "%s" may not be used: %s', reference, unusable.why),
-      DETAIL = format('It is %s%s.', image.pinned_reference,
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('image "%s" may not be used: %s', reference, unusable.why),
+      detail => format('It is %s%s.', image.pinned_reference,
                       coalesce(', as decided by ' || decided.actor || coalesce(': ' || decided.reason, ''), '')),
-      HINT = unusable.hint;
+      hint => unusable.hint);
+  END IF;
+  IF consumer IS NOT NULL THEN
+    PERFORM image_library_internal.check_consumer_policies(reference, image, consumer);
   END IF;
   IF image.gone_since IS NOT NULL THEN
     RAISE WARNING USING
@@ -49,7 +52,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.resolve IS
-  'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. A reference with a digest means that digest, also if its tag has moved (NOTICE) or is missing for less than image_library.missing_grace (WARNING). Warns if the image will be deprecated';
+  'Returns the pinned reference (host/repository:tag@digest) of an approved, present image, otherwise raises an error that tells why it may not be used. A reference with a digest means that digest, also if its tag has moved (NOTICE) or is missing for less than image_library.missing_grace (WARNING). With a consumer the policies for it must be met too. Warns if the image will be deprecated';
 GRANT EXECUTE ON FUNCTION image_library.resolve TO image_library_reader;
 
 CREATE FUNCTION image_library.is_usable(reference text, registry text DEFAULT NULL) RETURNS boolean

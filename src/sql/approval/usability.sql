@@ -95,14 +95,14 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = check_read.digest AND i.unread = 'manifest') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('cannot approve image "%s": its manifest could not be read', reference),
-      DETAIL = coalesce(
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('cannot approve image "%s": its manifest could not be read', reference),
+      detail => coalesce(
         (SELECT format('%s: %s', p.problem, p.detail) FROM image_library_internal.problem p
          WHERE p.registry_id = check_read.registry_id AND p.repository = check_read.repository AND p.tag = check_read.tag),
         'Nothing is known of it but the digest.'),
-      HINT = 'The next sync tries again; image_library.request_sync starts one.';
+      hint => 'The next sync tries again; image_library.request_sync starts one.');
   END IF;
 END
 $$;

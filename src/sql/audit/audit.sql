@@ -11,6 +11,8 @@ CREATE TABLE image_library_internal.audit_entry (
   registry text,
   old jsonb,
   new jsonb,
+  transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  client_address inet DEFAULT inet_client_addr(),
   CHECK ((old IS NULL) = (action = 'added') AND (new IS NULL) = (action IN ('dropped', 'purged')))
 );
 CREATE INDEX audit_entry_registry ON image_library_internal.audit_entry (registry_id, audit_id);
@@ -18,6 +20,10 @@ COMMENT ON TABLE image_library_internal.audit_entry IS
   'Changes of registries, rules, channels, credentials, HM tags, policies, model facts, annotation keys and aliases of extensions, and purges by a person; rows are added and never changed';
 COMMENT ON COLUMN image_library_internal.audit_entry.actor IS
   'Session user, also inside SECURITY DEFINER functions and after SET ROLE';
+COMMENT ON COLUMN image_library_internal.audit_entry.transaction IS
+  'Transaction that wrote the row, in the server that did: pg_dump restores it as it was';
+COMMENT ON COLUMN image_library_internal.audit_entry.client_address IS
+  'Address of the client; null: a local socket, or the agent';
 COMMENT ON COLUMN image_library_internal.audit_entry.registry_id IS
   'Registry of the object; roles that may see it may see the row; null: none';
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON image_library_internal.audit_entry
@@ -26,6 +32,10 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON image_library_internal.au
   FOR EACH STATEMENT EXECUTE FUNCTION image_library_internal.refuse_change();
 COMMENT ON TRIGGER append_only ON image_library_internal.audit_entry IS 'Refuses UPDATE and DELETE';
 COMMENT ON TRIGGER append_only_truncate ON image_library_internal.audit_entry IS 'Refuses TRUNCATE';
+CREATE CONSTRAINT TRIGGER chain AFTER INSERT ON image_library_internal.audit_entry
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (current_setting('search_path') NOT IN ('', '""'))
+  EXECUTE FUNCTION image_library_internal.chain_row('audit', 'audit_id');
+COMMENT ON TRIGGER chain ON image_library_internal.audit_entry IS 'Adds the row to the chain when the transaction commits';
 
 -- Of a secret only the columns named here are audited, so that a column added later is treated as secret.
 CREATE FUNCTION image_library_internal.audited(object text, changed jsonb) RETURNS jsonb
@@ -37,7 +47,7 @@ AS $$
                    WHEN changed ->> 'variable' IS NOT NULL THEN 'variable' ELSE 'password' END, 'set_at', changed -> 'set_at')
     WHEN 'client certificate' THEN jsonb_build_object('set_at', changed -> 'set_at')
     -- Changes that the agent makes are not audited.
-    ELSE changed - '{sync_requested_at,rules_changed_at}'::text[] END
+    ELSE changed - '{sync_requested_at,rules_changed_at,enabled_at}'::text[] END
 $$;
 COMMENT ON FUNCTION image_library_internal.audited IS
   'Values of a row that the audit stores; for a credential neither user name, secret, file nor variable, for a client certificate only the time';
@@ -149,8 +159,11 @@ CREATE TRIGGER audit AFTER UPDATE OF accepted_at ON image_library_internal.refus
 COMMENT ON TRIGGER audit ON image_library_internal.refused_removal IS 'Records in audit_entry who accepted a removal';
 
 CREATE VIEW image_library.audit WITH (security_barrier) AS
-  SELECT e.audit_id, e.at, e.actor, e.action, e.object, e.name, e.registry, e.old, e.new
+  SELECT e.audit_id, e.at, e.actor, e.action, e.object, e.name, e.registry, e.old, e.new, e.transaction,
+         CASE WHEN (SELECT image_library_internal.sees_everything()) THEN e.client_address END AS client_address,
+         c.position AS chain_position, encode(c.previous_hash, 'hex') AS previous_hash, encode(c.row_hash, 'hex') AS row_hash
   FROM image_library_internal.audit_entry e
+  LEFT JOIN image_library_internal.chain c ON c.log = 'audit' AND c.number = e.audit_id
   -- It is not known any more whether a dropped registry was private, so only admins see its entries.
   WHERE e.registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
      OR e.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);

@@ -185,9 +185,9 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_admin('purge events');
   IF older_than IS NULL OR older_than < interval '0' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('cannot purge events older than %s', coalesce(older_than::text, 'null'));
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('cannot purge events older than %s', coalesce(older_than::text, 'null')));
   END IF;
   DELETE FROM image_library_internal.event e WHERE e.at < now() - older_than;
   GET DIAGNOSTICS purged = ROW_COUNT;

@@ -134,11 +134,17 @@ LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_wak
 COMMENT ON FUNCTION image_library_internal.wake_agent IS
   'Tells the agent, when this transaction commits, that a sync may be due';
 
-CREATE FUNCTION image_library.agent_status(OUT launcher_pid integer, OUT preloaded boolean, OUT workers integer,
-  OUT last_error text)
+CREATE FUNCTION image_library_internal.wake_after_change() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_wake_after_change';
+COMMENT ON FUNCTION image_library_internal.wake_after_change IS
+  'Tells the agent, when this transaction commits, that a sync may be due; in a session that restores a dump, when the session ends';
+
+CREATE FUNCTION image_library.agent_status()
+RETURNS TABLE (launcher_pid integer, preloaded boolean, database text, workers integer, due_at timestamptz, failures integer,
+  last_failed_at timestamptz, last_failure text, last_error text)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_agent_status';
 COMMENT ON FUNCTION image_library.agent_status IS
-  'Whether the agent runs, how many workers it has, and what prevents it from working';
+  'Whether the agent runs, and for this database (members of pg_read_all_stats: for each with a library) its workers, when the next one is due, how many in a row have failed, the last failure (its text for admins), and what prevents the agent from working';
 GRANT EXECUTE ON FUNCTION image_library.agent_status TO image_library_reader;
 
 CREATE FUNCTION image_library.check_registry(name text)

@@ -20,11 +20,11 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF NOT image_library_internal.has_role('image_library_admin') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'insufficient_privilege',
-      MESSAGE = format('permission denied: %s', what),
-      DETAIL = format('Role "%s" is not a member of image_library_admin.', image_library_internal.acting_role()),
-      HINT = 'Ask an admin, or a grant of image_library_admin.';
+    PERFORM image_library_internal.fail(
+      errcode => 'insufficient_privilege',
+      message => format('permission denied: %s', what),
+      detail => format('Role "%s" is not a member of image_library_admin.', image_library_internal.acting_role()),
+      hint => 'Ask an admin, or a grant of image_library_admin.');
   END IF;
 END
 $$;
@@ -46,13 +46,13 @@ BEGIN
       END IF;
     END LOOP;
   END IF;
-  RAISE EXCEPTION USING
-    ERRCODE = 'insufficient_privilege',
-    MESSAGE = format('permission denied: %s', what),
-    DETAIL = format('Role "%s" is neither a member of image_library_admin, nor a curator whose team owns it%s.',
+  PERFORM image_library_internal.fail(
+    errcode => 'insufficient_privilege',
+    message => format('permission denied: %s', what),
+    detail => format('Role "%s" is neither a member of image_library_admin, nor a curator whose team owns it%s.',
                     image_library_internal.acting_role(),
                     coalesce((SELECT ' (' || string_agg(o::text, ', ') || ')' FROM unnest(owners) o WHERE o IS NOT NULL), '')),
-    HINT = 'Ask an admin, or a member of the team that owns it.';
+    hint => 'Ask an admin, or a member of the team that owns it.');
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_owner IS
@@ -64,10 +64,10 @@ AS $$
 BEGIN
   -- regrole accepts a number without checking that such a role exists.
   IF owner <> '-'::regrole AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = owner) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('role with number %s does not exist', owner::oid),
-      HINT = 'Name a role as owner, or ''-'' for none.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('role with number %s does not exist', owner::oid),
+      hint => 'Name a role as owner, or ''-'' for none.');
   END IF;
   RETURN owner;
 END
@@ -115,11 +115,11 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF image_library_internal.keeps_snapshot() THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_transaction_state',
-      MESSAGE = 'image_library is governed in transactions of isolation level read committed',
-      DETAIL = format('This one is %s: it does not see what was decided since it began.', current_setting('transaction_isolation')),
-      HINT = 'Use BEGIN ISOLATION LEVEL READ COMMITTED; see default_transaction_isolation.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_transaction_state',
+      message => 'image_library is governed in transactions of isolation level read committed',
+      detail => format('This one is %s: it does not see what was decided since it began.', current_setting('transaction_isolation')),
+      hint => 'Use BEGIN ISOLATION LEVEL READ COMMITTED; see default_transaction_isolation.');
   END IF;
 END
 $$;

@@ -40,13 +40,13 @@ BEGIN
   FROM image_library_internal.channel c JOIN image_library_internal.visible_registry g USING (registry_id)
   WHERE c.name = channel;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('channel "%s" does not exist', channel),
-      DETAIL = (SELECT 'Channels are ' || string_agg(named.name, ', ') || '.'
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('channel "%s" does not exist', channel),
+      detail => (SELECT 'Channels are ' || string_agg(named.name, ', ') || '.'
                 FROM (SELECT c.name FROM image_library_internal.channel c JOIN image_library_internal.visible_registry g USING (registry_id)
                       ORDER BY c.name LIMIT 20) named),
-      HINT = 'See image_library.channels, or add it with image_library.add_channel.';
+      hint => 'See image_library.channels, or add it with image_library.add_channel.');
   END IF;
   RETURN found_channel;
 END
@@ -67,10 +67,10 @@ DECLARE
     WHEN made.os !~ '^[a-z0-9._-]{1,64}$' THEN format('there is no operating system "%s"', left(made.os, 100)) END;
 BEGIN
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'invalid channel: ' || problem,
-      HINT = 'See the columns of image_library.postgres_images for repositories, variants and systems.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'invalid channel: ' || problem,
+      hint => 'See the columns of image_library.postgres_images for repositories, variants and systems.');
   END IF;
   FOREACH pattern IN ARRAY made.repositories LOOP
     PERFORM image_library_internal.check_repositories(made.registry_id, coalesce(pattern, ''));
@@ -120,10 +120,10 @@ BEGIN
   VALUES (made.name, made.registry_id, made.repositories, made.flavor, made.variant, made.os, made.versions, made.owner)
   ON CONFLICT ON CONSTRAINT channel_name_key DO NOTHING;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'duplicate_object',
-      MESSAGE = format('channel "%s" exists already', name),
-      HINT = 'Change it with image_library.alter_channel.';
+    PERFORM image_library_internal.fail(
+      errcode => 'duplicate_object',
+      message => format('channel "%s" exists already', name),
+      hint => 'Change it with image_library.alter_channel.');
   END IF;
   PERFORM image_library_internal.tell_of_empty_channel(made);
 END

@@ -61,10 +61,10 @@ BEGIN
   PERFORM image_library_internal.require_admin('set the alias of an extension');
   extension := btrim(extension);
   IF coalesce(key, '') !~ '^[^[:cntrl:][:space:]]{1,255}$' OR coalesce(extension, '') !~ '^[^[:cntrl:][:space:]]{1,63}$' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'an alias needs another name and the name of an extension',
-      HINT = 'For example set_extension_alias(''pgvector'', ''vector'').';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'an alias needs another name and the name of an extension',
+      hint => 'For example set_extension_alias(''pgvector'', ''vector'').');
   END IF;
   INSERT INTO image_library_internal.extension_alias AS a (alias, extension, source)
   VALUES (key, extension, set_extension_alias.source)
@@ -83,10 +83,10 @@ BEGIN
   DELETE FROM image_library_internal.extension_alias a
   WHERE a.alias = image_library_internal.alias_key(btrim(reset_extension_alias.alias));
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('no alias "%s" of an extension was set', alias),
-      HINT = 'See image_library.extension_aliases; default ones can be overridden with image_library.set_extension_alias.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('no alias "%s" of an extension was set', alias),
+      hint => 'See image_library.extension_aliases; default ones can be overridden with image_library.set_extension_alias.');
   END IF;
 END
 $$;

@@ -24,10 +24,10 @@ DECLARE
   wrong text;
 BEGIN
   IF jsonb_typeof(min_extensions) <> 'object' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'min_extensions must be an object of extension names and least versions',
-      HINT = 'For example {"vector": "0.8"}.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'min_extensions must be an object of extension names and least versions',
+      hint => 'For example {"vector": "0.8"}.');
   END IF;
   asked.major := major;
   asked.variant := variant;
@@ -42,10 +42,10 @@ BEGIN
         SELECT r.repository_id FROM image_library_internal.visible_repository r
         WHERE (asked.registry IS NULL OR r.registry = asked.registry) AND (asked.repository IS NULL OR r.repository = asked.repository));
       IF asked.repository_ids = '{}' AND repository IS NOT NULL THEN
-        RAISE EXCEPTION USING
-          ERRCODE = 'undefined_object',
-          MESSAGE = format('repository "%s"%s is not in the library', repository, ' of registry ' || asked.registry),
-          HINT = 'See image_library.repositories; names are relative to the prefix of the registry.';
+        PERFORM image_library_internal.fail(
+          errcode => 'undefined_object',
+          message => format('repository "%s"%s is not in the library', repository, ' of registry ' || asked.registry),
+          hint => 'See image_library.repositories; names are relative to the prefix of the registry.');
       END IF;
     END IF;
     RETURN asked;
@@ -60,7 +60,7 @@ BEGIN
       format('channel "%s" is of variant "%s", not "%s"', channel, named.variant, asked.variant)
     WHEN asked.os <> named.os THEN format('channel "%s" is for %s, not %s', channel, named.os, asked.os) END;
   IF wrong IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = wrong, HINT = 'See image_library.channels.';
+    PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => wrong, hint => 'See image_library.channels.');
   END IF;
   asked.channel := named.name;
   asked.variant := coalesce(asked.variant, named.variant);
@@ -198,11 +198,11 @@ DECLARE
 BEGIN
   IF choices = '{}' THEN
     told := image_library_internal.no_postgres_detail(asked);
-    RAISE EXCEPTION USING
-      ERRCODE = 'no_data_found',
-      MESSAGE = concat('no approved image of ', image_library_internal.request_text(asked), for_whom),
-      DETAIL = told.detail,
-      HINT = told.hint;
+    PERFORM image_library_internal.fail(
+      errcode => 'no_data_found',
+      message => concat('no approved image of ', image_library_internal.request_text(asked), for_whom),
+      detail => told.detail,
+      hint => told.hint);
   END IF;
   SELECT bool_or(m.variants > 1) AS variants, bool_or(m.systems > 1) AS systems,
          array_agg(m.major_version) FILTER (WHERE m.variants > 1 OR m.systems > 1) AS majors
@@ -210,19 +210,19 @@ BEGIN
   FROM (SELECT c.major_version, count(DISTINCT c.variant) AS variants, count(DISTINCT c.os) AS systems
         FROM unnest(choices) c GROUP BY c.major_version) m;
   IF several_repositories OR several.variants OR several.systems THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'ambiguous_alias',
-      MESSAGE = format('%s%s is ambiguous: several %s have it', image_library_internal.request_text(asked), for_whom,
+    PERFORM image_library_internal.fail(
+      errcode => 'ambiguous_alias',
+      message => format('%s%s is ambiguous: several %s have it', image_library_internal.request_text(asked), for_whom,
         concat_ws(', ', CASE WHEN several_repositories THEN 'repositories' END, CASE WHEN several.variants THEN 'variants' END,
                   CASE WHEN several.systems THEN 'operating systems' END)),
-      DETAIL = image_library_internal.choices_text(ARRAY(
+      detail => image_library_internal.choices_text(ARRAY(
         SELECT c FROM unnest(choices) c WHERE several_repositories OR c.major_version = ANY (several.majors))),
-      HINT = concat_ws(' ',
+      hint => concat_ws(' ',
         CASE WHEN several_repositories THEN 'Name registry => and repository =>, or channel => (see image_library.channels).' END,
         CASE WHEN several.variants THEN format('Say variant =>%s ('''' for none).', ' in image_library.alter_channel for ' || asked.channel) END,
         CASE WHEN several.systems THEN
           format('Say os =>%s, so that a cluster never moves to another: a new OS can change how text sorts.',
-                 ' in image_library.alter_channel for ' || asked.channel) END);
+                 ' in image_library.alter_channel for ' || asked.channel) END));
   END IF;
   RETURN QUERY
     SELECT DISTINCT ON (c.major_version) c.*

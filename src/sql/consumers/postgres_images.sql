@@ -35,10 +35,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF major IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'null_value_not_allowed',
-      MESSAGE = 'major must not be null',
-      HINT = 'A major version is never chosen automatically.';
+    PERFORM image_library_internal.fail(
+      errcode => 'null_value_not_allowed',
+      message => 'major must not be null',
+      hint => 'A major version is never chosen automatically.');
   END IF;
   -- Without a channel and a variant, an image without a variant is asked for.
   RETURN (SELECT p.pinned_reference
@@ -58,19 +58,19 @@ DECLARE
   picked image_library_internal.postgres_choice[];
 BEGIN
   IF channel IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'null_value_not_allowed',
-      MESSAGE = 'channel must not be null',
-      HINT = 'See image_library.channels.';
+    PERFORM image_library_internal.fail(
+      errcode => 'null_value_not_allowed',
+      message => 'channel must not be null',
+      hint => 'See image_library.channels.');
   END IF;
   picked := ARRAY(SELECT p FROM image_library_internal.pick_postgres(
     image_library_internal.new_postgres_request(NULL, NULL, NULL, NULL, NULL, NULL, channel, min_extensions)) p);
   IF cardinality(picked) > 1 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'ambiguous_alias',
-      MESSAGE = format('channel "%s" is ambiguous: it has more than one major version', channel),
-      DETAIL = image_library_internal.choices_text(picked),
-      HINT = 'Set versions => of the channel with image_library.alter_channel, such as ''17.*'', or call image_library.latest_postgres with a major version and channel =>.';
+    PERFORM image_library_internal.fail(
+      errcode => 'ambiguous_alias',
+      message => format('channel "%s" is ambiguous: it has more than one major version', channel),
+      detail => image_library_internal.choices_text(picked),
+      hint => 'Set versions => of the channel with image_library.alter_channel, such as ''17.*'', or call image_library.latest_postgres with a major version and channel =>.');
   END IF;
   RETURN picked[1].pinned_reference;
 END

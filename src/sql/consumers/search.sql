@@ -207,16 +207,16 @@ DECLARE
   similar_words text[];
 BEGIN
   IF cardinality(words) = 0 OR length(query) > 1000 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = CASE WHEN length(query) > 1000 THEN 'the search is longer than 1000 characters' ELSE 'the search has no word' END,
-      HINT = 'Write words of a repository, tag, title, HM tag, publisher or extension.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => CASE WHEN length(query) > 1000 THEN 'the search is longer than 1000 characters' ELSE 'the search has no word' END,
+      hint => 'Write words of a repository, tag, title, HM tag, publisher or extension.');
   END IF;
   IF search_images.kind <> ALL (image_library_internal.kinds()) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown kind "%s"', search_images.kind),
-      HINT = format('It is %s.', image_library_internal.one_of(image_library_internal.kinds()));
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('unknown kind "%s"', search_images.kind),
+      hint => format('It is %s.', image_library_internal.one_of(image_library_internal.kinds())));
   END IF;
   max_rows := greatest(coalesce(max_rows, 50), 0);
   RETURN QUERY SELECT s.* FROM image_library_internal.search_everywhere(words, search_images.kind, max_rows) s;

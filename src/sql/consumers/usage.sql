@@ -10,12 +10,11 @@ DECLARE
   image record;
   recorded_since timestamptz;
 BEGIN
-  IF coalesce(btrim(consumer), '') = '' OR length(consumer) > 500 OR length(location) > 500
-     OR concat(consumer, location) ~ '[[:cntrl:]]' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'a use needs a consumer; consumer and location have at most 500 characters, and no control characters',
-      HINT = 'Name what runs the image, such as a cluster or an inference service.';
+  IF NOT image_library_internal.is_consumer(consumer) OR length(location) > 500 OR location ~ '[[:cntrl:]]' THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'a use needs a consumer; consumer and location have at most 500 characters, and no control characters',
+      hint => 'Name what runs the image, such as a cluster or an inference service.');
   END IF;
   IF NOT EXISTS (SELECT FROM image_library_internal.candidates(repositories, asked.tag, asked.digest)) THEN
     RETURN image_library_internal.record_unknown_use(asked, repositories, registry, consumer, location);
@@ -26,10 +25,10 @@ BEGIN
              WHERE u.repository_id = image.repository_id AND u.digest = image.digest AND u.released_at IS NULL
                AND u.recorded_by = session_user
              OFFSET 9999) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'program_limit_exceeded',
-      MESSAGE = format('"%s" has recorded 10000 uses of image "%s" already', session_user, image_library_internal.without_secrets(reference)),
-      HINT = 'Release those that have ended: see image_library.usage and image_library.release_use.';
+    PERFORM image_library_internal.fail(
+      errcode => 'program_limit_exceeded',
+      message => format('"%s" has recorded 10000 uses of image "%s" already', session_user, image_library_internal.without_secrets(reference)),
+      hint => 'Release those that have ended: see image_library.usage and image_library.release_use.');
   END IF;
   -- What the role recorded before the library knew the image.
   WITH known AS (
@@ -43,11 +42,12 @@ BEGIN
   INSERT INTO image_library_internal.image_use (repository_id, tag, digest, consumer, location, used_since)
   VALUES (image.repository_id, image.tag, image.digest, record_use.consumer, record_use.location, coalesce(recorded_since, now()))
   ON CONFLICT DO NOTHING;
+  PERFORM image_library_internal.note_consumer_policies(image, consumer);
   RETURN image.pinned_reference;
 END
 $$;
 COMMENT ON FUNCTION image_library.record_use IS
-  'Records that a consumer runs an image, in any state, also one that the library does not know; returns the pinned reference, of an unknown image the reference as given';
+  'Records that a consumer runs an image, in any state, also one that the library does not know, and warns of policies for the consumer that it does not meet; returns the pinned reference, of an unknown image the reference as given';
 GRANT EXECUTE ON FUNCTION image_library.record_use TO image_library_reader;
 
 CREATE FUNCTION image_library.release_use(reference text, consumer text, location text DEFAULT NULL, registry text DEFAULT NULL)
@@ -100,11 +100,11 @@ BEGIN
                ELSE u.place = concat(asked.host, '/', asked.repository)
                     AND (u.tag, u.digest) IS NOT DISTINCT FROM (asked.tag, asked.digest) END;
     IF recorders IS NOT NULL THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'insufficient_privilege',
-        MESSAGE = format('permission denied: release the use of image "%s" by "%s"', image_library_internal.without_secrets(reference), consumer),
-        DETAIL = format('It was recorded by %s.', recorders),
-        HINT = 'Who recorded a use, a member of that role, or a member of image_library_admin may release it.';
+      PERFORM image_library_internal.fail(
+        errcode => 'insufficient_privilege',
+        message => format('permission denied: release the use of image "%s" by "%s"', image_library_internal.without_secrets(reference), consumer),
+        detail => format('It was recorded by %s.', recorders),
+        hint => 'Who recorded a use, a member of that role, or a member of image_library_admin may release it.');
     END IF;
     IF NOT known THEN
       PERFORM image_library_internal.find_image(reference, registry);
@@ -181,6 +181,9 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     FROM unnest(image_library_internal.blocks(t.name, t.rule_id, gone.since, a, clock_timestamp())) b
     -- For an image that is not approved, the state is reported and nothing else.
     WHERE u.repository_id IS NOT NULL AND b <> 'no tag' AND (a.state = 'approved' OR b NOT IN ('quarantined', 'deprecated'))
+    UNION ALL
+    SELECT 'policy unmet', format('policy "%s" for the consumer was not met at %s', p.name, u.policies_checked_at)
+    FROM image_library_internal.policy p WHERE p.name = ANY (u.unmet_policies) AND p.enabled AND p.applies_to = 'consumer:' || u.consumer
     UNION ALL
     SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > clock_timestamp()
     UNION ALL
@@ -259,26 +262,26 @@ BEGIN
       pinned := image_library.resolve(image);
     EXCEPTION WHEN OTHERS THEN
       -- Only readers may see who decided and why.
-      RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM, HINT = 'A member of image_library_reader is told more.';
+      PERFORM image_library_internal.fail(errcode => SQLSTATE, message => SQLERRM, hint => 'A member of image_library_reader is told more.');
     END;
   END IF;
   IF pin THEN
     RETURN pinned;
   END IF;
   IF asked.digest IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('image "%s" is not named by its digest', image),
-      DETAIL = concat('Its tag may point at another image later.', CASE WHEN is_reader THEN format(' Now it is %s.', pinned) END),
-      HINT = 'Store the reference that image_library.resolve returns, or let the trigger do it: require_approved(''column'', ''pin'').';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('image "%s" is not named by its digest', image),
+      detail => concat('Its tag may point at another image later.', CASE WHEN is_reader THEN format(' Now it is %s.', pinned) END),
+      hint => 'Store the reference that image_library.resolve returns, or let the trigger do it: require_approved(''column'', ''pin'').');
   END IF;
   -- Container runtimes would read it as an image of Docker Hub.
   IF regexp_replace(split_part(pinned, '@', 1), ':[^:/]*$', '') <> concat(asked.host, '/', asked.repository) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('image "%s" does not name its registry', image),
-      DETAIL = concat('Container runtimes read such a name as one of Docker Hub.', CASE WHEN is_reader THEN format(' It is %s.', pinned) END),
-      HINT = 'Store the reference that image_library.resolve returns, or let the trigger do it: require_approved(''column'', ''pin'').';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('image "%s" does not name its registry', image),
+      detail => concat('Container runtimes read such a name as one of Docker Hub.', CASE WHEN is_reader THEN format(' It is %s.', pinned) END),
+      hint => 'Store the reference that image_library.resolve returns, or let the trigger do it: require_approved(''column'', ''pin'').');
   END IF;
   RETURN image;
 END

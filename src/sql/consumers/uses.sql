@@ -9,12 +9,24 @@ CREATE TABLE image_library_internal.image_use (
   location text,
   used_since timestamptz NOT NULL DEFAULT now(),
   released_at timestamptz,
-  recorded_by name NOT NULL DEFAULT session_user
+  recorded_by name NOT NULL DEFAULT session_user,
+  unmet_policies text[] NOT NULL DEFAULT '{}',
+  policies_checked_at timestamptz
 );
 CREATE INDEX image_use_repository ON image_library_internal.image_use (repository_id, digest);
 CREATE UNIQUE INDEX image_use_current ON image_library_internal.image_use (repository_id, tag, digest, consumer, coalesce(location, ''))
   WHERE released_at IS NULL;
 COMMENT ON TABLE image_library_internal.image_use IS 'Uses of digests, as consumers recorded them';
+COMMENT ON COLUMN image_library_internal.image_use.unmet_policies IS
+  'Required policies for the consumer that the image did not meet when the use was last recorded';
+COMMENT ON COLUMN image_library_internal.image_use.policies_checked_at IS 'When policies for the consumer were evaluated; null: it had none';
+
+CREATE FUNCTION image_library_internal.is_consumer(consumer text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT coalesce(btrim(consumer) <> '' AND length(consumer) <= 500 AND consumer !~ '[[:cntrl:]]', false)
+$$;
+COMMENT ON FUNCTION image_library_internal.is_consumer IS 'Whether a text can be the name of a consumer';
 
 -- Uses of unknown images are matched with images when they are read, for the role that reads them: a role that may not see
 -- a private registry finds its images unknown, before and after.
@@ -58,10 +70,10 @@ BEGIN
   shown := concat(found_host, '/', path, ':' || asked.tag, '@' || asked.digest);
   IF EXISTS (SELECT FROM image_library_internal.unknown_use u
              WHERE u.recorded_by = session_user AND u.released_at IS NULL OFFSET 9999) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'program_limit_exceeded',
-      MESSAGE = format('"%s" has recorded 10000 uses of unknown images already', session_user),
-      HINT = 'Release those that have ended: see image_library.usage and image_library.release_use.';
+    PERFORM image_library_internal.fail(
+      errcode => 'program_limit_exceeded',
+      message => format('"%s" has recorded 10000 uses of unknown images already', session_user),
+      hint => 'Release those that have ended: see image_library.usage and image_library.release_use.');
   END IF;
   INSERT INTO image_library_internal.unknown_use (registry_id, host, repository, tag, digest, consumer, location)
   SELECT (SELECT g.registry_id FROM image_library_internal.visible_registry g
@@ -82,12 +94,12 @@ COMMENT ON FUNCTION image_library_internal.record_unknown_use IS
 -- A use by tag alone counts for the digest that the tag pointed at then, or first after.
 CREATE VIEW image_library_internal.visible_use AS
   SELECT r.registry, u.repository_id, r.repository, r.place, u.tag, u.digest, u.consumer, u.location, u.used_since, u.released_at,
-         u.recorded_by
+         u.recorded_by, u.unmet_policies, u.policies_checked_at
   FROM image_library_internal.image_use u
   JOIN image_library_internal.visible_repository r USING (repository_id)
   UNION ALL
   SELECT m.registry, m.repository_id, coalesce(m.repository, concat(x.host, '/', x.repository)), concat(x.host, '/', x.repository),
-         coalesce(m.tag, x.tag), coalesce(m.digest, x.digest), x.consumer, x.location, x.used_since, x.released_at, x.recorded_by
+         coalesce(m.tag, x.tag), coalesce(m.digest, x.digest), x.consumer, x.location, x.used_since, x.released_at, x.recorded_by, '{}', NULL
   FROM image_library_internal.unknown_use x
   LEFT JOIN LATERAL (
     SELECT g.name AS registry, r.repository_id, r.name AS repository, p.tag, p.digest

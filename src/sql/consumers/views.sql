@@ -18,7 +18,7 @@ GRANT SELECT ON image_library.registries TO image_library_reader;
 CREATE VIEW image_library.rules WITH (security_barrier) AS
   SELECT r.rule_id, g.name AS registry, r.repositories, r.tags, r.exclude_tags, r.action, r.kind, r.approval,
          r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by,
-         r.required_approvals
+         r.required_approvals, r.separate_requester
   FROM image_library_internal.rule r
   JOIN image_library_internal.visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.rules IS 'Repository rules, enabled and disabled';
@@ -107,7 +107,13 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
               THEN (SELECT greatest(q.required, 1) FROM image_library_internal.required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
          coalesce(v.voters, '{}') AS voters,
          (SELECT format('%s: %s', p.problem, p.detail) FROM image_library_internal.problem p
-          WHERE p.registry_id = r.registry_id AND p.repository = r.repository AND p.tag = t.name) AS problem
+          WHERE p.registry_id = r.registry_id AND p.repository = r.repository AND p.tag = t.name) AS problem,
+         coalesce(asked.requesters, '{}') AS requesters, asked.requested_at, asked.reason AS requested_reason,
+         coalesce(e.conflicts, (SELECT x.conflicts FROM image_library_internal.other_conflict x WHERE x.repository_id = t.repository_id AND x.tag = t.name),
+                  '{}') AS conflicts,
+         -- The verdict may know policies that are gone, and not those that were enabled since.
+         CASE WHEN checked.current THEN ARRAY(SELECT p.name FROM image_library_internal.policy p WHERE p.name = ANY (w.unmet) AND p.enabled ORDER BY 1) END AS unmet_policies,
+         CASE WHEN checked.current THEN w.checked_at END AS policies_checked_at
   FROM image_library_internal.tag t
   JOIN image_library_internal.visible_repository r USING (repository_id)
   LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
@@ -121,6 +127,14 @@ CREATE VIEW image_library.pending_images WITH (security_barrier) AS
   LEFT JOIN (SELECT x.repository_id, x.digest, array_agg(x.voter ORDER BY x.voter) AS voters
              FROM image_library_internal.approval_vote x
              WHERE image_library_internal.counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
+  LEFT JOIN (SELECT q.repository_id, q.digest, array_agg(q.requester ORDER BY q.requested_at, q.requester) AS requesters, min(q.requested_at) AS requested_at,
+                    (array_agg(q.reason ORDER BY q.requested_at, q.requester) FILTER (WHERE q.reason IS NOT NULL))[1] AS reason
+             FROM image_library_internal.approval_request q
+             WHERE q.ended_at IS NULL GROUP BY 1, 2) asked ON asked.repository_id = t.repository_id AND asked.digest = t.digest
+  LEFT JOIN image_library_internal.policy_verdict w ON w.repository_id = t.repository_id AND w.digest = t.digest
+  CROSS JOIN LATERAL (
+    SELECT w.checked_at >= coalesce((SELECT max(p.enabled_at) FROM image_library_internal.policy p
+                                     WHERE p.enabled AND p.effect = 'require' AND p.applies_to NOT LIKE 'consumer:%'), '-infinity') AS current) checked
   WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
     AND image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
 COMMENT ON VIEW image_library.pending_images IS
@@ -129,8 +143,11 @@ GRANT SELECT ON image_library.pending_images TO image_library_reader;
 
 CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
-         d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from
+         d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from, d.transaction,
+         CASE WHEN (SELECT image_library_internal.sees_everything()) THEN d.client_address END AS client_address,
+         c.position AS chain_position, encode(c.previous_hash, 'hex') AS previous_hash, encode(c.row_hash, 'hex') AS row_hash
   FROM image_library_internal.decision d
+  LEFT JOIN image_library_internal.chain c ON c.log = 'decisions' AND c.number = d.decision_id
   -- It is not known any more whether a dropped registry was private, so only admins see its decisions.
   WHERE (SELECT image_library_internal.sees_everything())
      OR d.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
@@ -255,7 +272,9 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
   LEFT JOIN LATERAL (SELECT r.* FROM image_library_internal.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
-  LEFT JOIN LATERAL (SELECT image_library_internal.syncing_pid(g.registry_id) AS pid) running ON true
+  -- A standby does not see the primary's locks: there, a run that has not ended is taken to be running.
+  LEFT JOIN LATERAL (SELECT coalesce(image_library_internal.syncing_pid(g.registry_id),
+                                     CASE WHEN pg_is_in_recovery() AND last.run_id IS NOT NULL AND last.outcome IS NULL THEN 0 END) AS pid) running ON true
   -- As function failures counts them, which readers could not call here.
   CROSS JOIN LATERAL (SELECT count(*) AS runs, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
                       WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'

@@ -1,5 +1,5 @@
 -- Every object belongs to a role that is not a superuser, which limits the damage if a function with its owner's rights
--- is misused. This is the last file, since it changes the owner of all existing objects.
+-- is misused. No file that creates objects comes after this one.
 
 DO $$
 DECLARE

@@ -33,16 +33,16 @@ AS $$
 BEGIN
   PERFORM image_library_internal.require_admin('change annotation keys');
   IF NOT EXISTS (SELECT FROM image_library_internal.default_annotation_keys() k WHERE k.purpose = set_annotation_keys.purpose) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('there is no purpose "%s" of annotation keys', purpose),
-      HINT = 'See image_library.annotation_keys.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('there is no purpose "%s" of annotation keys', purpose),
+      hint => 'See image_library.annotation_keys.');
   END IF;
   IF cardinality(keys) = 0 OR EXISTS (SELECT FROM unnest(keys) k WHERE coalesce(k, '') = '' OR length(k) > 256) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'annotation keys must be one or more texts of 1 to 256 characters',
-      HINT = 'Use null to return to the keys of the library.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'annotation keys must be one or more texts of 1 to 256 characters',
+      hint => 'Use null to return to the keys of the library.');
   END IF;
   DELETE FROM image_library_internal.annotation_key k WHERE k.purpose = set_annotation_keys.purpose;
   INSERT INTO image_library_internal.annotation_key (purpose, position, key)

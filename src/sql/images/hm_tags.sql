@@ -35,10 +35,10 @@ DECLARE
 BEGIN
   SELECT h.hm_tag_id INTO id FROM image_library_internal.hm_tag h WHERE h.name = hm_tag;
   IF id IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('HM tag "%s" does not exist', hm_tag),
-      HINT = 'See image_library.hm_tags, or add it with image_library.add_hm_tag.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('HM tag "%s" does not exist', hm_tag),
+      hint => 'See image_library.hm_tags, or add it with image_library.add_hm_tag.');
   END IF;
   RETURN id;
 END
@@ -50,29 +50,29 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF coalesce(name, '') !~ '^[^[:cntrl:]]{1,100}$' OR btrim(name) <> name THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid name of an HM tag: "%s"', name),
-      HINT = 'Use 1 to 100 characters, with no space at either end.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid name of an HM tag: "%s"', name),
+      hint => 'Use 1 to 100 characters, with no space at either end.');
   END IF;
   -- Names that look like those of the library's own tags are refused as well.
   IF lower(regexp_replace(name, '[^[:alnum:]]', '', 'g')) IN ('edbofficial', 'transparentdataencryption') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'reserved_name',
-      MESSAGE = format('HM tag "%s" is given by the system', name);
+    PERFORM image_library_internal.fail(
+      errcode => 'reserved_name',
+      message => format('HM tag "%s" is given by the system', name));
   END IF;
   IF coalesce(color, '') !~ '^(#[0-9A-Fa-f]{6}|#[0-9A-Fa-f]{3}|[A-Za-z]{3,30})$' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid color "%s"', color),
-      HINT = 'Use a name such as green, or #rrggbb.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid color "%s"', color),
+      hint => 'Use a name such as green, or #rrggbb.');
   END IF;
   INSERT INTO image_library_internal.hm_tag AS h (name, color) VALUES (add_hm_tag.name, add_hm_tag.color)
   ON CONFLICT ON CONSTRAINT hm_tag_name_key DO NOTHING;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'duplicate_object',
-      MESSAGE = format('HM tag "%s" exists already', name);
+    PERFORM image_library_internal.fail(
+      errcode => 'duplicate_object',
+      message => format('HM tag "%s" exists already', name));
   END IF;
 END
 $$;
@@ -106,10 +106,10 @@ BEGIN
   WHERE r.registry_id = (image_library_internal.find_registry(known_repository_id.registry)).registry_id
     AND r.name = known_repository_id.repository;
   IF id IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('repository "%s" of registry "%s" is not in the library', image_library_internal.without_secrets(repository), registry),
-      HINT = 'A rule must take it, and it must have been synced.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('repository "%s" of registry "%s" is not in the library', image_library_internal.without_secrets(repository), registry),
+      hint => 'A rule must take it, and it must have been synced.');
   END IF;
   RETURN id;
 END
@@ -156,10 +156,10 @@ BEGIN
   SELECT i.repository_id, i.tag INTO repository_id, tag FROM image_library_internal.find_image(reference, in_registry) i;
   PERFORM image_library_internal.require_repository_team(format('organize image "%s"', reference), repository_id);
   IF (image_library_internal.parse_reference(reference)).tag IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('image reference "%s" has no tag', reference),
-      HINT = 'HM tags are given to the tags of images: write host/repository:tag.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('image reference "%s" has no tag', reference),
+      hint => 'HM tags are given to the tags of images: write host/repository:tag.');
   END IF;
 END
 $$;

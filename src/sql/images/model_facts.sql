@@ -105,10 +105,10 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF btrim(value) <> value OR value = '' OR length(value) > longest OR value ~ '[[:cntrl:]]' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid %s: "%s"', what, left(value, 100)),
-      HINT = format('Use 1 to %s characters on one line, with no space at either end.', longest);
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid %s: "%s"', what, left(value, 100)),
+      hint => format('Use 1 to %s characters on one line, with no space at either end.', longest));
   END IF;
   RETURN value;
 END
@@ -129,10 +129,10 @@ BEGIN
     RETURN NULL;
   END IF;
   IF jsonb_typeof(profiles) <> 'array' OR octet_length(profiles::text) > 65536 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'the profiles of a model must be a JSON array of at most 64 KiB',
-      HINT = 'Write [{"name": "vllm-bf16-tp4-pp1", "engine": "vllm", "precision": "bf16", "tp": 4, "pp": 1}, ...].';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'the profiles of a model must be a JSON array of at most 64 KiB',
+      hint => 'Write [{"name": "vllm-bf16-tp4-pp1", "engine": "vllm", "precision": "bf16", "tp": 4, "pp": 1}, ...].');
   END IF;
   FOR profile IN SELECT p FROM jsonb_array_elements(profiles) p LOOP
     wrong := CASE
@@ -161,11 +161,11 @@ BEGIN
         WHEN gpus <> (profile ->> 'tp')::integer * coalesce((profile ->> 'pp')::integer, 1) THEN 'gpu_count must be tp times pp' END;
     END IF;
     IF wrong IS NOT NULL THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('invalid profile of a model: %s', wrong),
-        DETAIL = format('It is %s.', left(profile::text, 300)),
-        HINT = 'A profile may have name, engine, gpu, precision, tp, pp, gpu_count, qos, lora, buildable, gpu_memory_gb and disk_gb.';
+      PERFORM image_library_internal.fail(
+        errcode => 'invalid_parameter_value',
+        message => format('invalid profile of a model: %s', wrong),
+        detail => format('It is %s.', left(profile::text, 300)),
+        hint => 'A profile may have name, engine, gpu, precision, tp, pp, gpu_count, qos, lora, buildable, gpu_memory_gb and disk_gb.');
     END IF;
     -- Support matrices have configurations without a name.
     checked := checked || jsonb_build_object(
@@ -178,10 +178,10 @@ BEGIN
   END LOOP;
   SELECT p ->> 'name' INTO wrong FROM jsonb_array_elements(checked) p GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1;
   IF wrong IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('two profiles of a model have the name "%s"', wrong),
-      HINT = 'Give each a name of its own.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('two profiles of a model have the name "%s"', wrong),
+      hint => 'Give each a name of its own.');
   END IF;
   RETURN jsonb_strip_nulls(checked);
 END
@@ -248,19 +248,19 @@ DECLARE
   id integer := image_library_internal.locked_model_repository(registry, repository);
 BEGIN
   IF task IS NULL AND gpu_count IS NULL AND profiles IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'no fact is given',
-      HINT = 'Give task, gpu_count or profiles; image_library.drop_model_facts removes the facts of a repository.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'no fact is given',
+      hint => 'Give task, gpu_count or profiles; image_library.drop_model_facts removes the facts of a repository.');
   END IF;
   from_version := coalesce(from_version, '');
   PERFORM image_library_internal.check_reason(reason);
   PERFORM image_library_internal.checked_fact_text('version of a model', nullif(from_version, ''), 128);
   PERFORM image_library_internal.checked_fact_text('version of a model', before_version, 128);
   IF from_version <> '' AND image_library.version_key(before_version) <= image_library.version_key(from_version) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('no version is from "%s" on and before "%s"', from_version, before_version);
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('no version is from "%s" on and before "%s"', from_version, before_version));
   END IF;
   INSERT INTO image_library_internal.model_fact AS f (repository_id, from_version, before_version, task, gpu_count, profiles, reason)
   VALUES (id, set_model_facts.from_version, set_model_facts.before_version,
@@ -272,10 +272,10 @@ BEGIN
   SET before_version = excluded.before_version, task = excluded.task, gpu_count = excluded.gpu_count,
       profiles = excluded.profiles, reason = excluded.reason, set_at = excluded.set_at, set_by = excluded.set_by;
   IF (SELECT count(*) FROM image_library_internal.model_fact f WHERE f.repository_id = id) > 100 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'program_limit_exceeded',
-      MESSAGE = format('repository "%s" of registry "%s" has model facts for 100 ranges of versions already', repository, registry),
-      HINT = 'Drop some with image_library.drop_model_facts.';
+    PERFORM image_library_internal.fail(
+      errcode => 'program_limit_exceeded',
+      message => format('repository "%s" of registry "%s" has model facts for 100 ranges of versions already', repository, registry),
+      hint => 'Drop some with image_library.drop_model_facts.');
   END IF;
   PERFORM image_library_internal.refresh_model_facts(id);
 END
@@ -293,10 +293,10 @@ BEGIN
   DELETE FROM image_library_internal.model_fact f
   WHERE f.repository_id = id AND f.from_version = coalesce(drop_model_facts.from_version, f.from_version);
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('repository "%s" of registry "%s" has no such model facts', repository, registry),
-      HINT = 'See image_library.model_facts.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('repository "%s" of registry "%s" has no such model facts', repository, registry),
+      hint => 'See image_library.model_facts.');
   END IF;
   PERFORM image_library_internal.refresh_model_facts(id);
 END

@@ -16,10 +16,10 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_repository_team(format('set the README of repository "%s"', repository), id);
   IF octet_length(readme) > 65536 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('the README of repository "%s" is too long: %s bytes', repository, octet_length(readme)),
-      HINT = 'It may have 65536 bytes.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('the README of repository "%s" is too long: %s bytes', repository, octet_length(readme)),
+      hint => 'It may have 65536 bytes.');
   END IF;
   IF coalesce(btrim(readme, E' \t\r\n'), '') = '' THEN
     DELETE FROM image_library_internal.repository_readme x WHERE x.repository_id = id;

@@ -6,18 +6,18 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF reference IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'null_value_not_allowed',
-      MESSAGE = 'the image reference is null',
-      HINT = 'Write host/repository:tag or host/repository@sha256:<digest>.';
+    PERFORM image_library_internal.fail(
+      errcode => 'null_value_not_allowed',
+      message => 'the image reference is null',
+      hint => 'Write host/repository:tag or host/repository@sha256:<digest>.');
   END IF;
   SELECT p.host, p.repository, p.tag, p.digest, p.short_name INTO host, repository, tag, digest, short_name
   FROM image_library_internal.parse_reference(reference) p;
   IF tag IS NULL AND digest IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('image reference "%s" has neither tag nor digest', reference),
-      HINT = 'Write host/repository:tag or host/repository@sha256:<digest>.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('image reference "%s" has neither tag nor digest', reference),
+      hint => 'Write host/repository:tag or host/repository@sha256:<digest>.');
   END IF;
 END
 $$;
@@ -165,13 +165,13 @@ CREATE FUNCTION image_library_internal.refuse_ambiguous(reference text, places t
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RAISE EXCEPTION USING
-    ERRCODE = 'ambiguous_alias',
-    MESSAGE = format('image reference "%s" is ambiguous', reference),
-    DETAIL = format('It may be %s.', (SELECT string_agg(format('%s in registry %s', c.place, c.registry), ', or ' ORDER BY c.place, c.registry)
+  PERFORM image_library_internal.fail(
+    errcode => 'ambiguous_alias',
+    message => format('image reference "%s" is ambiguous', reference),
+    detail => format('It may be %s.', (SELECT string_agg(format('%s in registry %s', c.place, c.registry), ', or ' ORDER BY c.place, c.registry)
                                       FROM unnest(places, registries) AS c (place, registry))),
-    HINT = CASE WHEN (SELECT count(DISTINCT p) FROM unnest(places) p) > 1 THEN 'Write the host and the whole repository, or say '
-                ELSE 'Say ' END || format('registry => ''%s''.', (SELECT min(r COLLATE "C") FROM unnest(registries) r));
+    hint => CASE WHEN (SELECT count(DISTINCT p) FROM unnest(places) p) > 1 THEN 'Write the host and the whole repository, or say '
+                ELSE 'Say ' END || format('registry => ''%s''.', (SELECT min(r COLLATE "C") FROM unnest(registries) r)));
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refuse_ambiguous IS 'Raises 42P09 with the images that a reference may name';
@@ -235,23 +235,23 @@ BEGIN
   IF asked.tag IS NOT NULL AND asked.digest IS NOT NULL THEN
     SELECT c.digest INTO tag_now FROM image_library_internal.candidates(repositories, asked.tag, NULL) c LIMIT 1;
     IF tag_now IS NOT NULL THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'object_not_in_prerequisite_state',
-        MESSAGE = format('tag "%s" has never pointed at %s', asked.tag, asked.digest),
-        DETAIL = format('It points at %s.', tag_now),
-        HINT = 'Write the tag of the digest, or leave the tag out to mean the digest.';
+      PERFORM image_library_internal.fail(
+        errcode => 'object_not_in_prerequisite_state',
+        message => format('tag "%s" has never pointed at %s', asked.tag, asked.digest),
+        detail => format('It points at %s.', tag_now),
+        hint => 'Write the tag of the digest, or leave the tag out to mean the digest.');
     END IF;
   END IF;
   -- A reference without host that names one repository.
   IF cardinality(repositories) = 1 THEN
     SELECT r.place INTO place FROM image_library_internal.full_repository r WHERE r.repository_id = repositories[1];
   END IF;
-  RAISE EXCEPTION USING
-    ERRCODE = 'undefined_object',
-    MESSAGE = format('image "%s"%s is not in the library', reference,
+  PERFORM image_library_internal.fail(
+    errcode => 'undefined_object',
+    message => format('image "%s"%s is not in the library', reference,
       CASE WHEN NOT starts_with(reference, place) THEN format(', which is of %s,', place) END),
-    HINT = coalesce(image_library_internal.did_you_mean(repositories, asked.host, asked.repository, asked.short_name, asked.tag), '')
-           || 'See image_library.images; image_library.explain_tag tells why a tag is out.';
+    hint => coalesce(image_library_internal.did_you_mean(repositories, asked.host, asked.repository, asked.short_name, asked.tag), '')
+           || 'See image_library.images; image_library.explain_tag tells why a tag is out.');
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refuse_unknown IS

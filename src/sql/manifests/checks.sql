@@ -17,22 +17,22 @@ DECLARE
   wrong text;
 BEGIN
   IF jsonb_typeof(labels) <> 'object' OR jsonb_path_exists(labels, 'strict $.* ? (@.type() != "string")') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('%s must be a JSON object of texts', what),
-      HINT = 'For example {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}; null leaves it out.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('%s must be a JSON object of texts', what),
+      hint => 'For example {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}; null leaves it out.');
   END IF;
   SELECT l.key INTO wrong FROM jsonb_each_text(labels) l
   WHERE NOT image_library_internal.is_qualified_name(l.key)
      OR NOT are_annotations AND l.value !~ '^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'
   ORDER BY l.key COLLATE "C" LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid key or value in %s: "%s"', what, left(wrong, 300)),
-      DETAIL = 'Kubernetes would refuse it.',
-      HINT = CASE WHEN are_annotations THEN 'A key has up to 63 letters, digits, dashes, underscores and dots, after a domain and a slash if it has one.'
-                  ELSE 'A key and a value have up to 63 letters, digits, dashes, underscores and dots; a key may begin with a domain and a slash.' END;
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid key or value in %s: "%s"', what, left(wrong, 300)),
+      detail => 'Kubernetes would refuse it.',
+      hint => CASE WHEN are_annotations THEN 'A key has up to 63 letters, digits, dashes, underscores and dots, after a domain and a slash if it has one.'
+                  ELSE 'A key and a value have up to 63 letters, digits, dashes, underscores and dots; a key may begin with a domain and a slash.' END);
   END IF;
   RETURN labels;
 END
@@ -73,10 +73,10 @@ DECLARE
   wrong text;
 BEGIN
   IF jsonb_typeof(variables) <> 'array' OR jsonb_path_exists(variables, 'strict $[*] ? (@.type() != "object")') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'the environment must be a JSON array of objects',
-      HINT = 'For example [{"name": "NIM_LOG_LEVEL", "value": "INFO"}].';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'the environment must be a JSON array of objects',
+      hint => 'For example [{"name": "NIM_LOG_LEVEL", "value": "INFO"}].');
   END IF;
   SELECT coalesce(e.v ->> 'name', e.v::text) INTO wrong FROM jsonb_array_elements(variables) e (v)
   WHERE e.v - '{name,value,valueFrom}'::text[] <> '{}' OR e.v ?& '{value,valueFrom}'
@@ -85,27 +85,27 @@ BEGIN
      OR NOT image_library_internal.is_env_source(e.v -> 'valueFrom')
   ORDER BY e.v ->> 'name' COLLATE "C" LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid environment variable "%s"', left(wrong, 300)),
-      DETAIL = 'A name has letters, digits, underscores, dots and dashes. A variable has a text, or one source: secretKeyRef or configMapKeyRef '
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid environment variable "%s"', left(wrong, 300)),
+      detail => 'A name has letters, digits, underscores, dots and dashes. A variable has a text, or one source: secretKeyRef or configMapKeyRef '
                'with name and key, fieldRef with fieldPath, or resourceFieldRef with resource.',
-      HINT = 'For example {"NIM_LOG_LEVEL": "INFO", "HF_TOKEN": {"secretKeyRef": {"name": "hf", "key": "token"}}}.';
+      hint => 'For example {"NIM_LOG_LEVEL": "INFO", "HF_TOKEN": {"secretKeyRef": {"name": "hf", "key": "token"}}}.');
   END IF;
   SELECT e.v ->> 'name' INTO wrong FROM jsonb_array_elements(variables) e (v)
   GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('environment variable "%s" is given twice', left(wrong, 300));
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('environment variable "%s" is given twice', left(wrong, 300)));
   END IF;
   SELECT e.v ->> 'name' INTO wrong FROM jsonb_array_elements(variables) e (v) WHERE e.v ->> 'name' = ANY (reserved) LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('environment variable "%s" may not be set', wrong),
-      DETAIL = CASE wrong WHEN 'PYTHONPATH' THEN 'KServe refuses it, since it replaces the modules of the server.'
-                          ELSE 'It names a model, and the model is the approved one.' END;
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('environment variable "%s" may not be set', wrong),
+      detail => CASE wrong WHEN 'PYTHONPATH' THEN 'KServe refuses it, since it replaces the modules of the server.'
+                          ELSE 'It names a model, and the model is the approved one.' END);
   END IF;
   RETURN variables;
 END
@@ -126,18 +126,18 @@ DECLARE
   wrong text;
 BEGIN
   IF jsonb_typeof(env) <> 'object' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('env must be a JSON object, not %s', jsonb_typeof(env)),
-      HINT = 'For example {"NIM_LOG_LEVEL": "INFO", "HF_TOKEN": {"secretKeyRef": {"name": "hf", "key": "token"}}}.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('env must be a JSON object, not %s', jsonb_typeof(env)),
+      hint => 'For example {"NIM_LOG_LEVEL": "INFO", "HF_TOKEN": {"secretKeyRef": {"name": "hf", "key": "token"}}}.');
   END IF;
   SELECT e.key INTO wrong FROM jsonb_each(env) e WHERE jsonb_typeof(e.value) IN ('null', 'array')
   ORDER BY e.key COLLATE "C" LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid environment variable "%s"', left(wrong, 300)),
-      HINT = 'A value is a text, or an object for valueFrom.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid environment variable "%s"', left(wrong, 300)),
+      hint => 'A value is a text, or an object for valueFrom.');
   END IF;
   RETURN image_library_internal.check_env(
     (SELECT jsonb_agg(jsonb_build_object('name', e.key,

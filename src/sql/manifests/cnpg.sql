@@ -30,11 +30,11 @@ BEGIN
   GROUP BY c.name HAVING count(*) > 1
   ORDER BY c.name COLLATE "C" LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'ambiguous_alias',
-      MESSAGE = format('extension "%s" for PostgreSQL %s on %s is ambiguous: there is more than one repository', several.name, major, os),
-      DETAIL = format('Candidates are %s.', several.images),
-      HINT = 'Name the repositories of extension images with extension_repositories =>, such as ''{ghcr.io/cloudnative-pg/*}''.';
+    PERFORM image_library_internal.fail(
+      errcode => 'ambiguous_alias',
+      message => format('extension "%s" for PostgreSQL %s on %s is ambiguous: there is more than one repository', several.name, major, os),
+      detail => format('Candidates are %s.', several.images),
+      hint => 'Name the repositories of extension images with extension_repositories =>, such as ''{ghcr.io/cloudnative-pg/*}''.');
   END IF;
   RETURN (SELECT jsonb_agg(jsonb_build_object('name', c.name, 'image', jsonb_build_object('reference', c.pinned_reference))
                            || coalesce(settings -> c.name, '{}') ORDER BY c.name COLLATE "C")
@@ -93,13 +93,13 @@ BEGIN
     wrong := jsonb_typeof(settings);
   END IF;
   IF wrong IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid extension_settings: "%s"', left(wrong, 300)),
-      DETAIL = 'Each extension may have extension_control_path, dynamic_library_path, ld_library_path and bin_path, lists of different folders '
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid extension_settings: "%s"', left(wrong, 300)),
+      detail => 'Each extension may have extension_control_path, dynamic_library_path, ld_library_path and bin_path, lists of different folders '
                'inside the image, and env, names with values in which ${image_root} is the folder of the image. CloudNativePG reserves PG*, CNPG_*, '
                'POD_NAME, NAMESPACE and CLUSTER_NAME; PATH and LD_LIBRARY_PATH are bin_path and ld_library_path.',
-      HINT = 'For example {"postgis": {"ld_library_path": ["system"], "env": {"PROJ_DATA": "${image_root}/share/proj"}}}.';
+      hint => 'For example {"postgis": {"ld_library_path": ["system"], "env": {"PROJ_DATA": "${image_root}/share/proj"}}}.');
   END IF;
   RETURN (SELECT coalesce(jsonb_object_agg(x.key, x.value - 'env' || jsonb_strip_nulls(jsonb_build_object('env',
             (SELECT jsonb_agg(jsonb_build_object('name', v.key, 'value', v.value) ORDER BY v.key COLLATE "C")
@@ -117,16 +117,16 @@ BEGIN
   IF jsonb_typeof(components) <> 'object'
      OR EXISTS (SELECT FROM jsonb_each(CASE jsonb_typeof(components) WHEN 'object' THEN components END) c
                 WHERE jsonb_typeof(c.value) <> 'string' OR c.key !~ '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid component_images: "%s"', left(components::text, 300)),
-      DETAIL = 'It is an object of references by key. A key has up to 63 lower-case letters, digits and dashes.',
-      HINT = 'For example {"pgbouncer": "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"}.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid component_images: "%s"', left(components::text, 300)),
+      detail => 'It is an object of references by key. A key has up to 63 lower-case letters, digits and dashes.',
+      hint => 'For example {"pgbouncer": "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"}.');
   END IF;
   IF (SELECT count(*) > 32 FROM jsonb_object_keys(components)) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'program_limit_exceeded',
-      MESSAGE = 'a catalog has at most 32 component images';
+    PERFORM image_library_internal.fail(
+      errcode => 'program_limit_exceeded',
+      message => 'a catalog has at most 32 component images');
   END IF;
   RETURN (SELECT jsonb_agg(jsonb_build_object('key', c.key, 'image', image_library.resolve(c.value)) ORDER BY c.key COLLATE "C")
           FROM jsonb_each_text(components) c);
@@ -184,12 +184,12 @@ BEGIN
                                                                         extension_repositories) END));
   END LOOP;
   IF jsonb_array_length(images) > 8 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'program_limit_exceeded',
-      MESSAGE = format('catalog "%s" would have %s major versions', name, jsonb_array_length(images)),
-      DETAIL = format('CloudNativePG allows 8 in a catalog, and there are: %s.',
+    PERFORM image_library_internal.fail(
+      errcode => 'program_limit_exceeded',
+      message => format('catalog "%s" would have %s major versions', name, jsonb_array_length(images)),
+      detail => format('CloudNativePG allows 8 in a catalog, and there are: %s.',
                       (SELECT string_agg(i ->> 'major', ', ') FROM jsonb_array_elements(images) i)),
-      HINT = 'Say majors => those that the catalog should have.';
+      hint => 'Say majors => those that the catalog should have.');
   END IF;
   RETURN image_library_internal.overridden(jsonb_build_object(
     'apiVersion', 'postgresql.cnpg.io/v1',

@@ -33,16 +33,16 @@ DECLARE
     ELSE '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$' END;
 BEGIN
   IF name IS NULL OR length(name) > max_length OR name !~ pattern THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid %s "%s"', what, left(coalesce(name, 'null'), 300)),
-      DETAIL = CASE WHEN length(name) > max_length AND maker IS NOT NULL
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid %s "%s"', what, left(coalesce(name, 'null'), 300)),
+      detail => CASE WHEN length(name) > max_length AND maker IS NOT NULL
                     THEN format('It has %s characters, and %s makes longer names from it, which leaves %s.', length(name), maker, max_length)
                     ELSE 'Kubernetes would refuse it.' END,
-      HINT = format('Use up to %s lower-case letters, digits%s and dashes, beginning with a letter%s and ending with a letter or digit.%s',
+      hint => format('Use up to %s lower-case letters, digits%s and dashes, beginning with a letter%s and ending with a letter or digit.%s',
                     max_length, CASE form WHEN 'subdomain' THEN ', dots' ELSE '' END,
                     CASE form WHEN 'service' THEN '' ELSE ' or digit' END,
-                    coalesce(' For example "' || image_library_internal.kubernetes_name(nullif(name, ''), greatest(least(max_length, 63), 8)) || '".', ''));
+                    coalesce(' For example "' || image_library_internal.kubernetes_name(nullif(name, ''), greatest(least(max_length, 63), 8)) || '".', '')));
   END IF;
   RETURN name;
 END
@@ -69,10 +69,10 @@ BEGIN
   IF quantity !~ '^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$' OR quantity !~ '[1-9]' OR length(quantity) > 32
      -- A thousandth of a byte is a slip: 500m for 500M.
      OR quantity LIKE '%m' AND what ~ '(memory|storage|size|Limit)' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid %s "%s"', what, left(quantity, 300)),
-      HINT = 'Give a Kubernetes quantity such as ''12'', ''500m'' (half a CPU) or ''64Gi''; null leaves it out.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid %s "%s"', what, left(quantity, 300)),
+      hint => 'Give a Kubernetes quantity such as ''12'', ''500m'' (half a CPU) or ''64Gi''; null leaves it out.');
   END IF;
   RETURN quantity;
 END
@@ -85,10 +85,10 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF number NOT BETWEEN low AND high THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('%s is out of range: %s', what, number),
-      HINT = format('It must be from %s to %s.', low, high);
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('%s is out of range: %s', what, number),
+      hint => format('It must be from %s to %s.', low, high));
   END IF;
   RETURN number;
 END
@@ -133,9 +133,9 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF array_position(args, NULL) IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'args must not contain null';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'args must not contain null');
   END IF;
   RETURN (SELECT jsonb_agg(a.arg ORDER BY a.position) FROM unnest(args) WITH ORDINALITY AS a (arg, position));
 END
@@ -165,16 +165,16 @@ DECLARE
   image record := image_library_internal.find_image(reference, in_registry);
   found_kind text := (SELECT e.kind FROM image_library_internal.entry_of(image.repository_id, image.tag, image.digest) e);
 BEGIN
-  RAISE EXCEPTION USING
-    ERRCODE = 'invalid_parameter_value',
-    MESSAGE = format('image "%s" is not a %s', reference, CASE wanted WHEN 'model' THEN 'model' ELSE 'Postgres image' END),
-    DETAIL = CASE found_kind
+  PERFORM image_library_internal.fail(
+    errcode => 'invalid_parameter_value',
+    message => format('image "%s" is not a %s', reference, CASE wanted WHEN 'model' THEN 'model' ELSE 'Postgres image' END),
+    detail => CASE found_kind
                WHEN 'postgres' THEN 'It is a Postgres image.'
                WHEN 'model' THEN 'It is a model.'
                ELSE 'It is neither a Postgres image nor a model.' END,
-    HINT = CASE wanted
+    hint => CASE wanted
              WHEN 'model' THEN 'Choose one of image_library.model_library, or say kind => ''model'' in the rule that brings it.'
-             ELSE 'Choose one of image_library.postgres_images, or say kind => ''postgres'' in the rule that brings it.' END;
+             ELSE 'Choose one of image_library.postgres_images, or say kind => ''postgres'' in the rule that brings it.' END);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.wrong_kind IS 'Raises 22023 with the actual kind of an approved image';

@@ -51,11 +51,11 @@ BEGIN
   product := coalesce(product, (regexp_match(given, '(?:^|[^a-z0-9])([a-z]{1,3}[0-9]{1,4}[a-z]{0,2})(?:[^a-z0-9]|$)'))[1],
                       CASE WHEN given ~ '^[a-z0-9_]*[0-9][a-z0-9_]*$' THEN given END);
   IF product IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('cannot tell the type of GPU "%s"', left(gpu, 300)),
-      DETAIL = 'The NIM Operator takes the profiles whose tag gpu contains the given text.',
-      HINT = coalesce('This model has profiles for ' || nullif(array_to_string(tags, ', '), '') || '.', 'Name it as profiles do: h100, a100, l40s ...');
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('cannot tell the type of GPU "%s"', left(gpu, 300)),
+      detail => 'The NIM Operator takes the profiles whose tag gpu contains the given text.',
+      hint => coalesce('This model has profiles for ' || nullif(array_to_string(tags, ', '), '') || '.', 'Name it as profiles do: h100, a100, l40s ...'));
   END IF;
   IF tags <> '{}' AND NOT EXISTS (SELECT FROM unnest(tags) t WHERE strpos(t, product) > 0) THEN
     RAISE NOTICE USING
@@ -100,30 +100,30 @@ DECLARE
 BEGIN
   IF cardinality(profiles) > 0 THEN
     IF selection <> '{}' THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'invalid_parameter_value',
-        MESSAGE = 'profiles and what selects a profile exclude each other',
-        HINT = 'Name profiles, or say gpu, gpu_count, engine, precision and qos.';
+      PERFORM image_library_internal.fail(
+        errcode => 'invalid_parameter_value',
+        message => 'profiles and what selects a profile exclude each other',
+        hint => 'Name profiles, or say gpu, gpu_count, engine, precision and qos.');
     END IF;
     IF 'all' = ANY (profiles) AND cardinality(profiles) > 1 THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'invalid_parameter_value',
-        MESSAGE = 'profiles names others beside "all"',
-        HINT = 'Name "all" alone, or the profiles.';
+      PERFORM image_library_internal.fail(
+        errcode => 'invalid_parameter_value',
+        message => 'profiles names others beside "all"',
+        hint => 'Name "all" alone, or the profiles.');
     END IF;
     selection := jsonb_build_object('profiles', image_library_internal.kubernetes_args(profiles));
   END IF;
   IF qos NOT IN ('latency', 'throughput') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown qos "%s"', left(qos, 300)),
-      HINT = 'It is latency or throughput.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('unknown qos "%s"', left(qos, 300)),
+      hint => 'It is latency or throughput.');
   END IF;
   IF coalesce(access_mode, '') NOT IN ('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown access_mode "%s"', left(coalesce(access_mode, 'null'), 300)),
-      HINT = 'It is ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('unknown access_mode "%s"', left(coalesce(access_mode, 'null'), 300)),
+      hint => 'It is ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.');
   END IF;
   IF selection = '{}' THEN
     RAISE NOTICE USING
@@ -173,10 +173,10 @@ DECLARE
   gpus integer := coalesce(gpu_count, model.gpu_count, 1);
 BEGIN
   IF coalesce(inference_platform, '') NOT IN ('standalone', 'kserve') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown inference_platform "%s"', left(coalesce(inference_platform, 'null'), 300)),
-      HINT = 'It is standalone or kserve.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('unknown inference_platform "%s"', left(coalesce(inference_platform, 'null'), 300)),
+      hint => 'It is standalone or kserve.');
   END IF;
   RETURN image_library_internal.overridden(jsonb_build_object(
     'apiVersion', 'apps.nvidia.com/v1alpha1',

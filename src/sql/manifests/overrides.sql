@@ -178,10 +178,10 @@ BEGIN
     wrong := 'volumeAccessMode is ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.';
   END IF;
   IF wrong IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid "%s" in overrides', place),
-      DETAIL = wrong;
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid "%s" in overrides', place),
+      detail => wrong);
   END IF;
   CASE
     WHEN part IN ('labels', 'nodeSelector') THEN PERFORM image_library_internal.check_labels(place, given);
@@ -196,11 +196,11 @@ BEGIN
       WHERE image_library_internal.quantity_value(r.value) > image_library_internal.quantity_value(l.value)
          OR key LIKE '%/%' AND image_library_internal.quantity_value(r.value) <> image_library_internal.quantity_value(l.value) LIMIT 1;
       IF FOUND THEN
-        RAISE EXCEPTION USING
-          ERRCODE = 'invalid_parameter_value',
-          MESSAGE = format('invalid "%s" in overrides', place),
-          DETAIL = format('The request of %s is more than its limit, which Kubernetes would refuse.', wrong),
-          HINT = 'Override limits and requests together.';
+        PERFORM image_library_internal.fail(
+          errcode => 'invalid_parameter_value',
+          message => format('invalid "%s" in overrides', place),
+          detail => format('The request of %s is more than its limit, which Kubernetes would refuse.', wrong),
+          hint => 'Override limits and requests together.');
       END IF;
     WHEN part = 'sharedMemorySizeLimit' THEN PERFORM image_library_internal.kubernetes_quantity(part, given #>> '{}');
     WHEN part = 'pvc' THEN PERFORM image_library_internal.kubernetes_quantity('size', given ->> 'size');
@@ -229,24 +229,24 @@ BEGIN
     RETURN manifest;
   END IF;
   IF jsonb_typeof(overrides) <> 'object' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('overrides must be a JSON object, not %s', jsonb_typeof(overrides)),
-      HINT = 'For example {"metadata": {"labels": {"team": "search"}}}.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('overrides must be a JSON object, not %s', jsonb_typeof(overrides)),
+      hint => 'For example {"metadata": {"labels": {"team": "search"}}}.');
   END IF;
   IF octet_length(overrides::text) > 65536 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'program_limit_exceeded',
-      MESSAGE = format('overrides are too large: %s bytes', octet_length(overrides::text)),
-      HINT = 'They may have up to 65536 bytes.';
+    PERFORM image_library_internal.fail(
+      errcode => 'program_limit_exceeded',
+      message => format('overrides are too large: %s bytes', octet_length(overrides::text)),
+      hint => 'They may have up to 65536 bytes.');
   END IF;
   wrong := image_library_internal.override_beyond(overrides, allowed);
   IF wrong IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('overrides may not change "%s" of the %s', left(wrong, 300), manifest ->> 'kind'),
-      DETAIL = format('They may change: %s.', array_to_string(allowed, ', ')),
-      HINT = 'Images, the model, the names and what runs are those of the approved image; the parameters of the function set them.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('overrides may not change "%s" of the %s', left(wrong, 300), manifest ->> 'kind'),
+      detail => format('They may change: %s.', array_to_string(allowed, ', ')),
+      hint => 'Images, the model, the names and what runs are those of the approved image; the parameters of the function set them.');
   END IF;
   merged := image_library_internal.merge_patch(manifest, overrides);
   FOREACH place IN ARRAY allowed LOOP
@@ -259,12 +259,12 @@ BEGIN
            merged #> string_to_array(place, '.')
            @> jsonb_path_query_array(manifest #> string_to_array(place, '.'), '$[*] ? (exists(@.image) || @.mountPath starts with "/mnt/models")'), true)
          OR list = 'null' THEN
-        RAISE EXCEPTION USING
-          ERRCODE = 'invalid_parameter_value',
-          MESSAGE = format('invalid "%s" in overrides%s', place, coalesce(': ' || wrong, '')),
-          DETAIL = 'A volume is an emptyDir, a persistentVolumeClaim, a configMap or a secret, mounted under /mnt (but for /mnt/models, where the model is), '
+        PERFORM image_library_internal.fail(
+          errcode => 'invalid_parameter_value',
+          message => format('invalid "%s" in overrides%s', place, coalesce(': ' || wrong, '')),
+          detail => 'A volume is an emptyDir, a persistentVolumeClaim, a configMap or a secret, mounted under /mnt (but for /mnt/models, where the model is), '
                    '/tmp, /cache, /data, /run, /dev/shm, /var/cache, /var/run, /var/tmp, /opt/nim/.cache, /root/.cache, /home/*/.cache, /etc/pki or /etc/ssl/certs. '
-                   'The volumes of the manifest stay.';
+                   'The volumes of the manifest stay.');
       END IF;
     END IF;
     IF merged #> string_to_array(place, '.') IS NOT NULL THEN
@@ -273,15 +273,15 @@ BEGIN
   END LOOP;
   IF (merged #>> '{spec,predictor,minReplicas}')::numeric > (merged #>> '{spec,predictor,maxReplicas}')::numeric
      AND merged #>> '{spec,predictor,maxReplicas}' <> '0' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('minReplicas %s is more than maxReplicas %s', merged #>> '{spec,predictor,minReplicas}', merged #>> '{spec,predictor,maxReplicas}');
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('minReplicas %s is more than maxReplicas %s', merged #>> '{spec,predictor,minReplicas}', merged #>> '{spec,predictor,maxReplicas}'));
   END IF;
   IF merged #> '{spec,scale,enabled}' = 'true' AND (merged #> '{spec,replicas}' IS NOT NULL OR merged #> '{spec,scale,hpa}' IS NULL) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'a NIMService that scales has scale.hpa, and no replicas',
-      HINT = 'Say {"spec": {"replicas": null, "scale": {"enabled": true, "hpa": {"minReplicas": 1, "maxReplicas": 4}}}}.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'a NIMService that scales has scale.hpa, and no replicas',
+      hint => 'Say {"spec": {"replicas": null, "scale": {"enabled": true, "hpa": {"minReplicas": 1, "maxReplicas": 4}}}}.');
   END IF;
   -- Nothing outside those places may differ.
   left_over := merged;
@@ -290,9 +290,9 @@ BEGIN
     left_over := left_over #- string_to_array(place, '.');
   END LOOP;
   IF pinned <> left_over THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('overrides change what must stay of the %s', manifest ->> 'kind');
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('overrides change what must stay of the %s', manifest ->> 'kind'));
   END IF;
   RETURN merged;
 END

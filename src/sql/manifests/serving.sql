@@ -41,11 +41,11 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF model.format IS DISTINCT FROM 'nim' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('%s needs a NIM, and "%s" is not one', wanted, model.reference),
-      DETAIL = format('Its format is %s: it holds a model, and no server.', coalesce(model.format, 'unknown')),
-      HINT = instead;
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('%s needs a NIM, and "%s" is not one', wanted, model.reference),
+      detail => format('Its format is %s: it holds a model, and no server.', coalesce(model.format, 'unknown')),
+      hint => instead);
   END IF;
 END
 $$;
@@ -86,10 +86,10 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF EXISTS (SELECT FROM unnest(versions) v WHERE v IS NULL OR v NOT IN ('v1', 'v2', 'grpc-v1', 'grpc-v2')) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown protocol version in "%s"', left(versions::text, 300)),
-      HINT = 'KServe knows v1, v2, grpc-v1 and grpc-v2.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('unknown protocol version in "%s"', left(versions::text, 300)),
+      hint => 'KServe knows v1, v2, grpc-v1 and grpc-v2.');
   END IF;
   RETURN nullif(to_jsonb(versions), '[]');
 END
@@ -105,11 +105,11 @@ DECLARE
   room integer := least(48, 52 - coalesce(length(namespace), 0));
 BEGIN
   IF room < 8 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('namespace "%s" is too long for an InferenceService', left(namespace, 300)),
-      DETAIL = 'KServe makes host names of up to 63 characters from the name of the service and its namespace.',
-      HINT = 'Use a namespace of up to 44 characters.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('namespace "%s" is too long for an InferenceService', left(namespace, 300)),
+      detail => 'KServe makes host names of up to 63 characters from the name of the service and its namespace.',
+      hint => 'Use a namespace of up to 44 characters.');
   END IF;
   RETURN room;
 END
@@ -136,10 +136,10 @@ BEGIN
   IF server IS NOT NULL THEN
     -- Its service would not find the runtime: it names that of the NIM.
     IF is_nim THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('"%s" is a NIM, which includes its server', model.reference),
-        HINT = 'Leave server out.';
+      PERFORM image_library_internal.fail(
+        errcode => 'invalid_parameter_value',
+        message => format('"%s" is a NIM, which includes its server', model.reference),
+        hint => 'Leave server out.');
     END IF;
     image := image_library.resolve(server);
     runtime_name := image_library_internal.kubernetes_name(
@@ -200,10 +200,10 @@ DECLARE
   problem text;
 BEGIN
   IF chosen NOT IN ('oci', 'oci+modelcar', 'oci+native', 'oci+fetch', 'kit') THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('unknown storage "%s"', left(chosen, 300)),
-      HINT = 'It is oci (as KServe is configured), oci+modelcar (beside the server), oci+native (an image volume of the node), oci+fetch (downloaded), or kit (KitOps).';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('unknown storage "%s"', left(chosen, 300)),
+      hint => 'It is oci (as KServe is configured), oci+modelcar (beside the server), oci+native (an image volume of the node), oci+fetch (downloaded), or kit (KitOps).');
   END IF;
   problem := CASE
     WHEN model_format = 'modelcar' THEN
@@ -214,14 +214,14 @@ BEGIN
     WHEN chosen = 'oci+native' AND model_format IN ('kitops', 'ollama') THEN
       'A node mounts a layer as a file by the name in its annotations, and layers of this format have none.' END;
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('"%s" cannot be read by storage "%s"', model.reference, chosen),
-      DETAIL = format('Its format is %s. %s', model_format, problem),
-      HINT = CASE model_format WHEN 'modelcar' THEN 'Say storage => ''oci''.'
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('"%s" cannot be read by storage "%s"', model.reference, chosen),
+      detail => format('Its format is %s. %s', model_format, problem),
+      hint => CASE model_format WHEN 'modelcar' THEN 'Say storage => ''oci''.'
                          WHEN 'kitops' THEN 'Say storage => ''kit'', and install the ClusterStorageContainer of KitOps.'
                          WHEN 'ollama' THEN 'Serve it with Ollama, or approve the model in another format.'
-                         ELSE 'Say storage => ''oci+native'', for nodes that mount artifacts (CRI-O 1.33 and later).' END;
+                         ELSE 'Say storage => ''oci+native'', for nodes that mount artifacts (CRI-O 1.33 and later).' END);
   END IF;
   RETURN chosen;
 END
@@ -257,16 +257,16 @@ BEGIN
     PERFORM image_library_internal.check_kubernetes_name('runtime', runtime_name, 'subdomain');
   END IF;
   IF is_nim AND storage IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('"%s" is a NIM, which brings its model', model.reference),
-      HINT = 'Leave storage out.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('"%s" is a NIM, which brings its model', model.reference),
+      hint => 'Leave storage out.');
   END IF;
   IF image_library_internal.check_range('min_replicas', min_replicas, 0, 1000)
      > image_library_internal.check_range('max_replicas', max_replicas, 1, 1000) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('min_replicas %s is more than max_replicas %s', min_replicas, max_replicas);
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('min_replicas %s is more than max_replicas %s', min_replicas, max_replicas));
   END IF;
   PERFORM image_library_internal.kserve_protocols(array_remove(ARRAY[protocol_version], NULL));
   RETURN image_library_internal.overridden(jsonb_build_object(

@@ -5,10 +5,10 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF repository_prefix IS NULL OR (repository_prefix <> '' AND NOT image_library_internal.is_repository_name(repository_prefix)) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid repository prefix "%s"', image_library_internal.without_secrets(repository_prefix)),
-      HINT = 'It is the beginning of repository names, such as team/app; empty is for all.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid repository prefix "%s"', image_library_internal.without_secrets(repository_prefix)),
+      hint => 'It is the beginning of repository names, such as team/app; empty is for all.');
   END IF;
 END
 $$;
@@ -24,9 +24,9 @@ BEGIN
   PERFORM image_library_internal.require_admin(format('set a credential of registry "%s"', registry));
   PERFORM image_library_internal.check_repository_prefix(repository_prefix);
   IF coalesce(username, '') = '' OR password IS NULL OR length(password) > 16384 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'a credential needs a username and a password of at most 16384 characters';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'a credential needs a username and a password of at most 16384 characters');
   END IF;
   INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, username, password)
   VALUES (image_library_internal.lock_registry(set_credential.registry), set_credential.repository_prefix,
@@ -50,10 +50,10 @@ BEGIN
   PERFORM image_library_internal.require_admin(format('set a credential of registry "%s"', registry));
   PERFORM image_library_internal.check_repository_prefix(repository_prefix);
   IF file IS NULL OR file !~ '^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid name of a credential file: "%s"', image_library_internal.without_secrets(file)),
-      HINT = 'Name a docker config.json in the folder of image_library.credentials_dir, without a path.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid name of a credential file: "%s"', image_library_internal.without_secrets(file)),
+      hint => 'Name a docker config.json in the folder of image_library.credentials_dir, without a path.');
   END IF;
   id := image_library_internal.lock_registry(registry);
   INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, file)
@@ -80,16 +80,16 @@ BEGIN
   PERFORM image_library_internal.require_admin(format('set a credential of registry "%s"', registry));
   PERFORM image_library_internal.check_repository_prefix(repository_prefix);
   IF coalesce(username, '') = '' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'a credential needs a username';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'a credential needs a username');
   END IF;
   -- Other variables of the server's environment must not be sent anywhere.
   IF variable IS NULL OR variable !~ '^IMAGE_LIBRARY_[A-Z0-9_]{1,200}$' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid name of an environment variable for a credential: "%s"', image_library_internal.without_secrets(variable)),
-      HINT = 'Its name begins with IMAGE_LIBRARY_ and has upper-case letters, digits and underscores.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid name of an environment variable for a credential: "%s"', image_library_internal.without_secrets(variable)),
+      hint => 'Its name begins with IMAGE_LIBRARY_ and has upper-case letters, digits and underscores.');
   END IF;
   id := image_library_internal.lock_registry(registry);
   INSERT INTO image_library_internal.credential AS c (registry_id, repository_prefix, username, variable)
@@ -114,9 +114,9 @@ BEGIN
   WHERE c.registry_id = (image_library_internal.find_registry(drop_credential.registry)).registry_id
     AND c.repository_prefix = drop_credential.repository_prefix;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('registry "%s" has no credential for repository prefix "%s"', registry, repository_prefix);
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('registry "%s" has no credential for repository prefix "%s"', registry, repository_prefix));
   END IF;
 END
 $$;
@@ -149,9 +149,9 @@ BEGIN
   DELETE FROM image_library_internal.client_certificate c
   WHERE c.registry_id = (image_library_internal.find_registry(drop_client_certificate.registry)).registry_id;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('registry "%s" has no client certificate', registry);
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('registry "%s" has no client certificate', registry));
   END IF;
 END
 $$;

@@ -42,6 +42,12 @@ COMMENT ON COLUMN image_library_internal.registry.requests_per_run IS
   'Maximum number of requests of a run; the next run continues where one stopped; null: no limit';
 GRANT SELECT ON image_library_internal.registry TO image_library_agent;
 
+-- Whatever changes the table wakes the agent: functions, a restore, COPY.
+CREATE TRIGGER wake_agent AFTER INSERT OR UPDATE OR DELETE ON image_library_internal.registry
+FOR EACH STATEMENT EXECUTE FUNCTION image_library_internal.wake_after_change();
+COMMENT ON TRIGGER wake_agent ON image_library_internal.registry IS 'Tells the agent that a sync may be due';
+ALTER TABLE image_library_internal.registry ENABLE ALWAYS TRIGGER wake_agent;
+
 -- A table of its own, since it changes with every run: changes of options do not wait for it, and it is not audited.
 CREATE TABLE image_library_internal.registry_state (
   registry_id integer PRIMARY KEY REFERENCES image_library_internal.registry ON DELETE CASCADE,
@@ -119,10 +125,10 @@ BEGIN
   FROM image_library_internal.visible_registry g
   WHERE g.name = registry;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('registry "%s" does not exist', image_library_internal.without_secrets(registry)),
-      HINT = 'See image_library.registries, or connect it with image_library.add_registry.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('registry "%s" does not exist', image_library_internal.without_secrets(registry)),
+      hint => 'See image_library.registries, or connect it with image_library.add_registry.');
   END IF;
   RETURN found_registry;
 END
@@ -152,34 +158,34 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF sync_interval IS NULL OR sync_interval < interval '10 seconds' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('sync_interval is too short: %s', coalesce(sync_interval::text, 'null')),
-      HINT = 'It must be at least 10 seconds; registries limit how often they may be asked.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('sync_interval is too short: %s', coalesce(sync_interval::text, 'null')),
+      hint => 'It must be at least 10 seconds; registries limit how often they may be asked.');
   END IF;
   IF max_connections IS NULL OR max_connections NOT BETWEEN 1 AND 64 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('max_connections is out of range: %s', coalesce(max_connections::text, 'null')),
-      HINT = 'It must be from 1 to 64.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('max_connections is out of range: %s', coalesce(max_connections::text, 'null')),
+      hint => 'It must be from 1 to 64.');
   END IF;
   IF requests_per_second < 1 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('requests_per_second is out of range: %s', requests_per_second),
-      HINT = 'It must be at least 1; null means no limit.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('requests_per_second is out of range: %s', requests_per_second),
+      hint => 'It must be at least 1; null means no limit.');
   END IF;
   IF requests_per_run < 1 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('requests_per_run is out of range: %s', requests_per_run),
-      HINT = 'It must be at least 1; null means no limit.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('requests_per_run is out of range: %s', requests_per_run),
+      hint => 'It must be at least 1; null means no limit.');
   END IF;
   IF ca_certificate NOT LIKE '%-----BEGIN CERTIFICATE-----%-----END CERTIFICATE-----%' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'ca_certificate is not a certificate in PEM form',
-      HINT = 'It begins with -----BEGIN CERTIFICATE----- and ends with -----END CERTIFICATE-----.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'ca_certificate is not a certificate in PEM form',
+      hint => 'It begins with -----BEGIN CERTIFICATE----- and ends with -----END CERTIFICATE-----.');
   END IF;
 END
 $$;
@@ -195,10 +201,10 @@ BEGIN
   SELECT coalesce(h, 'null') INTO wrong FROM unnest(realm_hosts) h
   WHERE image_library_internal.is_host_pattern(h) IS NOT TRUE LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid host in realm_hosts: "%s"', image_library_internal.without_secrets(wrong)),
-      HINT = 'Write hosts of token servers, such as auth.example.org or *.example.org, without https://.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid host in realm_hosts: "%s"', image_library_internal.without_secrets(wrong)),
+      hint => 'Write hosts of token servers, such as auth.example.org or *.example.org, without https://.');
   END IF;
   RETURN coalesce(realm_hosts, '{}');
 END
@@ -218,10 +224,10 @@ BEGIN
   SELECT g.name INTO other FROM image_library_internal.registry g
   WHERE g.host = check_path.host AND g.prefix = check_path.prefix AND g.name <> check_path.name ORDER BY g.registry_id LIMIT 1;
   IF FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'duplicate_object',
-      MESSAGE = format('registry "%s" has the path %s already', other.name, concat_ws('/', host, nullif(prefix, ''))),
-      HINT = format('Add rules to registry "%s", or give one of them a path below the other''s.', other.name);
+    PERFORM image_library_internal.fail(
+      errcode => 'duplicate_object',
+      message => format('registry "%s" has the path %s already', other.name, concat_ws('/', host, nullif(prefix, ''))),
+      hint => format('Add rules to registry "%s", or give one of them a path below the other''s.', other.name));
   END IF;
   FOR other IN
     SELECT g.name, concat_ws('/', g.host, nullif(g.prefix, '')) AS path FROM image_library_internal.registry g
@@ -254,10 +260,10 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_admin('add a registry');
   IF name IS NULL OR name !~ '^[a-z0-9][a-z0-9._-]{0,62}$' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid registry name "%s"', image_library_internal.without_secrets(name)),
-      HINT = 'Use up to 63 lower-case letters, digits, dots, dashes and underscores.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid registry name "%s"', image_library_internal.without_secrets(name)),
+      hint => 'Use up to 63 lower-case letters, digits, dots, dashes and underscores.');
   END IF;
   SELECT * INTO parsed FROM image_library_internal.parse_registry_url(coalesce(url, ''));
   PERFORM image_library_internal.check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate,
@@ -275,13 +281,12 @@ BEGIN
   ON CONFLICT ON CONSTRAINT registry_name_key DO NOTHING
   RETURNING registry_id INTO new_id;
   IF new_id IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'duplicate_object',
-      MESSAGE = format('registry "%s" exists already', name),
-      HINT = 'Change it with image_library.alter_registry.';
+    PERFORM image_library_internal.fail(
+      errcode => 'duplicate_object',
+      message => format('registry "%s" exists already', name),
+      hint => 'Change it with image_library.alter_registry.');
   END IF;
   PERFORM image_library_internal.check_path(name, parsed.host, parsed.prefix);
-  PERFORM image_library_internal.wake_agent();
   RETURN new_id;
 END
 $$;
@@ -379,7 +384,6 @@ BEGIN
   WHERE g.registry_id = old.registry_id
   RETURNING g.* INTO altered;
   PERFORM image_library_internal.drop_secrets(old, altered);
-  PERFORM image_library_internal.wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_registry IS
@@ -393,7 +397,6 @@ BEGIN
   PERFORM image_library_internal.require_admin(format('enable registry "%s"', name));
   UPDATE image_library_internal.registry g SET enabled = true
   WHERE g.registry_id = (image_library_internal.find_registry(enable_registry.name)).registry_id AND NOT g.enabled;
-  PERFORM image_library_internal.wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library.enable_registry IS 'Enables the sync of a registry';
@@ -440,11 +443,11 @@ BEGIN
   FROM image_library_internal.repository r JOIN image_library_internal.approval a USING (repository_id)
   WHERE r.registry_id = dropped.registry_id;
   IF decided > 0 AND NOT coalesce(cascade, false) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'dependent_objects_still_exist',
-      MESSAGE = format('cannot drop registry "%s": people have decided on %s of its images', name, decided),
-      DETAIL = 'Its images and their approvals would go; the rows of image_library.decisions stay.',
-      HINT = 'Use image_library.disable_registry to stop syncing it, or drop_registry(..., cascade => true).';
+    PERFORM image_library_internal.fail(
+      errcode => 'dependent_objects_still_exist',
+      message => format('cannot drop registry "%s": people have decided on %s of its images', name, decided),
+      detail => 'Its images and their approvals would go; the rows of image_library.decisions stay.',
+      hint => 'Use image_library.disable_registry to stop syncing it, or drop_registry(..., cascade => true).');
   END IF;
   digests := ARRAY(SELECT DISTINCT p.digest
                    FROM image_library_internal.repository r JOIN image_library_internal.tag_period p USING (repository_id)

@@ -5,10 +5,10 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF max_rows < 1 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('max_rows is out of range: %s', max_rows),
-      HINT = 'It must be at least 1.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('max_rows is out of range: %s', max_rows),
+      hint => 'It must be at least 1.');
   END IF;
   RETURN coalesce(max_rows, 1000);
 END
@@ -67,10 +67,10 @@ BEGIN
   pattern := coalesce(pattern, '*');
   PERFORM image_library_internal.check_repository_pattern(coalesce(repository, ''), of_registry.host, of_registry.prefix);
   IF NOT image_library_internal.is_repository_name(coalesce(repository, '')) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('"%s" is not the name of a repository', repository),
-      HINT = 'Find names with image_library.list_repositories.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('"%s" is not the name of a repository', repository),
+      hint => 'Find names with image_library.list_repositories.');
   END IF;
   PERFORM image_library_internal.check_tag_pattern(pattern);
   names := ARRAY(SELECT n.tag FROM image_library_internal.live_tags(registry, repository, pattern) n (tag)
@@ -126,9 +126,9 @@ DECLARE
   absent text;
 BEGIN
   IF NOT image_library_internal.is_repository_name(coalesce(repository, '')) OR NOT image_library_internal.is_tag(coalesce(tag, '')) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('"%s:%s" is not a repository and tag', repository, tag);
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('"%s:%s" is not a repository and tag', repository, tag));
   END IF;
   SELECT l.tags INTO listed
   FROM image_library_internal.repository r JOIN image_library_internal.listing l USING (repository_id)

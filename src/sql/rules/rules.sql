@@ -17,14 +17,21 @@ CREATE TABLE image_library_internal.rule (
   owner regrole,
   created_at timestamptz NOT NULL DEFAULT now(),
   created_by name NOT NULL DEFAULT session_user,
-  required_approvals integer NOT NULL DEFAULT 1 CHECK (required_approvals BETWEEN 1 AND 10)
+  required_approvals integer NOT NULL DEFAULT 1 CHECK (required_approvals BETWEEN 1 AND 10),
+  separate_requester boolean NOT NULL DEFAULT false
 );
 CREATE INDEX rule_registry ON image_library_internal.rule (registry_id);
 COMMENT ON TABLE image_library_internal.rule IS
   'Repository rules; of several include rules the one with the lowest priority, then the oldest, decides';
 COMMENT ON COLUMN image_library_internal.rule.required_approvals IS
   'Number of people who must approve an image; of several rules that take it the largest number counts';
+COMMENT ON COLUMN image_library_internal.rule.separate_requester IS
+  'Whether the approval of a person who requested an image does not count; one rule that takes it is enough';
 GRANT SELECT ON image_library_internal.rule TO image_library_agent;
+CREATE TRIGGER wake_agent AFTER INSERT OR UPDATE OR DELETE ON image_library_internal.rule
+FOR EACH STATEMENT EXECUTE FUNCTION image_library_internal.wake_after_change();
+COMMENT ON TRIGGER wake_agent ON image_library_internal.rule IS 'Tells the agent that a sync may be due';
+ALTER TABLE image_library_internal.rule ENABLE ALWAYS TRIGGER wake_agent;
 
 CREATE FUNCTION image_library_internal.rules_json(registry_id integer) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -47,23 +54,23 @@ BEGIN
   PERFORM image_library_internal.check_repository_pattern(repositories, of_registry.host, of_registry.prefix);
   -- As in references, `postgres` means `docker.io/library/postgres`.
   IF repositories !~ '/|^regex:|\*\*' AND of_registry.host = 'docker.io' AND of_registry.prefix = '' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('no repository of Docker Hub is called "%s"', repositories),
-      HINT = format('Official images are in library/: write "library/%s".', repositories);
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('no repository of Docker Hub is called "%s"', repositories),
+      hint => format('Official images are in library/: write "library/%s".', repositories));
   END IF;
   -- Names are relative to the prefix. A repository host/team/team/app may exist, but then it is known.
   below := of_registry.prefix || '/';
   IF of_registry.prefix <> '' AND starts_with(repositories, below)
      AND NOT EXISTS (SELECT FROM image_library_internal.repository r
                      WHERE r.registry_id = of_registry.registry_id AND starts_with(r.name, below)) THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = format('invalid repository pattern "%s"', repositories),
-      DETAIL = format('It begins with the path of the registry''s URL: repositories are named relative to %s://%s/%s.',
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('invalid repository pattern "%s"', repositories),
+      detail => format('It begins with the path of the registry''s URL: repositories are named relative to %s://%s/%s.',
                       of_registry.scheme, of_registry.host, of_registry.prefix),
-      HINT = format('Write "%s". If there is a repository %s/%s%s, list it first with image_library.preview_rule and refresh => true.',
-                    substr(repositories, length(below) + 1), of_registry.host, below, repositories);
+      hint => format('Write "%s". If there is a repository %s/%s%s, list it first with image_library.preview_rule and refresh => true.',
+                    substr(repositories, length(below) + 1), of_registry.host, below, repositories));
   END IF;
 END
 $$;
@@ -84,29 +91,29 @@ BEGIN
     FROM (VALUES ('tags', rule.tags), ('exclude_tags', rule.exclude_tags), ('platforms', rule.platforms)) l (field, list)
     WHERE array_ndims(l.list) > 1 OR cardinality(l.list) > 1000);
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
+    PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => 'invalid rule: ' || problem);
   END IF;
   IF cardinality(coalesce(rule.tags, '{}')) = 0 THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'a rule needs at least one tag pattern',
-      HINT = 'Use ''{*}'' for all tags.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'a rule needs at least one tag pattern',
+      hint => 'Use ''{*}'' for all tags.');
   END IF;
   FOREACH pattern IN ARRAY rule.tags || coalesce(rule.exclude_tags, '{}') LOOP
     PERFORM image_library_internal.check_tag_pattern(coalesce(pattern, ''));
   END LOOP;
   IF rule.tags <@ coalesce(rule.exclude_tags, '{}') OR rule.exclude_tags && '{*,**}' THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'invalid_parameter_value',
-      MESSAGE = 'invalid rule: exclude_tags takes away all that tags has',
-      HINT = 'Leave exclude_tags out; to exclude tags that other rules take, use action => ''exclude''.';
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'invalid rule: exclude_tags takes away all that tags has',
+      hint => 'Leave exclude_tags out; to exclude tags that other rules take, use action => ''exclude''.');
   END IF;
   FOREACH pattern IN ARRAY coalesce(rule.platforms, '{}') LOOP
     IF pattern IS NULL OR pattern !~ '^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$' THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'invalid_parameter_value',
-        MESSAGE = format('invalid platform "%s"', pattern),
-        HINT = 'Write os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7.';
+      PERFORM image_library_internal.fail(
+        errcode => 'invalid_parameter_value',
+        message => format('invalid platform "%s"', pattern),
+        hint => 'Write os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7.');
     END IF;
   END LOOP;
   problem := coalesce(
@@ -120,9 +127,11 @@ BEGIN
         format('required_approvals must be from 1 to 10, not %s', coalesce(rule.required_approvals::text, 'null'))
       WHEN rule.required_approvals > 1 AND (rule.approval, rule.action) <> ('manual', 'include') THEN
         'required_approvals is for include rules with approval => ''manual'''
+      WHEN rule.separate_requester AND (rule.approval, rule.action) <> ('manual', 'include') THEN
+        'separate_requester is for include rules with approval => ''manual'''
     END);
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'invalid rule: ' || problem;
+    PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => 'invalid rule: ' || problem);
   END IF;
   -- What the agent could not read would end every sync of the registry: its own reader has the last word.
   PERFORM FROM image_library_internal.decide_tags(jsonb_build_array(to_jsonb(rule) || '{"enabled": true}'), '', '{}');
@@ -140,6 +149,7 @@ DECLARE
 BEGIN
   made.exclude_tags := coalesce(made.exclude_tags, '{}');
   made.immutable_tags := coalesce(made.immutable_tags, false);
+  made.separate_requester := coalesce(made.separate_requester, false);
   made.enabled := true;
   PERFORM image_library_internal.check_rule(made);
   RETURN made;
@@ -158,10 +168,10 @@ BEGIN
   FROM image_library_internal.rule r JOIN image_library_internal.visible_registry g USING (registry_id)
   WHERE r.rule_id = find_rule.rule_id;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'undefined_object',
-      MESSAGE = format('rule %s does not exist', coalesce(rule_id::text, 'null')),
-      HINT = 'See image_library.rules.';
+    PERFORM image_library_internal.fail(
+      errcode => 'undefined_object',
+      message => format('rule %s does not exist', coalesce(rule_id::text, 'null')),
+      hint => 'See image_library.rules.');
   END IF;
   RETURN found_rule;
 END
@@ -173,7 +183,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   -- A role that may approve alone must not remove the requirement that others approve too.
-  IF rule.required_approvals > 1 THEN
+  IF rule.required_approvals > 1 OR rule.separate_requester THEN
     PERFORM image_library_internal.require_admin(what);
   END IF;
   PERFORM image_library_internal.require_owner(what, rule.owner,
@@ -181,7 +191,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_rule_owner IS
-  'Raises 42501 unless the acting role may change the rule; only admins may change one that requires several approvals';
+  'Raises 42501 unless the acting role may change the rule; only admins may change one that requires several approvals or separates the requester';
 
 CREATE FUNCTION image_library_internal.lock_rules(registry_id integer) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -215,7 +225,6 @@ BEGIN
   UPDATE image_library_internal.registry g
   SET rules_changed_at = clock_timestamp(), sync_requested_at = clock_timestamp()
   WHERE g.registry_id = apply_rules.registry_id;
-  PERFORM image_library_internal.wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_rules IS
@@ -225,7 +234,7 @@ CREATE FUNCTION image_library.add_rule(registry text, repositories text, tags te
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
   approval text DEFAULT 'manual', platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT false,
   newest integer DEFAULT NULL, priority integer DEFAULT 100, owner regrole DEFAULT NULL,
-  required_approvals integer DEFAULT 1)
+  required_approvals integer DEFAULT 1, separate_requester boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -237,12 +246,13 @@ BEGIN
   new_rule := image_library_internal.new_rule(jsonb_build_object(
     'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action,
     'kind', kind, 'approval', approval, 'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest,
-    'priority', priority, 'owner', nullif(image_library_internal.checked_owner(owner), '-'::regrole), 'required_approvals', required_approvals));
+    'priority', priority, 'owner', nullif(image_library_internal.checked_owner(owner), '-'::regrole), 'required_approvals', required_approvals,
+    'separate_requester', separate_requester));
   INSERT INTO image_library_internal.rule AS r (registry_id, repositories, tags, exclude_tags, action, kind, approval,
-                                       platforms, immutable_tags, newest, priority, owner, required_approvals)
+                                       platforms, immutable_tags, newest, priority, owner, required_approvals, separate_requester)
   VALUES (new_rule.registry_id, new_rule.repositories, new_rule.tags, new_rule.exclude_tags, new_rule.action,
           new_rule.kind, new_rule.approval, new_rule.platforms, new_rule.immutable_tags, new_rule.newest,
-          new_rule.priority, new_rule.owner, new_rule.required_approvals)
+          new_rule.priority, new_rule.owner, new_rule.required_approvals, new_rule.separate_requester)
   RETURNING r.rule_id INTO new_rule.rule_id;
   PERFORM image_library_internal.apply_rules(of_registry.registry_id);
   RETURN new_rule.rule_id;
@@ -295,7 +305,8 @@ COMMENT ON FUNCTION image_library_internal.check_rule_scope IS
 CREATE FUNCTION image_library.alter_rule(rule_id bigint, repositories text DEFAULT NULL, tags text[] DEFAULT NULL,
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
   platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT NULL, newest integer DEFAULT NULL,
-  priority integer DEFAULT NULL, owner regrole DEFAULT NULL, required_approvals integer DEFAULT NULL)
+  priority integer DEFAULT NULL, owner regrole DEFAULT NULL, required_approvals integer DEFAULT NULL,
+  separate_requester boolean DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -307,13 +318,14 @@ BEGIN
   changed := image_library_internal.altered_rule(old, jsonb_build_object(
     'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval,
     'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority,
-    'owner', image_library_internal.checked_owner(owner), 'required_approvals', required_approvals));
+    'owner', image_library_internal.checked_owner(owner), 'required_approvals', required_approvals,
+    'separate_requester', separate_requester));
   PERFORM image_library_internal.check_rule_scope(old, changed);
   UPDATE image_library_internal.rule r
   SET repositories = changed.repositories, tags = changed.tags, exclude_tags = changed.exclude_tags,
       action = changed.action, kind = changed.kind, approval = changed.approval, platforms = changed.platforms,
       immutable_tags = changed.immutable_tags, newest = changed.newest, priority = changed.priority,
-      owner = changed.owner, required_approvals = changed.required_approvals
+      owner = changed.owner, required_approvals = changed.required_approvals, separate_requester = changed.separate_requester
   WHERE r.rule_id = alter_rule.rule_id;
   PERFORM image_library_internal.apply_rules(changed.registry_id, rule_id);
 END

@@ -9,19 +9,19 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_read_committed();
   IF force AND NOT image_library_internal.sees_everything() THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'insufficient_privilege',
-      MESSAGE = 'permission denied: sync a registry that asked to be left alone',
-      DETAIL = 'Registries refuse clients for longer that keep sending requests.',
-      HINT = 'Ask a member of image_library_admin, or sync without force.';
+    PERFORM image_library_internal.fail(
+      errcode => 'insufficient_privilege',
+      message => 'permission denied: sync a registry that asked to be left alone',
+      detail => 'Registries refuse clients for longer that keep sending requests.',
+      hint => 'Ask a member of image_library_admin, or sync without force.');
   END IF;
   IF registry IS NOT NULL THEN
     asked := image_library_internal.find_registry(registry);
     IF NOT asked.enabled THEN
-      RAISE EXCEPTION USING
-        ERRCODE = 'object_not_in_prerequisite_state',
-        MESSAGE = format('registry "%s" is disabled', registry),
-        HINT = 'Enable it with image_library.enable_registry.';
+      PERFORM image_library_internal.fail(
+        errcode => 'object_not_in_prerequisite_state',
+        message => format('registry "%s" is disabled', registry),
+        hint => 'Enable it with image_library.enable_registry.');
     END IF;
   END IF;
   RETURN QUERY
@@ -239,12 +239,12 @@ DECLARE
   not_before timestamptz := image_library_internal.not_before(registry_id);
 BEGIN
   IF not_before IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('registry "%s" asked not to be asked before %s',
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('registry "%s" asked not to be asked before %s',
         (SELECT g.name FROM image_library_internal.registry g WHERE g.registry_id = check_not_before.registry_id), not_before),
-      DETAIL = 'It limits how many requests it answers, and counts those that it refuses too.',
-      HINT = 'Wait: the agent goes on by itself. An admin may ask all the same: CALL image_library.sync(..., force => true).';
+      detail => 'It limits how many requests it answers, and counts those that it refuses too.',
+      hint => 'Wait: the agent goes on by itself. An admin may ask all the same: CALL image_library.sync(..., force => true).');
   END IF;
 END
 $$;

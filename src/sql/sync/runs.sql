@@ -22,6 +22,7 @@ CREATE TABLE image_library_internal.run (
   decided boolean NOT NULL DEFAULT false
 );
 CREATE INDEX run_registry ON image_library_internal.run (registry_id, run_id DESC);
+CREATE INDEX run_unfinished ON image_library_internal.run (registry_id) WHERE outcome IS NULL;
 COMMENT ON TABLE image_library_internal.run IS
   'Runs of the agent, one row for each run over a registry; the last one determines what is due next';
 COMMENT ON COLUMN image_library_internal.run.outcome IS
@@ -95,6 +96,24 @@ COMMENT ON FUNCTION image_library_internal.apply_changed_rules IS
   'Applies rules that have changed since an earlier run to the known tags';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_changed_rules TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.end_interrupted_runs(failed_registry integer, failure text, failed_at timestamptz)
+RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  -- Due at once after the first interruption. One that follows a failure waits as after any other.
+  UPDATE image_library_internal.run r
+  SET finished_at = clock_timestamp(), outcome = 'failed',
+      error = concat_ws(': ', 'interrupted',
+                        CASE WHEN r.registry_id = failed_registry AND failed_at >= r.started_at THEN nullif(failure, '') END),
+      next_at = CASE WHEN (SELECT b.outcome = 'failed' FROM image_library_internal.run b
+                           WHERE b.registry_id = r.registry_id AND b.run_id < r.run_id ORDER BY b.run_id DESC LIMIT 1)
+                     THEN image_library_internal.next_sync_at(r.run_id, 'failed') ELSE clock_timestamp() END
+  WHERE r.outcome IS NULL AND image_library_internal.syncing_pid(r.registry_id) IS NULL
+$$;
+COMMENT ON FUNCTION image_library_internal.end_interrupted_runs IS
+  'Ends the runs that no process works on any more; the arguments are the last failure of a worker in this database';
+GRANT EXECUTE ON FUNCTION image_library_internal.end_interrupted_runs TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.finish_run(run_id bigint, outcome text, error text, counts jsonb, next_at timestamptz)
 RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -139,18 +158,22 @@ GRANT EXECUTE ON FUNCTION image_library_internal.due_at TO image_library_reader,
 CREATE FUNCTION image_library_internal.due_registries() RETURNS TABLE (registry_id integer, name text, due_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT g.registry_id, g.name,
-         greatest(image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at), image_library_internal.not_before(g.registry_id))
+  -- A registry that failed comes after others that became due up to five minutes later, so that registries which do not
+  -- answer keep no others waiting.
+  SELECT g.registry_id, g.name, due.at
   FROM image_library_internal.registry g
-  LEFT JOIN LATERAL (SELECT r.started_at, r.next_at FROM image_library_internal.run r
+  LEFT JOIN LATERAL (SELECT r.started_at, r.next_at, r.outcome FROM image_library_internal.run r
                      WHERE r.registry_id = g.registry_id ORDER BY r.run_id DESC LIMIT 1) last ON true
+  CROSS JOIN LATERAL (SELECT greatest(image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at),
+                                      image_library_internal.not_before(g.registry_id)) AS at) due
   WHERE g.enabled AND coalesce(image_library_internal.syncing_pid(g.registry_id), pg_backend_pid()) = pg_backend_pid()
     AND EXISTS (SELECT FROM image_library_internal.rule r
                 WHERE r.registry_id = g.registry_id AND r.enabled AND r.action = 'include')
-  ORDER BY 3, 1
+  ORDER BY due.at > clock_timestamp(),
+           greatest(due.at, g.created_at) + CASE WHEN last.outcome = 'failed' THEN interval '5 minutes' ELSE interval '0' END, 1
 $$;
 COMMENT ON FUNCTION image_library_internal.due_registries IS
-  'Enabled registries with a rule that no other session is syncing, those due first come first';
+  'Enabled registries with a rule that no other session is syncing, in the order in which they are to be synced: what is due comes first';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_registries TO image_library_agent;
 
 CREATE FUNCTION image_library.request_sync(registry text) RETURNS void
@@ -160,10 +183,10 @@ DECLARE
   asked image_library_internal.registry := image_library_internal.find_registry(registry);
 BEGIN
   IF NOT asked.enabled THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('registry "%s" is disabled', registry),
-      HINT = 'Enable it with image_library.enable_registry.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('registry "%s" is disabled', registry),
+      hint => 'Enable it with image_library.enable_registry.');
   END IF;
   UPDATE image_library_internal.registry g SET sync_requested_at = clock_timestamp() WHERE g.registry_id = asked.registry_id;
   IF image_library_internal.not_before(asked.registry_id) IS NOT NULL THEN
@@ -171,12 +194,11 @@ BEGIN
       MESSAGE = format('registry "%s" asked not to be asked before %s', registry, image_library_internal.not_before(asked.registry_id)),
       HINT = 'The agent syncs it then.';
   END IF;
-  IF (SELECT s.launcher_pid FROM image_library.agent_status() s) IS NULL THEN
+  IF NOT EXISTS (SELECT FROM image_library.agent_status() s WHERE s.launcher_pid IS NOT NULL) THEN
     RAISE NOTICE USING
       MESSAGE = 'the agent is not running',
       HINT = 'Call image_library.start_worker(), or CALL image_library.sync() to sync in this session.';
   END IF;
-  PERFORM image_library_internal.wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library.request_sync IS
@@ -197,13 +219,12 @@ BEGIN
     AND r.name = accept_removals.repository
   RETURNING cardinality(f.tags) INTO waiting;
   IF waiting IS NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'object_not_in_prerequisite_state',
-      MESSAGE = format('no removal waits in repository "%s" of registry "%s"', repository, registry),
-      HINT = 'See image_library.refused_removals.';
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => format('no removal waits in repository "%s" of registry "%s"', repository, registry),
+      hint => 'See image_library.refused_removals.');
   END IF;
   UPDATE image_library_internal.registry g SET sync_requested_at = clock_timestamp() WHERE g.registry_id = of_registry.registry_id;
-  PERFORM image_library_internal.wake_agent();
   RETURN waiting;
 END
 $$;
