@@ -39,8 +39,10 @@ SELECT digest, 'application/vnd.oci.image.manifest.v1+json', '', 'application/vn
 FROM generated;
 INSERT INTO image_library_internal.image_platform (digest, manifest_digest, platform, os, architecture, variant, config_digest, size_bytes)
 SELECT digest, digest, 'linux/amd64', 'linux', 'amd64', '', digest, 100000000 FROM generated;
-INSERT INTO image_library_internal.tag (repository_id, name, digest, rule_id, first_seen_at, digest_changed_at)
-SELECT g.repository_id, g.tag, g.digest, u.rule_id, g.created_at, g.created_at
+INSERT INTO image_library_internal.tag (repository_id, registry_id, name, digest, rule_id, first_seen_at, digest_changed_at, kind, approval,
+  waits_from)
+SELECT g.repository_id, registry_id, g.tag, g.digest, u.rule_id, g.created_at, g.created_at, g.kind, g.approval,
+       CASE g.approval WHEN 'pending' THEN '-infinity'::timestamptz END
 FROM generated g JOIN image_library_internal.rule u USING (registry_id);
 INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest)
 SELECT repository_id, tag, created_at, digest FROM generated;
@@ -63,6 +65,9 @@ FROM generated WHERE kind <> 'other';
 INSERT INTO image_library_internal.run (registry_id, cause, started_at, finished_at, outcome, decided, next_at)
 SELECT registry_id, 'schedule', now() - interval '1 minute', now(), 'complete', true, now() + interval '1 hour' FROM image_library_internal.registry;
 DROP TABLE generated;
+SELECT image_library_internal.recount();
+SELECT count(image_library_internal.refresh_text(r.repository_id, ARRAY(SELECT t.name FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id)))
+FROM image_library_internal.repository r;
 VACUUM ANALYZE;
 CREATE ROLE bench_reader LOGIN IN ROLE image_library_reader;
 CREATE ROLE bench_curator LOGIN IN ROLE image_library_curator;

@@ -23,7 +23,7 @@ READS = {
     "deep page of postgres_images": "SELECT registry, repository, tag, digest, version FROM image_library.postgres_images "
                                     "WHERE (repository, tag) > ('team50', '') ORDER BY repository, tag LIMIT 50",
     "page of pending_images": "SELECT registry, repository, tag, digest, why FROM image_library.pending_images ORDER BY repository, tag LIMIT 50",
-    "newest of a major": "SELECT image_library.latest_postgres('postgresql', 17, 'standard')",
+    "newest of a major": "SELECT image_library.latest_postgres('postgresql', 17, 'standard', registry => '{registry}', repository => '{repository}')",
     "postgres_latest": "SELECT registry, repository, major_version, tag FROM image_library.postgres_latest ORDER BY registry, repository, major_version LIMIT 50",
     "search: a repository": "SELECT * FROM image_library.search_images('{name}')",
     "search: a common word": "SELECT * FROM image_library.search_images('postgresql')",

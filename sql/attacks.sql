@@ -57,7 +57,7 @@ CREATE TRIGGER guard BEFORE INSERT ON test.open FOR EACH ROW EXECUTE FUNCTION re
 GRANT INSERT ON test.open TO test_writer;
 SELECT image, test.outcome_as('test_writer', format('INSERT INTO test.open VALUES (%L)', image))
 FROM unnest(ARRAY['localhost:5000/postgresql:17.4@' || test.digest('a'), 'localhost:5000/postgresql:17.4', 'localhost:5000/postgresql:17.5', NULL]) image;
-SELECT test.outcome_as('test_writer', 'SELECT image_library_internal.require_usable(''localhost:5000/postgresql:17.4'', true)');
+SELECT test.outcome_as('test_writer', 'SELECT image_library_internal.require_usable(''localhost:5000/postgresql:17.4'', true, '''')');
 
 -- A rule that approves by itself beside one that does not: two tags of one digest, one taken by each, whichever comes first.
 SELECT add_registry('both', 'http://localhost:5001', allow_private => true), add_rule('both', '*', '{dev*}', approval => 'auto') AS auto_rule, add_rule('both', '*', '{prod*}') AS manual_rule \gset

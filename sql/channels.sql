@@ -39,7 +39,8 @@ FROM unnest(ARRAY['''postgresql'', 18, channel => ''cnpg''', 'NULL, 17, channel 
   '''postgresql'', 17, ''standard'', channel => ''cnpg''', '''postgresql'', 17, os => ''bookworm'', channel => ''cnpg''', '''postgresql'', 17, ''standard'', channel => ''open''', '''postgresql'', 17, registry => ''edb'', channel => ''prod-17''']) asked;
 SELECT jsonb_path_query_array(cnpg_image_catalog('c', channel => 'cnpg'), '$.spec.images[*].major') AS majors, cnpg_image_catalog('c', channel => 'edge-17') #>> '{spec,images,0,major}' AS edge,
        test.outcome('SELECT cnpg_image_catalog(''c'', channel => ''open'')') AS open, test.outcome('SELECT cnpg_image_catalog(''c'')') AS mixed;
-SELECT test.outcome('SELECT latest(''nope'')'), test.outcome('SELECT latest(NULL)'), test.outcome('SELECT latest(''prod-17'', ''{"vector": null}'')');
+SELECT test.outcome('SELECT latest(''nope'')'), test.outcome('SELECT latest(NULL)'), test.outcome('SELECT latest(''prod-17'', ''{"vector": null}'')'),
+       test.outcome('SELECT latest(''prod-17'', ''{"vector": {"a": 1}}'')'), test.outcome('SELECT latest(''prod-17'', ''{"vector": true}'')');
 -- What may not be used any more is left out at once, and the error tells what there is.
 SAVEPOINT revoked;
 SELECT count(revoke(reference)) FROM images WHERE registry = 'edb' AND tag = '17.7-2511010000';

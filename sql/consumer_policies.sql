@@ -82,6 +82,9 @@ SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a"}, "17.5": {"imag
 SELECT test.outcome('SELECT image_library.resolve(''localhost:5000/postgresql:17.4'', consumer => ''payments'')');
 SELECT * FROM policy_failures('localhost:5000/postgresql:17.4', consumer => 'payments');
 SELECT * FROM policy_failures('localhost:5000/postgresql:17.4', consumer => 'shop');
+-- A name that no policy can have is a mistake, such as a variable that is not set.
+SELECT test.outcome('SELECT resolve(''localhost:5000/postgresql:17.4'', consumer => '''')');
+SELECT test.outcome('SELECT count(*) FROM policy_failures(''localhost:5000/postgresql:17.4'', consumer => '' '')');
 SELECT * FROM policy_failures('localhost:5000/postgresql:17.4');
 INSERT INTO test.signed VALUES ('17');
 SELECT test.outcome('SELECT image_library.resolve(''localhost:5000/postgresql:17.4'', consumer => ''payments'')');

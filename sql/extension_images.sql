@@ -4,7 +4,7 @@
 \i :library
 CREATE ROLE test_team;
 CREATE ROLE test_reader IN ROLE image_library_reader;
-SELECT add_registry('cnpg', 'https://ghcr.io/cloudnative-pg'), add_registry('mirror', 'https://mirror.example.com'), add_registry('edb', 'https://docker.enterprisedb.com/pgai-platform');
+SELECT add_registry('cnpg', 'https://ghcr.io/cloudnative-pg'), add_registry('mirror', 'https://mirror.example.com:8443'), add_registry('edb', 'https://docker.enterprisedb.com/pgai-platform');
 SELECT add_rule('cnpg', '**'), add_rule('mirror', '**'), add_rule('edb', '**');
 CREATE FUNCTION test.extension(name text, major text, os text, version text) RETURNS jsonb LANGUAGE sql AS $$
   SELECT jsonb_build_object('image', name, 'annotations', jsonb_build_object('io.cloudnativepg.image.base.name', format('ghcr.io/cloudnative-pg/postgresql:%s-minimal-%s', major, os),
@@ -45,7 +45,7 @@ SELECT test.sync('mirror', 'pgvector', jsonb_build_object('0.9.0-202608201414-18
 SELECT count(approve(reference)) FROM pending_images WHERE registry = 'mirror';
 SELECT test.outcome('SELECT cnpg_image_catalog(''c'', registry => ''cnpg'')');
 SELECT repositories, split_part(e #>> '{image,reference}', '@', 1) AS image
-FROM unnest('{"{ghcr.io/cloudnative-pg/*}","{mirror.example.com/pgvector,*/*/pg-ivm}"}'::text[]) repositories,
+FROM unnest('{"{ghcr.io/cloudnative-pg/*}","{mirror.example.com:8443/pgvector,*/*/pg-ivm}"}'::text[]) repositories,
      jsonb_path_query(cnpg_image_catalog('c', registry => 'cnpg', extension_repositories => repositories::text[]), '$.spec.images[*].extensions[*]') e;
 -- Of a private registry only its team and admins see them.
 SELECT alter_registry('mirror', owner => 'test_team', private => true);

@@ -46,4 +46,10 @@ SELECT count(test.sync('local', 'busy', CASE n % 4 WHEN 3 THEN '{"x": {"image": 
 SELECT count(*) AS periods, count(*) FILTER (WHERE upper_inf(valid)) AS open, count(*) FILTER (WHERE isempty(valid)) AS empty FROM tag_history WHERE repository = 'busy' AND tag = '1';
 SELECT count(*) AS overlaps FROM tag_history a JOIN tag_history b USING (registry, repository, tag) WHERE a.valid && b.valid AND a.valid <> b.valid;
 SELECT test.outcome('INSERT INTO tag_period SELECT repository_id, tag, now(), NULL, digest FROM tag_period WHERE until IS NULL LIMIT 1');
+-- The tags that an image had are found by its digest, and not by all periods of its repository: each decision asks for them.
+SELECT test.sync('local', 'many', (SELECT jsonb_object_agg('1.' || i, jsonb_build_object('image', 'm' || i)) FROM generate_series(1, 500) i)) ->> 'tags_added' AS tags;
+ANALYZE tag_period;
+SELECT seq_tup_read + idx_tup_fetch AS before FROM pg_stat_xact_user_tables WHERE relname = 'tag_period' \gset
+SELECT count(*) FROM rules_of_image((SELECT repository_id FROM repository WHERE name = 'many'), test.digest('m1'));
+SELECT seq_tup_read + idx_tup_fetch - :before < 50 AS few_rows FROM pg_stat_xact_user_tables WHERE relname = 'tag_period';
 ROLLBACK;

@@ -276,6 +276,8 @@ BEGIN;
 SELECT count(pg_temp.put('edb', 'postgresql', m || '.1-2509010101')) FROM generate_series(9, 19) m;
 SELECT count(approve(reference)) FROM images WHERE tag LIKE '%.1-2509010101';
 SELECT pg_temp.verdict(c), jsonb_path_query_array(c, '$.spec.images[*].major') FROM cnpg_image_catalog('some', registry => 'edb', variant => '', majors => '{10,18,99}') c;
+SET LOCAL client_min_messages = notice;
+SELECT cnpg_image_catalog('some', registry => 'edb', variant => '', majors => '{99,18,20,NULL}') #>> '{spec,images,0,major}';
 SELECT cnpg_image_catalog('many', registry => 'edb', variant => '');
 ROLLBACK;
 SELECT cnpg_image_catalog('none', os => 'bookworm', majors => '{}');

@@ -80,6 +80,8 @@ SELECT kind, o, pg_temp.accepted(kind, o) FROM (VALUES
     '{"metadata": {"ownerReferences": []}}', '{"metadata": {"labels": null, "finalizers": ["x"]}}', '{"metadata.labels": {"a": "b"}}', '{"spec": null}', '{"spec": []}', '{"spec": "x"}', '{"status": {}}', '{"": {}}',
     '{"spec": {"image": "evil"}}', '{"spec": {"initContainers": [{"name": "x", "image": "evil"}]}}', '{"metadata": {"labels": {"bad key": "x"}}}', '{"metadata": {"labels": {"a": "b c"}}}', '{"metadata": {"labels": ["a"]}}',
     '{"metadata": {"annotations": {"a": 1}}}', '{"metadata": {"annotations": {"sidecar.istio.io/proxyImage": "evil"}}}', '{"metadata": {"annotations": {"internal.serving.kserve.io/storage-initializer-sourceuri": "s3://evil"}}}',
+    '{"metadata": {"annotations": {"sidecar.istio.io/userVolume": "[{\"name\": \"x\", \"hostPath\": {\"path\": \"/\"}}]"}}}', '{"metadata": {"annotations": {"dapr.io/volume-mounts": "x:/x"}}}',
+    '{"metadata": {"annotations": {"inject.istio.io/templates": "evil"}}}', '{"metadata": {"annotations": {"vault.hashicorp.com/agent-inject-command-x": "sh"}}}',
     '{"metadata": {"labels": {"internal.serving.kserve.io/localmodel": "evil"}}}']::jsonb[]),
   ('{runtime}', ARRAY['{"spec": {"containers": []}}', '{"spec": {"containers": null}}', '{"spec": {"containers": {"0": {"image": "evil"}}}}', '{"spec": {"containers": [{"image": "evil"}]}}', '{"spec": {"containers": [{"name": null, "env": []}]}}',
     '{"spec": {"containers": [{"name": "kserve-container", "image": "evil"}]}}', '{"spec": {"containers": [{"name": "evil", "env": []}]}}', '{"spec": {"containers": [{}, {"name": "evil", "image": "evil"}]}}', '{"spec": {"containers": [1]}}', '{"spec": {"containers": [[]]}}', '{"spec": {"containers": {}}}',
@@ -108,9 +110,10 @@ SELECT kind, o, pg_temp.accepted(kind, o) FROM (VALUES
   ('{nim}', ARRAY['{"spec": {"image": {"repository": "evil"}}}', '{"spec": {"image": {"tag": "evil"}}}', '{"spec": {"image": null}}', '{"spec": {"sidecarContainers": [{"image": {"repository": "evil"}}]}}', '{"spec": {"command": ["sh"]}}', '{"spec": {"args": []}}',
     '{"spec": {"storage": null}}', '{"spec": {"storage": {"nimCache": {"name": "evil"}}}}', '{"spec": {"storage": {"nimCache": null, "pvc": {"name": "evil"}}}}', '{"spec": {"storage": {"hostPath": "/"}}}', '{"spec": {"multiNode": {}}}', '{"spec": {"inferencePlatform": "kserve"}}',
     '{"spec": {"scale": {"enabled": true, "hpa": {"maxReplicas": 2}}}}', '{"spec": {"replicas": null, "scale": {"enabled": true}}}', '{"spec": {"storage": {"sharedMemorySizeLimit": "0"}}}', '{"spec": {"livenessProbe": {"probe": {"exec": {"command": ["sh"]}}}}}', '{"spec": {"authSecret": "x"}}',
-    '{"spec": {"annotations": {"a.b/image": "evil"}}}']::jsonb[]),
+    '{"spec": {"annotations": {"a.b/image": "evil"}}}', '{"spec": {"expose": {"router": {"eppConfig": {"containerSpec": {"image": {"repository": "evil", "tag": "1"}}}}}}}', '{"spec": {"expose": {"router": [{"eppConfig": {}}]}}}',
+    '{"spec": {"expose": {"eppConfig": {}}}}']::jsonb[]),
   ('{cache}', ARRAY['{"spec": {"source": null}}', '{"spec": {"source": {"ngc": {"modelPuller": "evil"}}}}', '{"spec": {"source": {"hf": {"modelPuller": "evil"}}}}', '{"spec": {"source": {"ngc": {"modelEndpoint": "evil"}}}}', '{"spec": {"storage": {"hostPath": "/"}}}',
-    '{"spec": {"storage": {"pvc": {"create": false}}}}', '{"spec": {"storage": {"pvc": {"size": "big"}}}}', '{"spec": {"storage": {"pvc": {"volumeAccessMode": "All"}}}}', '{"spec": {"storage": {"pvc": {"image": "evil"}}}}', '{"spec": {"resources": {"cpu": "many"}}}']::jsonb[]),
+    '{"spec": {"storage": {"pvc": null}}}', '{"spec": {"storage": {"pvc": {"create": false}}}}', '{"spec": {"storage": {"pvc": {"size": "big"}}}}', '{"spec": {"storage": {"pvc": {"volumeAccessMode": "All"}}}}', '{"spec": {"storage": {"pvc": {"image": "evil"}}}}', '{"spec": {"resources": {"cpu": "many"}}}']::jsonb[]),
   ('{catalog}', ARRAY['{"spec": {"images": []}}', '{"spec": {"images": [{"major": 17, "image": "evil"}]}}', '{"spec": {"componentImages": [{"key": "pgbouncer", "image": "evil"}]}}']::jsonb[])) v (kinds, list),
   unnest(kinds) kind, unnest(list) o
 WHERE pg_temp.accepted(kind, o) IS NOT NULL;
@@ -125,6 +128,7 @@ SELECT kserve_serving_runtime(:'nim', overrides => '{"spec": {"containers": [{"r
 SELECT nim_service(:'nim', overrides => '[]');
 SELECT cnpg_image_catalog('a', overrides => '{"spec": {"images": []}}');
 SELECT nim_service(:'nim', overrides => jsonb_build_object('metadata', jsonb_build_object('annotations', jsonb_build_object('a', repeat('x', 70000)))));
+SELECT nim_service(:'nim', overrides => '{"spec": {"expose": {"router": {"hostDomainName": "example.com", "gateway": {"namespace": "g", "name": "g"}}}}}') #> '{spec,expose}';
 -- Deep ones are merged without running out of stack.
 SELECT length((nim_service(:'nim', overrides => ('{"spec": {"affinity": ' || repeat('{"a":', 2000) || '{}' || repeat('}', 2000) || '}}')::jsonb))::text) > 10000;
 -- An override of an image that may not be used makes no manifest.

@@ -51,6 +51,10 @@ SELECT set_config('test.pinned', :'pinned', true) IS NOT NULL AS set;
 SELECT split_part(statement, '(', 1) AS statement, test.after(format(statement, :'pinned', :rule)) FROM unnest(ARRAY['SELECT revoke(%L)', 'SELECT reset(%L)', 'SELECT quarantine(%L)', 'SELECT deprecate(%L, now())',
   'SELECT disable_rule(%2$s)', 'SELECT alter_rule(%2$s, exclude_tags => ''{17.4}'')', 'UPDATE approval SET valid_until = now() WHERE digest = test.digest(''a'')']) statement;
 SELECT test.outcome(format('SELECT approve(%L)', :'pinned'));
+SAVEPOINT expired;
+UPDATE approval SET valid_until = 'epoch' WHERE digest = test.digest('a');
+SELECT test.outcome(format('SELECT resolve(%L)', :'pinned'));
+ROLLBACK TO expired;
 SAVEPOINT revoked;
 SELECT test.shown(revoke(:'digest', 'CVE'));
 SELECT tag, action, reason FROM decisions WHERE digest = test.digest('a') ORDER BY decision_id DESC LIMIT 1;
@@ -162,6 +166,18 @@ FROM unnest('{quarantine,release,deprecate,undeprecate,reset,reject}'::text[]) a
 SELECT registry, approval FROM images WHERE digest = test.digest('t') ORDER BY 1;
 SELECT add_hm_tag('green'), tag_image('localhost:5000/team/db:1', 'green', 'twin'), untag_image('localhost:5000/team/db:1', 'green', registry => 'twin');
 SELECT count(*) FROM policy_failures('localhost:5000/team/db:1', 'twin');
+-- Whoever uses it can say which registry too: manifests, fits, and guarded tables.
+SELECT made, split_part(test.outcome('SELECT ' || made), E'\n', 1) AS outcome
+FROM unnest(ARRAY['fits(''localhost:5000/team/db:1'', ''h100'', 1', 'count(*) FROM fitting_profiles(''localhost:5000/team/db:1'', ''h100'', 1', 'nim_cache(''localhost:5000/team/db:1''',
+  'nim_service(''localhost:5000/team/db:1''', 'kserve_serving_runtime(''localhost:5000/team/db:1''', 'kserve_inference_service(''localhost:5000/team/db:1''']) f,
+  LATERAL unnest(ARRAY[f || ')', f || ', registry => ''local'')', f || ', registry => ''twin'')']) made;
+CREATE TABLE test.guarded_twin (image text);
+CREATE TRIGGER guard BEFORE INSERT ON test.guarded_twin FOR EACH ROW EXECUTE FUNCTION require_approved('image', 'pin', 'twin');
+SELECT test.outcome($$INSERT INTO test.guarded_twin VALUES ('localhost:5000/team/db:1')$$), (SELECT test.shown(image) FROM test.guarded_twin);
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT ON test.guarded_twin FOR EACH ROW EXECUTE FUNCTION require_approved('image', 'pin', 'local');
+SELECT test.outcome($$INSERT INTO test.guarded_twin VALUES ('localhost:5000/team/db:1')$$);
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT ON test.guarded_twin FOR EACH ROW EXECUTE FUNCTION require_approved('image', 'pin', 'nothing');
+SELECT test.outcome($$INSERT INTO test.guarded_twin VALUES ('localhost:5000/team/db:1')$$);
 SELECT test.shown(record_use('localhost:5000/team/db:1', 'app', registry => 'twin')), release_use('localhost:5000/team/db:1', 'app', registry => 'local') AS local, release_use('localhost:5000/team/db:1', 'app', registry => 'twin') AS twin;
 -- Registries of one path, as a restored library may have them.
 UPDATE registry SET prefix = '' WHERE name = 'twin';

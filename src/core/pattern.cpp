@@ -24,7 +24,7 @@ constexpr std::string_view kRegexPrefix = "regex:";
 constexpr std::string_view kVersionPrefix = "version:";
 
 std::string_view SubjectName(PatternSubject subject) {
-  return subject == PatternSubject::kRepository ? "repository" : "tag";
+  return subject == PatternSubject::kTag ? "tag" : "repository";
 }
 
 // The text before an @ is left out: it may be the user and password of a URL, and no name has an @.
@@ -45,8 +45,8 @@ bool IsGlobMeta(char c) { return std::string_view("*?[]{}\\").find(c) != std::st
 bool IsNameCharacter(char c, PatternSubject subject) {
   if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) return true;
   if (c == '.' || c == '_' || c == '-') return true;
-  if (subject == PatternSubject::kRepository) return c == '/';
-  return c >= 'A' && c <= 'Z';
+  if (subject == PatternSubject::kTag) return c >= 'A' && c <= 'Z';
+  return c == '/' || (c == ':' && subject == PatternSubject::kPlace);
 }
 
 std::string QuoteByte(unsigned char c) {
@@ -217,6 +217,14 @@ std::unique_ptr<const re2::RE2> Compile(std::string_view text, PatternSubject su
 }
 
 void CheckLiteral(std::string_view text, PatternSubject subject) {
+  if (subject == PatternSubject::kPlace) {
+    const std::size_t slash = text.find('/');
+    if (slash != 0 && slash != std::string_view::npos && IsRepositoryName(text.substr(slash + 1)))
+      return;
+    Refuse(text, subject, "It is not a host and a repository.",
+           "Write both, such as \"ghcr.io/cloudnative-pg/pgvector\"; patterns are globs "
+           "(\"ghcr.io/cloudnative-pg/*\") or \"regex:...\".");
+  }
   const bool repository = subject == PatternSubject::kRepository;
   if (repository ? IsRepositoryName(text) : IsTag(text)) return;
   Refuse(text, subject, repository ? "It is not the name of a repository." : "It is not a tag.",

@@ -59,7 +59,9 @@ std::string TroubleIn(const Board::Slot& slot) {
     return "process " + std::to_string(slot.restoring) +
            " restores a dump: the agent syncs when that session ends";
   if (slot.failures > 0)
-    return std::to_string(slot.failures) + " workers in a row have failed, see last_failure";
+    return slot.failures == 1
+               ? "the last worker has failed, see last_failure"
+               : std::to_string(slot.failures) + " workers in a row have failed, see last_failure";
   return {};
 }
 

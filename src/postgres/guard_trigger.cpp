@@ -26,13 +26,18 @@ TriggerData* TriggerCall(FunctionCallInfo fcinfo) {
       CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData*>(fcinfo->context) : nullptr;
   if (call == nullptr || !TRIGGER_FIRED_FOR_ROW(call->tg_event) ||
       (!TRIGGER_FIRED_BY_INSERT(call->tg_event) && !TRIGGER_FIRED_BY_UPDATE(call->tg_event)) ||
-      call->tg_trigger->tgnargs < 1 || call->tg_trigger->tgnargs > 2)
+      call->tg_trigger->tgnargs < 1 || call->tg_trigger->tgnargs > 3)
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                     errmsg("image_library.require_approved is for row triggers on INSERT or UPDATE "
-                           "and takes a column, and 'pin' or 'refuse'"),
+                           "and takes a column, 'pin' or 'refuse', and a registry"),
                     errhint("CREATE TRIGGER ... FOR EACH ROW EXECUTE FUNCTION "
                             "image_library.require_approved('image_column').")));
   return call;
+}
+
+// The registry of the images; empty: any.
+const char* RegistryName(const TriggerData* call) {
+  return call->tg_trigger->tgnargs > 2 ? call->tg_trigger->tgargs[2] : "";
 }
 
 // Whether a reference without digest is stored with its digest; otherwise it is refused.
@@ -85,16 +90,16 @@ int ColumnNumber(const TriggerData* call) {
 
 // The reference to store. Looked up without a check of rights: a role that writes the table needs
 // none on the library.
-char* RequireUsable(const char* image, bool pin) {
-  const Oid types[] = {TEXTOID, BOOLOID};
+char* RequireUsable(const char* image, bool pin, const char* registry) {
+  const Oid types[] = {TEXTOID, BOOLOID, TEXTOID};
   const Oid schema = get_namespace_oid("image_library_internal", false);
   const Oid function =
       GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("require_usable"),
-                      PointerGetDatum(buildoidvector(types, 2)), ObjectIdGetDatum(schema));
+                      PointerGetDatum(buildoidvector(types, 3)), ObjectIdGetDatum(schema));
   if (!OidIsValid(function))
     elog(ERROR, "function image_library_internal.require_usable does not exist");
-  return TextDatumGetCString(
-      OidFunctionCall2(function, CStringGetTextDatum(image), BoolGetDatum(pin)));
+  return TextDatumGetCString(OidFunctionCall3(function, CStringGetTextDatum(image),
+                                              BoolGetDatum(pin), CStringGetTextDatum(registry)));
 }
 
 // The row with another reference in the column. No cast is called: text and varchar are stored
@@ -131,9 +136,9 @@ HeapTuple WithReference(const TriggerData* call, HeapTuple row, int number, cons
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_require_approved);
 
-/// require_approved('column' [, 'pin' | 'refuse']) -> trigger: raises the errors of resolve for the
-/// image in the column. A reference without digest is stored with it ('pin') or refused. NULL is
-/// accepted; use NOT NULL to prevent it.
+/// require_approved('column' [, 'pin' | 'refuse' [, 'registry']]) -> trigger: raises the errors of
+/// resolve for the image in the column. A reference without digest is stored with it ('pin') or
+/// refused. NULL is accepted; use NOT NULL to prevent it.
 Datum image_library_require_approved(PG_FUNCTION_ARGS) {
   TriggerData* const call = TriggerCall(fcinfo);
   HeapTuple row = TRIGGER_FIRED_BY_UPDATE(call->tg_event) ? call->tg_newtuple : call->tg_trigtuple;
@@ -143,7 +148,7 @@ Datum image_library_require_approved(PG_FUNCTION_ARGS) {
   // superusers can define output functions.
   const char* const image = SPI_getvalue(row, RelationGetDescr(call->tg_relation), number);
   if (image != nullptr) {
-    const char* const stored = RequireUsable(image, pin);
+    const char* const stored = RequireUsable(image, pin, RegistryName(call));
     if (std::strcmp(stored, image) != 0) row = WithReference(call, row, number, stored);
   }
   return PointerGetDatum(row);

@@ -18,7 +18,9 @@ using namespace image_library::postgres;  // NOLINT
 namespace {
 
 PatternSubject SubjectArgument(FunctionCallInfo fcinfo, int number) {
-  return TextArgument(fcinfo, number) == "tag" ? PatternSubject::kTag : PatternSubject::kRepository;
+  const std::string subject = TextArgument(fcinfo, number);
+  if (subject == "tag") return PatternSubject::kTag;
+  return subject == "place" ? PatternSubject::kPlace : PatternSubject::kRepository;
 }
 
 }  // namespace

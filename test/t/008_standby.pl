@@ -63,6 +63,8 @@ for my $statement (
 	my $error = $standby->error("SELECT image_library.$statement");
 	like($error, qr/^ERROR:  25006/, "$statement on a standby is an error that tells why") or diag($error);
 }
+like($standby->error("SELECT image_library.approve('$reference')"), qr/on the primary, and this server is a standby.*HINT:  Connect to the primary/s,
+	'a decision says where to decide');
 is($standby->value(q{SELECT bool_and(ok) FROM image_library.check_registry('local') WHERE step = 'reach'}), 't', 'check_registry works: it writes nothing');
 is($standby->value(q{SELECT count(*) FROM image_library.list_tags('local', 'team/app')}), '2', 'and list_tags');
 is($standby->value(q{SELECT count(*) FROM image_library.images}), '2', 'the library is read');

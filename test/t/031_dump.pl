@@ -78,6 +78,9 @@ for my $table (split /\n/, $node->value(q{
 	ORDER BY relname}))
 {
 	my $all = "SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM image_library_internal.$table t";
+	# Triggers count when tags are restored; the rows of a group are added up.
+	$all = 'SELECT registry_id, kind, approval, sum(number) FROM image_library_internal.tag_count GROUP BY 1, 2, 3 HAVING sum(number) <> 0 ORDER BY 1, 2, 3'
+		if $table eq 'tag_count';
 	is($node->safe_psql('restored', $all), $node->value($all), "table $table is equal");
 }
 for my $database ('postgres', 'restored')

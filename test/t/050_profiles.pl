@@ -225,6 +225,8 @@ for my $name (@names)
 	is(library($name), truth($prefix), "$name: and nothing is lost");
 	like($node->error("CALL image_library.sync('$name')"), qr/^ERROR:  55000/, "$name: before it, no sync begins");
 	$registry->asked_exactly([], "$name: nor is it asked anything");
+	# The next profile is at the same address.
+	$node->value("SELECT image_library.drop_registry('$name', cascade => true)");
 }
 
 $node->stop;

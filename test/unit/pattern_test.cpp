@@ -9,6 +9,7 @@ namespace {
 
 constexpr auto kRepository = PatternSubject::kRepository;
 constexpr auto kTag = PatternSubject::kTag;
+constexpr auto kPlace = PatternSubject::kPlace;
 
 struct MatchCase {
   PatternSubject subject;
@@ -61,6 +62,10 @@ TEST(PatternTest, Matches) {
       {kTag, "version:>=16 <18", "17.4-2503191025-full", true},
       {kTag, "version:>=16 <18", "18.1", false},
       {kTag, "version:>=16 <18", "latest", false},
+      {kPlace, "localhost:5000/cnpg/*", "localhost:5000/cnpg/pgvector", true},
+      {kPlace, "localhost:5000/pgvector", "localhost:5000/pgvector", true},
+      {kPlace, "localhost:500*/**", "localhost:5000/cnpg/pgvector", true},
+      {kPlace, "localhost:5000/*", "localhost/pgvector", false},
   };
   for (const MatchCase& c : cases) {
     EXPECT_EQ(Pattern::Parse(c.pattern, c.subject).Matches(c.text), c.matches)

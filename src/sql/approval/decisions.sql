@@ -12,10 +12,18 @@ BEGIN
     AND a.repository_id = e.repository_id AND a.digest = e.digest
     AND (e.approval, e.usable_until, e.deprecated_from)
         IS DISTINCT FROM (a.state, image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
+  UPDATE image_library_internal.tag t
+  SET approval = a.state, waits_from = image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL),
+      waits_until = a.deprecated_from
+  FROM image_library_internal.approval a
+  WHERE t.repository_id = refresh_entry_approval.repository_id AND t.digest = ANY (digests)
+    AND a.repository_id = t.repository_id AND a.digest = t.digest
+    AND (t.approval, t.waits_from, t.waits_until)
+        IS DISTINCT FROM (a.state, image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS
-  'Updates the approval in the read model for some digests';
+  'Updates the approval in the read model and beside the tags for some digests';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image_library_agent;
 
 -- If two sessions decide at the same time, the second waits here and then sees the decision of the first.
@@ -63,6 +71,9 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
+  -- The decision is written beside these tags too. All transactions lock tags before approvals.
+  PERFORM FROM image_library_internal.tag t
+  WHERE t.repository_id = image.repository_id AND t.digest = image.digest ORDER BY t.name FOR NO KEY UPDATE;
   -- Refuses the decision if a sync or a change of rules has changed the tag while this session waited for it.
   PERFORM FROM image_library_internal.tag t
   WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = coalesce(image.moved_to, image.digest)

@@ -225,6 +225,9 @@ AS $$
 DECLARE
   image record := image_library_internal.find_image(reference, registry);
 BEGIN
+  IF consumer IS NOT NULL THEN
+    PERFORM image_library_internal.check_consumer(consumer);
+  END IF;
   IF consumer IS NULL AND (image.rule_id IS NULL OR image.gone_since IS NOT NULL
      OR image.moved_to IS NOT NULL
         AND NOT EXISTS (SELECT FROM image_library.images v

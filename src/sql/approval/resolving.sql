@@ -23,9 +23,14 @@ BEGIN
       message => format('image "%s" may not be used: %s', reference, unusable.why),
       detail => format('It is %s%s.', image.pinned_reference,
                       coalesce(', as decided by ' || decided.actor || coalesce(': ' || decided.reason, ''), '')),
-      hint => unusable.hint);
+      -- A digest can be approved by a tag that points at it only.
+      hint => CASE WHEN image.moved_to IS NOT NULL AND blocks[1] IN ('pending', 'rejected', 'revoked', 'expired')
+                   THEN 'Its tag has moved, so that it is not approved again: use what the tag points at now, once that is approved.'
+                   ELSE unusable.hint END);
   END IF;
   IF consumer IS NOT NULL THEN
+    -- An empty name would have no policies.
+    PERFORM image_library_internal.check_consumer(consumer);
     PERFORM image_library_internal.check_consumer_policies(reference, image, consumer);
   END IF;
   IF image.gone_since IS NOT NULL THEN

@@ -25,6 +25,13 @@ COMMENT ON FUNCTION image_library_internal.usable_until IS
   'Time until which an approval counts, that is until it expires or is deprecated; -infinity: it does not count';
 GRANT EXECUTE ON FUNCTION image_library_internal.usable_until TO image_library_reader, image_library_agent;
 
+CREATE FUNCTION image_library_internal.waits_from(state text, valid_until timestamptz, quarantined boolean) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN quarantined THEN NULL WHEN coalesce(state, 'pending') = 'pending' THEN '-infinity' WHEN state = 'approved' THEN valid_until END;
+COMMENT ON FUNCTION image_library_internal.waits_from IS
+  'Time from which an image waits for a decision: -infinity if it is pending, else the end of its approval; null: it does not wait';
+GRANT EXECUTE ON FUNCTION image_library_internal.waits_from TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.why_blocked(block text, missing_since timestamptz, approval image_library_internal.approval,
   OUT why text, OUT hint text, OUT decision_id bigint)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp

@@ -54,11 +54,17 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.append_to_chain IS 'Adds a row of decision or audit_entry to the chain, unless it is there';
 
+CREATE FUNCTION image_library_internal.refuse_prepare() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_refuse_prepare';
+COMMENT ON FUNCTION image_library_internal.refuse_prepare IS
+  'Makes PREPARE TRANSACTION an error in this transaction: a prepared one would keep the end of the chain locked, for as long as nobody ends it';
+
 -- Runs when the transaction commits, so that a transaction that is open for long does not make others wait.
 CREATE FUNCTION image_library_internal.chain_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
 BEGIN
+  PERFORM image_library_internal.refuse_prepare();
   PERFORM image_library_internal.append_to_chain(TG_ARGV[0], (to_jsonb(NEW) ->> TG_ARGV[1])::bigint, to_jsonb(NEW));
   RETURN NULL;
 END

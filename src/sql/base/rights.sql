@@ -74,22 +74,27 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.checked_owner IS 'The given owner; raises 42704 if there is no such role';
 
+-- PL/pgSQL keeps its plan for the session: every statement that reads a view calls this.
 CREATE FUNCTION image_library_internal.registries_hidden_from(viewer name) RETURNS integer[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE WHEN pg_has_role(viewer, 'image_library_admin', 'MEMBER') THEN '{}'
-              ELSE ARRAY(SELECT g.registry_id FROM image_library_internal.registry g
-                         WHERE g.private AND NOT coalesce(pg_has_role(viewer, g.owner::oid, 'MEMBER'), false)
-                         ORDER BY 1) END
+BEGIN
+  IF pg_has_role(viewer, 'image_library_admin', 'MEMBER') THEN
+    RETURN '{}';
+  END IF;
+  RETURN ARRAY(SELECT g.registry_id FROM image_library_internal.registry g
+               WHERE g.private AND NOT coalesce(pg_has_role(viewer, g.owner::oid, 'MEMBER'), false)
+               ORDER BY 1);
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.registries_hidden_from IS
   'Private registries of whose team a role is not a member; none for admins';
 GRANT EXECUTE ON FUNCTION image_library_internal.registries_hidden_from TO image_library_reader, image_library_agent;
 
 -- Not SECURITY DEFINER, since viewer() must see the calling role. The SQL-standard body is parsed at creation, so that
--- the caller needs no right to the internal schema.
+-- the caller needs no right to the internal schema. Without SET it is inlined.
 CREATE FUNCTION image_library_internal.hidden_registries() RETURNS integer[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE
 RETURN image_library_internal.registries_hidden_from(image_library_internal.viewer());
 COMMENT ON FUNCTION image_library_internal.hidden_registries IS
   'Private registries of whose team the viewer is not a member; none for admins';
@@ -114,6 +119,13 @@ CREATE FUNCTION image_library_internal.require_read_committed() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  IF current_setting('transaction_read_only')::boolean THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'read_only_sql_transaction',
+      message => CASE WHEN pg_is_in_recovery() THEN 'image_library is governed on the primary, and this server is a standby'
+                      ELSE 'image_library is governed in transactions that are not read only' END,
+      hint => CASE WHEN pg_is_in_recovery() THEN 'Connect to the primary.' ELSE 'Use BEGIN READ WRITE; see default_transaction_read_only.' END);
+  END IF;
   IF image_library_internal.keeps_snapshot() THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_transaction_state',
@@ -124,5 +136,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_read_committed IS
-  'Raises 25000 in a transaction that keeps its first snapshot';
+  'Raises 25000 in a transaction that keeps its first snapshot, and 25006 in one that is read only';
 GRANT EXECUTE ON FUNCTION image_library_internal.require_read_committed TO image_library_agent;

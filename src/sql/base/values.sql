@@ -1,4 +1,4 @@
--- The values that kinds, states and other options may have. Tables check them, and errors name them.
+-- The values that kinds, states and other options may have, and the range of numbers. Tables and functions check them, and errors name them.
 
 CREATE FUNCTION image_library_internal.kinds() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -25,3 +25,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.wrong_value IS
   'The message about an option whose value is not one of those allowed; null: it is one of them';
+
+CREATE FUNCTION image_library_internal.check_range(what text, number integer, low integer, high integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF number NOT BETWEEN low AND high THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('%s is out of range: %s', what, number),
+      hint => CASE high WHEN 2147483647 THEN format('It must be at least %s.', low) ELSE format('It must be from %s to %s.', low, high) END);
+  END IF;
+  RETURN number;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.check_range IS
+  'The given number; raises 22023 if it is out of range; null is allowed';

@@ -45,7 +45,7 @@ DECLARE
   places text[];
 BEGIN
   IF repositories IS NOT NULL THEN
-    places := ARRAY(SELECT m.name FROM image_library_internal.matching_names(repositories, 'repository',
+    places := ARRAY(SELECT m.name FROM image_library_internal.matching_names(repositories, 'place',
                       ARRAY(SELECT r.place FROM image_library_internal.visible_repository r)) m);
   END IF;
   RETURN QUERY

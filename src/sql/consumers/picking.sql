@@ -23,11 +23,12 @@ DECLARE
   named image_library_internal.channel;
   wrong text;
 BEGIN
-  IF jsonb_typeof(min_extensions) <> 'object' THEN
+  IF jsonb_typeof(min_extensions) <> 'object'
+     OR jsonb_path_exists(min_extensions, 'strict $.* ? (@.type() != "string" && @.type() != "number" && @.type() != "null")') THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => 'min_extensions must be an object of extension names and least versions',
-      hint => 'For example {"vector": "0.8"}.');
+      hint => 'For example {"vector": "0.8", "pgaudit": null}; null means any version.');
   END IF;
   asked.major := major;
   asked.variant := variant;

@@ -14,14 +14,15 @@ GRANT SELECT ON image_library.postgres_images TO image_library_reader;
 
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
   SELECT p.*
-  FROM image_library.postgres_images p
-  WHERE (p.registry, p.repository, p.tag) IN (
-    SELECT l.registry, l.repository, l.tag
-    FROM (SELECT DISTINCT ON (e.repository_id, e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''))
-                 e.registry, e.repository, e.tag
-          FROM image_library_internal.usable_entries e
-          WHERE e.kind = 'postgres' AND e.flavor IS NOT NULL AND e.major_version IS NOT NULL AND NOT e.contested
-          ORDER BY e.repository_id, e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.newest_key DESC) l)
+  FROM image_library_internal.visible_repository r
+  -- Each repository has its images in this order in the index entry_latest.
+  CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, '')) e.tag
+    FROM image_library_internal.usable_entries e
+    WHERE e.repository_id = r.repository_id AND e.kind = 'postgres' AND e.flavor IS NOT NULL AND e.major_version IS NOT NULL
+      AND NOT e.contested
+    ORDER BY e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.newest_key DESC) l
+  JOIN image_library.postgres_images p ON p.registry = r.registry AND p.repository = r.repository AND p.tag = l.tag
   ORDER BY p.registry, p.repository, p.flavor, p.major_version, p.variant NULLS FIRST, p.os NULLS FIRST;
 COMMENT ON VIEW image_library.postgres_latest IS
   'Newest approved image of each registry, repository, flavor, major version, variant and OS: newest minor version, then newest build; without contested images';

@@ -7,16 +7,6 @@ COMMENT ON TYPE image_library.found_image IS 'A row of search_images';
 COMMENT ON COLUMN image_library.found_image.matched IS
   'Where the words were found: repository (all in its name), text (names, titles, HM tags, extensions ...) or similar (similar words)';
 
--- The trigrams that pg_trgm extracts from a word: with two blanks before it and one after. The library does not require
--- pg_trgm, since that is in another package of the server, and few words are compared here: those of a search that
--- found nothing, and repository names.
-CREATE FUNCTION image_library_internal.trigrams(word text) RETURNS text[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT ARRAY(SELECT DISTINCT substr('  ' || word || ' ', n, 3) FROM generate_series(1, length(word) + 1) n)
-$$;
-COMMENT ON FUNCTION image_library_internal.trigrams IS 'The trigrams of a word';
-
 -- Escapes the wildcards of LIKE.
 CREATE FUNCTION image_library_internal.like_pattern(word text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -28,30 +18,98 @@ CREATE TYPE image_library_internal.named_repository AS (
 COMMENT ON TYPE image_library_internal.named_repository IS
   'A repository, and the patterns of a search that its name, host and HM tags do not match';
 
--- ASCII case folding compares bytes, which is fast; tags and names are ASCII. A search of many tags spends most of its
--- time here.
-CREATE FUNCTION image_library_internal.named_repositories(patterns text[], whole text[])
-RETURNS SETOF image_library_internal.named_repository
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- Words of names, hosts and HM tags are compared, the others have keys. A word with a slash may begin in the host and end in
+-- the name, so its parts count.
+CREATE FUNCTION image_library_internal.search_keys(words text[]) RETURNS integer[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT r.repository_id, r.registry, r.repository, r.place, folded.name LIKE ALL (patterns),
-         ARRAY(SELECT p FROM unnest(patterns) p WHERE about.text NOT LIKE p)
-  FROM image_library_internal.visible_repository r
-  CROSS JOIN LATERAL (SELECT lower(r.repository COLLATE "C")) AS folded (name)
-  CROSS JOIN LATERAL (
-    SELECT lower(concat_ws(' ', r.place,
-      (SELECT string_agg(h.name, ' ') FROM image_library_internal.hm_tag_repository x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
-       WHERE x.repository_id = r.repository_id),
-      array_to_string(image_library_internal.system_tags(r.host, '{}'), ' ')) COLLATE "C")) AS about (text)
-  ORDER BY ' ' || translate(folded.name, '/-_.', '    ') || ' ' LIKE ALL (whole) DESC, folded.name LIKE ALL (patterns) DESC,
-           r.repository, r.registry
+DECLARE
+  elsewhere text := lower(concat_ws(' ',
+    (SELECT string_agg(concat_ws('/', g.host, nullif(g.prefix, '')), ' ') FROM image_library_internal.visible_registry g),
+    (SELECT string_agg(h.name, ' ') FROM image_library_internal.hm_tag h),
+    (SELECT string_agg(array_to_string(image_library_internal.system_tags(g.host, '{tde}'), ' '), ' ') FROM image_library_internal.visible_registry g)) COLLATE "C");
+BEGIN
+  RETURN image_library_internal.text_keys('{}', ARRAY(
+    SELECT p FROM unnest(words) w, string_to_table(w, '/') p WHERE p <> '' AND strpos(elsewhere, p) = 0));
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.search_keys IS
+  'Keys that a repository must have to have all of some lower-case words; empty: they do not tell';
+
+-- ASCII case folding compares bytes, which is fast; tags and names are ASCII.
+CREATE FUNCTION image_library_internal.name_words(name text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN string_to_array(translate(lower(name COLLATE "C"), '/-_.', '    '), ' ');
+COMMENT ON FUNCTION image_library_internal.name_words IS 'The words of a repository''s name in lower case';
+GRANT EXECUTE ON FUNCTION image_library_internal.name_words TO image_library_agent;
+CREATE INDEX repository_words ON image_library_internal.repository USING gin (image_library_internal.name_words(name));
+
+CREATE FUNCTION image_library_internal.missing_patterns(repository_id integer, place text, host text, patterns text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  about text := lower(concat_ws(' ', place,
+    (SELECT string_agg(h.name, ' ') FROM image_library_internal.hm_tag_repository x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+     WHERE x.repository_id = missing_patterns.repository_id),
+    array_to_string(image_library_internal.system_tags(host, '{}'), ' ')) COLLATE "C");
+BEGIN
+  RETURN ARRAY(SELECT p FROM unnest(patterns) p WHERE about NOT LIKE p);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.missing_patterns IS 'Patterns that name, host and HM tags of a repository do not match';
+
+CREATE FUNCTION image_library_internal.named_repositories(words text[], among integer[])
+RETURNS SETOF image_library_internal.named_repository
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  patterns text[] := ARRAY(SELECT image_library_internal.like_pattern(w) FROM unnest(words) w);
+BEGIN
+  RETURN QUERY
+    SELECT r.repository_id, r.registry, r.repository::text, r.place, lower(r.repository COLLATE "C") LIKE ALL (patterns),
+           image_library_internal.missing_patterns(r.repository_id, r.place, r.host, patterns)
+    FROM image_library_internal.visible_repository r
+    WHERE r.repository_id = ANY (among)
+    ORDER BY image_library_internal.name_words(r.repository) @> words DESC,
+             lower(r.repository COLLATE "C") LIKE ALL (patterns) DESC, r.repository, r.registry;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.named_repositories IS
-  'All repositories, those first whose names have the words as whole words, then those that have them as parts';
+  'Some repositories, those first whose names have the words as whole words, then those that have them as parts';
 
--- One repository after the other, best first, so that a search ends when it has enough rows. Words found in the name of
--- the repository are not looked for in its tags.
-CREATE FUNCTION image_library_internal.search(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
+-- Words found in the name of the repository are not looked for in its tags.
+CREATE FUNCTION image_library_internal.search_repository(named image_library_internal.named_repository, kind text, max_rows integer)
+RETURNS SETOF image_library.found_image
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT (named.reference || ':' || t.name)::text, named.registry, named.repository, t.name::text, t.digest::text,
+           t.kind, t.approval, coalesce(e.version, i.version), coalesce(e.title, i.title),
+           e.publisher, t.missing_since, CASE WHEN named.in_name THEN 'repository' ELSE 'text' END
+    FROM (SELECT t.*
+          FROM image_library_internal.tag t
+          LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+          LEFT JOIN (SELECT x.tag, string_agg(h.name, ' ') AS hm_tags
+                     FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+                     WHERE x.repository_id = named.repository_id GROUP BY x.tag) v ON v.tag = t.name
+          WHERE t.repository_id = named.repository_id AND t.rule_id IS NOT NULL
+            AND (search_repository.kind IS NULL OR t.kind = search_repository.kind)
+            AND (named.missing = '{}'
+                 OR lower(CASE WHEN e.tag IS NULL THEN concat_ws(' ', t.name, v.hm_tags)
+                               ELSE image_library_internal.entry_text(e, v.hm_tags) END COLLATE "C") LIKE ALL (named.missing))
+          ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC
+          LIMIT max_rows) t
+    LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+    LEFT JOIN image_library_internal.image i ON i.digest = t.digest
+    ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.search_repository IS
+  'Images of a repository that have the words which its name, host and HM tags lack';
+
+CREATE FUNCTION image_library_internal.search_among(words text[], kind text, among integer[], max_rows integer)
+RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -59,50 +117,76 @@ DECLARE
   wanted integer := max_rows;
   found_rows integer;
 BEGIN
-  FOR named IN
-    SELECT n.* FROM image_library_internal.named_repositories(
-      ARRAY(SELECT image_library_internal.like_pattern(w) FROM unnest(words) w),
-      ARRAY(SELECT image_library_internal.like_pattern(' ' || w || ' ') FROM unnest(words) w)) n
-  LOOP
-    EXIT WHEN wanted <= 0;
-    RETURN QUERY
-      SELECT (named.reference || ':' || t.name)::text, named.registry, named.repository, t.name::text, t.digest::text,
-             coalesce(e.kind, 'other'), coalesce(e.approval, a.state, 'pending'),
-             coalesce(e.version, i.version),
-             coalesce(e.title, i.title),
-             e.publisher, t.missing_since, CASE WHEN named.in_name THEN 'repository' ELSE 'text' END
-      FROM (SELECT t.*
-            FROM image_library_internal.tag t
-            LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-            LEFT JOIN (SELECT x.tag, string_agg(h.name, ' ') AS hm_tags
-                       FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
-                       WHERE x.repository_id = named.repository_id GROUP BY x.tag) v ON v.tag = t.name
-            WHERE t.repository_id = named.repository_id AND t.rule_id IS NOT NULL
-              AND (search.kind IS NULL OR coalesce(e.kind, 'other') = search.kind)
-              AND (named.missing = '{}'
-                   OR lower(CASE WHEN e.tag IS NULL THEN concat_ws(' ', t.name, v.hm_tags)
-                                 ELSE image_library_internal.entry_text(e, v.hm_tags) END COLLATE "C") LIKE ALL (named.missing))
-            ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC
-            LIMIT wanted) t
-      LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-      LEFT JOIN image_library_internal.image i ON i.digest = t.digest
-      LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
-      ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC;
-    GET DIAGNOSTICS found_rows = ROW_COUNT;
-    wanted := wanted - found_rows;
+  FOR place IN 1..coalesce(cardinality(among), 0) BY 20 LOOP
+    FOR named IN SELECT n.* FROM image_library_internal.named_repositories(words, among[place:place + 19]) n LOOP
+      IF wanted <= 0 THEN
+        RETURN;
+      END IF;
+      RETURN QUERY SELECT s.* FROM image_library_internal.search_repository(named, kind, wanted) s;
+      GET DIAGNOSTICS found_rows = ROW_COUNT;
+      wanted := wanted - found_rows;
+    END LOOP;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.search_among IS 'Images of some repositories, which are sorted, that have every one of some words';
+
+-- One repository after the other, best first, so that a search ends when it has enough rows. If few repositories can have
+-- the words, these are sorted. If not, whole words of names have an index, and then all names are read in their order.
+CREATE FUNCTION image_library_internal.search(words text[], kind text, max_rows integer) RETURNS SETOF image_library.found_image
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  patterns text[] := ARRAY(SELECT image_library_internal.like_pattern(w) FROM unnest(words) w);
+  in_name boolean;
+  asked integer[] := image_library_internal.search_keys(words);
+  among integer[];
+  last_name text;
+  wanted integer := max_rows;
+  found_rows integer;
+BEGIN
+  IF asked <> '{}' THEN
+    among := ARRAY(SELECT x.repository_id FROM image_library_internal.repository_text x WHERE x.keys @> asked LIMIT 500);
+  END IF;
+  IF cardinality(among) < 500 THEN
+    RETURN QUERY SELECT s.* FROM image_library_internal.search_among(words, kind, ARRAY(
+      SELECT r.repository_id FROM image_library_internal.visible_repository r
+      WHERE r.repository_id = ANY (among)
+      ORDER BY image_library_internal.name_words(r.repository) @> words DESC, lower(r.repository COLLATE "C") LIKE ALL (patterns) DESC,
+               r.repository, r.registry), max_rows) s;
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT s.* FROM image_library_internal.search_among(words, kind, ARRAY(
+    SELECT r.repository_id FROM image_library_internal.visible_repository r
+    WHERE image_library_internal.name_words(r.repository) @> words ORDER BY r.repository, r.registry), wanted) s;
+  GET DIAGNOSTICS found_rows = ROW_COUNT;
+  wanted := wanted - found_rows;
+  -- Then parts of words of names, then others.
+  FOREACH in_name IN ARRAY '{true,false}'::boolean[] LOOP
+    last_name := '';
+    WHILE wanted > 0 LOOP
+      SELECT max(r.name), array_agg(r.repository_id ORDER BY r.name, g.name)
+               FILTER (WHERE lower(r.name COLLATE "C") LIKE ALL (patterns) = in_name
+                         AND NOT image_library_internal.name_words(r.name) @> words)
+      INTO last_name, among
+      FROM (SELECT r.repository_id, r.registry_id, r.name FROM image_library_internal.repository r
+            WHERE r.name > last_name ORDER BY r.name FETCH FIRST 250 ROWS WITH TIES) r
+      LEFT JOIN image_library_internal.visible_registry g USING (registry_id);
+      EXIT WHEN last_name IS NULL;
+      IF NOT in_name AND asked <> '{}' THEN
+        among := ARRAY(SELECT i.id FROM unnest(among) WITH ORDINALITY AS i (id, n)
+                       JOIN image_library_internal.repository_text x ON x.repository_id = i.id
+                       WHERE x.keys @> asked ORDER BY i.n);
+      END IF;
+      RETURN QUERY SELECT s.* FROM image_library_internal.search_among(words, kind, among, wanted) s;
+      GET DIAGNOSTICS found_rows = ROW_COUNT;
+      wanted := wanted - found_rows;
+    END LOOP;
   END LOOP;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.search IS
   'Images that have every one of some lower-case words in the read model and names, best first';
-
-CREATE FUNCTION image_library_internal.entry_text(e image_library_internal.entry, hm_tags text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
-                   array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '))
-$$;
-COMMENT ON FUNCTION image_library_internal.entry_text IS 'Text of a Postgres or model image that a search looks at';
 
 -- Titles of images that are neither Postgres nor models are not in the read model; their words have an index.
 CREATE FUNCTION image_library_internal.title_words(title text, description text) RETURNS tsvector
@@ -113,32 +197,38 @@ GRANT EXECUTE ON FUNCTION image_library_internal.title_words TO image_library_ag
 CREATE INDEX image_title ON image_library_internal.image USING gin (image_library_internal.title_words(title, description));
 
 CREATE FUNCTION image_library_internal.search_titles(words text[], max_rows integer) RETURNS SETOF image_library.found_image
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
-  WITH asked AS (
-    SELECT string_agg(quote_literal(l.lexeme) || ':*', ' & ')::tsquery AS every_word,
-           string_agg(quote_literal(l.lexeme) || ':*', ' | ')::tsquery AS any_word
-    FROM unnest(words) w, unnest(to_tsvector('simple', w)) l
-  )
-  SELECT n.reference || ':' || t.name, n.registry, n.repository, t.name, t.digest, 'other', coalesce(a.state, 'pending'),
-         i.version, i.title, NULL::text, t.missing_since, 'text'
-  FROM (SELECT c.digest FROM asked, LATERAL (
-          SELECT i.digest FROM image_library_internal.image i
-          WHERE image_library_internal.title_words(i.title, i.description) @@ asked.every_word LIMIT 10000) c
-        UNION
-        -- Of words that are in many titles only some images are tried, since the names may have the other words.
-        SELECT c.digest FROM asked, LATERAL (
-          SELECT i.digest FROM image_library_internal.image i
-          WHERE image_library_internal.title_words(i.title, i.description) @@ asked.any_word LIMIT 10000) c) candidate
-  JOIN image_library_internal.image i ON i.digest = candidate.digest
-  JOIN image_library_internal.tag t ON t.digest = i.digest
-  JOIN image_library_internal.named_repositories(ARRAY(SELECT image_library_internal.like_pattern(w) FROM unnest(words) w), '{}') n USING (repository_id)
-  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
-  WHERE t.rule_id IS NOT NULL
-    AND NOT EXISTS (SELECT FROM image_library_internal.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name)
-    AND lower(concat_ws(' ', t.name, i.title, i.description) COLLATE "C") LIKE ALL (n.missing)
-  ORDER BY t.missing_since IS NOT NULL, n.repository, n.registry, image_library.version_key(t.name) DESC
-  LIMIT max_rows
+DECLARE
+  every_word tsquery;
+  any_word tsquery;
+  candidates text[];
+BEGIN
+  SELECT string_agg(quote_literal(l.lexeme) || ':*', ' & ')::tsquery, string_agg(quote_literal(l.lexeme) || ':*', ' | ')::tsquery
+  INTO every_word, any_word
+  FROM unnest(words) w, unnest(to_tsvector('simple', w)) l;
+  candidates := ARRAY(
+    (SELECT i.digest FROM image_library_internal.image i
+     WHERE image_library_internal.title_words(i.title, i.description) @@ every_word LIMIT 10000)
+    UNION
+    -- Of words that are in many titles only some images are tried, since the names may have the other words.
+    (SELECT i.digest FROM image_library_internal.image i
+     WHERE image_library_internal.title_words(i.title, i.description) @@ any_word LIMIT 10000));
+  IF candidates = '{}' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    SELECT n.reference || ':' || t.name, n.registry, n.repository, t.name::text, t.digest::text, 'other', t.approval,
+           i.version, i.title, NULL::text, t.missing_since, 'text'
+    FROM image_library_internal.image i
+    JOIN image_library_internal.tag t ON t.digest = i.digest
+    JOIN image_library_internal.named_repositories(words, ARRAY(
+           SELECT DISTINCT x.repository_id FROM image_library_internal.tag x WHERE x.digest = ANY (candidates))) n USING (repository_id)
+    WHERE i.digest = ANY (candidates) AND t.rule_id IS NOT NULL AND t.kind = 'other'
+      AND lower(concat_ws(' ', t.name, i.title, i.description) COLLATE "C") LIKE ALL (n.missing)
+    ORDER BY t.missing_since IS NOT NULL, n.repository, n.registry, image_library.version_key(t.name) DESC
+    LIMIT max_rows;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.search_titles IS
   'Images other than Postgres and models with title or description words that begin with some of the words, and names that have the others';
@@ -162,38 +252,39 @@ COMMENT ON FUNCTION image_library_internal.search_everywhere IS
   'Images that have every one of some words, those found by name before those found by title';
 
 CREATE FUNCTION image_library_internal.similar_words(words text[]) RETURNS text[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
-  WITH name AS (
-    SELECT r.repository AS text FROM image_library_internal.visible_repository r
-    UNION SELECT x.name FROM image_library_internal.image_extension x
-    WHERE image_library_internal.hidden_registries() = '{}' OR image_library_internal.digest_visible(x.digest)
-    UNION SELECT h.name FROM image_library_internal.hm_tag h
-    UNION SELECT unnest(ARRAY[e.title, e.publisher, e.model, e.flavor, e.variant, e.task])
-    FROM (SELECT DISTINCT e.title, e.publisher, e.model, e.flavor, e.variant, e.task
-          FROM image_library_internal.entry e JOIN image_library_internal.visible_repository r USING (repository_id)) e
-  ), known AS MATERIALIZED (
-    SELECT DISTINCT w COLLATE "C" AS word
-    FROM name, regexp_split_to_table(lower(name.text COLLATE "C"), '[^[:alnum:].]+') w
-    WHERE length(w) BETWEEN 3 AND 63 AND w ~ '[^0-9.]'
-  ), asked AS MATERIALIZED (
-    SELECT a.word, a.position, image_library_internal.trigrams(a.word) AS trigrams
-    FROM unnest(words) WITH ORDINALITY AS a (word, position)
+DECLARE
+  hidden integer[] := image_library_internal.hidden_registries();
+  hm_tag_words text[] := ARRAY(SELECT w FROM image_library_internal.hm_tag h, image_library_internal.known_words(ARRAY[h.name]) w);
+  similar_words text[] := words;
+  asked text;
+  likest text;
+  keys integer[];
+BEGIN
+  FOR n IN 1..cardinality(words) LOOP
+    asked := words[n];
+    CONTINUE WHEN length(asked) > 63;
+    keys := image_library_internal.word_keys(asked);
     -- A word that the library has is not replaced.
-    WHERE length(a.word) <= 63 AND NOT EXISTS (SELECT FROM known k WHERE strpos(k.word, a.word) > 0)
-  ), likest AS (
-    SELECT DISTINCT ON (a.position) a.position, k.word
-    FROM asked a
-    CROSS JOIN known k
-    CROSS JOIN LATERAL (
-      SELECT count(*) AS trigrams, count(*) FILTER (WHERE t.trigram = ANY (a.trigrams)) AS shared
-      FROM (SELECT DISTINCT substr('  ' || k.word || ' ', n, 3) AS trigram FROM generate_series(1, length(k.word) + 1) n) t) own
-    WHERE own.shared >= 0.3 * (own.trigrams + cardinality(a.trigrams) - own.shared)
-    ORDER BY a.position, own.shared::real / (own.trigrams + cardinality(a.trigrams) - own.shared) DESC, k.word
-  )
-  SELECT array_agg(coalesce(l.word, w.word) ORDER BY w.position)
-  FROM unnest(words) WITH ORDINALITY AS w (word, position)
-  LEFT JOIN likest l ON l.position = w.position
+    CONTINUE WHEN EXISTS (SELECT FROM unnest(hm_tag_words) w WHERE strpos(w, asked) > 0)
+      OR EXISTS (SELECT FROM image_library_internal.search_word k
+                 WHERE image_library_internal.word_keys(k.word) @> image_library_internal.text_keys('{}', ARRAY[asked])
+                   AND strpos(k.word, asked) > 0 AND k.registry_id <> ALL (hidden));
+    SELECT c.word INTO likest
+    FROM (SELECT k.word FROM image_library_internal.search_word k
+          WHERE image_library_internal.word_keys(k.word) && keys AND k.registry_id <> ALL (hidden)
+          UNION
+          SELECT w FROM unnest(hm_tag_words) w) c
+    -- As pg_trgm compares: the trigrams of both among those of either.
+    CROSS JOIN LATERAL (SELECT cardinality(image_library_internal.text_keys(keys, ARRAY['  ' || c.word || ' ']))::real AS of_either,
+                               cardinality(image_library_internal.word_keys(c.word)) AS of_word) t
+    WHERE cardinality(keys) + t.of_word - t.of_either >= 0.3 * t.of_either
+    ORDER BY (cardinality(keys) + t.of_word - t.of_either) / t.of_either DESC, c.word LIMIT 1;
+    similar_words[n] := coalesce(likest, asked);
+  END LOOP;
+  RETURN similar_words;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.similar_words IS
   'Similar words of the library, by trigrams, for words that it does not have';
@@ -255,23 +346,19 @@ GRANT EXECUTE ON FUNCTION image_library.recent_tags TO image_library_reader;
 
 CREATE VIEW image_library.library_stats WITH (security_barrier) AS
   SELECT g.name AS registry,
-         count(DISTINCT t.repository_id) AS repositories,
-         count(t.name) AS tags,
-         count(*) FILTER (WHERE e.kind = 'postgres') AS postgres_images,
-         count(*) FILTER (WHERE e.kind = 'model') AS models,
-         count(t.name) FILTER (WHERE e.kind IS NULL) AS others,
-         count(t.name) FILTER (WHERE coalesce(a.state, 'pending') = 'pending') AS pending,
-         count(*) FILTER (WHERE a.state = 'approved') AS approved,
-         count(*) FILTER (WHERE a.state = 'rejected') AS rejected,
-         count(*) FILTER (WHERE a.state = 'revoked') AS revoked,
-         count(*) FILTER (WHERE a.state = 'approved' AND e.kind = 'postgres') AS approved_postgres_images,
-         count(*) FILTER (WHERE a.state = 'approved' AND e.kind = 'model') AS approved_models
+         coalesce(sum(c.number) FILTER (WHERE c.kind IS NULL), 0) AS repositories,
+         coalesce(sum(c.number) FILTER (WHERE c.kind IS NOT NULL), 0) AS tags,
+         coalesce(sum(c.number) FILTER (WHERE c.kind = 'postgres'), 0) AS postgres_images,
+         coalesce(sum(c.number) FILTER (WHERE c.kind = 'model'), 0) AS models,
+         coalesce(sum(c.number) FILTER (WHERE c.kind = 'other'), 0) AS others,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'pending'), 0) AS pending,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'approved'), 0) AS approved,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'rejected'), 0) AS rejected,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'revoked'), 0) AS revoked,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'approved' AND c.kind = 'postgres'), 0) AS approved_postgres_images,
+         coalesce(sum(c.number) FILTER (WHERE c.approval = 'approved' AND c.kind = 'model'), 0) AS approved_models
   FROM image_library_internal.visible_registry g
-  LEFT JOIN image_library_internal.repository r USING (registry_id)
-  LEFT JOIN image_library_internal.tag t
-    ON t.repository_id = r.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
-  LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  LEFT JOIN image_library_internal.counts c USING (registry_id)
   GROUP BY GROUPING SETS ((g.name), ());
 COMMENT ON VIEW image_library.library_stats IS 'Number of image tags by registry and state; registry null: the total';
 GRANT SELECT ON image_library.library_stats TO image_library_reader;

@@ -228,11 +228,11 @@ $$;
 COMMENT ON FUNCTION image_library_internal.warn_of_users IS 'Warns the role that revokes an image which is in use';
 
 -- The subtransaction releases the locks, so that decisions do not wait for the transaction that uses the image.
-CREATE FUNCTION image_library_internal.require_unchanged(reference text) RETURNS void
+CREATE FUNCTION image_library_internal.require_unchanged(reference text, in_registry text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, in_registry);
 BEGIN
   PERFORM FROM image_library_internal.tag t WHERE t.repository_id = image.repository_id AND t.name = image.tag FOR SHARE;
   PERFORM FROM image_library_internal.approval a WHERE a.repository_id = image.repository_id AND a.digest = image.digest FOR SHARE;
@@ -244,7 +244,7 @@ $$;
 COMMENT ON FUNCTION image_library_internal.require_unchanged IS
   'Raises 40001 if an image has changed since the snapshot of a transaction that keeps its first snapshot';
 
-CREATE FUNCTION image_library_internal.require_usable(image text, pin boolean) RETURNS text
+CREATE FUNCTION image_library_internal.require_usable(image text, pin boolean, in_registry text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -252,14 +252,15 @@ DECLARE
   asked record := image_library_internal.parse_image_reference(image);
   pinned text;
 BEGIN
+  in_registry := nullif(in_registry, '');
   IF image_library_internal.keeps_snapshot() THEN
-    PERFORM image_library_internal.require_unchanged(image);
+    PERFORM image_library_internal.require_unchanged(image, in_registry);
   END IF;
   IF is_reader THEN
-    pinned := image_library.resolve(image);
+    pinned := image_library.resolve(image, in_registry);
   ELSE
     BEGIN
-      pinned := image_library.resolve(image);
+      pinned := image_library.resolve(image, in_registry);
     EXCEPTION WHEN OTHERS THEN
       -- Only readers may see who decided and why.
       PERFORM image_library_internal.fail(errcode => SQLSTATE, message => SQLERRM, hint => 'A member of image_library_reader is told more.');
@@ -276,7 +277,7 @@ BEGIN
       hint => 'Store the reference that image_library.resolve returns, or let the trigger do it: require_approved(''column'', ''pin'').');
   END IF;
   -- Container runtimes would read it as an image of Docker Hub.
-  IF regexp_replace(split_part(pinned, '@', 1), ':[^:/]*$', '') <> concat(asked.host, '/', asked.repository) THEN
+  IF image_library_internal.untagged(pinned) <> concat(asked.host, '/', asked.repository) THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => format('image "%s" does not name its registry', image),
@@ -287,10 +288,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_usable IS
-  'Reference to store for an image: pinned, or as given, which must name a digest; raises the errors of resolve, and 40001 in a transaction with an older snapshot of the image; called by require_approved';
+  'Reference to store for an image (in_registry empty: of any registry): pinned, or as given, which must name a digest; raises the errors of resolve, and 40001 in a transaction with an older snapshot of the image; called by require_approved';
 
 CREATE FUNCTION image_library.require_approved() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'image_library_require_approved';
 COMMENT ON FUNCTION image_library.require_approved IS
-  'Trigger function for your own tables: the named column accepts only images that resolve, by a reference with a digest. With a second argument ''pin'', in a BEFORE trigger, it stores the pinned reference of one without';
+  'Trigger function for your own tables: the named column accepts only images that resolve, by a reference with a digest. With a second argument ''pin'', in a BEFORE trigger, it stores the pinned reference of one without. A third argument names the registry, which is needed where the paths of several overlap';
 GRANT EXECUTE ON FUNCTION image_library.require_approved TO image_library_reader;

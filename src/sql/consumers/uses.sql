@@ -28,6 +28,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.is_consumer IS 'Whether a text can be the name of a consumer';
 
+CREATE FUNCTION image_library_internal.check_consumer(consumer text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT image_library_internal.is_consumer(consumer) THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'the name of a consumer is empty, too long, or has control characters',
+      hint => 'Name what runs the image, as record_use takes it, in at most 500 characters.');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.check_consumer IS 'Raises 22023 if a text cannot be the name of a consumer';
+
 -- Uses of unknown images are matched with images when they are read, for the role that reads them: a role that may not see
 -- a private registry finds its images unknown, before and after.
 CREATE TABLE image_library_internal.unknown_use (

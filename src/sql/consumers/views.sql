@@ -56,19 +56,21 @@ CREATE VIEW image_library_internal.tag_platforms AS
 COMMENT ON VIEW image_library_internal.tag_platforms IS
   'Platforms of an image that the rule which decides on its tag asks for';
 
--- The security barrier is in this view, not in images: LIMIT is applied before expensive columns are computed, which a
--- barrier around images would prevent. These columns are computed only for rows that the role may see.
-CREATE VIEW image_library_internal.visible_tags WITH (security_barrier) AS
-  SELECT t.repository_id, r.registry, r.host, r.place, r.repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.missing_since,
-         e.kind, coalesce(e.version, i.version) AS version, coalesce(e.title, i.title) AS title,
-         coalesce(e.description, i.description) AS description, e.system_tags,
-         i.size_bytes, i.created_at, i.annotations, i.labels, i.media_type, i.created_text, i.unread,
-         a.state, a.deprecated_from, a.valid_until, a.quarantined_at
+-- Row level security of tag, repository and registry hides rows: conditions of users come after it at each of them. OFFSET
+-- 0 keeps such conditions out of tables that do not know who may see a row; these are read for visible tags only, and
+-- not at all where none of their columns is asked for.
+CREATE VIEW image_library_internal.visible_tags AS
+  SELECT t.repository_id, r.registry_id, g.name AS registry, g.host, concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS place,
+         r.name AS repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.rule_id, t.missing_since,
+         t.kind, t.approval, t.waits_from, t.waits_until, f.image, f.entry, f.decided
   FROM image_library_internal.tag t
-  JOIN image_library_internal.visible_repository r USING (repository_id)
-  JOIN image_library_internal.image i ON i.digest = t.digest
-  LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
+  JOIN image_library_internal.repository r USING (repository_id)
+  JOIN image_library_internal.registry g ON g.registry_id = r.registry_id
+  CROSS JOIN LATERAL (
+    SELECT (SELECT i FROM image_library_internal.image i WHERE i.digest = t.digest) AS image,
+           (SELECT e FROM image_library_internal.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name) AS entry,
+           (SELECT a FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest) AS decided
+    OFFSET 0) f
   WHERE t.rule_id IS NOT NULL;
 COMMENT ON VIEW image_library_internal.visible_tags IS
   'Stored data of view images, for registries that the acting role may see';
@@ -76,67 +78,73 @@ COMMENT ON VIEW image_library_internal.visible_tags IS
 CREATE VIEW image_library.images AS
   SELECT t.registry, t.repository, t.tag, t.digest,
          concat(t.place, ':', t.tag) AS reference, concat(t.place, ':', t.tag, '@', t.digest) AS pinned_reference,
-         coalesce(t.kind, 'other') AS kind,
-         coalesce(t.state, 'pending') AS approval,
-         t.version,
-         (SELECT p.platforms FROM image_library_internal.tag_platforms p WHERE p.repository_id = t.repository_id AND p.tag = t.tag) AS platforms,
-         t.size_bytes, t.created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
-         ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
-               WHERE h.repository_id = t.repository_id AND h.tag = t.tag
-               UNION SELECT unnest(coalesce(t.system_tags, image_library_internal.system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
-         t.title, t.description,
-         t.annotations, t.labels, t.deprecated_from, t.valid_until, t.quarantined_at, t.media_type,
-         nullif(t.created_text, '') AS created_text, t.unread
+         t.kind, t.approval,
+         coalesce((t.entry).version, (t.image).version) AS version,
+         coalesce((SELECT ARRAY(SELECT p FROM unnest((t.image).platforms) p WHERE p = ANY (u.platforms) ORDER BY p COLLATE "C")
+                   FROM image_library_internal.rule u WHERE u.rule_id = t.rule_id AND u.platforms IS NOT NULL),
+                  (t.image).platforms) AS platforms,
+         (t.image).size_bytes, (t.image).created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
+         ARRAY(SELECT h.name FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+               WHERE x.repository_id = t.repository_id AND x.tag = t.tag
+               UNION
+               SELECT h.name FROM image_library_internal.hm_tag_repository x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+               WHERE x.repository_id = t.repository_id
+               UNION SELECT unnest(coalesce((t.entry).system_tags, image_library_internal.system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
+         coalesce((t.entry).title, (t.image).title) AS title, coalesce((t.entry).description, (t.image).description) AS description,
+         (t.image).annotations, (t.image).labels, (t.decided).deprecated_from, (t.decided).valid_until, (t.decided).quarantined_at,
+         (t.image).media_type, nullif((t.image).created_text, '') AS created_text, (t.image).unread
   FROM image_library_internal.visible_tags t;
 COMMENT ON VIEW image_library.images IS 'Images of the library: one row for each tag that the rules admit';
 GRANT SELECT ON image_library.images TO image_library_reader, image_library_agent;
 
-CREATE VIEW image_library.pending_images WITH (security_barrier) AS
-  SELECT concat(r.place, ':', t.name) AS reference, concat(r.place, ':', t.name, '@', t.digest) AS pinned_reference,
-         r.registry, r.repository, t.name AS tag, t.digest,
-         coalesce(e.kind, 'other') AS kind,
-         CASE WHEN a.state = 'approved' THEN 'expired'
-              WHEN a.reset_at IS NOT NULL THEN 'reset'
-              WHEN before.digest IS NOT NULL THEN 'tag moved'
+CREATE VIEW image_library.pending_images AS
+  SELECT concat(t.place, ':', t.tag) AS reference, concat(t.place, ':', t.tag, '@', t.digest) AS pinned_reference,
+         t.registry, t.repository, t.tag, t.digest, t.kind,
+         CASE WHEN t.approval = 'approved' THEN 'expired'
+              WHEN (t.decided).reset_at IS NOT NULL THEN 'reset'
+              WHEN (f.before).digest IS NOT NULL THEN 'tag moved'
               ELSE 'new' END AS why,
-         coalesce(CASE WHEN a.state = 'approved' THEN a.valid_until END, a.reset_at, t.digest_changed_at) AS since,
-         e.version, before.digest AS previous_digest, before.state AS previous_approval,
-         coalesce(cardinality(v.voters), 0) AS votes,
+         coalesce(CASE WHEN t.approval = 'approved' THEN t.waits_from END, (t.decided).reset_at, t.digest_changed_at) AS since,
+         (t.entry).version, (f.before).digest AS previous_digest,
+         CASE WHEN (f.before).digest IS NOT NULL
+              THEN coalesce((SELECT a.state FROM image_library_internal.approval a
+                             WHERE a.repository_id = t.repository_id AND a.digest = (f.before).digest), 'pending') END AS previous_approval,
+         coalesce(cardinality(f.voters), 0) AS votes,
          -- Few registries have rules that require more than one approval.
-         CASE WHEN r.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.required_approvals > 1)
+         CASE WHEN t.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.required_approvals > 1)
               THEN (SELECT greatest(q.required, 1) FROM image_library_internal.required_approvals(t.repository_id, ARRAY[t.digest]) q) ELSE 1 END AS votes_needed,
-         coalesce(v.voters, '{}') AS voters,
+         coalesce(f.voters, '{}') AS voters,
          (SELECT format('%s: %s', p.problem, p.detail) FROM image_library_internal.problem p
-          WHERE p.registry_id = r.registry_id AND p.repository = r.repository AND p.tag = t.name) AS problem,
-         coalesce(asked.requesters, '{}') AS requesters, asked.requested_at, asked.reason AS requested_reason,
-         coalesce(e.conflicts, (SELECT x.conflicts FROM image_library_internal.other_conflict x WHERE x.repository_id = t.repository_id AND x.tag = t.name),
+          WHERE p.registry_id = t.registry_id AND p.repository = t.repository AND p.tag = t.tag) AS problem,
+         ARRAY(SELECT q.requester FROM image_library_internal.approval_request q
+               WHERE q.repository_id = t.repository_id AND q.digest = t.digest AND q.ended_at IS NULL
+               ORDER BY q.requested_at, q.requester) AS requesters,
+         (SELECT min(q.requested_at) FROM image_library_internal.approval_request q
+          WHERE q.repository_id = t.repository_id AND q.digest = t.digest AND q.ended_at IS NULL) AS requested_at,
+         (SELECT q.reason FROM image_library_internal.approval_request q
+          WHERE q.repository_id = t.repository_id AND q.digest = t.digest AND q.ended_at IS NULL AND q.reason IS NOT NULL
+          ORDER BY q.requested_at, q.requester LIMIT 1) AS requested_reason,
+         coalesce((t.entry).conflicts,
+                  (SELECT x.conflicts FROM image_library_internal.other_conflict x WHERE x.repository_id = t.repository_id AND x.tag = t.tag),
                   '{}') AS conflicts,
          -- The verdict may know policies that are gone, and not those that were enabled since.
-         CASE WHEN checked.current THEN ARRAY(SELECT p.name FROM image_library_internal.policy p WHERE p.name = ANY (w.unmet) AND p.enabled ORDER BY 1) END AS unmet_policies,
-         CASE WHEN checked.current THEN w.checked_at END AS policies_checked_at
-  FROM image_library_internal.tag t
-  JOIN image_library_internal.visible_repository r USING (repository_id)
-  LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-  LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
-  LEFT JOIN LATERAL (
-    SELECT p.digest, coalesce(pa.state, 'pending') AS state
-    FROM image_library_internal.tag_period p
-    LEFT JOIN image_library_internal.approval pa ON pa.repository_id = p.repository_id AND pa.digest = p.digest
-    WHERE p.repository_id = t.repository_id AND p.tag = t.name AND p.digest <> t.digest
-    ORDER BY p.since DESC LIMIT 1) before ON true
-  LEFT JOIN (SELECT x.repository_id, x.digest, array_agg(x.voter ORDER BY x.voter) AS voters
-             FROM image_library_internal.approval_vote x
-             WHERE image_library_internal.counts(x) GROUP BY 1, 2) v ON v.repository_id = t.repository_id AND v.digest = t.digest
-  LEFT JOIN (SELECT q.repository_id, q.digest, array_agg(q.requester ORDER BY q.requested_at, q.requester) AS requesters, min(q.requested_at) AS requested_at,
-                    (array_agg(q.reason ORDER BY q.requested_at, q.requester) FILTER (WHERE q.reason IS NOT NULL))[1] AS reason
-             FROM image_library_internal.approval_request q
-             WHERE q.ended_at IS NULL GROUP BY 1, 2) asked ON asked.repository_id = t.repository_id AND asked.digest = t.digest
-  LEFT JOIN image_library_internal.policy_verdict w ON w.repository_id = t.repository_id AND w.digest = t.digest
+         CASE WHEN (f.verdict).checked_at >= f.policies_from
+              THEN ARRAY(SELECT p.name FROM image_library_internal.policy p WHERE p.name = ANY ((f.verdict).unmet) AND p.enabled ORDER BY 1) END
+           AS unmet_policies,
+         CASE WHEN (f.verdict).checked_at >= f.policies_from THEN (f.verdict).checked_at END AS policies_checked_at
+  FROM image_library_internal.visible_tags t
   CROSS JOIN LATERAL (
-    SELECT w.checked_at >= coalesce((SELECT max(p.enabled_at) FROM image_library_internal.policy p
-                                     WHERE p.enabled AND p.effect = 'require' AND p.applies_to NOT LIKE 'consumer:%'), '-infinity') AS current) checked
-  WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL
-    AND image_library_internal.blocks(t.name, t.rule_id, t.missing_since, a, (SELECT clock_timestamp())) IN ('{pending}', '{expired}');
+    SELECT (SELECT p FROM image_library_internal.tag_period p
+            WHERE p.repository_id = t.repository_id AND p.tag = t.tag AND p.digest <> t.digest
+            ORDER BY p.since DESC LIMIT 1) AS before,
+           (SELECT array_agg(x.voter ORDER BY x.voter) FROM image_library_internal.approval_vote x
+            WHERE x.repository_id = t.repository_id AND x.digest = t.digest AND image_library_internal.counts(x)) AS voters,
+           (SELECT w FROM image_library_internal.policy_verdict w WHERE w.repository_id = t.repository_id AND w.digest = t.digest) AS verdict,
+           coalesce((SELECT max(p.enabled_at) FROM image_library_internal.policy p
+                     WHERE p.enabled AND p.effect = 'require' AND p.applies_to NOT LIKE 'consumer:%'), '-infinity') AS policies_from
+    OFFSET 0) f
+  WHERE t.missing_since IS NULL AND t.waits_from <= (SELECT clock_timestamp())
+    AND (t.waits_until IS NULL OR t.waits_until > (SELECT clock_timestamp()));
 COMMENT ON VIEW image_library.pending_images IS
   'Images that wait for a decision, and why: new, tag moved, expired or reset';
 GRANT SELECT ON image_library.pending_images TO image_library_reader;
@@ -255,10 +263,7 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
          CASE WHEN g.enabled AND includes.something AND running.pid IS NULL THEN greatest(
            image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at),
            m.not_before, g.created_at) END AS next_sync_at,
-         (SELECT count(DISTINCT t.repository_id) FROM image_library_internal.tag t JOIN image_library_internal.repository p USING (repository_id)
-          WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS repositories,
-         (SELECT count(*) FROM image_library_internal.tag t JOIN image_library_internal.repository p USING (repository_id)
-          WHERE p.registry_id = g.registry_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL) AS tags,
+         counted.repositories, counted.tags,
          CASE WHEN last.outcome = 'cancelled' AND failed.runs > 0 THEN failed.error
               WHEN last.outcome IS DISTINCT FROM 'complete' THEN coalesce(last.error,
            CASE WHEN last.outcome = 'partial' THEN format('problems: %s, see image_library.sync_problem', last.problems)
@@ -272,6 +277,10 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
   LEFT JOIN LATERAL (SELECT r.* FROM image_library_internal.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
+  CROSS JOIN LATERAL (
+    SELECT coalesce(sum(c.number) FILTER (WHERE c.kind IS NULL), 0) AS repositories,
+           coalesce(sum(c.number) FILTER (WHERE c.kind IS NOT NULL), 0) AS tags
+    FROM image_library_internal.counts c WHERE c.registry_id = g.registry_id) counted
   -- A standby does not see the primary's locks: there, a run that has not ended is taken to be running.
   LEFT JOIN LATERAL (SELECT coalesce(image_library_internal.syncing_pid(g.registry_id),
                                      CASE WHEN pg_is_in_recovery() AND last.run_id IS NOT NULL AND last.outcome IS NULL THEN 0 END) AS pid) running ON true
@@ -286,8 +295,7 @@ COMMENT ON VIEW image_library.sync_status IS
   'State of the sync of each registry: result of the last run, and when the next is due';
 GRANT SELECT ON image_library.sync_status TO image_library_reader;
 
--- What postgres_images and model_library have in common. Without a barrier of its own, so that columns which are not
--- asked for cost nothing: usable_entries has one.
+-- What postgres_images and model_library have in common.
 CREATE VIEW image_library_internal.usable_images AS
   SELECT e.registry, e.repository, e.tag, e.digest,
          concat(e.place, ':', e.tag) AS reference, concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference,

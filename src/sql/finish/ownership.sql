@@ -20,3 +20,10 @@ BEGIN
   END LOOP;
 END
 $$;
+
+-- Row level security does not apply to the owner of the tables.
+GRANT SELECT ON image_library_internal.registry, image_library_internal.repository, image_library_internal.tag, image_library_internal.entry,
+  image_library_internal.image, image_library_internal.approval TO image_library_views;
+ALTER VIEW image_library_internal.usable_entries OWNER TO image_library_views;
+ALTER VIEW image_library_internal.visible_tags OWNER TO image_library_views;
+GRANT SELECT ON image_library_internal.usable_entries, image_library_internal.visible_tags TO image_library_owner;

@@ -1,6 +1,7 @@
 -- Private registries. Views and functions leave out what the acting role may not see. Row level security has the same
 -- effect on the tables, so that a grant on one of them reveals nothing. It does not apply to the owner of the tables,
--- and the agent sees all rows.
+-- and the agent sees all rows. Views that must give rows in the order of an index have no security barrier: they belong
+-- to image_library_views, to which it applies.
 
 CREATE FUNCTION image_library_internal.known_registries() RETURNS integer[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -30,7 +31,8 @@ BEGIN
         'registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
          OR registry_id = ANY ((SELECT image_library_internal.known_registries())::integer[])'
       WHEN 'registry_id' = ANY (relation.columns) THEN
-        'registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[])'
+        -- As in visible_registry.
+        'nullif(registry_id = ANY ((SELECT image_library_internal.hidden_registries())::integer[]), true) IS NOT NULL'
       -- Referrers that an image's own index names belong to no repository.
       WHEN relation.name = 'image_library_internal.image_referrer'::regclass THEN
         'image_library_internal.digest_visible(digest) AND (repository_id IS NULL OR image_library_internal.repository_visible(repository_id))'
@@ -43,6 +45,13 @@ BEGIN
       EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (%s)', relation.name, condition);
       EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name,
                      CASE condition WHEN 'true' THEN 'Every reader' ELSE 'Rows of registries that the acting role may see' END);
+    END IF;
+    IF relation.name = ANY ('{image_library_internal.registry,image_library_internal.repository,image_library_internal.tag,image_library_internal.entry}'::regclass[]) THEN
+      EXECUTE format('CREATE POLICY viewed ON %s FOR SELECT TO image_library_views USING (%s)', relation.name, condition);
+      EXECUTE format('COMMENT ON POLICY viewed ON %s IS %L', relation.name, 'Views show rows of registries that the acting role may see');
+    ELSIF relation.name = ANY ('{image_library_internal.image,image_library_internal.approval}'::regclass[]) THEN
+      EXECUTE format('CREATE POLICY viewed ON %s FOR SELECT TO image_library_views USING (true)', relation.name);
+      EXECUTE format('COMMENT ON POLICY viewed ON %s IS %L', relation.name, 'Views read these rows for tags that the acting role may see');
     END IF;
     EXECUTE format('CREATE POLICY agent ON %s TO image_library_agent USING (true) WITH CHECK (true)', relation.name);
     EXECUTE format('COMMENT ON POLICY agent ON %s IS %L', relation.name, 'The agent reads and writes for every registry');

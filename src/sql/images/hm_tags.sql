@@ -199,12 +199,10 @@ CREATE VIEW image_library_internal.image_hm_tags AS
 COMMENT ON VIEW image_library_internal.image_hm_tags IS 'HM tags of image tags, their own and their repository''s';
 
 CREATE FUNCTION image_library_internal.system_tags(host text, features text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT array_remove(ARRAY[
-    CASE WHEN host = 'docker.enterprisedb.com' THEN 'EDB Official' END,
-    CASE WHEN 'tde' = ANY (features) THEN 'Transparent Data Encryption' END], NULL)
-$$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN array_remove(ARRAY[
+  CASE WHEN host = 'docker.enterprisedb.com' THEN 'EDB Official' END,
+  CASE WHEN 'tde' = ANY (features) THEN 'Transparent Data Encryption' END], NULL);
 COMMENT ON FUNCTION image_library_internal.system_tags IS
   'HM tags that the library sets itself, by the host of a registry and the features of an image';
 GRANT EXECUTE ON FUNCTION image_library_internal.system_tags TO image_library_reader, image_library_agent;

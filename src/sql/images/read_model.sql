@@ -57,6 +57,9 @@ CREATE INDEX entry_usable ON image_library_internal.entry (kind, repository, tag
 CREATE INDEX entry_conflicts ON image_library_internal.entry (repository_id, tag) WHERE conflicts <> '{}';
 CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, variant, newest_key DESC)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
+CREATE INDEX entry_latest ON image_library_internal.entry
+  (repository_id, flavor, major_version, coalesce(variant, ''), coalesce(os, ''), newest_key DESC)
+  WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
 -- Compares names of models as Kubernetes names do: llama-3.1 and llama_3.1 are equal.
 CREATE FUNCTION image_library_internal.name_key(name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -222,6 +225,27 @@ $$;
 COMMENT ON FUNCTION image_library_internal.entry_of IS
   'Row of the read model for a digest that a tag points, or pointed, at; no row: it is neither a Postgres image nor a model, or its tag is hidden';
 
+CREATE FUNCTION image_library_internal.refresh_tags(repository_id integer, tags text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+AS $$
+BEGIN
+  UPDATE image_library_internal.tag t
+  SET kind = n.kind, approval = n.approval, waits_from = n.waits_from, waits_until = n.waits_until
+  FROM (SELECT t.name, coalesce(e.kind, 'other') AS kind, coalesce(a.state, 'pending') AS approval,
+               image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL) AS waits_from,
+               a.deprecated_from AS waits_until
+        FROM unnest(tags) AS asked (name)
+        JOIN image_library_internal.tag t ON t.repository_id = refresh_tags.repository_id AND t.name = asked.name
+        LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+        LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest) n
+  WHERE t.repository_id = refresh_tags.repository_id AND t.name = n.name
+    AND (t.kind, t.approval, t.waits_from, t.waits_until) IS DISTINCT FROM (n.kind, n.approval, n.waits_from, n.waits_until);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.refresh_tags IS
+  'Updates kind and approval beside some tags of a repository; equal rows are not written';
+GRANT EXECUTE ON FUNCTION image_library_internal.refresh_tags TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.refresh_entries(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
@@ -252,6 +276,8 @@ BEGIN
   PERFORM image_library_internal.refresh_profiles(repository_id, classified);
   PERFORM image_library_internal.refresh_conflicts(repository_id, classified);
   PERFORM image_library_internal.refresh_extension_images(repository_id, classified);
+  PERFORM image_library_internal.refresh_tags(repository_id, asked);
+  PERFORM image_library_internal.refresh_text(repository_id, asked);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entries IS
@@ -310,9 +336,11 @@ COMMENT ON FUNCTION image_library_internal.refresh_profiles IS
   'Updates the profiles of the models that some tags point at';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_profiles TO image_library_agent;
 
-CREATE VIEW image_library_internal.usable_entries WITH (security_barrier) AS
-  SELECT e.*, r.registry, r.place
+-- Row level security hides the rows of private registries here, not a security barrier: with a barrier no index gives the
+-- order of a page.
+CREATE VIEW image_library_internal.usable_entries AS
+  SELECT e.*, g.name AS registry, concat_ws('/', g.host, nullif(g.prefix, ''), e.repository) AS place
   FROM image_library_internal.entry e
-  JOIN image_library_internal.visible_repository r USING (repository_id)
+  JOIN image_library_internal.registry g USING (registry_id)
   WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp());
 COMMENT ON VIEW image_library_internal.usable_entries IS 'Approved, present and usable entries of registries that the acting role may see';

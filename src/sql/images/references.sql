@@ -24,6 +24,11 @@ $$;
 COMMENT ON FUNCTION image_library_internal.parse_image_reference IS
   'The parts of a reference to an image; raises 22023, 22004 for null';
 
+CREATE FUNCTION image_library_internal.untagged(reference text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT regexp_replace(split_part(reference, '@', 1), ':[^:/]*$', '') $$;
+COMMENT ON FUNCTION image_library_internal.untagged IS 'Host/repository of a reference';
+
 -- A reference without host is first one to Docker Hub, as everywhere. Otherwise it is read as the name of a repository,
 -- relative to its registry or in full. Tags do not count: a registry that is added later may make a name ambiguous, and
 -- never gives it another meaning.
@@ -199,7 +204,7 @@ BEGIN
     END IF;
   END IF;
   FOR found_image IN SELECT * FROM image_library_internal.candidates(repositories, asked.tag, asked.digest) LOOP
-    places := places || regexp_replace(split_part(found_image.pinned_reference, '@', 1), ':[^:/]*$', '');
+    places := places || image_library_internal.untagged(found_image.pinned_reference);
     registries := registries || found_image.registry;
     registry_id := found_image.registry_id;
     registry := found_image.registry;

@@ -8,6 +8,7 @@ CREATE TABLE image_library_internal.repository (
   first_seen_at timestamptz NOT NULL DEFAULT now(),
   UNIQUE (registry_id, name)
 );
+CREATE INDEX repository_name ON image_library_internal.repository (name);
 COMMENT ON TABLE image_library_internal.repository IS 'Repositories, named relative to their registry''s prefix';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.repository TO image_library_agent;
 
@@ -107,21 +108,36 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.referrer_check TO
 
 CREATE TABLE image_library_internal.tag (
   repository_id integer NOT NULL REFERENCES image_library_internal.repository ON DELETE CASCADE,
+  registry_id integer NOT NULL,
   name text COLLATE "C" NOT NULL,
   digest text COLLATE "C" NOT NULL REFERENCES image_library_internal.image,
   rule_id bigint,
   first_seen_at timestamptz NOT NULL DEFAULT now(),
   digest_changed_at timestamptz NOT NULL DEFAULT now(),
   missing_since timestamptz,
+  kind text NOT NULL DEFAULT 'other',
+  approval text NOT NULL DEFAULT 'pending',
+  waits_from timestamptz DEFAULT '-infinity',
+  waits_until timestamptz,
   PRIMARY KEY (repository_id, name)
 );
 CREATE INDEX tag_digest ON image_library_internal.tag (digest, repository_id);
 -- New images are asked about again for some days (due_referrers).
 CREATE INDEX tag_changed ON image_library_internal.tag (digest_changed_at);
+CREATE INDEX tag_waits ON image_library_internal.tag (repository_id, name)
+  WHERE waits_from IS NOT NULL AND rule_id IS NOT NULL AND missing_since IS NULL;
 COMMENT ON TABLE image_library_internal.tag IS 'Tags that the agent has read, each with the digest it points at now';
+COMMENT ON COLUMN image_library_internal.tag.registry_id IS
+  'Registry of the repository, so that row level security looks at no other table';
 COMMENT ON COLUMN image_library_internal.tag.rule_id IS 'Include rule that decides; null: the tag is hidden';
 COMMENT ON COLUMN image_library_internal.tag.missing_since IS
   'When a complete listing first lacked the tag and its manifest did not exist; the history stays';
+COMMENT ON COLUMN image_library_internal.tag.kind IS
+  'Kind of the image and, in the next columns, its approval in the repository: refresh_tags keeps them, for pages and counts';
+COMMENT ON COLUMN image_library_internal.tag.waits_from IS
+  'Time from which the image waits for a decision: -infinity if it is pending, else the end of its approval; null: it does not wait';
+COMMENT ON COLUMN image_library_internal.tag.waits_until IS
+  'Time from which the image does not wait any more since it is deprecated';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.tag TO image_library_agent;
 
 CREATE TABLE image_library_internal.tag_period (
@@ -134,6 +150,7 @@ CREATE TABLE image_library_internal.tag_period (
   CHECK (until > since)
 );
 CREATE UNIQUE INDEX tag_period_current ON image_library_internal.tag_period (repository_id, tag) WHERE until IS NULL;
+CREATE INDEX tag_period_digest ON image_library_internal.tag_period (digest, repository_id);
 COMMENT ON TABLE image_library_internal.tag_period IS
   'Periods in which a tag pointed at a digest; a present tag has one open period';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.tag_period TO image_library_agent;

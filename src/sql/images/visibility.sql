@@ -1,4 +1,6 @@
 -- Names of registries and repositories, and which roles may see them. Public views join these views.
+-- nullif(x = ANY (hidden), true) IS NOT NULL is the same as x <> ALL (hidden), but the planner expects it to be true for
+-- most rows, as it is.
 
 CREATE VIEW image_library_internal.full_repository AS
   SELECT r.repository_id, r.registry_id, r.name AS repository, r.first_seen_at, g.name AS registry, g.host,
@@ -12,13 +14,13 @@ GRANT SELECT ON image_library_internal.full_repository TO image_library_agent;
 
 CREATE VIEW image_library_internal.visible_registry AS
   SELECT g.* FROM image_library_internal.registry g
-  WHERE g.registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[]);
+  WHERE nullif(g.registry_id = ANY ((SELECT image_library_internal.hidden_registries())::integer[]), true) IS NOT NULL;
 COMMENT ON VIEW image_library_internal.visible_registry IS 'The registries that the acting role may see';
 GRANT SELECT ON image_library_internal.visible_registry TO image_library_agent;
 
 CREATE VIEW image_library_internal.visible_repository AS
   SELECT r.* FROM image_library_internal.full_repository r
-  WHERE r.registry_id <> ALL ((SELECT image_library_internal.hidden_registries())::integer[]);
+  WHERE nullif(r.registry_id = ANY ((SELECT image_library_internal.hidden_registries())::integer[]), true) IS NOT NULL;
 COMMENT ON VIEW image_library_internal.visible_repository IS 'The repositories of registries that the acting role may see';
 
 -- The facts of a digest are visible to every role that sees a tag of it.

@@ -10,6 +10,11 @@ $$;
 COMMENT ON FUNCTION image_library_internal.is_qualified_name IS
   'Whether a text is a key of a label, an annotation or a resource: up to 63 characters, after a domain and a slash';
 
+CREATE FUNCTION image_library_internal.is_label_value(value text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT value ~ '^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$' $$;
+COMMENT ON FUNCTION image_library_internal.is_label_value IS 'Whether a text is a value of a label; it may be empty';
+
 CREATE FUNCTION image_library_internal.check_labels(what text, labels jsonb, are_annotations boolean DEFAULT false) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -24,7 +29,7 @@ BEGIN
   END IF;
   SELECT l.key INTO wrong FROM jsonb_each_text(labels) l
   WHERE NOT image_library_internal.is_qualified_name(l.key)
-     OR NOT are_annotations AND l.value !~ '^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$'
+     OR NOT are_annotations AND NOT image_library_internal.is_label_value(l.value)
   ORDER BY l.key COLLATE "C" LIMIT 1;
   IF FOUND THEN
     PERFORM image_library_internal.fail(

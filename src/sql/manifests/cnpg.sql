@@ -140,7 +140,7 @@ COMMENT ON FUNCTION image_library_internal.component_images IS
 CREATE FUNCTION image_library_internal.catalog_labels(flavor text, variants text[], systems text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT jsonb_object_agg('images.cnpg.io/' || l.name, l.value) FILTER (WHERE l.value ~ '^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')
+  SELECT jsonb_object_agg('images.cnpg.io/' || l.name, l.value) FILTER (WHERE l.value <> '' AND image_library_internal.is_label_value(l.value))
   FROM (VALUES ('family', flavor), ('publisher', 'image_library'),
                ('type', CASE WHEN variants[1] = ALL (variants) THEN variants[1] END),
                ('os', CASE WHEN systems[1] = ALL (systems) THEN systems[1] END)) l (name, value)
@@ -164,6 +164,7 @@ DECLARE
     CASE WHEN channel IS NULL THEN coalesce(flavor, 'postgresql') ELSE flavor END, NULL, variant, os, registry, repository, channel, NULL);
   image record;
   images jsonb := '[]';
+  lacking text;
   variants text[];
   systems text[];
 BEGIN
@@ -183,6 +184,16 @@ BEGIN
                          THEN image_library_internal.catalog_extensions(image.major, image.image_os, image.platforms, settings,
                                                                         extension_repositories) END));
   END LOOP;
+  IF majors <> '{}' THEN
+    SELECT string_agg(m::text, ', ' ORDER BY m) INTO lacking
+    FROM (SELECT unnest(majors) EXCEPT SELECT (i ->> 'major')::integer FROM jsonb_array_elements(images) i) l (m);
+    IF lacking IS NOT NULL THEN
+      RAISE NOTICE USING
+        MESSAGE = format('catalog "%s" lacks major versions that were asked for: %s', name, lacking),
+        DETAIL = 'No approved image of them is as asked for. A cluster that refers to the catalog needs its major version there.',
+        HINT = 'See image_library.postgres_images and image_library.pending_images.';
+    END IF;
+  END IF;
   IF jsonb_array_length(images) > 8 THEN
     PERFORM image_library_internal.fail(
       errcode => 'program_limit_exceeded',

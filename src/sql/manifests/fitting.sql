@@ -39,13 +39,13 @@ $$;
 COMMENT ON FUNCTION image_library_internal.suits IS
   'Whether a profile runs on GPUs of a type: it is made for the type, or for any with enough memory; null: it is not known how much memory is needed or there';
 
-CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer)
+CREATE FUNCTION image_library.fitting_profiles(reference text, gpu text, gpu_count integer, registry text DEFAULT NULL)
 RETURNS SETOF image_library.model_profiles
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   -- The image need not be approved.
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, registry);
 BEGIN
   IF gpu IS NULL OR gpu_count IS NULL THEN
     RETURN;
@@ -63,11 +63,11 @@ COMMENT ON FUNCTION image_library.fitting_profiles IS
   'Profiles of a model for a number of GPUs of a type (h100, or the node label nvidia.com/gpu.product), fewest GPUs first; a profile for any GPU of which it is not known how much memory it needs is among them';
 GRANT EXECUTE ON FUNCTION image_library.fitting_profiles TO image_library_reader;
 
-CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer) RETURNS boolean
+CREATE FUNCTION image_library.fits(reference text, gpu text, gpu_count integer, registry text DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  image record := image_library_internal.find_image(reference);
+  image record := image_library_internal.find_image(reference, registry);
   model record;
   profiles record;
 BEGIN

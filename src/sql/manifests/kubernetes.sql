@@ -80,22 +80,6 @@ $$;
 COMMENT ON FUNCTION image_library_internal.kubernetes_quantity IS
   'The given quantity; raises 22023 if Kubernetes would refuse it';
 
-CREATE FUNCTION image_library_internal.check_range(what text, number integer, low integer, high integer) RETURNS integer
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF number NOT BETWEEN low AND high THEN
-    PERFORM image_library_internal.fail(
-      errcode => 'invalid_parameter_value',
-      message => format('%s is out of range: %s', what, number),
-      hint => format('It must be from %s to %s.', low, high));
-  END IF;
-  RETURN number;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.check_range IS
-  'The given number; raises 22023 if it is out of range; null is allowed';
-
 CREATE FUNCTION image_library_internal.kubernetes_resources(cpu text, memory text, gpu_count integer) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -152,11 +136,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.kubernetes_pull_secrets IS
   'Names of Secrets as LocalObjectReferences; null when there are none';
-
-CREATE FUNCTION image_library_internal.untagged(reference text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT regexp_replace(split_part(reference, '@', 1), ':[^:/]*$', '') $$;
-COMMENT ON FUNCTION image_library_internal.untagged IS 'Host/repository of a reference';
 
 CREATE FUNCTION image_library_internal.wrong_kind(reference text, wanted text, in_registry text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

@@ -2,11 +2,11 @@
 -- Source: apps.nvidia.com/v1alpha1 NIMService and NIMCache (NVIDIA NIM Operator documentation, and what its webhooks and
 -- controllers of 3.1 check, derive and match).
 
-CREATE FUNCTION image_library_internal.nim(reference text, wanted text) RETURNS image_library.model_library
+CREATE FUNCTION image_library_internal.nim(reference text, wanted text, in_registry text) RETURNS image_library.model_library
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference, in_registry);
 BEGIN
   PERFORM image_library_internal.require_nim(model, wanted, 'Serve it with image_library.kserve_inference_service, or choose a model with format nim of image_library.model_library.');
   RETURN model;
@@ -85,12 +85,13 @@ CREATE FUNCTION image_library.nim_cache(reference text, name text DEFAULT NULL, 
   ngc_secret text DEFAULT 'nvidia-nim-secrets', image_pull_secret text DEFAULT NULL,
   storage_class text DEFAULT NULL, storage_size text DEFAULT '50Gi', access_mode text DEFAULT 'ReadWriteMany',
   profiles text[] DEFAULT '{}', gpu text DEFAULT NULL, gpu_count integer DEFAULT NULL,
-  engine text DEFAULT NULL, "precision" text DEFAULT NULL, qos text DEFAULT NULL, overrides jsonb DEFAULT NULL)
+  engine text DEFAULT NULL, "precision" text DEFAULT NULL, qos text DEFAULT NULL, overrides jsonb DEFAULT NULL,
+  registry text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.nim(reference, 'a NIMCache');
+  model image_library.model_library := image_library_internal.nim(reference, 'a NIMCache', registry);
   product text := image_library_internal.gpu_product(model, gpu);
   cache_name text := coalesce(name, image_library_internal.nim_cache_name(model));
   selection jsonb := jsonb_strip_nulls(jsonb_build_object(
@@ -119,7 +120,7 @@ BEGIN
       message => format('unknown qos "%s"', left(qos, 300)),
       hint => 'It is latency or throughput.');
   END IF;
-  IF coalesce(access_mode, '') NOT IN ('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod') THEN
+  IF NOT image_library_internal.is_access_mode(coalesce(access_mode, '')) THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => format('unknown access_mode "%s"', left(coalesce(access_mode, 'null'), 300)),
@@ -151,7 +152,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_cache IS
-  'NIMCache for an approved NIM, its model puller pinned by digest. It caches the given profiles (names or IDs), or those that gpu, gpu_count, engine, precision and qos select, else all (a NOTICE tells). The default name ends in the beginning of the digest, since the spec of a NIMCache is immutable: another selection needs another name. overrides: what image_library_internal.overridable() lists, merged in last';
+  'NIMCache for an approved NIM, its model puller pinned by digest. It caches the given profiles (names or IDs), or those that gpu, gpu_count, engine, precision and qos select, else all (a NOTICE tells). The default name ends in the beginning of the digest, since the spec of a NIMCache is immutable: another selection needs another name. overrides: labels, annotations and other places that doc/model-serving.md lists, merged in last';
 GRANT EXECUTE ON FUNCTION image_library.nim_cache TO image_library_reader;
 
 CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL, namespace text DEFAULT NULL,
@@ -159,12 +160,13 @@ CREATE FUNCTION image_library.nim_service(reference text, name text DEFAULT NULL
   ngc_secret text DEFAULT 'nvidia-nim-secrets', cpu text DEFAULT '12', memory text DEFAULT '64Gi',
   shm_size text DEFAULT '16Gi', nim_cache text DEFAULT NULL, profile text DEFAULT NULL,
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', replicas integer DEFAULT 1, port integer DEFAULT 8000,
-  inference_platform text DEFAULT 'standalone', node_selector jsonb DEFAULT NULL, overrides jsonb DEFAULT NULL)
+  inference_platform text DEFAULT 'standalone', node_selector jsonb DEFAULT NULL, overrides jsonb DEFAULT NULL,
+  registry text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.nim(reference, 'a NIMService');
+  model image_library.model_library := image_library_internal.nim(reference, 'a NIMService', registry);
   cache_name text := coalesce(nim_cache, image_library_internal.nim_cache_name(model));
   is_kserve boolean := coalesce(inference_platform = 'kserve', false);
   -- With KServe the operator makes an InferenceService of the same name.
@@ -211,5 +213,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.nim_service IS
-  'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators). overrides: what image_library_internal.overridable() lists, merged in last (lists are replaced, env merged by name)';
+  'NIMService for an approved NIM, pinned by digest (in the tag, since the kind has no field for it). nim_cache: default is the cache that nim_cache() generates for the same reference. gpu_count: default is that of the image, else 1. ngc_secret: null if the cache has everything that the model needs (the field is optional in newer operators). overrides: labels, annotations and other places that doc/model-serving.md lists, merged in last (lists are replaced, env merged by name)';
 GRANT EXECUTE ON FUNCTION image_library.nim_service TO image_library_reader;

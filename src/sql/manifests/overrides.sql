@@ -139,6 +139,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.quantity_value IS 'Value of a checked Kubernetes quantity';
 
+CREATE FUNCTION image_library_internal.is_access_mode(mode text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT mode IN ('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod') $$;
+COMMENT ON FUNCTION image_library_internal.is_access_mode IS 'Whether Kubernetes has an access mode of volumes';
+
 CREATE FUNCTION image_library_internal.check_overridden(place text, given jsonb, reserved text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -163,18 +168,25 @@ BEGIN
   ELSIF part LIKE '%Probe' AND jsonb_path_exists(given, 'strict $.**.exec') THEN
     wrong := 'A probe asks over the network (httpGet, tcpSocket or grpc) and runs no command.';
   ELSIF part = 'annotations' THEN
-    SELECT format('The annotation "%s" brings another image or model.', left(k, 300)) INTO wrong FROM jsonb_object_keys(given) k
-    WHERE k ~* 'image' OR starts_with(k, 'internal.serving.kserve.io/') LIMIT 1;
+    -- A webhook that adds a container takes its image, its volumes (istio's userVolume may be a path of the node), its template or
+    -- what it runs from the annotations of the pod.
+    SELECT format('The annotation "%s" brings another image, model, volume or command.', left(k, 300)) INTO wrong FROM jsonb_object_keys(given) k
+    WHERE k ~* '(image|user-?volume|volume-?mount|inject-command|inject\.istio\.io/templates)' OR starts_with(k, 'internal.serving.kserve.io/') LIMIT 1;
   ELSIF part = 'labels' THEN
     SELECT format('The label "%s" belongs to KServe: it brings another model.', left(k, 300)) INTO wrong FROM jsonb_object_keys(given) k
     WHERE starts_with(k, 'internal.serving.kserve.io/') LIMIT 1;
   ELSIF part = 'resources' AND (given - '{limits,requests,cpu,memory}'::text[] <> '{}' OR jsonb_path_exists(given, 'lax ($.keyvalue() ? (@.key == "limits" || @.key == "requests")).value ? (@.type() != "object")')) THEN
     wrong := 'It has limits and requests (of a NIMCache cpu and memory).';
+  ELSIF part = 'expose' AND (given - '{service,ingress,router}'::text[] <> '{}'
+         OR CASE WHEN jsonb_typeof(given -> 'router') = 'object' THEN (given -> 'router') - '{hostDomainName,annotations,ingress,gateway}'::text[] <> '{}'
+                 ELSE given ? 'router' END) THEN
+    -- eppConfig is a container with an image of its own.
+    wrong := 'It has service, ingress and router, and a router hostDomainName, annotations, ingress and gateway.';
   ELSIF part = 'pvc' AND given - '{create,name,storageClass,size,volumeAccessMode,subPath,annotations}'::text[] <> '{}' THEN
     wrong := 'It has create, name, storageClass, size, volumeAccessMode, subPath and annotations.';
   ELSIF part = 'pvc' AND NOT coalesce(given -> 'create' = 'true', false) AND coalesce(given ->> 'name', '') = '' THEN
     wrong := 'It needs a name where it is not created.';
-  ELSIF part = 'pvc' AND given ->> 'volumeAccessMode' NOT IN ('ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod') THEN
+  ELSIF part = 'pvc' AND NOT image_library_internal.is_access_mode(given ->> 'volumeAccessMode') THEN
     wrong := 'volumeAccessMode is ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.';
   END IF;
   IF wrong IS NOT NULL THEN
@@ -276,6 +288,12 @@ BEGIN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => format('minReplicas %s is more than maxReplicas %s', merged #>> '{spec,predictor,minReplicas}', merged #>> '{spec,predictor,maxReplicas}'));
+  END IF;
+  IF merged ->> 'kind' = 'NIMCache' AND merged #> '{spec,storage,pvc}' IS NULL THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => 'overrides leave the NIMCache without storage',
+      hint => 'Say {"spec": {"storage": {"pvc": {"create": false, "name": "..."}}}} to use a claim that is there.');
   END IF;
   IF merged #> '{spec,scale,enabled}' = 'true' AND (merged #> '{spec,replicas}' IS NOT NULL OR merged #> '{spec,scale,hpa}' IS NULL) THEN
     PERFORM image_library_internal.fail(

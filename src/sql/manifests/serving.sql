@@ -122,12 +122,12 @@ CREATE FUNCTION image_library.kserve_serving_runtime(reference text, name text D
   image_pull_secrets text[] DEFAULT '{}', ngc_secret text DEFAULT 'nvidia-nim-secrets',
   cpu text DEFAULT '12', memory text DEFAULT '64Gi', shm_size text DEFAULT '16Gi', port integer DEFAULT NULL,
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', protocol_versions text[] DEFAULT '{v2,grpc-v2}',
-  priority integer DEFAULT 1, overrides jsonb DEFAULT NULL)
+  priority integer DEFAULT 1, overrides jsonb DEFAULT NULL, registry text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference, registry);
   is_nim boolean := coalesce(model.format = 'nim', false);
   image text := model.pinned_reference;
   given_env jsonb := coalesce(env, '{}');
@@ -184,7 +184,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_serving_runtime IS
-  'KServe ClusterServingRuntime, or ServingRuntime with a namespace, for an approved model, pinned by digest. A NIM includes its server; for other formats server is the reference of an approved server image. env: {"NAME": "value"}, or an object for valueFrom; it overrides the defaults. ngc_secret: null if the model needs no key. priority: KServe refuses two servers of a format with the same priority. overrides: what image_library_internal.overridable() lists, merged in last (lists are replaced, env, volumes and volumeMounts merged)';
+  'KServe ClusterServingRuntime, or ServingRuntime with a namespace, for an approved model, pinned by digest. A NIM includes its server; for other formats server is the reference of an approved server image. env: {"NAME": "value"}, or an object for valueFrom; it overrides the defaults. ngc_secret: null if the model needs no key. priority: KServe refuses two servers of a format with the same priority. overrides: labels, annotations and other places that doc/model-serving.md lists, merged in last (lists are replaced, env, volumes and volumeMounts merged)';
 GRANT EXECUTE ON FUNCTION image_library.kserve_serving_runtime TO image_library_reader;
 
 -- What a format holds decides how it can be read. KServe's oci:// runs the image beside the server, oci+native:// mounts it and
@@ -235,12 +235,12 @@ CREATE FUNCTION image_library.kserve_inference_service(reference text, name text
   args text[] DEFAULT '{}', env jsonb DEFAULT '{}', storage text DEFAULT NULL, model_format text DEFAULT NULL,
   min_replicas integer DEFAULT NULL, max_replicas integer DEFAULT NULL,
   node_selector jsonb DEFAULT '{"nvidia.com/gpu": "true"}', protocol_version text DEFAULT NULL,
-  overrides jsonb DEFAULT NULL)
+  overrides jsonb DEFAULT NULL, registry text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  model image_library.model_library := image_library_internal.approved_model(reference);
+  model image_library.model_library := image_library_internal.approved_model(reference, registry);
   is_nim boolean := coalesce(model.format = 'nim', false);
   gpus integer := coalesce(gpu_count, model.gpu_count, CASE WHEN is_nim THEN 1 ELSE 0 END);
   room integer := image_library_internal.inference_service_room(namespace);
@@ -301,5 +301,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.kserve_inference_service IS
-  'KServe InferenceService for an approved model. A NIM runs on the runtime that kserve_serving_runtime generates for it; a model of another format is read by storage, pinned by digest: from storageUri oci:// for a modelcar and kit:// for KitOps, else from an image volume at /mnt/models (oci+native; the nodes must mount artifacts). gpu_count: default is that of the image, else 1 for a NIM. protocol_version: default v2 for a runtime of kserve_serving_runtime. overrides: what image_library_internal.overridable() lists, merged in last (lists are replaced, env, volumes and volumeMounts merged)';
+  'KServe InferenceService for an approved model. A NIM runs on the runtime that kserve_serving_runtime generates for it; a model of another format is read by storage, pinned by digest: from storageUri oci:// for a modelcar and kit:// for KitOps, else from an image volume at /mnt/models (oci+native; the nodes must mount artifacts). gpu_count: default is that of the image, else 1 for a NIM. protocol_version: default v2 for a runtime of kserve_serving_runtime. overrides: labels, annotations and other places that doc/model-serving.md lists, merged in last (lists are replaced, env, volumes and volumeMounts merged)';
 GRANT EXECUTE ON FUNCTION image_library.kserve_inference_service TO image_library_reader;

@@ -1,20 +1,5 @@
 -- What a registry has, asked live, and why a tag is in the library or not.
 
-CREATE FUNCTION image_library_internal.check_max_rows(max_rows integer) RETURNS integer
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF max_rows < 1 THEN
-    PERFORM image_library_internal.fail(
-      errcode => 'invalid_parameter_value',
-      message => format('max_rows is out of range: %s', max_rows),
-      hint => 'It must be at least 1.');
-  END IF;
-  RETURN coalesce(max_rows, 1000);
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.check_max_rows IS 'The given number of rows, 1000 for null; raises 22023';
-
 CREATE FUNCTION image_library_internal.tell_cut(shown integer, whole integer, what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -37,7 +22,7 @@ DECLARE
   of_registry image_library_internal.registry := image_library_internal.find_registry(registry);
   names text[];
 BEGIN
-  max_rows := image_library_internal.check_max_rows(max_rows);
+  max_rows := coalesce(image_library_internal.check_range('max_rows', max_rows, 1, 2147483647), 1000);
   pattern := coalesce(pattern, '**');
   PERFORM image_library_internal.check_repositories(of_registry.registry_id, pattern);
   names := image_library_internal.matching_repositories(of_registry, pattern);
@@ -63,7 +48,7 @@ DECLARE
   of_registry image_library_internal.registry := image_library_internal.find_registry(registry);
   names text[];
 BEGIN
-  max_rows := image_library_internal.check_max_rows(max_rows);
+  max_rows := coalesce(image_library_internal.check_range('max_rows', max_rows, 1, 2147483647), 1000);
   pattern := coalesce(pattern, '*');
   PERFORM image_library_internal.check_repository_pattern(coalesce(repository, ''), of_registry.host, of_registry.prefix);
   IF NOT image_library_internal.is_repository_name(coalesce(repository, '')) THEN

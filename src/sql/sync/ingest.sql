@@ -294,8 +294,10 @@ BEGIN
   FROM unnest(arrived) f
   LEFT JOIN image_library_internal.tag t ON t.repository_id = write_tags.repository_id AND t.name = f.name;
 
-  INSERT INTO image_library_internal.tag AS t (repository_id, name, digest, rule_id, first_seen_at, digest_changed_at)
-  SELECT write_tags.repository_id, f.name, f.digest, f.rule_id, at, at FROM unnest(arrived) f
+  INSERT INTO image_library_internal.tag AS t (repository_id, registry_id, name, digest, rule_id, first_seen_at, digest_changed_at)
+  SELECT r.repository_id, r.registry_id, f.name, f.digest, f.rule_id, at, at
+  FROM unnest(arrived) f CROSS JOIN image_library_internal.repository r
+  WHERE r.repository_id = write_tags.repository_id
   ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
   SET digest = excluded.digest,
       rule_id = excluded.rule_id,

@@ -11,7 +11,7 @@ use ImageLibrary;
 
 my $repositories = { 'team/one' => { '1.0' => {} }, 'team/two' => { '1.0' => {} } };
 my $registry = FaultRegistry->new({ repositories => $repositories });
-my $node = ImageLibrary::node('main', "image_library.enabled = off\nlisten_addresses = '127.0.0.1'");
+my $node = ImageLibrary::node('main', "image_library.enabled = off\nlisten_addresses = '127.0.0.1'\nmax_prepared_transactions = 5");
 $node->value(sprintf q{
 	SELECT image_library.add_registry('r', '%s', allow_private => true);
 	SELECT image_library.add_rule('r', 'team/*', approval => 'auto')}, $registry->url);
@@ -59,6 +59,16 @@ for my $who ('CALL', 'the agent')
 }
 $person->quit;
 is($node->value(q{SELECT count(*) FROM image_library.decisions WHERE client_address IS NOT NULL}), '0', 'the agent and local sockets have no address');
+
+# --- a prepared transaction would keep the end of the chain for as long as nobody ends it
+for my $change (q{image_library.add_hm_tag('prepared')}, q{image_library.revoke(reference) FROM image_library.images WHERE tag = '3.0'})
+{
+	like($node->error("BEGIN; SELECT $change; PREPARE TRANSACTION 'keeps'"),
+		qr/^ERROR:  0A000: cannot PREPARE a transaction that has changed the image library.*HINT/s, "it is refused: $change");
+}
+is($node->error(q{BEGIN; SELECT image_library.add_hm_tag('committed'); COMMIT; BEGIN; CREATE TABLE other (); PREPARE TRANSACTION 'other'; COMMIT PREPARED 'other'}),
+	'', 'other transactions of the session are not');
+is($node->value('SELECT count(*) FROM pg_prepared_xacts'), '0', 'and nothing stays');
 
 # --- over TCP
 $node->safe_psql('postgres', q{SELECT image_library.revoke(reference, 'over TCP') FROM image_library.images WHERE tag = '2.0';
