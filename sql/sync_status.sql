@@ -81,7 +81,7 @@ SELECT test.wait('failed') BETWEEN '54 minutes' AND '66 minutes' AS no_longer_th
 SELECT consecutive_failures FROM sync_status;
 -- What a registry asks for is kept, from 1 second to 1 hour; when it does not say, the waits grow.
 CREATE FUNCTION test.limited(retry_after bigint) RETURNS interval LANGUAGE sql AS $$
-  SELECT image_library_internal.remember((SELECT registry_id FROM image_library_internal.registry), true, retry_after, '', false, false);
+  SELECT image_library_internal.remember((SELECT registry_id FROM image_library_internal.registry), true, retry_after, '', false, false, NULL);
   SELECT not_before - clock_timestamp() FROM image_library_internal.registry_state $$;
 SELECT asked, waits BETWEEN wait - interval '1 second' AND wait AS obeyed
 FROM (VALUES (1, interval '1 second'), (60, '1 minute'), (3600, '1 hour'), (1000000000, '1 hour')) AS v (asked, wait), LATERAL test.limited(asked) waits;
@@ -99,13 +99,20 @@ SELECT count(*) FILTER (WHERE due_at > now()) AS later FROM due_registries();
 SELECT regexp_replace(test.outcome(format('SELECT check_not_before(%s)', registry_id)), '[0-9-]{10} [0-9:.]+\+00', '<time>') AS refused FROM registry;
 SELECT test.outcome_as('test_curator', 'SELECT image_library_internal.sync_targets(NULL, true)') AS only_admins FROM (SELECT test.outcome('CREATE ROLE test_curator IN ROLE image_library_curator, image_library_agent')) made;
 -- A run that was not limited ends it; what was found refused is so for a day, from when it was found.
-SELECT remember(registry_id, false, 0, 'here', true, true) FROM registry;
+SELECT remember(registry_id, false, 0, 'here', true, true, NULL) FROM registry;
 SELECT not_before, limited_runs, progress, head_refused_at IS NOT NULL AS head, referrers_refused_at IS NOT NULL AS referrers FROM registry_state;
 SELECT c ->> 'requests_per_run' AS requests_per_run, c ->> 'progress' AS progress, c -> 'head_refused' AS head_refused, c -> 'referrers_refused' AS referrers_refused FROM registry g, registry_config(g.registry_id) c;
 UPDATE registry_state SET head_refused_at = now() - interval '20 hours', referrers_refused_at = now() - interval '25 hours';
 SELECT c -> 'head_refused' AS head_refused, c -> 'referrers_refused' AS referrers_refused FROM registry g, registry_config(g.registry_id) c;
-SELECT remember(registry_id, false, 0, '', true, false) FROM registry;
+SELECT remember(registry_id, false, 0, '', true, false, true) FROM registry;
 SELECT head_refused_at < now() - interval '19 hours' AS its_day_goes_on, referrers_refused_at, progress FROM registry_state;
+SELECT conditional, conditional_refused_at IS NOT NULL AS refused, c -> 'conditional' AS used FROM registry_state m, registry_config(m.registry_id) c;
+SELECT remember(registry_id, false, 0, '', true, false, false) FROM registry;
+SELECT conditional, conditional_refused_at IS NOT NULL AS refused, c -> 'conditional' AS used FROM registry_state m, registry_config(m.registry_id) c;
+UPDATE registry_state SET conditional_refused_at = now() - interval '25 hours';
+SELECT c -> 'conditional' AS used FROM registry g, registry_config(g.registry_id) c;
+SELECT remember(registry_id, false, 0, '', true, false, NULL) FROM registry;
+SELECT conditional, conditional_refused_at FROM registry_state;
 -- Problems with what no rule asks for any more are over; those with what a run reads are its own to end.
 SELECT write_problems(registry_id, problem_of, '{"problems": [{"tag": "1", "problem": "malformed", "detail": "x"}]}') FROM registry, unnest('{a,b}'::text[]) problem_of;
 SELECT forget_other_problems(registry_id, '["b"]') FROM registry;

@@ -76,6 +76,13 @@ std::string GoneChildJson(const sync::GoneChild& gone) {
   return json.Finish();
 }
 
+std::string SettledJson(const sync::Settled& settled) {
+  JsonObject json;
+  json.Text("fingerprint", settled.fingerprint);
+  json.Integer("tags", settled.tags);
+  return json.Finish();
+}
+
 std::string ProblemJson(const sync::Problem& problem) {
   JsonObject json;
   json.TextOrNull("tag", problem.tag);
@@ -100,6 +107,7 @@ std::string BatchJson(const sync::Batch& batch) {
            batch.refused_removals ? ToJsonArray(*batch.refused_removals) : "null");
   json.Raw("listing", batch.listing ? ToJsonArray(*batch.listing) : "null");
   json.Text("fingerprint", batch.listing_fingerprint);
+  json.Raw("settled", batch.settled ? SettledJson(*batch.settled) : "null");
   json.Raw("checked", ToJsonArray(batch.checked));
   json.Raw("problems", ToJsonArray(batch.problems, ProblemJson));
   return json.Finish();

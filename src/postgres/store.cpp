@@ -172,6 +172,7 @@ sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) 
   config.ca_certificate = text("ca_certificate");
   config.allow_private = json["allow_private"].Boolean().value_or(false);
   config.rules = RuleSet::FromJson(json["rules"]);
+  config.rules_fingerprint = text("rules_fingerprint");
   config.client_certificate = text("client_certificate");
   config.client_key = text("client_key");
   config.proxy = text("proxy");
@@ -180,6 +181,7 @@ sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) 
   config.progress = sync::Progress::FromText(text("progress"));
   if (json["head_refused"].Boolean() == true) config.abilities.head = false;
   if (json["referrers_refused"].Boolean() == true) config.abilities.referrers = false;
+  config.abilities.conditional = json["conditional"].Boolean();
   return config;
 }
 
@@ -236,6 +238,16 @@ std::vector<std::string> SqlStore::KnownRepositories() {
            {registry_id_}))
     names.push_back(Text(row[0]));
   return names;
+}
+
+std::map<std::string, sync::Settled> SqlStore::SettledRepositories() {
+  std::map<std::string, sync::Settled> settled;
+  for (const Row& row :
+       database_.Query("SELECT name, fingerprint, tags FROM "
+                       "image_library_internal.settled_repositories($1::pg_catalog.int4)",
+                       {registry_id_}))
+    settled.emplace(Text(row[0]), sync::Settled{Text(row[1]), std::stoll(Text(row[2]))});
+  return settled;
 }
 
 void SqlStore::ForgetOtherProblems(const std::vector<std::string>& repositories) {

@@ -3,6 +3,7 @@
 #define IMAGE_LIBRARY_POSTGRES_STORE_H_
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ class SqlStore : public sync::Store {
   std::vector<sync::KnownImage> KnownImages(const std::vector<std::string>& digests) override;
   void Write(const sync::Batch& batch) override;
   std::vector<std::string> KnownRepositories() override;
+  std::map<std::string, sync::Settled> SettledRepositories() override;
   void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
   std::vector<sync::DueReferrers> ReferrersDue(bool with_api) override;
   std::vector<sync::UntaggedImage> UntaggedDue() override;

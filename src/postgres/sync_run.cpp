@@ -62,12 +62,14 @@ void Remember(Database& database, std::int32_t registry_id, const sync::RunResul
   const auto refused = [](std::optional<bool> ability) {
     return ability == false ? "true" : "false";
   };
+  std::optional<std::string> conditional;
+  if (result.abilities.conditional) conditional = *result.abilities.conditional ? "true" : "false";
   database.Query(
       "SELECT image_library_internal.remember($1::pg_catalog.int4, $2::pg_catalog.bool, "
-      "$3::pg_catalog.int8, $4, $5::pg_catalog.bool, $6::pg_catalog.bool)",
+      "$3::pg_catalog.int8, $4, $5::pg_catalog.bool, $6::pg_catalog.bool, $7::pg_catalog.bool)",
       {std::to_string(registry_id), result.limited ? "true" : "false",
        std::to_string(result.retry_after), result.progress.ToText(), refused(result.abilities.head),
-       refused(result.abilities.referrers)});
+       refused(result.abilities.referrers), conditional});
 }
 
 std::optional<std::string> NullIfEmpty(const std::string& text) {

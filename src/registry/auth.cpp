@@ -57,6 +57,9 @@ std::string Scope(const std::string& scope, const char* separator) {
   return scope.empty() ? "" : separator + ("scope=" + PercentEncode(scope));
 }
 
+// Of the token protocol (distribution, docs/spec/auth/scope.md).
+std::string PullScope(const std::string& full_name) { return "repository:" + full_name + ":pull"; }
+
 Subject TokenSubject(const std::string& realm, const std::string& scope, bool has_credential) {
   return {"token of \"" + HostOf(realm) + "\"" + (scope.empty() ? "" : " for \"" + scope + "\""),
           has_credential};
@@ -165,22 +168,31 @@ Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
   key.service = Parameter(challenge, "service");
   key.scope = Parameter(challenge, "scope");
   if (key.scope.empty() && !target.full_name.empty()) {
-    key.scope = "repository:" + target.full_name + ":pull";
+    key.scope = PullScope(target.full_name);
   }
   key.trusted = trust == RealmTrust::kCredentials;
   if (key.trusted) key.credential = CredentialFor(target.repository);
   return key;
 }
 
-// The scope that worked for the same purpose, else for the same repository.
+// The scope that worked for the same purpose, else for the same repository, else the one that
+// nearly all registries want: a request without a token would only be told so.
 std::shared_ptr<Authenticator::TokenKey> Authenticator::KnownKey(const AuthTarget& target) {
   if (auto exact = keys_.Find({target.full_name, target.purpose})) return exact;
-  return keys_.FindFrom({target.full_name, ""},
-                        [&](const auto& key) { return key.first == target.full_name; });
+  if (auto other = keys_.FindFrom({target.full_name, ""},
+                                  [&](const auto& key) { return key.first == target.full_name; }))
+    return other;
+  const bool usual = remembered_ && remembered_->scheme == "bearer" &&
+                     Parameter(*remembered_, "scope").empty() && !target.full_name.empty() &&
+                     unusual_.count(target.purpose) == 0;
+  if (usual) RememberKey(target, KeyFor(*remembered_, target));
+  return usual ? keys_.Find({target.full_name, target.purpose}) : nullptr;
 }
 
 void Authenticator::RememberKey(const AuthTarget& target, const TokenKey& key) {
   *keys_.Get({target.full_name, target.purpose}) = key;
+  if (!target.full_name.empty() && key.scope != PullScope(target.full_name))
+    unusual_.insert(target.purpose);
 }
 
 Task<std::string> Authenticator::Authorization(AuthTarget target) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -123,7 +124,9 @@ class Authenticator {
   std::optional<Challenge> remembered_;
   Recent<TokenKey, Token> tokens_;
   Recent<std::pair<std::string, std::string>, TokenKey> keys_;  ///< by full name and purpose
-  std::map<const Credential*, std::string> refresh_tokens_;     ///< newer than the credential's
+  /// Purposes for which a challenge wanted another scope than that of pulling.
+  std::set<std::string> unusual_;
+  std::map<const Credential*, std::string> refresh_tokens_;  ///< newer than the credential's
 };
 
 }  // namespace image_library::registry

@@ -1,6 +1,7 @@
 #include "registry/client.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "core/digest.h"
@@ -147,11 +148,43 @@ struct Client::Impl {
                  const std::string& what) const;
   Question AboutManifest(const std::string& repository, const std::string& reference) const;
   Task<TagHead> HeadByGet(Question question);
+  Task<TagCheck> CheckByGet(Question question, std::string known);
+  Task<std::optional<std::vector<Descriptor>>> AskForReferrers(std::string repository,
+                                                               std::string digest);
+  void LearnEtag(const Response& response);
+  bool CountsGets() const { return options.url.host == "docker.io"; }
 
   const ClientOptions options;
   Exchange exchange;
   Abilities abilities;
+  bool whole_lists = false;        // see PageReader
+  bool probing_referrers = false;  // a request is to tell whether there is a referrers API ...
+  int probes_left = 3;             // those that told nothing do not hold up the others for ever
+  WaitQueue referrers_probed;      // ... and these wait for its answer
 };
+
+// The manifest in an answer with status 200; the body is checked against the reference.
+FetchedManifest ToManifest(Response&& response, const std::string& reference,
+                           const Subject& subject) {
+  FetchedManifest manifest;
+  manifest.content_type = response.Header("content-type");
+  RequireObject(response, subject);
+  manifest.body = std::move(response.body);
+  manifest.held = std::move(response.held);
+  const std::string claimed(response.Header("docker-content-digest"));
+  if (IsDigest(reference)) {
+    if (!ProvesReference(&manifest.body, reference)) {
+      throw Error(ErrorKind::kDigestMismatch,
+                  "could not read " + subject.text + ": the body has another digest",
+                  "Its digest is " + Sha256Digest(manifest.body) + ".");
+    }
+    manifest.digest = reference;
+  } else {
+    manifest.digest = DigestByTag(claimed, &manifest.body, subject);
+    if (IsDigest(claimed) && claimed != manifest.digest) manifest.claimed_digest = claimed;
+  }
+  return manifest;
+}
 
 std::string Client::Impl::FullName(const std::string& repository) const {
   return options.url.prefix.empty() ? repository : options.url.prefix + "/" + repository;
@@ -249,8 +282,10 @@ Task<std::optional<Listing>> Client::ListTags(std::string repository, ListingTur
   const Subject subject = question.subject;
   NameReader reader("tags", &AcceptTag, "", limit::kTags, subject);
   reader.turn = turn;
+  reader.whole_lists = impl_->whole_lists;
   const std::optional<Response> refusal =
       co_await ReadPages(impl_->exchange, std::move(question), kTagPage, reader);
+  if (reader.whole_lists) impl_->whole_lists = true;
   if (!refusal) co_return reader.Take();
   if (refusal->status != 404) ThrowStatus(*refusal, subject);
   co_return std::nullopt;
@@ -279,6 +314,7 @@ Task<TagHead> Client::HeadTag(std::string repository, std::string tag) {
   switch (response.status) {
     case 200: {
       impl_->abilities.head = true;
+      impl_->LearnEtag(response);
       const std::string digest(response.Header("docker-content-digest"));
       co_return TagHead{true, IsDigest(digest) ? digest : ""};
     }
@@ -301,24 +337,51 @@ Task<std::optional<FetchedManifest>> Client::GetManifest(std::string repository,
   Response response = co_await impl_->exchange.Ask(std::move(question));
   if (response.status == 404) co_return std::nullopt;
   if (response.status != 200) ThrowStatus(response, subject);
-  FetchedManifest manifest;
-  manifest.content_type = response.Header("content-type");
-  RequireObject(response, subject);
-  manifest.body = std::move(response.body);
-  manifest.held = std::move(response.held);
-  const std::string claimed(response.Header("docker-content-digest"));
-  if (IsDigest(reference)) {
-    if (!ProvesReference(&manifest.body, reference)) {
-      throw Error(ErrorKind::kDigestMismatch,
-                  "could not read " + subject.text + ": the body has another digest",
-                  "Its digest is " + Sha256Digest(manifest.body) + ".");
+  impl_->LearnEtag(response);
+  co_return ToManifest(std::move(response), reference, subject);
+}
+
+// The distribution and registries made of it answer If-None-Match with the digest, and say so by
+// the ETag (distribution, registry/handlers/manifests.go); others have ETags of their own.
+void Client::Impl::LearnEtag(const Response& response) {
+  const std::string_view etag = response.Header("etag");
+  const std::string_view digest = response.Header("docker-content-digest");
+  if (abilities.conditional || digest.empty() || etag.size() != digest.size() + 2) return;
+  if (etag.substr(1, digest.size()) == digest && etag.front() == '"' && etag.back() == '"')
+    abilities.conditional = true;
+}
+
+Task<TagCheck> Client::Impl::CheckByGet(Question question, std::string known) {
+  const Subject subject = question.subject;
+  const bool head_refused = abilities.head == false;
+  question.if_none_match = known;
+  Response response = co_await exchange.Ask(std::move(question));
+  if (response.status == 304) co_return TagCheck{true, known};
+  if (response.status == 404) co_return TagCheck();
+  if (response.status != 200) ThrowStatus(response, subject);
+  TagCheck check{true, {}, ToManifest(std::move(response), {}, subject)};
+  check.digest = check.manifest->digest;
+  // Without HEAD nothing is better, whatever it answers.
+  if (check.digest == known && !head_refused) abilities.conditional = false;
+  co_return std::move(check);
+}
+
+Task<TagCheck> Client::CheckTag(std::string repository, std::string tag, std::string known) {
+  const bool by_get = impl_->abilities.head == false ||
+                      (impl_->abilities.conditional == true && !impl_->CountsGets());
+  if (by_get) {
+    Question question = impl_->AboutManifest(repository, tag);
+    try {
+      co_return co_await impl_->CheckByGet(std::move(question), std::move(known));
+    } catch (const Error& error) {
+      // A manifest that cannot be read still has a digest, which HEAD tells.
+      const bool of_manifest =
+          error.kind() == ErrorKind::kTooLarge || error.kind() == ErrorKind::kMalformed;
+      if (impl_->abilities.head == false || !of_manifest) throw;
     }
-    manifest.digest = reference;
-  } else {
-    manifest.digest = DigestByTag(claimed, &manifest.body, subject);
-    if (IsDigest(claimed) && claimed != manifest.digest) manifest.claimed_digest = claimed;
   }
-  co_return std::move(manifest);
+  TagHead head = co_await HeadTag(std::move(repository), std::move(tag));
+  co_return TagCheck{head.found, std::move(head.digest)};
 }
 
 Task<std::string> Client::GetBlob(std::string repository, std::string digest) {
@@ -344,24 +407,45 @@ Task<std::optional<std::vector<Descriptor>>> Client::ListReferrers(std::string r
   if (!IsDigest(digest)) {
     throw Error(ErrorKind::kInvalidArgument, "\"" + Scrub(digest, 300) + "\" is not a digest");
   }
-  if (impl_->abilities.referrers == false) co_return std::nullopt;
+  Impl& impl = *impl_;
+  while (!impl.abilities.referrers && impl.probing_referrers) co_await impl.referrers_probed.Wait();
+  if (impl.abilities.referrers == false) co_return std::nullopt;
+  if (impl.abilities.referrers || impl.probes_left == 0)
+    co_return co_await impl.AskForReferrers(repository, digest);
+  impl.probing_referrers = true;
+  --impl.probes_left;
+  std::optional<std::vector<Descriptor>> referrers;
+  std::exception_ptr failure;
+  try {
+    referrers = co_await impl.AskForReferrers(repository, digest);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  impl.probing_referrers = false;
+  impl.referrers_probed.ResumeAll();
+  if (failure) std::rethrow_exception(failure);
+  co_return std::move(referrers);
+}
+
+Task<std::optional<std::vector<Descriptor>>> Client::Impl::AskForReferrers(std::string repository,
+                                                                           std::string digest) {
   Question question =
-      impl_->About(repository, "referrers/" + digest, "referrers of \"" + digest + "\" of ");
+      About(repository, "referrers/" + digest, "referrers of \"" + digest + "\" of ");
   question.accept = media_type::kOciIndex;
   question.max_body = limit::kManifest;
   const Subject subject = question.subject;
   ReferrerPages reader(subject);
   std::optional<Response> refusal;
   try {
-    refusal = co_await ReadPages(impl_->exchange, std::move(question), 0, reader);
+    refusal = co_await ReadPages(exchange, std::move(question), 0, reader);
   } catch (const Error& error) {
     // 200 with a web page, from a registry that never showed it has the API.
-    if (error.kind() != ErrorKind::kProtocol || impl_->abilities.referrers) throw;
-    impl_->abilities.referrers = false;
+    if (error.kind() != ErrorKind::kProtocol || abilities.referrers) throw;
+    abilities.referrers = false;
     co_return std::nullopt;
   }
   if (!refusal) {
-    impl_->abilities.referrers = true;
+    abilities.referrers = true;
     co_return std::move(reader.descriptors);
   }
   const int status = refusal->status;
@@ -369,8 +453,8 @@ Task<std::optional<std::vector<Descriptor>>> Client::ListReferrers(std::string r
     ThrowStatus(*refusal, subject);
   }
   // A registry that has the API may still refuse a subject that it does not know.
-  if (impl_->abilities.referrers == true) co_return std::vector<Descriptor>();
-  impl_->abilities.referrers = false;
+  if (abilities.referrers == true) co_return std::vector<Descriptor>();
+  abilities.referrers = false;
   co_return std::nullopt;
 }
 

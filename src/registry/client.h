@@ -39,6 +39,12 @@ class Client {
   /// `HEAD manifests/<tag>`; falls back to GET where a registry has no HEAD.
   Task<TagHead> HeadTag(std::string repository, std::string tag);
 
+  /// What a tag points at, `known` being the digest that it had. One request, and no body while the
+  /// tag stays: a GET with If-None-Match where the registry answers those, which brings the
+  /// manifest of a tag that moved, else HEAD. Docker Hub counts a GET as a pull, and is asked with
+  /// HEAD.
+  Task<TagCheck> CheckTag(std::string repository, std::string tag, std::string known);
+
   /// By tag or digest; nothing when it is not there. By digest the body is verified
   /// (kDigestMismatch); by tag the digest is the server's if the body has it, else its sha256.
   Task<std::optional<FetchedManifest>> GetManifest(std::string repository, std::string reference);
@@ -47,7 +53,8 @@ class Client {
   /// limit::kConfig whatever its size was said to be.
   Task<std::string> GetBlob(std::string repository, std::string digest);
 
-  /// Referrers API; nothing when the registry has none (then abilities().referrers is false).
+  /// Referrers API; nothing when the registry has none (then abilities().referrers is false). While
+  /// that is unknown one request is sent, and whoever else asks waits for its answer.
   Task<std::optional<std::vector<Descriptor>>> ListReferrers(std::string repository,
                                                              std::string digest);
 

@@ -124,6 +124,9 @@ Task<Response> Exchange::Send(Question question, std::string authorization) {
   request.url = std::move(question.url);
   request.max_body = question.max_body;
   if (!question.accept.empty()) request.headers.emplace_back("Accept", std::move(question.accept));
+  if (!question.if_none_match.empty()) {
+    request.headers.emplace_back("If-None-Match", "\"" + question.if_none_match + "\"");
+  }
   if (!authorization.empty()) {
     request.headers.emplace_back("Authorization", std::move(authorization));
   }

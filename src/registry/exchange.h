@@ -19,7 +19,8 @@ namespace image_library::registry {
 struct Question {
   Method method = Method::kGet;
   std::string url;
-  std::string accept = {};  ///< empty: no Accept header
+  std::string accept = {};         ///< empty: no Accept header
+  std::string if_none_match = {};  ///< a digest; empty: no If-None-Match header
   AuthTarget target = {};
   std::size_t max_body = limit::kList;
   bool follow_redirects = false;

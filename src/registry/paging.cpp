@@ -70,6 +70,7 @@ Task<Walk> WalkPages(Exchange& exchange, Question question, int page_size, PageR
   std::set<std::string> seen;
   std::size_t seen_bytes = 0;
   bool guessed = false;
+  std::string last;
   for (std::size_t page = 1;; ++page) {
     if (page > reader.most_pages()) {
       RefuseMore(question.subject, std::to_string(reader.most_pages()) + " pages");
@@ -95,11 +96,16 @@ Task<Walk> WalkPages(Exchange& exchange, Question question, int page_size, PageR
     }
     const PageCount count = reader.Read(response);
     if (guessed && count.fresh > 0) reader.paging = Paging::kLast;
+    if (guessed && count.fresh == 0 && count.last == last) reader.whole_lists = true;
+    last = count.last;
     std::optional<std::string> next = NextPage(response, question.url, question.subject);
     if (next) reader.paging = Paging::kLink;
-    const bool full = page_size > 0 && count.entries == static_cast<std::size_t>(page_size);
-    guessed = !next && full && !count.last.empty() && reader.paging != Paging::kLink;
-    if (guessed) next = WithPageSize(plain, page_size) + "&last=" + PercentEncode(count.last);
+    const auto asked = static_cast<std::size_t>(page_size);
+    const bool full = page_size > 0 && count.entries == asked;
+    if (page == 1 && page_size > 0 && count.entries > asked && !next) reader.whole_lists = true;
+    guessed = !next && full && !last.empty() && reader.paging != Paging::kLink;
+    if (reader.whole_lists) guessed = false;
+    if (guessed) next = WithPageSize(plain, page_size) + "&last=" + PercentEncode(last);
     const bool repeats = count.entries > 0 && count.fresh == 0;
     if (!next || repeats || seen.contains(*next)) co_return Walk::kComplete;
     question.url = *next;

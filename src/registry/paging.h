@@ -43,6 +43,9 @@ class PageReader {
   virtual std::size_t MostBytesOf(const Response&) const { return 0; }
 
   Paging paging = Paging::kWhole;  ///< set by ReadPages
+  /// The registry heeds neither page size nor `last`: a page without a Link is the whole list. Set
+  /// by ReadPages where the pages show it; set before, `last` is not tried.
+  bool whole_lists = false;
   /// Taken before the listing becomes larger than limit::kSmallListing; null: it need not be. The
   /// page at hand is not held while it is waited for, but asked for again.
   ListingTurn* turn = nullptr;

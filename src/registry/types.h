@@ -31,6 +31,9 @@ using ReloadCredentials = std::function<std::vector<Credential>()>;
 struct Abilities {
   std::optional<bool> head;       ///< HEAD of manifests
   std::optional<bool> referrers;  ///< the referrers API
+  /// 304 to a GET with the digest that a tag had: the ETags of manifests are their digests. False:
+  /// it sends the manifest all the same.
+  std::optional<bool> conditional;
 };
 
 struct ClientOptions {
@@ -89,6 +92,14 @@ struct FetchedManifest {
 struct TagHead {
   bool found = false;
   std::string digest;  ///< empty when the registry did not send a usable one: GET then
+};
+
+/// What a tag points at, asked by one who knows what it pointed at.
+struct TagCheck {
+  bool found = false;
+  std::string digest;  ///< as that of TagHead
+  /// What came along; nothing where the tag did not move, or where HEAD was asked.
+  std::optional<FetchedManifest> manifest = {};
 };
 
 /// How often a request is sent after temporary failures. A refusal because of too many requests

@@ -48,4 +48,11 @@ std::string ListingFingerprint(const std::vector<std::string>& tags) {
   return Sha256Digest(joined);
 }
 
+// The number changes when more is read of an unchanged tag than before.
+std::string SettledFingerprint(const std::string& listing, const std::string& rules) {
+  constexpr const char* kVersion = "1";
+  constexpr std::size_t kLength = 40;  // of a run, all are in memory
+  return Sha256Digest(kVersion + ("\n" + listing) + "\n" + rules).substr(0, kLength);
+}
+
 }  // namespace image_library::sync

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/image.h"
+#include "sync/known.h"
 #include "sync/problem.h"
 
 namespace image_library::sync {
@@ -50,6 +51,8 @@ struct Batch {
   /// The tags of a complete listing, when it differs from the last one.
   std::optional<std::vector<std::string>> listing;
   std::string listing_fingerprint;
+  /// All tags that the rules admit are written, if the library holds so many that are read.
+  std::optional<Settled> settled;
   /// Tags (empty: the repository) whose problem on record is over unless it is named in problems.
   std::vector<std::string> checked;
   std::vector<Problem> problems;
@@ -61,13 +64,17 @@ struct Batch {
   bool Empty() const {
     return images.empty() && completed.empty() && tags.empty() && missing.empty() &&
            referrers.empty() && referrer_answers.empty() && referrers_checked.empty() &&
-           gone_children.empty() && !refused_removals && !listing && checked.empty() &&
+           gone_children.empty() && !refused_removals && !listing && !settled && checked.empty() &&
            problems.empty();
   }
 };
 
 /// Digest of a sorted listing.
 std::string ListingFingerprint(const std::vector<std::string>& tags);
+
+/// Of what decides that nothing is to be done in a repository (Settled): digests of its listing and
+/// of the rules.
+std::string SettledFingerprint(const std::string& listing, const std::string& rules);
 
 }  // namespace image_library::sync
 

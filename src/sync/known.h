@@ -31,6 +31,12 @@ struct KnownRepository {
   std::vector<std::string> accepted;  ///< of those, the tags that a person accepted as gone; sorted
 };
 
+/// A repository whose listed tags are all in the library, read, and do not move by their rules.
+struct Settled {
+  std::string fingerprint;  ///< of the listing and the rules for which that is so
+  std::int64_t tags = 0;    ///< that the rules admit
+};
+
 /// An image whose referrers it is time to ask for again, and what its index names and lacked.
 struct DueReferrers {
   std::string repository;

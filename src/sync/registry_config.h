@@ -32,6 +32,7 @@ struct RegistryConfig {
   std::vector<registry::Credential> credentials;
   registry::ReloadCredentials reload_credentials;  ///< see registry::ClientOptions
   RuleSet rules;
+  std::string rules_fingerprint;  ///< of all that the rules say
   Progress progress;              ///< of the last run
   registry::Abilities abilities;  ///< as runs of the last day found them
 };

@@ -52,6 +52,7 @@ Task<void> RegistryRun::Execute() {
     std::vector<std::string> repositories = co_await FindRepositories();
     repositories_ = repositories.size();
     ForgetOtherProblems(repositories);
+    context_.settled = context_.store.SettledRepositories();
     if (in_rounds_)
       co_await SyncInRounds(std::move(repositories));
     else

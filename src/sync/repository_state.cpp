@@ -5,8 +5,8 @@
 
 namespace image_library::sync {
 
-RepositoryState::RepositoryState(std::string repository, KnownRepository before)
-    : name(std::move(repository)), known(std::move(before)) {
+void RepositoryState::Load(KnownRepository before) {
+  known = std::move(before);
   for (const KnownTag& tag : known.tags)
     if (!tag.unread) known_digests.insert(tag.digest);
 }

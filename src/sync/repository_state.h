@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "sync/known.h"
@@ -15,12 +16,15 @@ namespace image_library::sync {
 /// What the library knew before the run, and what the run has found so far. Filled by
 /// RepositorySync and TagReader.
 struct RepositoryState {
-  RepositoryState(std::string repository, KnownRepository before);
+  explicit RepositoryState(std::string repository) : name(std::move(repository)) {}
   RepositoryState(const RepositoryState&) = delete;
   RepositoryState& operator=(const RepositoryState&) = delete;
 
+  /// Once: what the library knew before the run.
+  void Load(KnownRepository before);
+
   const std::string name;
-  const KnownRepository known;
+  KnownRepository known;            ///< empty before Load
   bool was_listed = false;          ///< by this run, to the end
   bool absent = false;              ///< the registry says that there is no such repository
   std::vector<std::string> listed;  ///< sorted

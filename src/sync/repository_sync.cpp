@@ -18,7 +18,7 @@ using registry::Task;
 
 RepositorySync::RepositorySync(RunContext& context, const std::string& name)
     : context_(context),
-      state_(name, context.store.LoadRepository(name)),
+      state_(name),
       writer_(context, state_),
       referrers_(context, state_, writer_),
       tags_(context, state_, writer_, referrers_) {}
@@ -42,10 +42,17 @@ Task<void> RepositorySync::Read(bool known_tags, ListingTurn& turn) {
 }
 
 Task<void> RepositorySync::ReadAll(bool known_tags, ListingTurn& turn) {
-  co_await List(turn);
+  if (!co_await List(turn)) {
+    resumes_here_ = false;
+    co_return;
+  }
+  bool may_move = false;
+  std::size_t admitted = 0;
   std::vector<TagDecision> fresh, again, known;
   for (TagDecision& decision : context_.config.rules.Decide(state_.name, state_.listed)) {
     const KnownTag* const tag = state_.Known(decision.tag);
+    ++admitted;
+    may_move = may_move || !decision.rule->immutable_tags;
     if (tag == nullptr || tag->missing) {
       (state_.HadProblem(decision.tag) ? again : fresh).push_back(std::move(decision));
     } else if (!decision.rule->immutable_tags || tag->unread) {
@@ -74,25 +81,47 @@ Task<void> RepositorySync::ReadAll(bool known_tags, ListingTurn& turn) {
   // for them.
   resumes_here_ = false;
   co_await tags_.Read(again);
+  if (!may_move && nothing_absent_ && !context_.stop.stopped()) Settle(admitted);
 }
 
-Task<void> RepositorySync::List(ListingTurn& turn) {
+// False when the listing shows that nothing is to be done.
+Task<bool> RepositorySync::List(ListingTurn& turn) {
   std::optional<Listing> listing = co_await context_.client.ListTags(state_.name, &turn);
   context_.stop.Succeeded();
   state_.was_listed = true;
   state_.absent = !listing;
+  if (listing) state_.listed = std::move(listing->names);
+  const std::string fingerprint = ListingFingerprint(state_.listed);
+  settled_ = SettledFingerprint(fingerprint, context_.config.rules_fingerprint);
+  if (listing && IsSettled()) co_return false;
+  // Only now: while listings are waited for, nothing is held.
+  state_.Load(context_.store.LoadRepository(state_.name));
   if (!listing && state_.known.tags.empty() && state_.known.listing_fingerprint.empty())
     throw Error(ErrorKind::kNotFound,
                 "repository \"" + state_.name + "\" was not found in registry \"" +
                     context_.config.name + "\"",
                 {}, "Check the name: it is relative to the registry's URL.");
-  if (listing) state_.listed = std::move(listing->names);
-  state_.listing_changed = ListingFingerprint(state_.listed) != state_.known.listing_fingerprint;
+  state_.listing_changed = fingerprint != state_.known.listing_fingerprint;
+  co_return true;
+}
+
+bool RepositorySync::IsSettled() {
+  const auto before = context_.settled.find(state_.name);
+  if (before == context_.settled.end() || before->second.fingerprint != settled_) return false;
+  context_.statistics.not_modified += before->second.tags;
+  return true;
+}
+
+// The store takes it if every admitted tag is there and read, and forgets it with any problem.
+void RepositorySync::Settle(std::size_t admitted) {
+  if (!state_.known.problems.empty() || state_.absent) return;
+  writer_.batch().settled = Settled{settled_, static_cast<std::int64_t>(admitted)};
 }
 
 // The rule that decided is the one that the library has: rules are applied to listings, and this
 // reads none.
 Task<void> RepositorySync::Look(std::string from) {
+  state_.Load(context_.store.LoadRepository(state_.name));
   std::map<std::int64_t, const Rule*> rules;
   for (const Rule& rule : context_.config.rules.rules()) rules[rule.id] = &rule;
   std::vector<TagDecision> known;
@@ -123,6 +152,7 @@ std::vector<std::string> RepositorySync::AbsentTags(std::size_t* present) const 
 Task<void> RepositorySync::FindMissing() {
   std::size_t present = 0;
   const std::vector<std::string> absent = AbsentTags(&present);
+  nothing_absent_ = absent.empty();
   const std::vector<std::string>& accepted = state_.known.accepted;
   std::vector<std::string> gone, unexpected;
   std::set_intersection(absent.begin(), absent.end(), accepted.begin(), accepted.end(),

@@ -22,7 +22,7 @@ namespace image_library::sync {
 /// lacks it and its manifest answers 404. Call Read or Look, then Flush.
 class RepositorySync {
  public:
-  /// The context must outlive it. Throws what the Store throws.
+  /// The context must outlive it.
   RepositorySync(RunContext& context, const std::string& name);
   RepositorySync(const RepositorySync&) = delete;
   RepositorySync& operator=(const RepositorySync&) = delete;
@@ -51,7 +51,9 @@ class RepositorySync {
 
  private:
   registry::Task<void> ReadAll(bool known_tags, registry::ListingTurn& turn);
-  registry::Task<void> List(registry::ListingTurn& turn);
+  registry::Task<bool> List(registry::ListingTurn& turn);
+  bool IsSettled();
+  void Settle(std::size_t admitted);
   registry::Task<void> FindMissing();
   std::vector<std::string> AbsentTags(std::size_t* present) const;
   void RefuseRemovals(std::vector<std::string> absent, std::size_t present);
@@ -65,6 +67,8 @@ class RepositorySync {
   std::optional<Error> refusal_;
   bool took_too_much_ = false;
   bool resumes_here_ = true;
+  std::string settled_;         ///< see SettledFingerprint; empty before the listing
+  bool nothing_absent_ = true;  ///< every present tag is listed
 };
 
 }  // namespace image_library::sync

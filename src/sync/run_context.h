@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
+#include <string>
 
 #include "registry/client.h"
 #include "registry/task.h"
@@ -59,6 +61,7 @@ struct RunContext {
   ImageReader reader;
   KnownImages known_images;
   BatchWriter writer;
+  std::map<std::string, Settled> settled;  ///< repositories, as the run found them
 };
 
 }  // namespace image_library::sync

@@ -2,6 +2,7 @@
 #ifndef IMAGE_LIBRARY_SYNC_STORE_H_
 #define IMAGE_LIBRARY_SYNC_STORE_H_
 
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ class Store {
   virtual void Write(const Batch& batch) = 0;
   /// Names of the repositories that the library holds tags of.
   virtual std::vector<std::string> KnownRepositories() = 0;
+  /// Of the repositories in which nothing is to be done while listing and rules stay, those that no
+  /// problem and no refused removal is on record of. A batch with tags or a listing ends that.
+  virtual std::map<std::string, Settled> SettledRepositories() = 0;
   /// Ends the problems with all repositories but these: no rule asks for those any more.
   virtual void ForgetOtherProblems(const std::vector<std::string>& repositories) = 0;
   /// Images in use, approved or new whose referrers were not asked for in a while, longest first.

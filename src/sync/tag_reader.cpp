@@ -11,13 +11,17 @@ namespace image_library::sync {
 
 using registry::FetchedManifest;
 using registry::Group;
-using registry::TagHead;
+using registry::TagCheck;
 using registry::Task;
 
 namespace {
 
 // Of images that could not be read; those of others are read once more for each tag of theirs.
 constexpr std::size_t kMostFailed = 1000;
+
+// A manifest that came along with the answer to a check is kept while it waits for room if it is
+// small, as nearly all are; a larger one is asked for again.
+constexpr std::size_t kSmallManifest = 64u << 10;
 
 }  // namespace
 
@@ -72,25 +76,28 @@ Task<void> TagReader::ReadOne(std::string tag, const Rule* rule) {
 Task<void> TagReader::ReadTag(std::string tag, const Rule* rule, Room::Place& place) {
   const KnownTag* const known = state_.Known(tag);
   FoundTag found{tag, {}, rule->id};
+  std::optional<FetchedManifest> manifest;
   // Where a registry has sent a wrong digest of this tag before, only the body counts.
   if (known != nullptr && !known->missing && !state_.HadProblem(tag, problem::kDigestMismatch)) {
-    const TagHead head = co_await context_.client.HeadTag(state_.name, tag);
-    if (!head.found) co_return;  // deleted since the listing: the next listing shows it
-    found.digest = head.digest;
-    if (found.digest == known->digest && !known->unread) {
+    TagCheck check = co_await context_.client.CheckTag(state_.name, tag, known->digest);
+    if (!check.found) co_return;  // deleted since the listing: the next listing shows it
+    found.digest = check.digest;
+    if (found.digest == known->digest && !known->unread && !check.manifest) {
       ++context_.statistics.not_modified;
       writer_.Unchanged(tag);
       co_return;
     }
-    if (!found.digest.empty() && co_await ReadImage(found, std::nullopt, place)) co_return;
+    if (check.manifest && check.manifest->body.size() <= kSmallManifest)
+      manifest = std::move(check.manifest);
+    else if (!found.digest.empty() && co_await ReadImage(found, std::nullopt, place))
+      co_return;
     // The tag moved since the HEAD, or the registry sends no digest: read its manifest.
   }
   co_await context_.room.Enter(place);
   // One request gives both the digest and the manifest, so no move of the tag comes between.
-  std::optional<FetchedManifest> manifest;
   std::optional<Error> failure;
   try {
-    manifest = co_await context_.client.GetManifest(state_.name, tag);
+    if (!manifest) manifest = co_await context_.client.GetManifest(state_.name, tag);
     if (!manifest && found.digest.empty()) co_return;
     if (!manifest)
       failure = Error(ErrorKind::kNotFound, "the registry says that tag \"" + tag +

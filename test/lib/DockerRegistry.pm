@@ -4,6 +4,7 @@ package DockerRegistry;
 use strict;
 use warnings;
 use FindBin;
+use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -137,6 +138,18 @@ sub push_samples
 	my ($out, $err) = run_command([ @command, @arguments ]);
 	die "could not push the samples: $err" if $? != 0;
 	return { map { (split / /)[ 0, 1 ] } split /\n/, $out };
+}
+
+# Pushes small images: [repository, tag, content], see plain.py.
+sub push_plain
+{
+	my ($self, @images) = @_;
+	my $lines = join '', map { "@$_\n" } @images;
+	my @command = ('python3', '-B', "$FindBin::RealBin/../registry/plain.py", $self->url);
+	push @command, '--user', "$self->{user}:$self->{password}" if $self->{needs_user};
+	my ($out, $err) = ('', '');
+	IPC::Run::run(\@command, '<', \$lines, '>', \$out, '2>', \$err) or die "could not push: $err";
+	return;
 }
 
 # Options that skopeo needs to read this registry, and those of them that are about TLS.

@@ -70,6 +70,9 @@ class MemoryRegistry {
   }
   void Blob(const std::string& content) { blobs_[Sha256Digest(content)] = content; }
   void Heal() { failures_.clear(); }
+  // ETags are the digests, as those of the distribution, and If-None-Match is heeded, or not.
+  bool etags = false;
+  bool heeds_etags = true;
   std::string DigestOf(const std::string& repository, const std::string& tag) {
     return tags_[repository][tag];
   }
@@ -84,7 +87,7 @@ class MemoryRegistry {
     if (list != std::string::npos) return List(path.substr(4, list - 4));
     const std::size_t manifest = path.find("/manifests/");
     if (manifest != std::string::npos)
-      return Manifest(path.substr(4, manifest - 4), path.substr(manifest + 11), request.method);
+      return Manifest(path.substr(4, manifest - 4), path.substr(manifest + 11), request);
     const std::size_t blob = path.find("/blobs/");
     if (blob != std::string::npos) {
       const auto found = blobs_.find(path.substr(blob + 7));
@@ -107,7 +110,8 @@ class MemoryRegistry {
       if (hidden_.count(tag) == 0) names += (names.empty() ? "\"" : ",\"") + tag + "\"";
     return Answer(200, R"({"tags":[)" + names + "]}");
   }
-  Response Manifest(const std::string& repository, const std::string& reference, Method method) {
+  Response Manifest(const std::string& repository, const std::string& reference,
+                    const Request& request) {
     std::string digest = reference;
     const auto found = tags_.find(repository);
     if (found != tags_.end() && found->second.count(reference) != 0)
@@ -115,10 +119,16 @@ class MemoryRegistry {
     const auto manifest = manifests_.find(digest);
     if (manifest == manifests_.end()) return Answer(404);
     const bool index = manifest->second.find("\"manifests\":") != std::string::npos;
-    return Answer(200, method == Method::kHead ? "" : manifest->second,
-                  {{"content-type", index ? "application/vnd.oci.image.index.v1+json"
-                                          : "application/vnd.oci.image.manifest.v1+json"},
-                   {"docker-content-digest", digest}});
+    const std::string etag = "\"" + digest + "\"";
+    if (etags && heeds_etags && registry::HeaderOf(request, "If-None-Match") == etag)
+      return Answer(304);
+    Response answer =
+        Answer(200, request.method == Method::kHead ? "" : manifest->second,
+               {{"content-type", index ? "application/vnd.oci.image.index.v1+json"
+                                       : "application/vnd.oci.image.manifest.v1+json"},
+                {"docker-content-digest", digest}});
+    if (etags) answer.headers.emplace_back("etag", etag);
+    return answer;
   }
 
   std::map<std::string, std::map<std::string, std::string>> tags_;
@@ -134,7 +144,10 @@ class EngineTest : public ::testing::Test {
     config_.url = ParseRegistryUrl("https://r.example");
     Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]}])");
   }
-  void Rules(const std::string& json) { config_.rules = RuleSet::FromJson(json); }
+  void Rules(const std::string& json) {
+    config_.rules = RuleSet::FromJson(json);
+    config_.rules_fingerprint = json;
+  }
   RunResult Sync(RunOptions options = {}) {
     store_.NextRun();
     LimitedTransport limits(transport_, config_.requests_per_run, config_.url.Origin());

@@ -42,6 +42,68 @@ TEST_F(EngineTest, UnchangedTagTakesOneHeadAndNoWrite) {
     EXPECT_EQ(registry::HeaderOf(request, "If-None-Match"), "") << request.url;
 }
 
+// Where the ETag is the digest, a check brings the manifest of a tag that moved.
+TEST_F(EngineTest, AConditionalRequestWhereTheEtagIsTheDigest) {
+  registry_.etags = true;
+  registry_.Tag("team/app", "1.0", "a");
+  registry_.Tag("team/app", "2.0", "b");
+  config_.abilities = Sync().abilities;
+  EXPECT_EQ(config_.abilities.conditional, true);
+  registry_.Tag("team/app", "2.0", "c");
+  Requests();
+  const RunResult result = Sync();
+  EXPECT_EQ(result.statistics.not_modified, 1);
+  EXPECT_EQ(result.statistics.tags_moved, 1);
+  const std::vector<std::string> requests = Requests();
+  EXPECT_THAT(requests, SizeIs(4));  // list, both tags, the new config
+  for (const std::string& line : requests) EXPECT_NE(line.rfind("HEAD", 0), 0u) << line;
+  EXPECT_EQ(store_.tags["team/app"]["2.0"].digest, registry_.DigestOf("team/app", "2.0"));
+}
+
+TEST_F(EngineTest, ARegistryThatSendsManifestsAllTheSameIsAskedByHeadAgain) {
+  registry_.etags = true;
+  registry_.heeds_etags = false;
+  registry_.Tag("team/app", "1.0", "a");
+  config_.abilities = Sync().abilities;
+  EXPECT_EQ(config_.abilities.conditional, true);
+  store_.writes = 0;
+  config_.abilities = Sync().abilities;
+  EXPECT_EQ(config_.abilities.conditional, false);
+  EXPECT_EQ(store_.writes, 0);
+  Requests();
+  EXPECT_EQ(Sync().abilities.conditional, false);
+  EXPECT_THAT(Requests(),
+              ElementsAre("GET team/app/tags/list?n=100", "HEAD team/app/manifests/1.0"));
+}
+
+// There a GET counts as a pull.
+TEST_F(EngineTest, DockerHubIsAskedByHead) {
+  registry_.etags = true;
+  registry_.Tag("team/app", "1.0", "a");
+  config_.abilities = Sync().abilities;
+  config_.url.host = "docker.io";
+  transport_.requests.clear();
+  transport_.handler([this](const Request& request) {
+    Request here = request;
+    here.url.replace(0, here.url.find("/v2/"), "https://r.example");
+    return registry_.Handle(here);
+  });
+  Sync();
+  EXPECT_EQ(transport_.requests.back().method, Method::kHead);
+}
+
+// Without HEAD every check is a GET, and one with If-None-Match may come without a body.
+TEST_F(EngineTest, WithoutHeadTheManifestIsNotReadTwice) {
+  registry_.Tag("team/app", "1.0", "a");
+  config_.abilities = Sync().abilities;
+  config_.abilities.head = false;
+  registry_.Tag("team/app", "1.0", "b");
+  transport_.requests.clear();
+  Sync();
+  ASSERT_THAT(transport_.requests, SizeIs(4));  // ping, list, manifest, config
+  EXPECT_NE(registry::HeaderOf(transport_.requests[2], "If-None-Match"), "");
+}
+
 TEST_F(EngineTest, ImmutableTagTakesNoRequest) {
   Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"],"immutable_tags":true}])");
   registry_.Tag("team/app", "1.0", "a");

@@ -186,6 +186,8 @@ TEST_F(ListingTest, ExactlyOnePageIsWhole) {
   registry.ignores_last = true;
   EXPECT_EQ(Tags(), registry.names);
   EXPECT_EQ(registry.ours, 2u);
+  EXPECT_EQ(Tags(), registry.names);
+  EXPECT_EQ(registry.ours, 2u) << "it is known that last is ignored";
   registry.names.pop_back();
   EXPECT_EQ(Tags(), registry.names);
   EXPECT_EQ(registry.ours, 2u) << "a page with fewer entries is the end";

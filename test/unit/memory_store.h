@@ -18,6 +18,7 @@ namespace image_library::sync {
 class MemoryStore : public Store {
  public:
   KnownRepository LoadRepository(const std::string& repository) override {
+    ++loads;
     KnownRepository known;
     known.listing_fingerprint = fingerprints[repository];
     for (const auto& [name, tag] : tags[repository]) {
@@ -80,11 +81,21 @@ class MemoryStore : public Store {
       if (batch.refused_removals->empty()) refused.erase(batch.repository);
     }
     if (batch.listing) fingerprints[batch.repository] = batch.listing_fingerprint;
+    if (!batch.tags.empty() || !batch.missing.empty() || batch.listing)
+      settled.erase(batch.repository);
+    if (batch.settled && batch.settled->tags == Whole(batch.repository))
+      settled[batch.repository] = *batch.settled;
     for (const std::string& tag : batch.checked) problems.erase({batch.repository, tag});
     for (const Problem& problem : batch.problems) {
       problems[{batch.repository, problem.tag}] = problem.problem;
       details[{batch.repository, problem.tag}] = problem.detail;
     }
+  }
+  std::map<std::string, Settled> SettledRepositories() override {
+    std::map<std::string, Settled> found = settled;
+    for (const auto& [key, problem] : problems) found.erase(key.first);
+    for (const auto& [repository, its_tags] : refused) found.erase(repository);
+    return found;
   }
   std::vector<std::string> KnownRepositories() override {
     std::vector<std::string> names;
@@ -112,6 +123,7 @@ class MemoryStore : public Store {
   std::map<std::string, Image> images;
   std::map<std::string, std::map<std::string, KnownTag>> tags;
   std::map<std::string, std::string> fingerprints;
+  std::map<std::string, Settled> settled;
   std::map<std::pair<std::string, std::string>, std::string> problems;
   std::vector<Referrer> referrers;
   std::vector<DueReferrers> due;
@@ -127,11 +139,19 @@ class MemoryStore : public Store {
   std::function<void(const Batch&)> before_write;
   bool broken = false;     ///< knows no images any more: every look for one throws
   bool forgetful = false;  ///< keeps no annotations: a database is not in memory
+  int loads = 0;           ///< repositories whose tags were read
   int tries = 0;
   int writes = 0;
   std::size_t largest_batch = 0;
 
  private:
+  // Tags that are present and whose image was read.
+  std::int64_t Whole(const std::string& repository) {
+    return std::count_if(tags[repository].begin(), tags[repository].end(), [&](const auto& tag) {
+      return !tag.second.missing && images[tag.second.digest].unread == Unread::kNothing;
+    });
+  }
+
   static std::size_t Absent(const Image& image) {
     return static_cast<std::size_t>(
         std::count_if(image.platforms.begin(), image.platforms.end(),

@@ -122,6 +122,8 @@ CREATE TABLE image_library_internal.tag (
   PRIMARY KEY (repository_id, name)
 );
 CREATE INDEX tag_digest ON image_library_internal.tag (digest, repository_id);
+-- New images are asked about again for some days (due_referrers).
+CREATE INDEX tag_changed ON image_library_internal.tag (digest_changed_at);
 CREATE INDEX tag_waits ON image_library_internal.tag (repository_id, name)
   WHERE waits_from IS NOT NULL AND rule_id IS NOT NULL AND missing_since IS NULL;
 COMMENT ON TABLE image_library_internal.tag IS 'Tags that the agent has read, each with the digest it points at now';

@@ -55,7 +55,9 @@ CREATE TABLE image_library_internal.registry_state (
   limited_runs integer NOT NULL DEFAULT 0,
   progress text NOT NULL DEFAULT '',
   head_refused_at timestamptz,
-  referrers_refused_at timestamptz
+  referrers_refused_at timestamptz,
+  conditional boolean NOT NULL DEFAULT false,
+  conditional_refused_at timestamptz
 );
 COMMENT ON TABLE image_library_internal.registry_state IS
   'What the agent stores about a registry from one run to the next';
@@ -69,6 +71,10 @@ COMMENT ON COLUMN image_library_internal.registry_state.head_refused_at IS
   'When HEAD was found not to work; it is tried again after a day';
 COMMENT ON COLUMN image_library_internal.registry_state.referrers_refused_at IS
   'When the referrers API was found to be absent; it is tried again after a day';
+COMMENT ON COLUMN image_library_internal.registry_state.conditional IS
+  'True: the ETags of manifests are their digests, so tags are checked with If-None-Match';
+COMMENT ON COLUMN image_library_internal.registry_state.conditional_refused_at IS
+  'When a manifest that had not changed was sent in spite of If-None-Match; it is tried again after a day';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.registry_state TO image_library_agent;
 
 -- Not marked for pg_dump, and granted to nobody.

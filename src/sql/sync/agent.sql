@@ -42,10 +42,12 @@ AS $$
     'name', g.name, 'scheme', g.scheme, 'host', g.host, 'prefix', g.prefix, 'proxy', g.proxy, 'realm_hosts', g.realm_hosts,
     'ca_certificate', g.ca_certificate, 'allow_private', g.allow_private, 'client_certificate', c.certificate, 'client_key', c.key,
     'max_connections', g.max_connections, 'requests_per_second', g.requests_per_second, 'requests_per_run', g.requests_per_run,
-    'rules', coalesce(image_library_internal.rules_json(g.registry_id), '[]'), 'progress', coalesce(m.progress, ''),
+    'rules', rules.json, 'rules_fingerprint', encode(sha256(convert_to(rules.json::text, 'UTF8')), 'hex'), 'progress', coalesce(m.progress, ''),
     'head_refused', coalesce(m.head_refused_at > now() - interval '1 day', false),
-    'referrers_refused', coalesce(m.referrers_refused_at > now() - interval '1 day', false))
+    'referrers_refused', coalesce(m.referrers_refused_at > now() - interval '1 day', false),
+    'conditional', CASE WHEN m.conditional_refused_at > now() - interval '1 day' THEN false WHEN m.conditional THEN true END)
   FROM image_library_internal.registry g
+  CROSS JOIN LATERAL (SELECT coalesce(image_library_internal.rules_json(g.registry_id), '[]') AS json) rules
   LEFT JOIN image_library_internal.client_certificate c USING (registry_id)
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
   WHERE g.registry_id = registry_config.registry_id
@@ -197,12 +199,12 @@ GRANT EXECUTE ON FUNCTION image_library_internal.known_repositories TO image_lib
 -- Between 1 second and 1 hour, whatever a registry asks for. If it gives no time, 30 seconds * 2^n after the n-th
 -- consecutive run that its limit ended, plus or minus a quarter.
 CREATE FUNCTION image_library_internal.remember(registry_id integer, limited boolean, retry_after bigint, progress text,
-  head_refused boolean, referrers_refused boolean)
+  head_refused boolean, referrers_refused boolean, conditional boolean)
 RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO image_library_internal.registry_state AS m
-    (registry_id, not_before, limited_runs, progress, head_refused_at, referrers_refused_at)
+    (registry_id, not_before, limited_runs, progress, head_refused_at, referrers_refused_at, conditional, conditional_refused_at)
   SELECT remember.registry_id,
          CASE WHEN limited THEN clock_timestamp() + CASE
            WHEN remember.retry_after > 0 THEN make_interval(secs => least(greatest(remember.retry_after, 1), 3600))
@@ -212,18 +214,21 @@ AS $$
          remember.progress,
          -- A time less than a day old is kept, since the request was not tried again.
          CASE WHEN head_refused THEN CASE WHEN old.head_refused_at > now() - interval '1 day' THEN old.head_refused_at ELSE now() END END,
-         CASE WHEN referrers_refused THEN CASE WHEN old.referrers_refused_at > now() - interval '1 day' THEN old.referrers_refused_at ELSE now() END END
+         CASE WHEN referrers_refused THEN CASE WHEN old.referrers_refused_at > now() - interval '1 day' THEN old.referrers_refused_at ELSE now() END END,
+         coalesce(remember.conditional, false),
+         CASE WHEN NOT remember.conditional THEN CASE WHEN old.conditional_refused_at > now() - interval '1 day' THEN old.conditional_refused_at ELSE now() END END
   FROM (VALUES (1)) one
   LEFT JOIN image_library_internal.registry_state old ON old.registry_id = remember.registry_id
   ON CONFLICT ON CONSTRAINT registry_state_pkey DO UPDATE
   SET not_before = excluded.not_before, limited_runs = excluded.limited_runs, progress = excluded.progress,
-      head_refused_at = excluded.head_refused_at, referrers_refused_at = excluded.referrers_refused_at
-  WHERE (m.not_before, m.limited_runs, m.progress, m.head_refused_at, m.referrers_refused_at)
+      head_refused_at = excluded.head_refused_at, referrers_refused_at = excluded.referrers_refused_at,
+      conditional = excluded.conditional, conditional_refused_at = excluded.conditional_refused_at
+  WHERE (m.not_before, m.limited_runs, m.progress, m.head_refused_at, m.referrers_refused_at, m.conditional, m.conditional_refused_at)
         IS DISTINCT FROM (excluded.not_before, excluded.limited_runs, excluded.progress, excluded.head_refused_at,
-                          excluded.referrers_refused_at)
+                          excluded.referrers_refused_at, excluded.conditional, excluded.conditional_refused_at)
 $$;
 COMMENT ON FUNCTION image_library_internal.remember IS
-  'Stores what the next run needs; retry_after in seconds, 0: the registry did not give a time';
+  'Stores what the next run needs; retry_after in seconds, 0: the registry did not give a time; conditional: whether If-None-Match works, null: not known';
 GRANT EXECUTE ON FUNCTION image_library_internal.remember TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.not_before(registry_id integer) RETURNS timestamptz

@@ -381,7 +381,7 @@ BEGIN
   -- Problems alone do not add a repository that was never read.
   IF NOT EXISTS (SELECT FROM unnest('{completed,tags,missing,referrers,referrer_answers,referrers_checked,gone_children}'::text[]) part
                  WHERE jsonb_array_length(batch -> part) > 0)
-     AND batch ->> 'listing' IS NULL AND batch ->> 'refused_removals' IS NULL THEN
+     AND batch ->> 'listing' IS NULL AND batch ->> 'refused_removals' IS NULL AND batch ->> 'settled' IS NULL THEN
     RETURN '{}';
   END IF;
   -- An image of which something was not read is completed, also from another repository that has more of it.
@@ -419,6 +419,7 @@ BEGIN
     -- The option newest of rules depends on the whole listing.
     PERFORM image_library_internal.decide_repository(id, image_library_internal.rules_json(registry_id), NULL);
   END IF;
+  PERFORM image_library_internal.write_settled(id, batch);
   RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
                             'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);
 END
