@@ -31,21 +31,28 @@ GRANT EXECUTE ON FUNCTION image_library_internal.settled_repositories TO image_l
 -- The caller knows that every present tag is listed, and that the rules of all admitted tags say that tags do not move.
 -- If as many tags are present and whole as are admitted, those are the admitted ones.
 CREATE FUNCTION image_library_internal.write_settled(repository_id integer, batch jsonb) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
-  -- Also of a listing that comes back later: a tag that was missing in between may be another one.
-  DELETE FROM image_library_internal.settled_repository s
-  WHERE s.repository_id = write_settled.repository_id AND batch ->> 'settled' IS NULL
-    AND (jsonb_array_length(batch -> 'tags') > 0 OR jsonb_array_length(batch -> 'missing') > 0 OR batch ->> 'listing' IS NOT NULL);
+DECLARE
+  settled_tags bigint := (batch #>> '{settled,tags}')::bigint;
+BEGIN
+  IF settled_tags IS NULL THEN
+    -- Also of a listing that comes back later: a tag that was missing in between may be another one.
+    DELETE FROM image_library_internal.settled_repository s
+    WHERE s.repository_id = write_settled.repository_id
+      AND (jsonb_array_length(batch -> 'tags') > 0 OR jsonb_array_length(batch -> 'missing') > 0 OR batch ->> 'listing' IS NOT NULL);
+    RETURN;
+  END IF;
   INSERT INTO image_library_internal.settled_repository AS s (repository_id, fingerprint, tags)
-  SELECT write_settled.repository_id, batch #>> '{settled,fingerprint}', (batch #>> '{settled,tags}')::bigint
-  WHERE (batch #>> '{settled,tags}')::bigint = (
+  SELECT write_settled.repository_id, batch #>> '{settled,fingerprint}', settled_tags
+  WHERE settled_tags = (
     SELECT count(*) FROM image_library_internal.tag t
     WHERE t.repository_id = write_settled.repository_id AND t.missing_since IS NULL AND t.rule_id IS NOT NULL
       AND NOT EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = t.digest AND i.unread IS NOT NULL))
   ON CONFLICT ON CONSTRAINT settled_repository_pkey DO UPDATE
   SET fingerprint = excluded.fingerprint, tags = excluded.tags
-  WHERE (s.fingerprint, s.tags) IS DISTINCT FROM (excluded.fingerprint, excluded.tags)
+  WHERE (s.fingerprint, s.tags) IS DISTINCT FROM (excluded.fingerprint, excluded.tags);
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_settled IS
   'Stores that a run has nothing to do in a repository while listing and rules stay, unless an admitted tag is not there or not whole; ends it when tags or the listing change';
