@@ -145,7 +145,9 @@ for my $name (@names)
 		cmp_ok($found, $fallback eq 'subject' ? '==' : '>', 0, "$name: fallback tags: $fallback");
 	}
 
-	# --- the second sync: lists and HEADs, and no body
+	# --- the second sync: lists, a HEAD or a conditional GET of each tag, and no body
+	my $conditional = ($profile->{manifests}{etag} // '') eq 'digest' && $profile->{manifests}{not_modified};
+	my $check = $special->{by_tag} || $conditional ? 'GET' : 'HEAD';
 	my $written = q{SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables
 		WHERE schemaname = 'image_library_internal' AND relname NOT IN ('run', 'registry', 'registry_state')};
 	$node->value('SELECT pg_stat_force_next_flush()');
@@ -163,7 +165,7 @@ for my $name (@names)
 		$size = 100 if $size > 100 && !$profile->{lists}{ignore_n};
 		my $pages = int((@tags + $size - 1) / $size) || 1;
 		push @expected, ("GET /v2/$repository/tags/list") x $pages;
-		push @expected, map { ($special->{by_tag} ? 'GET' : 'HEAD') . " /v2/$repository/manifests/$_" }
+		push @expected, map { "$check /v2/$repository/manifests/$_" }
 		  grep { !/^sha256-/ } @tags;
 	}
 	my $is_content = sub {
@@ -173,8 +175,11 @@ for my $name (@names)
 		return !($special->{by_tag} && $request->{method} eq 'HEAD');
 	};
 	is_deeply(asked($requests, $is_content), [ sort @expected ], "$name: it takes these requests exactly");
+	is_deeply(asked($requests, sub { $_[0]{path} =~ m{/manifests/} && $_[0]{status} eq '200' && $_[0]{method} eq 'GET' }),
+		[], "$name: no manifest is sent again")
+	  if $conditional;
 
-	# --- a tag moves: HEAD, then the new manifest by its digest
+	# --- a tag moves: HEAD, then the new manifest by its digest; or the conditional GET, which brings it
 	my ($repository) = grep { %{ $truth->{$_} } } sort keys %$truth;
 	my ($tag) = sort grep { !/^sha256-/ } keys %{ $truth->{$repository} };
 	my ($relative) = $repository =~ s{^\Q$prefix\E/}{}r;
@@ -190,8 +195,10 @@ for my $name (@names)
 		my $digest = $registry->truth->{$repository}{$tag};
 		my @order = grep { $_->{path} =~ m{/manifests/(\Q$tag\E|\Q$digest\E)$} && $_->{status} eq '200' } @$requests;
 		is_deeply([ map { "$_->{method} $_->{path}" } @order ],
-			[ "HEAD /v2/$repository/manifests/$tag", "GET /v2/$repository/manifests/$digest" ],
-			"$name: by a HEAD, then by digest");
+			$conditional
+			? ["GET /v2/$repository/manifests/$tag"]
+			: [ "HEAD /v2/$repository/manifests/$tag", "GET /v2/$repository/manifests/$digest" ],
+			$conditional ? "$name: by one request" : "$name: by a HEAD, then by digest");
 	}
 
 	# --- a tag goes, and comes back
