@@ -192,7 +192,8 @@ TEST(JsonTest, MapsEndWhereTheyAreTooLarge) {
   EXPECT_EQ(json.Map(3 * kEntryBytes + 11, &cut).size(), 3u);
   EXPECT_FALSE(cut);
   // The second b takes the place of the first.
-  EXPECT_THAT(json.Map(3 * kEntryBytes + 10, &cut), ElementsAre(Pair("a", "345"), Pair("b", "1234")));
+  EXPECT_THAT(json.Map(3 * kEntryBytes + 10, &cut),
+              ElementsAre(Pair("a", "345"), Pair("b", "1234")));
   EXPECT_TRUE(cut);
 }
 
