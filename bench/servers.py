@@ -2,6 +2,7 @@
 import http.client
 import os
 import pathlib
+import resource
 import socket
 import subprocess
 import time
@@ -61,8 +62,11 @@ def nginx(folder):
     """The answers as files: what a registry behind a fast cache could give."""
     port = free_port()
     config = folder / "nginx.conf"
+    # Open files are kept, within what the user may have open.
+    files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 20000)
     config.write_text(f"""daemon off;
 worker_processes 1;
+worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.error warn;
 events {{ worker_connections 1024; }}
@@ -70,7 +74,7 @@ http {{
   access_log off;
   client_body_temp_path {folder}/tmp; proxy_temp_path {folder}/tmp; fastcgi_temp_path {folder}/tmp;
   uwsgi_temp_path {folder}/tmp; scgi_temp_path {folder}/tmp;
-  sendfile on; tcp_nopush on; keepalive_requests 1000000; open_file_cache max=20000 inactive=600s;
+  sendfile on; tcp_nopush on; keepalive_requests 1000000; open_file_cache max={files // 2} inactive=600s;
   map_hash_max_size 1048576; map_hash_bucket_size 256;
   map $uri $digest {{ default ""; include {folder}/digests.map; }}
   server {{
