@@ -88,13 +88,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.request_text IS 'A request as errors tell it';
 
-CREATE FUNCTION image_library_internal.versions_in(range text, versions text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION image_library_internal.requested_versions(asked image_library_internal.postgres_request) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT coalesce(array_agg(m.name), '{}')
-  FROM image_library_internal.matching_names(ARRAY['version:' || range], 'tag', versions) m
+  SELECT CASE WHEN asked.versions IS NOT NULL THEN ARRAY(
+    SELECT m.name
+    FROM image_library_internal.matching_names(ARRAY['version:' || asked.versions], 'tag', ARRAY(
+           SELECT DISTINCT e.version FROM image_library_internal.entry e
+           WHERE e.kind = 'postgres' AND e.repository_id = ANY (asked.repository_ids) AND e.version IS NOT NULL)) m) END
 $$;
-COMMENT ON FUNCTION image_library_internal.versions_in IS 'The versions that are in a range, such as 17.*';
+COMMENT ON FUNCTION image_library_internal.requested_versions IS
+  'Versions in the repositories of a request that are in its range, such as 17.*; null: it has no range';
 
 -- An image may have tags that name its system and others that do not: it is on the system that one of them names.
 CREATE FUNCTION image_library_internal.postgres_choices(asked image_library_internal.postgres_request)
@@ -102,14 +106,8 @@ RETURNS SETOF image_library_internal.postgres_choice
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
-  versions text[];
+  versions text[] := image_library_internal.requested_versions(asked);
 BEGIN
-  IF asked.versions IS NOT NULL THEN
-    versions := image_library_internal.versions_in(asked.versions, ARRAY(
-      SELECT DISTINCT e.version FROM image_library_internal.usable_entries e
-      WHERE e.kind = 'postgres' AND e.flavor = asked.flavor AND (asked.major IS NULL OR e.major_version = asked.major)
-        AND e.repository_id = ANY (asked.repository_ids) AND e.version IS NOT NULL));
-  END IF;
   RETURN QUERY
     WITH candidate AS (
       SELECT e.major_version, coalesce(e.variant, '') AS variant,
@@ -144,13 +142,8 @@ AS $$
 DECLARE
   contested text;
   unusable text;
-  versions text[];
+  versions text[] := image_library_internal.requested_versions(asked);
 BEGIN
-  IF asked.versions IS NOT NULL THEN
-    versions := image_library_internal.versions_in(asked.versions, ARRAY(
-      SELECT DISTINCT e.version FROM image_library_internal.entry e
-      WHERE e.kind = 'postgres' AND e.repository_id = ANY (asked.repository_ids) AND e.version IS NOT NULL));
-  END IF;
   SELECT string_agg(format('%s %s', counted.images, counted.state), ', ' ORDER BY counted.state),
          min(counted.contested COLLATE "C")
   INTO unusable, contested
