@@ -462,5 +462,44 @@ TEST_F(ReferrersTest, WhereTheyAreKnownARefusedSubjectHasNone) {
   EXPECT_EQ(ErrorOf(client_->ListReferrers("app", subject_)).kind(), ErrorKind::kProtocol);
 }
 
+Task<void> AskReferrers(Client& client, int* answers) {
+  const auto referrers = co_await client.ListReferrers("app", Sha256Digest("subject"));
+  *answers += !referrers;
+}
+
+TEST_F(ReferrersTest, OneRequestFindsOutThatThereIsNoReferrersApi) {
+  handler_ = [](const Request&) { return Answer(404); };
+  transport_.holding = true;
+  int answers = 0;
+  std::vector<Task<void>> tasks;
+  for (int i = 0; i < 10; ++i) {
+    tasks.push_back(AskReferrers(*client_, &answers));
+    tasks.back().Start();
+  }
+  EXPECT_THAT(transport_.log, testing::SizeIs(1));
+  transport_.held.ResumeAll();
+  EXPECT_EQ(answers, 10);
+  EXPECT_THAT(transport_.log, testing::SizeIs(1));
+}
+
+// A request that tells nothing holds up the others only a few times.
+TEST_F(ReferrersTest, ReferrersProbesThatAreDeniedEnd) {
+  handler_ = [](const Request&) { return Answer(403); };
+  transport_.holding = true;
+  int answers = 0;
+  std::vector<Task<void>> tasks;
+  for (int i = 0; i < 10; ++i) {
+    tasks.push_back(AskReferrers(*client_, &answers));
+    tasks.back().Start();
+  }
+  for (int probe = 1; probe <= 3; ++probe) {
+    EXPECT_THAT(transport_.log, testing::SizeIs(probe));
+    transport_.held.ResumeAll();
+  }
+  EXPECT_THAT(transport_.log, testing::SizeIs(10));
+  transport_.held.ResumeAll();
+  for (Task<void>& task : tasks) EXPECT_THROW(task.Result(), Error);
+}
+
 }  // namespace
 }  // namespace image_library::registry
