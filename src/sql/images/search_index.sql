@@ -7,6 +7,12 @@ COMMENT ON FUNCTION image_library_internal.text_keys IS
   'Keys of some texts and those known already: a text contains another one only if it has all its keys. ASCII letters regardless of case';
 GRANT EXECUTE ON FUNCTION image_library_internal.text_keys TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.short_keys(known integer[], texts text[]) RETURNS integer[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_short_keys';
+COMMENT ON FUNCTION image_library_internal.short_keys IS
+  'As text_keys, for words of one and two bytes: keys of single bytes and of two neighbouring ones';
+GRANT EXECUTE ON FUNCTION image_library_internal.short_keys TO image_library_agent;
+
 CREATE TABLE image_library_internal.repository_text (
   repository_id integer PRIMARY KEY REFERENCES image_library_internal.repository ON DELETE CASCADE,
   keys integer[] NOT NULL
@@ -57,10 +63,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = for
 AS $$
 DECLARE
   known integer[] := (SELECT x.keys FROM image_library_internal.repository_text x WHERE x.repository_id = refresh_text.repository_id);
-  now integer[] := image_library_internal.text_keys(coalesce(known, '{}'), tags || ARRAY(
+  texts text[] := tags || ARRAY(
     SELECT image_library_internal.entry_text(e, NULL) FROM image_library_internal.entry e
     WHERE e.repository_id = refresh_text.repository_id AND e.tag = ANY (tags)) || ARRAY(
-    SELECT r.name FROM image_library_internal.repository r WHERE r.repository_id = refresh_text.repository_id AND known IS NULL));
+    SELECT r.name FROM image_library_internal.repository r WHERE r.repository_id = refresh_text.repository_id AND known IS NULL);
+  now integer[] := image_library_internal.short_keys(image_library_internal.text_keys(coalesce(known, '{}'), texts), texts);
 BEGIN
   -- A new word need not have new keys.
   INSERT INTO image_library_internal.search_word (registry_id, word)
