@@ -35,7 +35,9 @@ SELECT r.repository_id, r.registry_id, r.name AS repository, n,
        'sha256:' || encode(sha256(convert_to(r.repository_id || ':' || n, 'UTF8')), 'hex') AS digest,
        CASE WHEN n % 5 < 4 THEN 'approved' ELSE 'pending' END AS approval,
        timestamptz '2025-01-01Z' + n * interval '1 minute' AS created_at
-FROM image_library_internal.repository r CROSS JOIN generate_series(1, :tags / :repositories) n;
+FROM image_library_internal.repository r CROSS JOIN generate_series(1, :tags / :repositories) n
+-- A sync writes one repository after the other.
+ORDER BY r.repository_id, n;
 
 INSERT INTO image_library_internal.listing (repository_id, tags, fingerprint)
 SELECT repository_id, array_agg(tag ORDER BY tag COLLATE "C"), 'bench' FROM generated GROUP BY 1;

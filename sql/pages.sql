@@ -68,4 +68,8 @@ SELECT name, r.result, r.rows_read <= most AS few_read FROM (VALUES
   ('one repository', 6, 'SELECT string_agg(tag, '', '') FROM image_library.postgres_latest WHERE registry = ''open'' AND repository = ''team/postgresql'''),
   ('latest_postgres', 2, 'SELECT split_part(image_library.latest_postgres(''postgresql'', 17, repository => ''team/postgresql''), ''@'', 1)'),
   ('ambiguous', 6, 'SELECT image_library.latest_postgres(''postgresql'', 17)')) q (name, most, statement), test.rows_read('image_library_internal.entry', statement) r;
+-- The function that postgres_latest calls tells nothing of hidden repositories.
+GRANT USAGE ON SCHEMA image_library_internal TO test_reader;
+SELECT repository_id AS hidden FROM image_library_internal.repository WHERE name = 'hidden/postgresql' \gset
+SELECT test.outcome_as('test_reader', format('SELECT count(*) FROM image_library_internal.newest_tags(%s)', :hidden)) AS seen_by_reader, count(*) AS seen_by_admin FROM image_library_internal.newest_tags(:hidden);
 ROLLBACK;

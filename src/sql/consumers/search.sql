@@ -105,15 +105,14 @@ BEGIN
            e.publisher, t.missing_since, CASE WHEN named.in_name THEN 'repository' ELSE 'text' END
     FROM (SELECT t.*
           FROM image_library_internal.tag t
-          LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-          LEFT JOIN (SELECT x.tag, string_agg(h.name, ' ') AS hm_tags
-                     FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
-                     WHERE x.repository_id = named.repository_id GROUP BY x.tag) v ON v.tag = t.name
           WHERE t.repository_id = named.repository_id AND t.rule_id IS NOT NULL
             AND (search_repository.kind IS NULL OR t.kind = search_repository.kind)
             AND (named.missing = '{}'
-                 OR lower(CASE WHEN e.tag IS NULL THEN concat_ws(' ', t.name, v.hm_tags)
-                               ELSE image_library_internal.entry_text(e, v.hm_tags) END COLLATE "C") LIKE ALL (named.missing))
+                 OR lower((SELECT coalesce((SELECT image_library_internal.entry_text(e, v.hm_tags) FROM image_library_internal.entry e
+                                            WHERE e.repository_id = t.repository_id AND e.tag = t.name), concat_ws(' ', t.name, v.hm_tags))
+                           FROM (SELECT string_agg(h.name, ' ') AS hm_tags
+                                 FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+                                 WHERE x.repository_id = t.repository_id AND x.tag = t.name) v) COLLATE "C") LIKE ALL (named.missing))
           ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC
           LIMIT max_rows) t
     LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
@@ -305,9 +304,12 @@ BEGIN
     keys := image_library_internal.word_keys(asked);
     -- A word that the library has is not replaced.
     CONTINUE WHEN EXISTS (SELECT FROM unnest(hm_tag_words) w WHERE strpos(w, asked) > 0)
-      OR EXISTS (SELECT FROM image_library_internal.search_word k
-                 WHERE image_library_internal.word_keys(k.word) @> image_library_internal.text_keys('{}', ARRAY[asked])
-                   AND strpos(k.word, asked) > 0 AND k.registry_id <> ALL (hidden));
+      -- Words of one and two bytes have no such key, and an index that is asked for none is read as a whole.
+      OR CASE WHEN octet_length(asked) < 3
+              THEN EXISTS (SELECT FROM image_library_internal.search_word k WHERE strpos(k.word, asked) > 0 AND k.registry_id <> ALL (hidden))
+              ELSE EXISTS (SELECT FROM image_library_internal.search_word k
+                           WHERE image_library_internal.word_keys(k.word) @> image_library_internal.text_keys('{}', ARRAY[asked])
+                             AND strpos(k.word, asked) > 0 AND k.registry_id <> ALL (hidden)) END;
     SELECT c.word INTO likest
     FROM (SELECT k.word FROM image_library_internal.search_word k
           WHERE image_library_internal.word_keys(k.word) && keys AND k.registry_id <> ALL (hidden)

@@ -22,12 +22,11 @@ COMMENT ON TABLE image_library_internal.repository_text IS
   'Keys of the texts that a search looks at: name, tags and their entries. Keys of texts that are gone stay: what is found by them is read and compared';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.repository_text TO image_library_agent;
 
+-- Without SET it is inlined: a search calls it for each tag.
 CREATE FUNCTION image_library_internal.entry_text(e image_library_internal.entry, hm_tags text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
-                   array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '))
-$$;
+LANGUAGE sql STABLE
+RETURN concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
+                 array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '));
 COMMENT ON FUNCTION image_library_internal.entry_text IS 'Text of a Postgres or model image that a search looks at';
 GRANT EXECUTE ON FUNCTION image_library_internal.entry_text TO image_library_agent;
 
