@@ -103,21 +103,24 @@ BEGIN
     SELECT (named.reference || ':' || t.name)::text, named.registry, named.repository, t.name::text, t.digest::text,
            t.kind, t.approval, coalesce(e.version, i.version), coalesce(e.title, i.title),
            e.publisher, t.missing_since, CASE WHEN named.in_name THEN 'repository' ELSE 'text' END
+    -- Sorted first, so that texts are looked at until there are enough.
     FROM (SELECT t.*
-          FROM image_library_internal.tag t
-          WHERE t.repository_id = named.repository_id AND t.rule_id IS NOT NULL
-            AND (search_repository.kind IS NULL OR t.kind = search_repository.kind)
-            AND (named.missing = '{}'
-                 OR lower((SELECT coalesce((SELECT image_library_internal.entry_text(e, v.hm_tags) FROM image_library_internal.entry e
-                                            WHERE e.repository_id = t.repository_id AND e.tag = t.name), concat_ws(' ', t.name, v.hm_tags))
-                           FROM (SELECT string_agg(h.name, ' ') AS hm_tags
-                                 FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
-                                 WHERE x.repository_id = t.repository_id AND x.tag = t.name) v) COLLATE "C") LIKE ALL (named.missing))
-          ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC
+          FROM (SELECT x.*, x.missing_since IS NOT NULL AS gone, image_library.version_key(x.name) AS version_key
+                FROM image_library_internal.tag x
+                WHERE x.repository_id = named.repository_id AND x.rule_id IS NOT NULL
+                  AND (search_repository.kind IS NULL OR x.kind = search_repository.kind)
+                ORDER BY gone, version_key DESC OFFSET 0) t
+          WHERE named.missing = '{}'
+             OR lower((SELECT coalesce((SELECT image_library_internal.entry_text(e, v.hm_tags) FROM image_library_internal.entry e
+                                        WHERE e.repository_id = t.repository_id AND e.tag = t.name), concat_ws(' ', t.name, v.hm_tags))
+                       FROM (SELECT string_agg(h.name, ' ') AS hm_tags
+                             FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+                             WHERE x.repository_id = t.repository_id AND x.tag = t.name) v) COLLATE "C") LIKE ALL (named.missing)
+          ORDER BY t.gone, t.version_key DESC
           LIMIT max_rows) t
     LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
     LEFT JOIN image_library_internal.image i ON i.digest = t.digest
-    ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC;
+    ORDER BY t.gone, t.version_key DESC;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.search_repository IS
