@@ -55,7 +55,7 @@ CREATE INDEX entry_digest ON image_library_internal.entry (digest, repository_id
 CREATE INDEX entry_usable ON image_library_internal.entry (kind, repository, tag)
   WHERE approval = 'approved' AND missing_since IS NULL;
 CREATE INDEX entry_conflicts ON image_library_internal.entry (repository_id, tag) WHERE conflicts <> '{}';
-CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, variant, newest_key DESC)
+CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, coalesce(variant, ''), repository_id)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
 CREATE INDEX entry_latest ON image_library_internal.entry
   (repository_id, flavor, major_version, coalesce(variant, ''), coalesce(os, ''), newest_key DESC)
@@ -423,3 +423,13 @@ CREATE VIEW image_library_internal.usable_entries AS
   JOIN image_library_internal.registry g USING (registry_id)
   WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp());
 COMMENT ON VIEW image_library_internal.usable_entries IS 'Approved, present and usable entries of registries that the acting role may see';
+
+-- For functions that choose: they look at repositories that the acting role may see. Without row level security, an index
+-- finds what comes after a group: COALESCE is not leakproof.
+CREATE VIEW image_library_internal.pickable_entries AS
+  SELECT e.repository_id, e.tag, e.digest, e.flavor, e.major_version, e.variant, e.os, e.newest_key
+  FROM image_library_internal.entry e
+  WHERE e.kind = 'postgres' AND e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp())
+    AND e.flavor IS NOT NULL AND e.major_version IS NOT NULL AND NOT e.contested;
+COMMENT ON VIEW image_library_internal.pickable_entries IS
+  'Approved, present and usable Postgres images of all registries that may be chosen automatically';

@@ -7,6 +7,12 @@ COMMENT ON FUNCTION image_library_internal.text_keys IS
   'Keys of some texts and those known already: a text contains another one only if it has all its keys. ASCII letters regardless of case';
 GRANT EXECUTE ON FUNCTION image_library_internal.text_keys TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.short_keys(known integer[], texts text[]) RETURNS integer[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_short_keys';
+COMMENT ON FUNCTION image_library_internal.short_keys IS
+  'As text_keys, for words of one and two bytes: keys of single bytes and of two neighbouring ones';
+GRANT EXECUTE ON FUNCTION image_library_internal.short_keys TO image_library_agent;
+
 CREATE TABLE image_library_internal.repository_text (
   repository_id integer PRIMARY KEY REFERENCES image_library_internal.repository ON DELETE CASCADE,
   keys integer[] NOT NULL
@@ -16,12 +22,11 @@ COMMENT ON TABLE image_library_internal.repository_text IS
   'Keys of the texts that a search looks at: name, tags and their entries. Keys of texts that are gone stay: what is found by them is read and compared';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.repository_text TO image_library_agent;
 
+-- Without SET it is inlined: a search calls it for each tag.
 CREATE FUNCTION image_library_internal.entry_text(e image_library_internal.entry, hm_tags text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
-                   array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '))
-$$;
+LANGUAGE sql STABLE
+RETURN concat_ws(' ', e.tag, hm_tags, e.title, e.description, e.publisher, e.model, e.flavor, e.variant, e.os, e.format, e.task,
+                 array_to_string(e.extensions, ' '), array_to_string(e.features, ' '), array_to_string(e.system_tags, ' '));
 COMMENT ON FUNCTION image_library_internal.entry_text IS 'Text of a Postgres or model image that a search looks at';
 GRANT EXECUTE ON FUNCTION image_library_internal.entry_text TO image_library_agent;
 
@@ -95,7 +100,7 @@ BEGIN
     WHERE k.word IS NULL
     ON CONFLICT DO NOTHING;
   END IF;
-  now := image_library_internal.text_keys(known, texts);
+  now := image_library_internal.short_keys(image_library_internal.text_keys(known, texts), texts);
   IF known = now THEN
     RETURN;
   END IF;
