@@ -9,7 +9,8 @@ BEGIN
     SELECT c.oid::regclass AS name
     FROM pg_class c
     WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind IN ('r', 'S')
-      AND c.relname NOT IN ('credential', 'client_certificate', 'shipped_model_fact', 'tag_count', 'filled_repository')
+      AND c.oid <> ALL (image_library_internal.secret_tables()::oid[])
+      AND c.relname NOT IN ('shipped_model_fact', 'tag_count', 'filled_repository')
     ORDER BY c.oid
   LOOP
     PERFORM pg_extension_config_dump(relation.name, '');
