@@ -6,7 +6,6 @@
 #include "postgres/primary.h"
 
 extern "C" {
-#include "commands/dbcommands.h"
 #include "tcop/utility.h"
 }
 
@@ -21,12 +20,12 @@ bool Step(Database& database, const std::string& pass) {
              .front() == "t";
 }
 
-// Removed periods and images of a pass.
+// Removed periods and images of a pass, and the name of the database.
 Row Counts(Database& database, const std::string& pass) {
   return database
       .Query(
-          "SELECT periods, images FROM image_library_internal.pruning WHERE pruning_id = "
-          "$1::pg_catalog.int8",
+          "SELECT periods, images, pg_catalog.current_database() FROM "
+          "image_library_internal.pruning WHERE pruning_id = $1::pg_catalog.int8",
           {pass})
       .front();
 }
@@ -46,12 +45,12 @@ void Prune(Database& database) {
   const Row counts = Counts(database, *pass);
   if (*counts[0] == "0" && *counts[1] == "0") return;
   const std::string told = Told(counts);
-  const char* const text = told.c_str();
+  const char* const texts[] = {told.c_str(), counts[2]->c_str()};
   Call([&] {
-    ereport(LOG, (errmsg("image_library removed %s", text),
+    ereport(LOG, (errmsg("image_library removed %s", texts[0]),
                   errdetail("Database \"%s\". They were older than "
                             "image_library.history_retention, and nothing named the images.",
-                            get_database_name(MyDatabaseId))));
+                            texts[1])));
   });
 }
 
@@ -97,6 +96,7 @@ void PruneForAWhile(Database& database) {
     return;
   } catch (const PostgresError& error) {
     if (ERRCODE_TO_CATEGORY(error.sqlstate) == ERRCODE_OPERATOR_INTERVENTION) throw;
+    if (IsBusy(error.sqlstate)) return;  // another session does the same
     why = error.message;
   }
   const char* const text = why.c_str();
