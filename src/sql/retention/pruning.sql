@@ -8,38 +8,53 @@
 --
 -- A run takes a marked image for unknown: if a tag points at it again, the batch brings the image, and removes the mark.
 
--- Of the pair of repository and digest. Decisions keep an image in every repository, also of a dropped registry.
-CREATE FUNCTION image_library_internal.keeps_history(repository_id integer, tag text, digest text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT EXISTS (SELECT FROM image_library_internal.decision d WHERE d.digest = keeps_history.digest)
-      OR EXISTS (SELECT FROM image_library_internal.approval a
-                 WHERE a.repository_id = keeps_history.repository_id AND a.digest = keeps_history.digest)
-      OR EXISTS (SELECT FROM image_library_internal.approval_request q
-                 WHERE q.repository_id = keeps_history.repository_id AND q.digest = keeps_history.digest)
-      OR EXISTS (SELECT FROM image_library_internal.image_use u
-                 WHERE u.repository_id = keeps_history.repository_id AND u.digest = keeps_history.digest)
-      OR EXISTS (SELECT FROM image_library_internal.full_repository r
-                 JOIN image_library_internal.unknown_use x ON x.host = r.host AND x.repository = r.full_name AND x.released_at IS NULL
-                 WHERE r.repository_id = keeps_history.repository_id AND (x.digest = keeps_history.digest OR x.tag = keeps_history.tag))
-$$;
-COMMENT ON FUNCTION image_library_internal.keeps_history IS
-  'Whether the history of a tag and a digest is kept whatever its age: somebody decided on the image, asked for its approval or uses it';
-GRANT EXECUTE ON FUNCTION image_library_internal.keeps_history TO image_library_agent;
+-- PL/pgSQL keeps the plans. LATERAL with LIMIT reads each table by key, whatever its size.
 
-CREATE FUNCTION image_library_internal.is_named(digest text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- What keeps history of a tag and a digest whatever its age. Decisions keep it in every repository, also of a dropped registry.
+CREATE FUNCTION image_library_internal.old_periods(digests text[], ended_before timestamptz) RETURNS SETOF image_library_internal.tag_period
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
-  SELECT EXISTS (SELECT FROM image_library_internal.tag t WHERE t.digest = is_named.digest)
-      OR EXISTS (SELECT FROM image_library_internal.tag_period p WHERE p.digest = is_named.digest)
-      OR EXISTS (SELECT FROM image_library_internal.decision d WHERE d.digest = is_named.digest)
-      OR EXISTS (SELECT FROM image_library_internal.approval a WHERE a.digest = is_named.digest)
-      OR EXISTS (SELECT FROM image_library_internal.approval_request q WHERE q.digest = is_named.digest)
-      OR EXISTS (SELECT FROM image_library_internal.image_use u WHERE u.digest = is_named.digest)
+BEGIN
+  RETURN QUERY
+    SELECT p.*
+    FROM unnest(digests) AS asked (digest)
+    CROSS JOIN LATERAL (SELECT x.* FROM image_library_internal.tag_period x WHERE x.digest = asked.digest AND x.until < ended_before OFFSET 0) p
+    LEFT JOIN LATERAL (SELECT true AS kept FROM image_library_internal.decision d WHERE d.digest = asked.digest LIMIT 1) decided ON true
+    LEFT JOIN LATERAL (SELECT true AS kept FROM image_library_internal.approval a
+                       WHERE a.repository_id = p.repository_id AND a.digest = p.digest LIMIT 1) state ON true
+    LEFT JOIN LATERAL (SELECT true AS kept FROM image_library_internal.approval_request q
+                       WHERE q.repository_id = p.repository_id AND q.digest = p.digest LIMIT 1) requested ON true
+    LEFT JOIN LATERAL (SELECT true AS kept FROM image_library_internal.image_use u
+                       WHERE u.repository_id = p.repository_id AND u.digest = p.digest LIMIT 1) used ON true
+    LEFT JOIN LATERAL (SELECT true AS kept FROM image_library_internal.full_repository r
+                       JOIN image_library_internal.unknown_use x ON x.host = r.host AND x.repository = r.full_name AND x.released_at IS NULL
+                       WHERE r.repository_id = p.repository_id AND (x.digest = p.digest OR x.tag = p.tag) LIMIT 1) used_unknown ON true
+    WHERE num_nonnulls(decided.kept, state.kept, requested.kept, used.kept, used_unknown.kept) = 0;
+END
 $$;
-COMMENT ON FUNCTION image_library_internal.is_named IS
-  'Whether a tag, its history, a decision, a request or a use names an image';
-GRANT EXECUTE ON FUNCTION image_library_internal.is_named TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.old_periods IS
+  'History of some images that ended before a time, unless somebody decided on the image, asked for its approval or uses it';
+GRANT EXECUTE ON FUNCTION image_library_internal.old_periods TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.unnamed_images(digests text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT asked.digest
+    FROM unnest(digests) AS asked (digest)
+    LEFT JOIN LATERAL (SELECT true AS here FROM image_library_internal.tag t WHERE t.digest = asked.digest LIMIT 1) tagged ON true
+    LEFT JOIN LATERAL (SELECT true AS here FROM image_library_internal.tag_period p WHERE p.digest = asked.digest LIMIT 1) was_tagged ON true
+    LEFT JOIN LATERAL (SELECT true AS here FROM image_library_internal.decision d WHERE d.digest = asked.digest LIMIT 1) decided ON true
+    LEFT JOIN LATERAL (SELECT true AS here FROM image_library_internal.approval a WHERE a.digest = asked.digest LIMIT 1) state ON true
+    LEFT JOIN LATERAL (SELECT true AS here FROM image_library_internal.approval_request q WHERE q.digest = asked.digest LIMIT 1) requested ON true
+    LEFT JOIN LATERAL (SELECT true AS here FROM image_library_internal.image_use u WHERE u.digest = asked.digest LIMIT 1) used ON true
+    WHERE num_nonnulls(tagged.here, was_tagged.here, decided.here, state.here, requested.here, used.here) = 0);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.unnamed_images IS
+  'Those of some images that no tag, history, decision, request or use names';
+GRANT EXECUTE ON FUNCTION image_library_internal.unnamed_images TO image_library_agent;
 
 -- Whoever refers to an image locks its row FOR KEY SHARE, by a foreign key or like record_use, until it commits.
 CREATE FUNCTION image_library_internal.lock_unused_images(digests text[]) RETURNS text[]
@@ -88,27 +103,37 @@ CREATE FUNCTION image_library_internal.prune_periods(digests text[], ended_befor
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  old text[];
-  removed bigint;
+  old text[] := ARRAY(SELECT DISTINCT o.digest FROM image_library_internal.old_periods(digests, ended_before) o);
+  removed image_library_internal.tag_period[];
+  number bigint;
 BEGIN
-  old := ARRAY(
-    SELECT DISTINCT p.digest
-    FROM unnest(digests) AS asked (digest)
-    CROSS JOIN LATERAL (SELECT x.* FROM image_library_internal.tag_period x WHERE x.digest = asked.digest AND x.until < ended_before OFFSET 0) p
-    WHERE NOT image_library_internal.keeps_history(p.repository_id, p.tag, p.digest));
   IF old = '{}' THEN
     RETURN 0;
   END IF;
   old := image_library_internal.lock_unused_images(old);
   -- A new statement sees what was committed before the lock.
-  DELETE FROM image_library_internal.tag_period p
-  WHERE p.digest = ANY (old) AND p.until < ended_before AND NOT image_library_internal.keeps_history(p.repository_id, p.tag, p.digest);
-  GET DIAGNOSTICS removed = ROW_COUNT;
-  RETURN removed;
+  WITH gone AS (
+    DELETE FROM image_library_internal.tag_period p USING image_library_internal.old_periods(old, ended_before) o
+    WHERE p.repository_id = o.repository_id AND p.tag = o.tag AND p.since = o.since
+    RETURNING p)
+  SELECT coalesce(array_agg(g.p), '{}'), count(*) INTO removed, number FROM gone g;
+  -- What was noted of an image in a repository that does not name it any more.
+  removed := ARRAY(
+    SELECT DISTINCT ON (r.repository_id, r.digest) r
+    FROM unnest(removed) r
+    LEFT JOIN LATERAL (SELECT true AS here FROM image_library_internal.tag t
+                       WHERE t.repository_id = r.repository_id AND t.digest = r.digest LIMIT 1) tagged ON true
+    LEFT JOIN LATERAL (SELECT true AS here FROM image_library_internal.tag_period p
+                       WHERE p.repository_id = r.repository_id AND p.digest = r.digest LIMIT 1) was_tagged ON true
+    WHERE num_nonnulls(tagged.here, was_tagged.here) = 0);
+  DELETE FROM image_library_internal.referrer_check x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
+  DELETE FROM image_library_internal.policy_verdict x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
+  DELETE FROM image_library_internal.untagged_check x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
+  RETURN number;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.prune_periods IS
-  'Removes the history of some images that ended before a time, unless somebody decided on them, asked for them or uses them';
+  'Removes old history of some images, with what was noted of an image in a repository that does not name it any more; returns the number of periods';
 GRANT EXECUTE ON FUNCTION image_library_internal.prune_periods TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.mark_images(digests text[]) RETURNS bigint
@@ -118,10 +143,11 @@ DECLARE
   marked bigint;
 BEGIN
   INSERT INTO image_library_internal.prunable_image (digest)
-  SELECT asked.digest
-  FROM unnest(digests) AS asked (digest)
-  LEFT JOIN LATERAL (SELECT x.digest FROM image_library_internal.prunable_image x WHERE x.digest = asked.digest OFFSET 0) there ON true
-  WHERE there.digest IS NULL AND NOT image_library_internal.is_named(asked.digest)
+  SELECT unnamed.digest
+  FROM unnest(image_library_internal.unnamed_images(digests)) AS unnamed (digest)
+  -- A mark that a batch is removing is not made again.
+  LEFT JOIN LATERAL (SELECT x.digest FROM image_library_internal.prunable_image x WHERE x.digest = unnamed.digest OFFSET 0) there ON true
+  WHERE there.digest IS NULL
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS marked = ROW_COUNT;
   RETURN marked;
@@ -164,18 +190,17 @@ BEGIN
   chosen := ARRAY(SELECT p.digest FROM image_library_internal.prunable_image p
                   WHERE p.digest = ANY (chosen) ORDER BY p.digest FOR UPDATE SKIP LOCKED);
   unnamed := image_library_internal.lock_unused_images(chosen);
-  unnamed := ARRAY(SELECT u FROM unnest(unnamed) u WHERE NOT image_library_internal.is_named(u));
+  unnamed := image_library_internal.unnamed_images(unnamed);
   DELETE FROM image_library_internal.image_referrer x WHERE x.digest = ANY (unnamed);
-  DELETE FROM image_library_internal.referrer_check x WHERE x.digest = ANY (unnamed);
-  DELETE FROM image_library_internal.policy_verdict x WHERE x.digest = ANY (unnamed);
-  DELETE FROM image_library_internal.untagged_check x WHERE x.digest = ANY (unnamed);
   -- Platforms, extensions and profiles follow by their foreign keys.
   DELETE FROM image_library_internal.image i WHERE i.digest = ANY (unnamed);
   GET DIAGNOSTICS removed = ROW_COUNT;
-  -- Also the marks of those that are named again or were removed; one that is locked now stays marked.
+  -- The marks of these, of those that are named again, and of images that were dropped with their registry. One that is
+  -- locked now stays marked.
   DELETE FROM image_library_internal.prunable_image p
-  WHERE p.digest = ANY (chosen) AND (p.digest = ANY (unnamed) OR image_library_internal.is_named(p.digest)
-    OR NOT EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = p.digest));
+  WHERE p.digest = ANY (chosen)
+    AND (p.digest = ANY (unnamed) OR p.digest <> ALL (image_library_internal.unnamed_images(chosen))
+         OR NOT EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = p.digest));
   RETURN removed;
 END
 $$;
@@ -220,7 +245,7 @@ COMMENT ON FUNCTION image_library_internal.due_pruning IS
   'The pass that the agent continues, or a new one if the last began a day ago; null: nothing is due, or image_library.history_retention is -1';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_pruning TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.prune_step(pruning_id bigint, max_rows integer DEFAULT 500) RETURNS boolean
+CREATE FUNCTION image_library_internal.prune_step(pruning_id bigint, max_rows integer DEFAULT 200) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -259,15 +284,15 @@ CREATE FUNCTION image_library_internal.count_prunable(OUT periods bigint, OUT im
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH old AS MATERIALIZED (
-    SELECT p.repository_id, p.tag, p.digest FROM image_library_internal.tag_period p
-    WHERE p.until < now() - image_library_internal.retention('image_library.history_retention')
-      AND NOT image_library_internal.keeps_history(p.repository_id, p.tag, p.digest)
-  ), old_of AS (
-    SELECT o.digest, count(*) AS number FROM old o GROUP BY 1
+    SELECT o.digest, count(*) AS number
+    FROM image_library_internal.old_periods(
+      ARRAY(SELECT i.digest FROM image_library_internal.image i),
+      now() - image_library_internal.retention('image_library.history_retention')) o
+    GROUP BY 1
   )
-  SELECT (SELECT count(*) FROM old),
+  SELECT (SELECT coalesce(sum(o.number), 0) FROM old o),
          (SELECT count(*)
-          FROM image_library_internal.image i LEFT JOIN old_of o USING (digest)
+          FROM image_library_internal.image i LEFT JOIN old o USING (digest)
           WHERE image_library_internal.retention('image_library.history_retention') IS NOT NULL
             AND NOT EXISTS (SELECT FROM image_library_internal.tag t WHERE t.digest = i.digest)
             AND coalesce(o.number, 0) = (SELECT count(*) FROM image_library_internal.tag_period p WHERE p.digest = i.digest)
