@@ -229,7 +229,8 @@ AS $$
 DECLARE
   last image_library_internal.pruning;
 BEGIN
-  IF image_library_internal.retention('image_library.history_retention') IS NULL THEN
+  IF image_library_internal.retention('image_library.history_retention') IS NULL
+     OR NOT EXISTS (SELECT FROM image_library_internal.image) THEN
     RETURN NULL;
   END IF;
   SELECT * INTO last FROM image_library_internal.pruning p ORDER BY p.pruning_id DESC LIMIT 1;
@@ -242,7 +243,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.due_pruning IS
-  'The pass that the agent continues, or a new one if the last began a day ago; null: nothing is due, or image_library.history_retention is -1';
+  'The pass that the agent continues, or a new one if the last began a day ago; null: nothing is due, the library is empty, or image_library.history_retention is -1';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_pruning TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.prune_step(pruning_id bigint, max_rows integer DEFAULT 200) RETURNS boolean
