@@ -52,7 +52,7 @@ SELECT count(*) > 0 AS profiles FROM model_profile WHERE digest = test.digest('l
 SELECT * FROM count_prunable(); SELECT test.prune();
 SELECT test.time_passes();
 SET LOCAL image_library.history_retention = -1;
-SELECT * FROM count_prunable(); SELECT test.prune(), due_pruning();
+SELECT * FROM count_prunable(); SELECT test.outcome('SELECT test.prune()'), due_pruning();
 SET LOCAL image_library.history_retention = '1095d';
 SELECT * FROM count_prunable(); SELECT test.prune();
 RESET image_library.history_retention;

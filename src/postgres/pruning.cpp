@@ -20,14 +20,12 @@ bool Step(Database& database, const std::string& pass) {
              .front() == "t";
 }
 
-// Removed periods and images of a pass, and the name of the database.
-Row Counts(Database& database, const std::string& pass) {
-  return database
-      .Query(
-          "SELECT periods, images, pg_catalog.current_database() FROM "
-          "image_library_internal.pruning WHERE pruning_id = $1::pg_catalog.int8",
-          {pass})
-      .front();
+// Removed periods and images of a pass, and the name of the database; none: it is not over.
+Rows Counts(Database& database, const std::string& pass) {
+  return database.Query(
+      "SELECT periods, images, pg_catalog.current_database() FROM image_library_internal.pruning "
+      "WHERE pruning_id = $1::pg_catalog.int8 AND finished_at IS NOT NULL",
+      {pass});
 }
 
 std::string Told(const Row& counts) {
@@ -42,7 +40,10 @@ void Prune(Database& database) {
   Call([] { pgstat_report_activity(STATE_RUNNING, "removing old history"); });
   while (Step(database, *pass))
     if (GetCurrentTimestamp() >= until || Value([] { return OthersWait(); })) return;
-  const Row counts = Counts(database, *pass);
+  // Another worker may go on with it.
+  const Rows passed = Counts(database, *pass);
+  if (passed.empty()) return;
+  const Row& counts = passed.front();
   if (*counts[0] == "0" && *counts[1] == "0") return;
   const std::string told = Told(counts);
   const char* const texts[] = {told.c_str(), counts[2]->c_str()};
@@ -67,7 +68,12 @@ void PruneInSession(Database& database, bool dry_run) {
         *database.Query("SELECT image_library_internal.begin_pruning('call')").front().front();
     while (Step(database, pass)) {
     }
-    told = "removed: " + Told(Counts(database, pass));
+    const Rows passed = Counts(database, pass);
+    if (passed.empty())
+      throw PostgresError(
+          ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "old history was removed in part",
+          "Another session has begun to remove it.", "See image_library.prune_run.");
+    told = "removed: " + Told(passed.front());
     database.Query("SELECT image_library_internal.audit_pruning($1::pg_catalog.int8)", {pass});
   }
   const std::string waiting = *database

@@ -64,6 +64,9 @@ is($node->value('SELECT count(*) FROM digests'), '2', 'they are gone');
 is($node->value(q{SELECT actor, action, object, old ->> 'images' FROM image_library.audit ORDER BY audit_id DESC LIMIT 1}), 'admin|purged|images|1', 'the audit has it');
 is($node->value('SELECT count(*) FROM image_library.verify_audit()'), '0', 'in the chain');
 
+like($node->error('SET image_library.history_retention = -1; CALL image_library.prune_images()'), qr/^ERROR:  55000: history is kept for ever/,
+	'without a retention there is nothing to call');
+
 $node->stop('immediate');
 $registry->stop;
 done_testing();

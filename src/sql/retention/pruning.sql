@@ -214,6 +214,12 @@ AS $$
 DECLARE
   id bigint;
 BEGIN
+  IF image_library_internal.retention('image_library.history_retention') IS NULL THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'object_not_in_prerequisite_state',
+      message => 'history is kept for ever: image_library.history_retention is -1',
+      hint => 'Set it to the time for which history is kept, such as 365d.');
+  END IF;
   UPDATE image_library_internal.pruning p SET finished_at = clock_timestamp() WHERE p.finished_at IS NULL;
   DELETE FROM image_library_internal.pruning p WHERE p.started_at < now() - image_library_internal.retention('image_library.run_retention');
   INSERT INTO image_library_internal.pruning AS p (cause) VALUES (begin_pruning.cause) RETURNING p.pruning_id INTO id;
@@ -234,7 +240,7 @@ BEGIN
     RETURN NULL;
   END IF;
   SELECT * INTO last FROM image_library_internal.pruning p ORDER BY p.pruning_id DESC LIMIT 1;
-  IF last.finished_at IS NULL AND last.pruning_id IS NOT NULL THEN
+  IF last.finished_at IS NULL AND last.cause = 'schedule' THEN
     RETURN last.pruning_id;
   ELSIF coalesce(last.started_at + interval '1 day' <= clock_timestamp(), true) THEN
     RETURN image_library_internal.begin_pruning('schedule');
