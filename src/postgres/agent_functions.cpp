@@ -45,6 +45,7 @@ TimestampTz DueAt(const Board::Slot& slot) {
 // What prevents the agent from working.
 std::string Trouble(const Board& board, pid_t launcher) {
   if (RecoveryInProgress()) return "this server is a standby: the agent runs on the primary";
+  if (IsReplica()) return "image_library.mode is replica: the agent runs at the hub";
   if (launcher == 0)
     return "the agent is not running: add image_library to shared_preload_libraries, or call "
            "image_library.start_worker()";

@@ -8,6 +8,7 @@
 // Only plain C data in this file, since an ereport may leave any line.
 #include "postgres/launcher.h"
 #include "postgres/board.h"
+#include "postgres/primary.h"
 #include "postgres/settings.h"
 
 extern "C" {
@@ -288,13 +289,14 @@ bool StartWorker(Board* board, Oid database, TimestampTz now) {
 
 // Starts the workers that are due; returns when to look again.
 TimestampTz StartDue(Board* board) {
+  const bool starts = settings::enabled && !IsReplica();
   int running = 0;
   for (const Worker& worker : workers) running += worker.handle != nullptr;
   for (;; ++running) {
     const TimestampTz now = GetCurrentTimestamp();
     const bool room = running < Min(settings::max_workers, kMaxWorkers);
-    const Demand demand = LookForDue(board, now, settings::enabled && room);
-    board->waiting = settings::enabled ? demand.waiting : 0;
+    const Demand demand = LookForDue(board, now, starts && room);
+    board->waiting = starts ? demand.waiting : 0;
     if (!OidIsValid(demand.database)) return demand.wake;
     if (StartWorker(board, demand.database, now)) {
       board->out_of_workers = false;

@@ -10,6 +10,8 @@
 #include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/database.h"
+#include "postgres/primary.h"
+#include "postgres/pruning.h"
 #include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
@@ -106,12 +108,18 @@ WorkerEnd SyncDue(Database& database) {
   if (!database.ExtensionIsThere()) return WorkerEnd::kNoLibrary;
   std::set<std::int32_t> locked;
   for (bool has_run = false;; has_run = true) {
+    // Also of one database alone, by ALTER DATABASE; promote_replica wakes the agent.
+    if (IsReplica()) {
+      PostRest({}, 0);
+      return WorkerEnd::kClean;
+    }
     std::vector<Due> due = Registries(database);
     std::erase_if(due, [&](const Due& one) { return locked.count(one.registry_id) != 0; });
     const TimestampTz now = GetCurrentTimestamp();
     // A database that waits for a worker has its turn before the next registry of this one.
     if (due.empty() || due.front().at > now || !settings::enabled || (has_run && OthersWait())) {
       PostRest(due, 0, locked.empty() ? DT_NOEND : TimestampTzPlusMilliseconds(now, kLaterMs));
+      PruneForAWhile(database);
       return WorkerEnd::kClean;
     }
     const Due& first = due.front();

@@ -167,7 +167,10 @@ BEGIN
     CROSS JOIN LATERAL (
       SELECT m.digest, m.unread IS NULL AND NOT EXISTS (
         SELECT FROM image_library_internal.image_platform p WHERE p.digest = m.digest AND NOT p.present) AS whole
-      FROM image_library_internal.image m WHERE m.digest = wanted.digest OFFSET 0) i;
+      FROM image_library_internal.image m
+      -- One that may be removed at any time is read again: see retention/pruning.sql.
+      WHERE m.digest = wanted.digest AND NOT EXISTS (SELECT FROM image_library_internal.prunable_image u WHERE u.digest = m.digest)
+      OFFSET 0) i;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.known_images IS

@@ -43,6 +43,7 @@ AS $$
 DECLARE
   added bigint;
 BEGIN
+  PERFORM image_library_internal.unmark_images(ARRAY(SELECT n.digest FROM unnest(images) n));
   INSERT INTO image_library_internal.image (digest, media_type, artifact_type, config_type, config_digest, layer_types, platforms,
     size_bytes, created_at, created_text, annotations, labels, title, description, version, first_seen_at, unread)
   SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest, n.layer_types, n.platforms,
