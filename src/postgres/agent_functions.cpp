@@ -70,12 +70,12 @@ const char* State(const Board& board, pid_t launcher, const Board::Slot& slot) {
   if (RecoveryInProgress()) return "standby";
   if (launcher == 0) return "stopped";
   if (!settings::enabled) return "disabled";
-  if (slot.restoring != 0) return "restoring";
   if (slot.workers > 0) return "working";
+  if (board.out_of_workers) return "no worker slot";
+  if (slot.restoring != 0) return "restoring";
   if (slot.failures > 0) return "failing";
   const bool due = slot.next_due < kWorkerStarted && slot.next_due <= GetCurrentTimestamp();
-  if (!due) return "idle";
-  return board.out_of_workers ? "no worker slot" : "waiting";
+  return due ? "waiting" : "idle";
 }
 
 struct Viewer {

@@ -9,6 +9,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use FaultRegistry;
+use HangingRegistry;
 use ImageLibrary;
 
 my $root = "$FindBin::RealBin/../..";
@@ -142,5 +143,16 @@ $node->value('GRANT image_library_reader TO grafana');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM image_library.images', extra_params => [ '-U', 'grafana' ]), '8', 'after a repair readers read');
 synced('complete', 'and the agent syncs');
 is($node->safe_psql('other', q{SELECT count(*) FROM image_library_internal.repair_privileges()}), '0', 'in each database');
+
+# --- workers at once
+my $hanging = HangingRegistry->new;
+setting('max_workers', 1);
+$node->safe_psql($_, sprintf q{SELECT image_library.add_registry('hanging', '%s', allow_private => true), image_library.add_rule('hanging', 'team/app')}, $hanging->url) for qw(postgres other);
+ok($node->poll_query_until('postgres', q{SELECT count(*) FILTER (WHERE state = 'working') = 1 AND count(*) FILTER (WHERE state = 'waiting' AND waiting = 1) = 1 FROM image_library.agent_status()}),
+	'one worker is busy, and another database waits');
+setting('max_workers', 2);
+ok($node->poll_query_until('postgres', q{SELECT count(*) FILTER (WHERE state = 'working') = 2 AND max(waiting) = 0 FROM image_library.agent_status()}), 'until max_workers is raised');
+$node->stop('fast');
+$hanging->stop;
 
 done_testing();
