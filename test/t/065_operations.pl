@@ -120,6 +120,14 @@ for my $panel (@panels)
 my ($variable) = grep { $_->{name} eq 'registry' } @{ $dashboard->{templating}{list} };
 is($node->safe_psql('postgres', $variable->{query}, extra_params => [ '-U', 'grafana' ]), "edb\nslow", 'the list of registries');
 
+# --- the variables of psql
+my %variable = slurp_file("$root/doc/psqlrc") =~ /^\\set (\w+) '(.*)'$/mg;
+for my $name (sort keys %variable)
+{
+	my $error = $node->error("\\i $root/doc/psqlrc\n\\set registry edb\n\\set repository postgresql\n\\set words postgresql\n:$name");
+	is($error, '', "psql: :$name");
+}
+
 # --- doc/operations.md: every statement is one that this version executes, if not always in this situation
 my $document = slurp_file("$root/doc/operations.md");
 my @statements = map { split /;[^\S\n]*(?:--[^\n]*)?\n/ } $document =~ /^```sql\n(.*?)^```$/msg;
