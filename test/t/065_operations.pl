@@ -146,6 +146,9 @@ $node->safe_psql($_, 'DROP OWNED BY image_library_reader, image_library_agent') 
 $node->value('DROP ROLE image_library_reader, image_library_agent');
 ok($node->poll_query_until('postgres', q{SELECT state = 'failing' AND last_failure IS NOT NULL FROM image_library.agent_status() WHERE database = 'postgres' AND (SELECT image_library.request_sync('edb')) IS NOT NULL}),
 	'without its role the agent fails');
+like($node->value(q{SELECT severity, subject, since IS NOT NULL, detail FROM image_library.alerts(failures => 1) WHERE subject = 'postgres'}),
+	qr/^critical\|postgres\|t\|.* failed, see last_failure: role "image_library_agent" does not exist$/, 'which is an alert');
+is($node->value(q{SELECT severity FROM image_library.alerts(failures => 1000) WHERE subject = 'postgres'}), 'warning', 'a warning for the first few times');
 $node->safe_psql($_, 'SELECT count(*) FROM image_library_internal.repair_privileges()') for qw(postgres other);
 $node->value('GRANT image_library_reader TO grafana');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM image_library.images', extra_params => [ '-U', 'grafana' ]), '8', 'after a repair readers read');

@@ -29,10 +29,11 @@ AS $$
   ), ending AS MATERIALIZED (
     SELECT e.* FROM image_library.ending_approvals e WHERE e.ends_at < clock_timestamp() + ends_within
   ), found (alert, severity, registry, subject, since, detail, hint) AS (
-    SELECT 'agent', CASE WHEN s.state IN ('disabled', 'restoring') OR s.state = 'failing' AND s.failures < alerts.failures THEN 'warning' ELSE 'critical' END,
-           NULL, s.database, CASE WHEN s.state = 'failing' THEN s.last_failed_at END, concat_ws(': ', s.last_error, s.last_failure),
+    -- While another worker tries, the state is working.
+    SELECT 'agent', CASE WHEN s.state IN ('disabled', 'restoring') OR f.failing AND s.failures < alerts.failures THEN 'warning' ELSE 'critical' END,
+           NULL, s.database, CASE WHEN f.failing THEN s.last_failed_at END, concat_ws(': ', s.last_error, CASE WHEN f.failing THEN s.last_failure END),
            'See image_library.agent_status() and the log of the server.'
-    FROM image_library.agent_status() s
+    FROM image_library.agent_status() s CROSS JOIN LATERAL (SELECT s.state IN ('failing', 'working') AS failing) f
     WHERE s.last_error IS NOT NULL AND s.state <> 'standby'
     UNION ALL
     SELECT 'registry failing', 'critical', s.registry, NULL, s.failing_since,
