@@ -82,6 +82,15 @@ BEGIN
     EXECUTE statement;
     RETURN NEXT statement;
   END LOOP;
+  -- Of a role that was dropped pg_dump would dump the number: it compares with what the extension script has granted.
+  UPDATE pg_init_privs i SET initprivs = o.acl
+  FROM (SELECT 'pg_proc'::regclass, p.oid, p.proacl FROM pg_proc p
+        UNION ALL SELECT 'pg_class'::regclass, c.oid, c.relacl FROM pg_class c
+        UNION ALL SELECT 'pg_namespace'::regclass, n.oid, n.nspacl FROM pg_namespace n) AS o (class, id, acl)
+  WHERE o.class = i.classoid AND o.id = i.objoid AND i.objsubid = 0 AND o.acl IS NOT NULL
+    AND EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+                WHERE d.classid = i.classoid AND d.objid = i.objoid AND d.deptype = 'e' AND e.extname = 'image_library')
+    AND EXISTS (SELECT FROM aclexplode(i.initprivs) a WHERE a.grantee <> 0 AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.grantee));
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.repair_privileges IS
