@@ -98,7 +98,7 @@ SELECT test.prune(); SELECT test.kept('{app31,app32}'), (SELECT count(*) FROM pr
 
 -- An image that no tag ever had goes, unless somebody decided on it, if only in a registry that was dropped since.
 SELECT test.sync('other', 'decided', '{"1": {"image": "decided"}}'); SELECT count(reject('localhost:5001/decided:1')); SELECT count(drop_registry('other', cascade => true));
-SELECT write_images(test.batch(jsonb_build_object('images', jsonb_build_array(test.image('lost'), test.image('decided')))));
+SELECT write_images((jsonb_populate_record(NULL::batch, jsonb_build_object('images', jsonb_build_array(test.image('lost'), test.image('decided'))))).images, classification_keys());
 SELECT test.prune(); SELECT test.kept('{lost,decided}');
 -- Uses that were recorded before the library knew the image keep it.
 SELECT record_use('localhost:5000/late:1.0', 'cluster');

@@ -70,6 +70,7 @@ bool TakePost(Board* board) {
                      BackendPidGetProc(board->launcher) != nullptr;
   if (!taken) {
     board->launcher = MyProcPid;
+    board->launcher_started = GetCurrentTimestamp();
     // Workers of a launcher that died finish by themselves; locks prevent that two sync one
     // registry.
     for (Board::Slot& slot : board->slots) {
@@ -273,7 +274,7 @@ bool StartWorker(Board* board, Oid database, TimestampTz now) {
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   if (++board->last_worker == 0) ++board->last_worker;
   const WorkerPlace told = {place, board->last_worker};
-  board->workers[place] = {told.number, WorkerEnd::kNone, false};
+  board->workers[place] = {told.number, database, 0, WorkerEnd::kNone, false};
   LWLockRelease(&board->lock);
   BackgroundWorker worker;
   DefineWorker(&worker, "image_library_worker_main", "image_library worker");
@@ -344,6 +345,7 @@ PGDLLEXPORT void image_library_launcher_main(Datum) {
   Board* const board = GetBoard();
   if (!TakePost(board)) proc_exit(0);
   before_shmem_exit(OnLauncherExit, 0);
+  ereport(LOG, (errmsg("image_library launcher started")));
 
   TimestampTz next_scan = 0;
   for (;;) {

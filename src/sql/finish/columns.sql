@@ -59,6 +59,7 @@ BEGIN
       ('exclude_tags', '{rules}', 'Patterns of tags that the rule leaves out'),
       ('extension', '{extension_aliases,extension_images}', 'Name of the extension, as CREATE EXTENSION takes it'),
       ('extensions', NULL, 'Extensions as "name version"; image_extensions has one row for each'),
+      ('failing_since', '{sync_status}', 'Beginning of the first failed run since the last one that was complete or partial'),
       ('features', NULL, 'Features according to the annotations: psr, pgd, analytics, tde'),
       ('finished_at', '{sync_run}', 'End of the run; null: the run has not ended'),
       ('finished_at', '{prune_run}', 'When the library was passed through; null: the agent continues after its next sync'),
@@ -203,6 +204,7 @@ BEGIN
       ('unmet_policies', '{pending_images}', 'Required policies that the image did not meet at policies_checked_at; null: not evaluated, see apply_policies'),
       ('url', '{registries}', 'URL of the registry; a path is a prefix of its repositories'),
       ('unread', '{images}', 'What of the image could not be read, see sync_problem: manifest (only the digest is known) or config (labels are not known); null: nothing'),
+      ('uses', '{ending_approvals}', 'Number of uses that were recorded and not released'),
       ('valid', '{tag_history}', 'Period in which the tag pointed at the digest; periods of a tag do not overlap'),
       ('valid_until', '{images,decisions}', 'When the approval ends; null: never'),
       ('os', '{channels}', 'Operating system of its images; null: any, as long as there is only one'),
@@ -247,6 +249,7 @@ BEGIN
       ('runs_as', '{policies}', 'Owner of the function, whose rights it runs with; null: the function does not exist any more'),
       ('before_version', '{model_facts}', 'First later model version that the facts are not of; null: none'),
       ('disk_gb', '{model_profiles}', 'Disk space that container and model need, in GB, as published; null: unknown'),
+      ('ends_at', '{ending_approvals}', 'From when the image may not be used any more'),
       ('facts_from', '{model_library}', 'Where task, gpu_count and profiles come from: curator (set_model_facts), image (its labels and annotations), or shipped (what the vendor publishes)'),
       ('from_version', '{model_facts}', 'First model version that the facts are of; empty: any'),
       ('gpu_count', '{model_facts}', 'Number of GPUs that the model needs; null: that of the profile that needs the fewest'),
@@ -263,6 +266,7 @@ BEGIN
       ('source', '{model_facts}', 'Where the vendor publishes the facts'),
       ('task', '{model_facts}', 'Task of the model; null: not set'),
       ('warning', '{registries}', 'Text of the registry''s last Warning header; null: none'),
+      ('why', '{ending_approvals}', 'expires (the approval) or deprecated'),
       ('why', '{pending_images}', 'Why the image waits: new, tag moved, expired or reset')
     ) AS w (word, views, meaning)
     JOIN pg_attribute a ON a.attname = w.word AND a.attnum > 0
