@@ -53,7 +53,7 @@ $(DATA_built): src/sql/install_order $(SQL_FILES) image_library.control
 # Every object is rebuilt when a header changes: the tree is small.
 $(OBJS): $(wildcard src/*/*.h) Makefile
 
-.PHONY: installcheck-needs demo demo-stop test unit bench format lint
+.PHONY: installcheck-needs demo demo-stop test test-deep unit bench format lint
 # Everything on a bare Debian machine: packages, build, servers, the main job.
 demo:
 	demo/run
@@ -61,6 +61,9 @@ demo-stop:
 	demo/stop
 test:
 	test/run
+# What takes too long for every change: see CONTRIBUTING.md.
+test-deep:
+	test/run-deep
 unit:
 	scripts/setup unit
 	cmake -S . -B build -DCMAKE_BUILD_TYPE=Debug
@@ -69,6 +72,6 @@ unit:
 bench:
 	bench/run
 format:
-	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
+	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
 lint:
-	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
+	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
