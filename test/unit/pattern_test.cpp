@@ -129,7 +129,7 @@ TEST(PatternTest, WhatItSaysIsUtf8) {
   while (longest.size() <= 1024) longest += "\u00fc";
   for (const std::string& pattern :
        {std::string("\u00fc*"), std::string("a\\\u20ac?"), longest,
-        "version:" + longest.substr(0, 900), std::string("[\u00fc]")}) {
+        "version:" + longest.substr(0, 901), std::string("[\u00fc]")}) {
     for (const PatternSubject subject : {kRepository, kTag, kPlace}) {
       try {
         Pattern::Parse(pattern, subject);
