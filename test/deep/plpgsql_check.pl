@@ -24,7 +24,7 @@ SKIP:
 		CREATE TRIGGER require_approved BEFORE INSERT ON users_table
 			FOR EACH ROW EXECUTE FUNCTION image_library.require_approved('image')});
 	my $functions = q{
-		SELECT p.oid, p.prorettype, t.tgrelid, p.oid::regprocedure::text AS name
+		SELECT p.oid, p.prorettype, t.tgrelid, t.tgoldtable, t.tgnewtable, p.prosrc, p.oid::regprocedure::text AS name
 		FROM pg_proc p
 		JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
 		JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
@@ -35,8 +35,15 @@ SKIP:
 		SELECT f.name, c.lineno, c.level, c.message, c.detail
 		FROM ($functions) f
 		CROSS JOIN LATERAL plpgsql_check_function_tb(f.oid, coalesce(f.tgrelid, 0),
+			oldtable => f.tgoldtable, newtable => f.tgnewtable,
 			fatal_errors => false, other_warnings => true, extra_warnings => false, performance_warnings => false) c
-		WHERE f.prorettype <> 'trigger'::regtype OR f.tgrelid IS NOT NULL});
+		WHERE (f.prorettype <> 'trigger'::regtype OR f.tgrelid IS NOT NULL)
+		-- It knows no columns of parameters of type record, and takes a literal for a text.
+		  AND coalesce(c.detail, '') <> 'The tuple structure of a not-yet-assigned record is indeterminate.'
+		  AND coalesce(c.detail, '') NOT LIKE 'cast "text" value to %'
+		-- What ends with fail() does not return.
+		  AND NOT (c.message = 'control reached end of function without RETURN'
+		    AND f.prosrc ~ '[.]fail[(][^;]*;[[:space:]]*END[[:space:]]*\$')});
 	is($findings, '', 'nothing is found');
 	cmp_ok($node->value("SELECT count(*) FROM ($functions) f"), '>', 50, 'the functions of the extension were read');
 }
