@@ -62,7 +62,7 @@ demo-stop:
 	demo/stop
 test:
 	test/run
-# What takes long, or needs root: each file of test/deep.
+# What takes too long for every change: see CONTRIBUTING.md.
 test-deep:
 	test/run_deep
 # Debian packages, built and installed in clean roots.
@@ -85,6 +85,6 @@ image-root: all
 	$(MAKE) install DESTDIR=$(CURDIR)/build/image-install
 	scripts/image_root build/image-install "$(PG_CONFIG)" $(IMAGE_ROOT)
 format:
-	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
+	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
 lint:
-	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
+	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
