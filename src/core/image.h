@@ -98,7 +98,7 @@ class ImageParts {
   /// Text is scrubbed. Maps are capped at 1,000 entries of 256-byte keys and 64 kB values, at
   /// limit::kAnnotations and limit::kLabels bytes in all, and at limit::kListedAnnotations for the
   /// attestations together.
-  Image Assemble(std::string digest, const Manifest& manifest) &&;
+  Image Assemble(std::string digest, Manifest manifest) &&;
 
  private:
   int RankOf(const FetchedPlatform& platform) const;
