@@ -254,9 +254,7 @@ Json Json::operator[](const char* key) const { return Json(root_, Find(key)); }
 
 bool Json::Has(const char* key) const noexcept { return Find(key).document != nullptr; }
 
-std::optional<std::string_view> Json::Text() const noexcept {
-  return Get<std::string_view>(node_);
-}
+std::optional<std::string_view> Json::Text() const noexcept { return Get<std::string_view>(node_); }
 
 std::optional<std::string> Json::String() const {
   const auto text = Text();

@@ -42,10 +42,10 @@ class JsonText {
   bool padded_ = false;
 };
 
-/// A parsed document or a part of it; shares ownership of the tree, within one thread. Getters are typed and throw
-/// only if there is not enough memory. A value of another type reads as absent, since registries
-/// send strings as numbers, objects as arrays, and null for anything. Of duplicate keys the last
-/// one counts.
+/// A parsed document or a part of it; shares ownership of the tree, within one thread. Getters are
+/// typed and throw only if there is not enough memory. A value of another type reads as absent,
+/// since registries send strings as numbers, objects as arrays, and null for anything. Of duplicate
+/// keys the last one counts.
 class Json {
  public:
   /// Manifests have some thousand values; a document of 4 MiB may have a million, at 40 bytes each.

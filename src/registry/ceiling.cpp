@@ -5,7 +5,8 @@
 
 namespace image_library::registry {
 
-Ceiling::Ceiling(int most) : most_(std::max(1, most)), now_(std::min(most_, kFirst)), lowest_(now_) {}
+Ceiling::Ceiling(int most)
+    : most_(std::max(1, most)), now_(std::min(most_, kFirst)), lowest_(now_) {}
 
 void Ceiling::Answered(std::uint64_t number, std::uint64_t newest, bool full,
                        std::optional<Duration> waited) {

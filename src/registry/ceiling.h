@@ -12,9 +12,10 @@ namespace image_library::registry {
 ///   - is halved when a request is refused (429, 503) or not answered in time;
 ///   - goes down to three quarters when answers take far longer than they did at best: the requests
 ///     would only wait for each other in the registry. Not below kLeastForLatency for that;
-///   - goes up by one for each answer until the first of these, and by one for each round of as many
-///     answers as there are requests in flight afterwards, as long as it is used up and answers come
-///     about as fast as ever.
+///   - goes up by one for each answer until the first of these, and by one for each round of as
+///   many
+///     answers as there are requests in flight afterwards, as long as it is used up and answers
+///     come about as fast as ever.
 /// One decrease counts for all requests that were sent before it. Requests are known by their
 /// numbers, which rise.
 class Ceiling {
@@ -39,9 +40,9 @@ class Ceiling {
  private:
   static constexpr int kFirst = 16;
   static constexpr int kLeastForLatency = 4;
-  static constexpr int kFarLonger = 10;           // times the best
-  static constexpr Duration kBearable{500000};    // longer than the best, whatever the best is
-  static constexpr int kWindow = 500;             // answers that the best is of, at least
+  static constexpr int kFarLonger = 10;         // times the best
+  static constexpr Duration kBearable{500000};  // longer than the best, whatever the best is
+  static constexpr int kWindow = 500;           // answers that the best is of, at least
 
   void Learn(Duration waited) noexcept;
   bool IsSlow(int divisor) const noexcept;

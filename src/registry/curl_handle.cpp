@@ -168,8 +168,8 @@ void CurlHandle::SetHost(const std::string& url) {
   SetClientCertificate(location && location->host == options_.client_host);
 }
 
-// Requests to a host wait for the handshake of its first connection, which tells whether they may all
-// use that one (HTTP/2). Without TLS nothing would tell before the first answer has come.
+// Requests to a host wait for the handshake of its first connection, which tells whether they may
+// all use that one (HTTP/2). Without TLS nothing would tell before the first answer has come.
 void CurlHandle::SetWaitingForTls(bool tls) {
   if (tls != waits_for_tls_) Set(CURLOPT_PIPEWAIT, tls ? 1L : 0L);
   waits_for_tls_ = tls;
@@ -258,7 +258,8 @@ bool CurlHandle::MakeRoom(std::size_t size) {
 
 bool CurlHandle::TakeBody(const char* data, std::size_t size) {
   body_bytes_ += size;
-  if (status() >= 300 && response_.body.size() + size > std::min(kMaxErrorBody, request_->max_body)) {
+  if (status() >= 300 &&
+      response_.body.size() + size > std::min(kMaxErrorBody, request_->max_body)) {
     stop_ = Stop::kErrorBodyCut;
     return false;
   }

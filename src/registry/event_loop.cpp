@@ -104,9 +104,8 @@ bool EventLoop::Admits(const Transfer& transfer, std::size_t bytes) noexcept {
   bool admitted = *held_ + bytes <= options_.body_budget;
   if (!admitted) {
     const std::uint64_t number = transfer.number_;
-    admitted =
-        !active_.AnyOf([number](const Transfer& other) { return other.number_ > number; }) &&
-        (queued_.Empty() || queued_.Back().number_ < number);
+    admitted = !active_.AnyOf([number](const Transfer& other) { return other.number_ > number; }) &&
+               (queued_.Empty() || queued_.Back().number_ < number);
   }
   if (admitted) traffic_.most_held = std::max(traffic_.most_held, *held_ + bytes);
   return admitted;

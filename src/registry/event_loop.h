@@ -43,7 +43,7 @@ class Transfer : public ListNode {
   std::coroutine_handle<> awaiting_;
   std::unique_ptr<CurlHandle> handle_;
   CURLcode result_ = CURLE_OK;
-  bool active_ = false;  ///< in libcurl
+  bool active_ = false;         ///< in libcurl
   std::exception_ptr failure_;  ///< why it could not be started
 };
 

@@ -103,8 +103,8 @@ Task<Response> Exchange::Follow(const Question& question, Response redirect) {
       settings.most_tokens = kForeignTokens;
       foreign = foreign_.Get(origin, std::move(settings), sender_);
     }
-    redirect = co_await Authorized(
-        question, {url, foreign ? *foreign : authenticator_, origin == origin_});
+    redirect = co_await Authorized(question,
+                                   {url, foreign ? *foreign : authenticator_, origin == origin_});
   }
   co_return std::move(redirect);
 }

@@ -8,9 +8,9 @@
 
 namespace image_library::registry::internal {
 
-/// A request is a dozen frames of a few sizes, and as many as there are connections come and go at a
-/// time: more than the allocator keeps at hand. Frames that were freed are used again, one list for
-/// each size. Of one thread.
+/// A request is a dozen frames of a few sizes, and as many as there are connections come and go at
+/// a time: more than the allocator keeps at hand. Frames that were freed are used again, one list
+/// for each size. Of one thread.
 class FrameMemory {
  public:
   static void* Take(std::size_t size) {
