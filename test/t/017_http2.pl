@@ -9,8 +9,9 @@ use Test::More;
 use DockerRegistry;
 use ImageLibrary;
 
-my $registry = DockerRegistry->new(mode => 'htpasswd');
-$registry->push_plain(map { [ 'app/web', "v$_", "v$_" ] } 1 .. 40);
+my $open = DockerRegistry->new(mode => 'open');
+$open->push_plain(map { [ 'app/web', "v$_", "v$_" ] } 1 .. 40);
+my $registry = DockerRegistry->new(mode => 'htpasswd', storage => $open);
 my $node = ImageLibrary::node('main', 'image_library.enabled = off');
 my ($url, $ca, $user, $password) = ($registry->url, $registry->ca, $registry->user, $registry->password);
 $node->value(qq{
