@@ -140,6 +140,7 @@ def round_of(folder, syncs, registry, images):
     """Every contender once: its name and its figure, images a second unless the name says else."""
     figures = {
         "raw limit": client(folder, "raw_limit", registry, images.url_file, CONNECTIONS) / 2,
+        "full read, nothing stored": client(folder, "full_read", registry, images.list_file, CONNECTIONS),
         "Go net/http": client(folder, "net_http", registry, images.list_file, WORKERS),
         "containers/image": client(folder, "containers_image", registry, images.list_file, WORKERS),
         "skopeo inspect": skopeo(registry, images),

@@ -38,10 +38,13 @@ bool IsRunnable(const Platform& platform) {
 
 }  // namespace
 
-StringMap ScrubMap(const StringMap& map, std::size_t most_bytes, bool* cut) {
+StringMap ScrubMap(StringMap map, std::size_t most_bytes, bool* cut) {
   StringMap clean;
   std::size_t bytes = 0;
-  for (const auto& [key, value] : map) {
+  while (!map.empty()) {
+    StringMap::node_type entry = map.extract(map.begin());
+    std::string& key = entry.key();
+    std::string& value = entry.mapped();
     if (key.size() > kMaxKey || value.size() > kMaxValue) *cut = true;
     // Scrubbed text is as long at least.
     if (bytes + kEntryBytes + std::min(key.size(), kMaxKey) + std::min(value.size(), kMaxValue) >
@@ -49,13 +52,14 @@ StringMap ScrubMap(const StringMap& map, std::size_t most_bytes, bool* cut) {
       *cut = true;
       break;
     }
-    std::string clean_key = Scrub(key, kMaxKey), clean_value = Scrub(value, kMaxValue);
-    bytes += kEntryBytes + clean_key.size() + clean_value.size();
+    if (key.size() > kMaxKey || !IsPlain(key)) key = Scrub(key, kMaxKey);
+    if (value.size() > kMaxValue || !IsPlain(value)) value = Scrub(value, kMaxValue);
+    bytes += kEntryBytes + key.size() + value.size();
     if (clean.size() >= kMaxEntries || bytes > most_bytes) {
       *cut = true;
       break;
     }
-    clean.emplace(std::move(clean_key), std::move(clean_value));
+    clean.insert(clean.end(), std::move(entry));
   }
   return clean;
 }
@@ -125,7 +129,7 @@ void ImageParts::AddAttestation(const Descriptor& child) {
   attestations_.push_back(std::move(referrer));
 }
 
-Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
+Image ImageParts::Assemble(std::string digest, Manifest manifest) && {
   Image image;
   image.digest = std::move(digest);
   image.media_type = manifest.media_type;
@@ -134,9 +138,9 @@ Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
   image.layer_types.assign(layer_types_.begin(), layer_types_.end());
   image.cut = cut_ || manifest.annotations_cut;
   if (config_unread_) image.unread = Unread::kConfig;
-  StringMap annotations = manifest.annotations;
+  StringMap annotations = std::move(manifest.annotations);
   if (primary_) {
-    const Manifest& child = primary_->manifest;
+    Manifest& child = primary_->manifest;
     if (child.config) {
       image.config_type = child.config->media_type;
       image.config_digest = child.config->digest;
@@ -144,13 +148,13 @@ Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
     if (image.artifact_type.empty()) image.artifact_type = child.artifact_type;
     image.size_bytes = primary_bytes_;
     if (primary_->config) {
-      image.labels = ScrubMap(primary_->config->labels, limit::kLabels, &image.cut);
+      image.labels = ScrubMap(std::move(primary_->config->labels), limit::kLabels, &image.cut);
       image.cut = image.cut || primary_->config->labels_cut;
       image.created = primary_->config->created;
       image.created_text = primary_->config->created_text;
     }
     image.cut = image.cut || child.annotations_cut;
-    annotations.insert(child.annotations.begin(), child.annotations.end());
+    annotations.merge(child.annotations);
     // Docker's official images have their annotations in the index.
     for (const Descriptor& listed : manifest.manifests) {
       if (listed.digest != primary_->digest) continue;
@@ -158,8 +162,8 @@ Image ImageParts::Assemble(std::string digest, const Manifest& manifest) && {
       annotations.insert(listed.annotations.begin(), listed.annotations.end());
     }
   }
-  image.annotations = ScrubMap(annotations, limit::kAnnotations, &image.cut);
   const std::string text = ValueOf(annotations, "org.opencontainers.image.created");
+  image.annotations = ScrubMap(std::move(annotations), limit::kAnnotations, &image.cut);
   const std::string created = NormalizeTimestamp(text);
   if (!created.empty()) image.created = created;
   if (image.created_text.empty()) image.created_text = Scrub(text, 64);

@@ -74,7 +74,7 @@ inline Image UnreadImage(std::string digest) {
 
 /// The entries that fit into so many bytes (BytesOf), by key, scrubbed: at most 1,000 with keys of
 /// 256 bytes and values of 64 kB. cut is set when one is left out or shortened.
-StringMap ScrubMap(const StringMap& map, std::size_t most_bytes, bool* cut);
+StringMap ScrubMap(StringMap map, std::size_t most_bytes, bool* cut);
 
 /// The manifest of one platform with its config, if one was read.
 struct FetchedPlatform {
@@ -102,7 +102,7 @@ class ImageParts {
   /// Text is scrubbed. Maps are capped at 1,000 entries of 256-byte keys and 64 kB values, at
   /// limit::kAnnotations and limit::kLabels bytes in all, and at limit::kListedAnnotations for the
   /// attestations together.
-  Image Assemble(std::string digest, const Manifest& manifest) &&;
+  Image Assemble(std::string digest, Manifest manifest) &&;
 
  private:
   int RankOf(const FetchedPlatform& platform) const;

@@ -8,7 +8,9 @@
 #include <bit>
 #include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <new>
 
 #include "core/error.h"
@@ -20,7 +22,9 @@ namespace dom = simdjson::dom;
 static_assert(simdjson::SIMDJSON_PADDING <= JsonText::kPadding);
 
 struct Json::Document {
+  dom::parser parser;
   dom::document tree;
+  std::size_t references = 0;
 };
 
 namespace {
@@ -60,8 +64,38 @@ std::size_t CheckEscape(std::string_view text) {
   return 12;
 }
 
+struct Counts {
+  std::size_t opened = 0, commas = 0, backslashes = 0;
+};
+
+void Count(const char* text, std::size_t size, Counts* counts) noexcept {
+  std::uint8_t opened = 0, commas = 0, backslashes = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    opened = static_cast<std::uint8_t>(opened + ((text[i] | 0x20) == '{'));  // and `[`
+    commas = static_cast<std::uint8_t>(commas + (text[i] == ','));
+    backslashes = static_cast<std::uint8_t>(backslashes + (text[i] == '\\'));
+  }
+  counts->opened += opened;
+  counts->commas += commas;
+  counts->backslashes += backslashes;
+}
+
+// True when CheckShape would find nothing, since the text has no escape of the kind that it checks,
+// and no more brackets and commas than its limits, be they in strings.
+bool IsSimple(std::string_view text, std::size_t most_values) noexcept {
+  constexpr std::size_t kBlock = 64;  // a constant, for the compiler to count many bytes at once
+  Counts counts;
+  std::size_t at = 0;
+  for (; at + kBlock <= text.size(); at += kBlock) Count(text.data() + at, kBlock, &counts);
+  Count(text.data() + at, text.size() - at, &counts);
+  if (counts.opened > static_cast<std::size_t>(kMaxDepth)) return false;
+  if (1 + counts.opened + counts.commas > most_values) return false;
+  return counts.backslashes == 0 || text.find("\\u") == std::string_view::npos;
+}
+
 // Limits that simdjson does not have, checked before it allocates memory.
 void CheckShape(std::string_view text, std::size_t most_values) {
+  if (IsSimple(text, most_values)) return;
   int depth = 0;
   std::size_t values = 1;
   bool in_string = false;
@@ -123,12 +157,14 @@ std::string WithoutAbsurdNumbers(std::string_view text) {
 }
 
 // The error of the parser; the tree is valid without one.
-simdjson::error_code ParseInto(JsonText text, dom::document* tree, dom::element* root) {
-  dom::parser parser;
+simdjson::error_code ParseInto(JsonText text, dom::parser& parser, dom::document* tree,
+                               dom::element* root) {
   // The parser's own limit is on arrays and objects that are open at the same time.
-  if (parser.allocate(std::max<std::size_t>(text.text().size(), 1), kMaxDepth + 2) !=
-      simdjson::SUCCESS)
-    throw std::bad_alloc();
+  if (parser.capacity() < text.text().size() || parser.capacity() == 0) {
+    if (parser.allocate(std::max<std::size_t>(text.text().size(), 1), kMaxDepth + 2) !=
+        simdjson::SUCCESS)
+      throw std::bad_alloc();
+  }
   const simdjson::error_code error =
       parser.parse_into_document(*tree, text.text().data(), text.text().size(), !text.padded())
           .get(*root);
@@ -157,19 +193,48 @@ std::optional<Value> Get(const Node& node) noexcept {
 
 }  // namespace
 
+// The last document that was small, for the next one: parsers and trees take several times the
+// memory of the text, and a sync parses two texts an image.
+struct Json::Spare {
+  static constexpr std::size_t kMostBytes = 16u << 10;  // of text
+
+  static std::unique_ptr<Document>& Kept() noexcept {
+    static thread_local std::unique_ptr<Document> kept;
+    return kept;
+  }
+  static Document* Take() { return Kept() ? Kept().release() : new Document; }
+  static void GiveBack(Document* document) noexcept {
+    if (document->tree.capacity() > kMostBytes || document->parser.capacity() > kMostBytes)
+      delete document;
+    else
+      Kept().reset(document);
+  }
+};
+
+Json::Owner::Owner(Document* document) noexcept : document_(document) { ++document_->references; }
+
+Json::Owner::Owner(const Owner& other) noexcept : document_(other.document_) {
+  if (document_ != nullptr) ++document_->references;
+}
+
+Json::Owner::~Owner() {
+  if (document_ != nullptr && --document_->references == 0) Spare::GiveBack(document_);
+}
+
 Json Json::Parse(JsonText text, std::size_t most_values) {
   CheckShape(text.text(), most_values);
-  auto document = std::make_shared<Document>();
+  Document* const document = Spare::Take();
+  Owner owner(document);
   dom::element root;
-  simdjson::error_code error = ParseInto(text, &document->tree, &root);
+  simdjson::error_code error = ParseInto(text, document->parser, &document->tree, &root);
   if (error != simdjson::SUCCESS) {
     std::string clean = WithoutAbsurdNumbers(text.text());
     clean.reserve(clean.size() + JsonText::kPadding);
-    if (clean != text.text()) error = ParseInto(clean, &document->tree, &root);
+    if (clean != text.text()) error = ParseInto(clean, document->parser, &document->tree, &root);
   }
   if (error != simdjson::SUCCESS) Malformed(simdjson::error_message(error));
   const Node node = NodeOf<Node>(root);
-  return Json(std::move(document), node);
+  return Json(std::move(owner), node);
 }
 
 bool Json::IsObject() const noexcept { return Get<dom::object>(node_).has_value(); }
@@ -189,8 +254,10 @@ Json Json::operator[](const char* key) const { return Json(root_, Find(key)); }
 
 bool Json::Has(const char* key) const noexcept { return Find(key).document != nullptr; }
 
+std::optional<std::string_view> Json::Text() const noexcept { return Get<std::string_view>(node_); }
+
 std::optional<std::string> Json::String() const {
-  const auto text = Get<std::string_view>(node_);
+  const auto text = Text();
   if (!text) return std::nullopt;
   return std::string(*text);
 }
@@ -212,7 +279,7 @@ std::optional<std::int64_t> Json::Integer() const {
 std::optional<bool> Json::Boolean() const { return Get<bool>(node_); }
 
 std::string Json::StringOr(std::string_view fallback) const {
-  return String().value_or(std::string(fallback));
+  return std::string(Text().value_or(fallback));
 }
 
 std::vector<Json> Json::Elements() const {
@@ -242,11 +309,12 @@ StringMap Json::Map(std::size_t most_bytes, bool* cut) const {
   std::size_t bytes = 0;
   for (const dom::key_value_pair member : *object) {
     const auto text = Get<std::string_view>(NodeOf<Node>(member.value));
-    auto known = map.find(std::string(member.key));
-    const std::size_t freed =
-        known == map.end() ? 0 : kEntryBytes + known->first.size() + known->second.size();
+    std::string key(member.key);
+    const auto place = map.lower_bound(key);
+    const bool known = place != map.end() && place->first == key;
+    const std::size_t freed = known ? kEntryBytes + key.size() + place->second.size() : 0;
     if (!text) {  // the last of duplicates, and no text
-      if (known != map.end()) map.erase(known);
+      if (known) map.erase(place);
       bytes -= freed;
       continue;
     }
@@ -256,7 +324,10 @@ StringMap Json::Map(std::size_t most_bytes, bool* cut) const {
       break;
     }
     bytes += size - freed;
-    map.insert_or_assign(std::string(member.key), std::string(*text));
+    if (known)
+      place->second = *text;
+    else
+      map.emplace_hint(place, std::move(key), *text);
   }
   return map;
 }

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace image_library {
@@ -42,10 +42,10 @@ class JsonText {
   bool padded_ = false;
 };
 
-/// A parsed document or a part of it; shares ownership of the tree. Getters are typed and throw
-/// only if there is not enough memory. A value of another type reads as absent, since registries
-/// send strings as numbers, objects as arrays, and null for anything. Of duplicate keys the last
-/// one counts.
+/// A parsed document or a part of it; shares ownership of the tree, within one thread. Getters are
+/// typed and throw only if there is not enough memory. A value of another type reads as absent,
+/// since registries send strings as numbers, objects as arrays, and null for anything. Of duplicate
+/// keys the last one counts.
 class Json {
  public:
   /// Manifests have some thousand values; a document of 4 MiB may have a million, at 40 bytes each.
@@ -64,6 +64,8 @@ class Json {
   Json operator[](const char* key) const;
   bool Has(const char* key) const noexcept;
   std::optional<std::string> String() const;
+  /// The same without a copy; valid as long as a part of the document is held.
+  std::optional<std::string_view> Text() const noexcept;
   std::optional<std::int64_t> Integer() const;
   std::optional<bool> Boolean() const;
   std::string StringOr(std::string_view fallback) const;
@@ -77,16 +79,33 @@ class Json {
 
  private:
   struct Document;
+  struct Spare;
   /// What simdjson knows a value by.
   struct Node {
     const void* document = nullptr;
     std::size_t index = 0;
   };
 
-  Json(std::shared_ptr<const Document> root, Node node) : root_(std::move(root)), node_(node) {}
+  /// Shared ownership within one thread, without the cost of locked counters.
+  class Owner {
+   public:
+    explicit Owner(Document* document) noexcept;
+    Owner(const Owner& other) noexcept;
+    Owner(Owner&& other) noexcept : document_(std::exchange(other.document_, nullptr)) {}
+    Owner& operator=(Owner other) noexcept {
+      std::swap(document_, other.document_);
+      return *this;
+    }
+    ~Owner();
+
+   private:
+    Document* document_;
+  };
+
+  Json(Owner root, Node node) : root_(std::move(root)), node_(node) {}
   Node Find(std::string_view key) const noexcept;
 
-  std::shared_ptr<const Document> root_;
+  Owner root_;
   Node node_;  ///< absent without a document
 };
 

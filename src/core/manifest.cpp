@@ -60,17 +60,18 @@ std::optional<Descriptor> ReadDescriptor(const Json& json, Allowance* left) {
 // Annotations of a repeated digest are dropped, so that repetitions do not use up the limit.
 std::vector<Descriptor> ReadDescriptors(const Json& json, Allowance* left) {
   std::vector<Descriptor> descriptors;
-  std::set<std::string> seen;
+  std::set<std::string_view> seen;  // in the document
   std::size_t count = 0;
   json.ForEachElement([&](const Json& element) {
     if (++count > kMaxDescriptors)
       throw Error(ErrorKind::kTooLarge,
                   "manifest has more than " + std::to_string(kMaxDescriptors) + " descriptors");
-    const bool repeated = seen.count(element["digest"].StringOr("")) != 0;
+    const std::string_view digest = element["digest"].Text().value_or("");
+    const bool repeated = seen.count(digest) != 0;
     Allowance nothing{0, 0};
     auto descriptor = ReadDescriptor(element, repeated ? &nothing : left);
     if (!descriptor) return;
-    if (!repeated) seen.insert(descriptor->digest);
+    if (!repeated) seen.insert(digest);
     descriptors.push_back(std::move(*descriptor));
   });
   return descriptors;

@@ -7,6 +7,9 @@
 
 namespace image_library {
 
+/// True for printable ASCII: such text is what Scrub makes of it.
+bool IsPlain(std::string_view text) noexcept;
+
 /// Valid UTF-8 without NUL and C0/C1 control characters (tab and newline stay): each offending
 /// byte or character becomes U+FFFD. At most max_bytes bytes, cut at a character.
 std::string Scrub(std::string_view text, std::size_t max_bytes = 65536);

@@ -119,18 +119,40 @@ void LatchWaiter::GiveUpForOthers() const {
               {}, "Raise image_library.max_workers if the registry is slow.");
 }
 
+LatchWaiter::~LatchWaiter() {
+  if (events_ != nullptr) FreeWaitEventSet(events_);
+}
+
+// Inside Call. A set that is made once, since WaitLatchOrSocket would make one for each wait. A
+// negative descriptor means none.
+void LatchWaiter::WaitForEvents(int descriptor, long timeout_ms) {
+  if (events_ != nullptr && descriptor != descriptor_)
+    FreeWaitEventSet(std::exchange(events_, nullptr));
+  if (events_ == nullptr) {
+#if PG_VERSION_NUM >= 170000
+    events_ = CreateWaitEventSet(nullptr, 3);
+#else
+    events_ = CreateWaitEventSet(TopMemoryContext, 3);
+#endif
+    descriptor_ = descriptor;
+    AddWaitEventToSet(events_, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+    AddWaitEventToSet(events_, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+    if (descriptor >= 0)
+      AddWaitEventToSet(events_, WL_SOCKET_READABLE, descriptor, nullptr, nullptr);
+  }
+  WaitEvent occurred;
+  if (WaitEventSetWait(events_, timeout_ms, &occurred, 1, PG_WAIT_EXTENSION) == 1 &&
+      (occurred.events & WL_LATCH_SET) != 0)
+    ResetLatch(MyLatch);
+}
+
 void LatchWaiter::Wait(int descriptor, int timeout_ms) {
-  // With many packets, a wait for the latch at each of them would be slow. A negative descriptor
-  // means none.
-  const uint32 socket = descriptor < 0 ? 0 : WL_SOCKET_READABLE;
+  // With many packets, a wait for the latch at each of them would be slow.
   pollfd ready{descriptor, POLLIN, 0};
   if (!InterruptPending && !ConfigReloadPending && poll(&ready, 1, 0) > 0) return;
   const long timeout = timeout_ms < 0 || timeout_ms > kLivenessMs ? kLivenessMs : timeout_ms;
   Call([&] {
-    const int events =
-        WaitLatchOrSocket(MyLatch, WL_LATCH_SET | socket | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-                          descriptor, timeout, PG_WAIT_EXTENSION);
-    if ((events & WL_LATCH_SET) != 0) ResetLatch(MyLatch);
+    WaitForEvents(descriptor, timeout);
     CHECK_FOR_INTERRUPTS();
     if (ConfigReloadPending && MyBackendType == B_BG_WORKER) {
       ConfigReloadPending = false;

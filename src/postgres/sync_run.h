@@ -15,7 +15,7 @@
 namespace image_library::postgres {
 
 /// Waits on this process's latch, so that SIGTERM, a cancel, a settings change and the end of the
-/// extension are obeyed while a registry hangs.
+/// extension are obeyed while a registry hangs. For one transport: its descriptor stays registered.
 class LatchWaiter : public registry::Waiter {
  public:
   explicit LatchWaiter(Database& database) : database_(database) {}
@@ -23,14 +23,21 @@ class LatchWaiter : public registry::Waiter {
   /// Wait throws Error kUnreachable.
   LatchWaiter(Database& database, const sync::AnswerWatch& watch)
       : database_(database), watch_(&watch) {}
+  ~LatchWaiter() override;
+  LatchWaiter(const LatchWaiter&) = delete;
+  LatchWaiter& operator=(const LatchWaiter&) = delete;
+
   void Wait(int descriptor, int timeout_ms) override;
 
  private:
+  void WaitForEvents(int descriptor, long timeout_ms);
   void GiveUpForOthers() const;
 
   Database& database_;
   const sync::AnswerWatch* watch_ = nullptr;
   TimestampTz next_check_ = 0;
+  WaitEventSet* events_ = nullptr;  ///< this process's latch, the postmaster's end, the descriptor
+  int descriptor_ = -1;             ///< in it
 };
 
 /// Whose run it is: a worker gives up a registry that does not answer while others wait for it.

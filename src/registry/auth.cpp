@@ -110,7 +110,7 @@ Authenticator::Authenticator(AuthSettings settings, RetryingSender& sender, Now 
       keys_(settings_.most_tokens) {}
 
 void Authenticator::Learn(const Response& response) {
-  remembered_ = SelectChallenge(response.Headers("www-authenticate"));
+  remembered_ = SelectChallenge(response.headers.All("www-authenticate"));
   scheme_ = remembered_ ? remembered_->scheme : "none";
 }
 
@@ -178,6 +178,7 @@ Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
 // The scope that worked for the same purpose, else for the same repository, else the one that
 // nearly all registries want: a request without a token would only be told so.
 std::shared_ptr<Authenticator::TokenKey> Authenticator::KnownKey(const AuthTarget& target) {
+  if (keys_.size() == 0 && !remembered_) return nullptr;
   if (auto exact = keys_.Find({target.full_name, target.purpose})) return exact;
   if (auto other = keys_.FindFrom({target.full_name, ""},
                                   [&](const auto& key) { return key.first == target.full_name; }))
@@ -195,14 +196,19 @@ void Authenticator::RememberKey(const AuthTarget& target, const TokenKey& key) {
     unusual_.insert(target.purpose);
 }
 
+std::optional<std::string> Authenticator::KnownAuthorization(const AuthTarget& target) {
+  if (scheme_ == "basic") return Basic(target.repository);
+  const std::shared_ptr<TokenKey> key = KnownKey(target);
+  if (!key) return "";
+  const std::shared_ptr<Token> token = tokens_.Find(*key);
+  if (!token || token->fetching || token->value.empty() || now_() >= token->expires_at)
+    return std::nullopt;
+  return "Bearer " + token->value;
+}
+
 Task<std::string> Authenticator::Authorization(AuthTarget target) {
-  if (scheme_ == "basic") co_return Basic(target.repository);
-  TokenKey key;
-  {
-    const std::shared_ptr<TokenKey> known = KnownKey(target);
-    if (!known) co_return "";
-    key = *known;
-  }
+  if (std::optional<std::string> known = KnownAuthorization(target)) co_return std::move(*known);
+  TokenKey key = *KnownKey(target);
   co_return co_await BearerOrRenewed(std::move(key), std::move(target));
 }
 
@@ -318,7 +324,7 @@ Task<std::optional<Response>> Authenticator::Exchange(TokenKey key) {
   request.body =
       "grant_type=refresh_token&client_id=image_library&service=" + PercentEncode(key.service) +
       Scope(key.scope, "&") + "&refresh_token=" + PercentEncode(refresh);
-  Response response = co_await sender_.Send(std::move(request));
+  Response response = co_await sender_.Send(request);
   switch (response.status) {
     case 400:
     case 401:
@@ -346,7 +352,7 @@ Task<Response> Authenticator::Get(TokenKey key) {
     std::string basic = BasicAuthorization(key.credential->username, key.credential->password);
     request.headers.emplace_back("Authorization", std::move(basic));
   }
-  co_return co_await sender_.Send(std::move(request));
+  co_return co_await sender_.Send(request);
 }
 
 // Reads a token server's answer and keeps the token; its life is counted from now, on a clock that

@@ -67,7 +67,9 @@ class Authenticator {
   /// Remembers the challenge of `GET /v2/`, or that there was none.
   void Learn(const Response& response);
 
-  /// The Authorization header to send, from what is known; empty: none (yet).
+  /// The Authorization header to send, from what is known; empty: none (yet). Nothing where a
+  /// token has to be fetched first, which Authorization does.
+  std::optional<std::string> KnownAuthorization(const AuthTarget& target);
   Task<std::string> Authorization(AuthTarget target);
 
   /// After a 401 to a request that was sent with `sent` (or without, when empty): another value to

@@ -138,11 +138,13 @@ class ReferrerPages : public PageReader {
 struct Client::Impl {
   Impl(ClientOptions&& given, Transport& transport, RetryPolicy retry)
       : options(std::move(given)),
+        origin(options.url.Origin()),
         exchange(options, transport, retry),
         abilities(options.abilities) {}
 
   std::string FullName(const std::string& repository) const;
-  std::string Quoted(const std::string& repository) const;
+  /// The full name, with what it is, for messages.
+  std::string Quoted(const std::string& full_name) const;
   /// A question about part of a repository; throws when its name is none.
   Question About(const std::string& repository, const std::string& path,
                  const std::string& what) const;
@@ -155,6 +157,7 @@ struct Client::Impl {
   bool CountsGets() const { return options.url.host == "docker.io"; }
 
   const ClientOptions options;
+  const std::string origin;
   Exchange exchange;
   Abilities abilities;
   bool whole_lists = false;        // see PageReader
@@ -190,8 +193,8 @@ std::string Client::Impl::FullName(const std::string& repository) const {
   return options.url.prefix.empty() ? repository : options.url.prefix + "/" + repository;
 }
 
-std::string Client::Impl::Quoted(const std::string& repository) const {
-  return "repository \"" + options.url.host + "/" + FullName(repository) + "\"";
+std::string Client::Impl::Quoted(const std::string& full_name) const {
+  return "repository \"" + options.url.host + "/" + full_name + "\"";
 }
 
 Question Client::Impl::About(const std::string& repository, const std::string& path,
@@ -204,9 +207,11 @@ Question Client::Impl::About(const std::string& repository, const std::string& p
                 "slash between them.");
   }
   Question question;
-  question.url = options.url.Origin() + "/v2/" + name + "/" + path;
+  question.url.reserve(origin.size() + name.size() + path.size() + 5);
+  question.url.append(origin).append("/v2/").append(name).append("/").append(path);
   question.target = {repository, name, "content"};
-  question.subject.text = what + Quoted(repository);
+  question.subject.text.reserve(what.size() + options.url.host.size() + name.size() + 16);
+  question.subject.text.append(what).append(Quoted(name));
   question.subject.has_credential = !options.credentials.empty();
   return question;
 }
@@ -236,10 +241,9 @@ Task<void> Client::Ping() {
   question.url = impl_->options.url.Origin() + "/v2/";
   question.subject.text = "registry \"" + impl_->options.url.host + "\"";
   question.subject.has_credential = !impl_->options.credentials.empty();
-  const Subject subject = question.subject;
+  const Subject& subject = question.subject;
   Authenticator& authenticator = impl_->exchange.authenticator();
-  Question first = question;
-  Response response = co_await impl_->exchange.AskPlain(std::move(first));
+  Response response = co_await impl_->exchange.AskPlain(question);
   // Go's and nginx's words for a request without TLS to a port with it.
   if (response.status == 400 && impl_->options.url.scheme == "http" &&
       response.body.find("HTTPS") != std::string::npos) {
@@ -254,7 +258,7 @@ Task<void> Client::Ping() {
   }
   // A Basic credential for everything is tried at once; tokens are asked for by repository.
   if (authenticator.scheme() != "basic" || !authenticator.HasCredential("")) co_return;
-  response = co_await impl_->exchange.Ask(std::move(question));
+  response = co_await impl_->exchange.Ask(question);
   if (response.status != 200) ThrowStatus(response, subject);
 }
 
@@ -293,9 +297,9 @@ Task<std::optional<Listing>> Client::ListTags(std::string repository, ListingTur
 
 // For registries whose HEAD does not work.
 Task<TagHead> Client::Impl::HeadByGet(Question question) {
-  const Subject subject = question.subject;
+  const Subject& subject = question.subject;
   question.method = Method::kGet;
-  Response response = co_await exchange.Ask(std::move(question));
+  Response response = co_await exchange.Ask(question);
   if (response.status == 404) co_return TagHead();
   if (response.status != 200) ThrowStatus(response, subject);
   RequireObject(response, subject);
@@ -308,9 +312,8 @@ Task<TagHead> Client::HeadTag(std::string repository, std::string tag) {
   Question question = impl_->AboutManifest(repository, tag);
   if (impl_->abilities.head == false) co_return co_await impl_->HeadByGet(std::move(question));
   question.method = Method::kHead;
-  const Subject subject = question.subject;
-  Question copy = question;
-  const Response response = co_await impl_->exchange.Ask(std::move(copy));
+  const Subject& subject = question.subject;
+  const Response response = co_await impl_->exchange.Ask(question);
   switch (response.status) {
     case 200: {
       impl_->abilities.head = true;
@@ -333,8 +336,8 @@ Task<TagHead> Client::HeadTag(std::string repository, std::string tag) {
 Task<std::optional<FetchedManifest>> Client::GetManifest(std::string repository,
                                                          std::string reference) {
   Question question = impl_->AboutManifest(repository, reference);
-  const Subject subject = question.subject;
-  Response response = co_await impl_->exchange.Ask(std::move(question));
+  const Subject& subject = question.subject;
+  Response response = co_await impl_->exchange.Ask(question);
   if (response.status == 404) co_return std::nullopt;
   if (response.status != 200) ThrowStatus(response, subject);
   impl_->LearnEtag(response);
@@ -352,10 +355,10 @@ void Client::Impl::LearnEtag(const Response& response) {
 }
 
 Task<TagCheck> Client::Impl::CheckByGet(Question question, std::string known) {
-  const Subject subject = question.subject;
+  const Subject& subject = question.subject;
   const bool head_refused = abilities.head == false;
   question.if_none_match = known;
-  Response response = co_await exchange.Ask(std::move(question));
+  Response response = co_await exchange.Ask(question);
   if (response.status == 304) co_return TagCheck{true, known};
   if (response.status == 404) co_return TagCheck();
   if (response.status != 200) ThrowStatus(response, subject);
@@ -391,8 +394,8 @@ Task<std::string> Client::GetBlob(std::string repository, std::string digest) {
   Question question = impl_->About(repository, "blobs/" + digest, "blob \"" + digest + "\" of ");
   question.max_body = limit::kConfig;
   question.follow_redirects = true;
-  const Subject subject = question.subject;
-  Response response = co_await impl_->exchange.Ask(std::move(question));
+  const Subject& subject = question.subject;
+  Response response = co_await impl_->exchange.Ask(question);
   if (response.status != 200) ThrowStatus(response, subject);
   if (!DigestMatches(digest, response.body)) {
     throw Error(ErrorKind::kDigestMismatch,

@@ -145,6 +145,7 @@ void CurlHandle::SetConnection() {
   Set(CURLOPT_HEADERDATA, this);
   Set(CURLOPT_OPENSOCKETFUNCTION, &CurlHandle::OnOpenSocket);
   Set(CURLOPT_OPENSOCKETDATA, this);
+  Set(CURLOPT_PRIVATE, static_cast<void*>(this));
 }
 
 void CurlHandle::SetTls() {
@@ -161,9 +162,17 @@ void CurlHandle::SetTls() {
 // The certificate says who we are: it is for the registry alone, not for where it redirects to.
 void CurlHandle::SetHost(const std::string& url) {
   RequireAllowedHost(options_.allowed_hosts, !options_.proxy.empty(), url);
+  SetWaitingForTls(url.starts_with("https:"));
   if (options_.client_certificate.empty()) return;
   const std::optional<Location> location = ParseLocation(url);
   SetClientCertificate(location && location->host == options_.client_host);
+}
+
+// Requests to a host wait for the handshake of its first connection, which tells whether they may
+// all use that one (HTTP/2). Without TLS nothing would tell before the first answer has come.
+void CurlHandle::SetWaitingForTls(bool tls) {
+  if (tls != waits_for_tls_) Set(CURLOPT_PIPEWAIT, tls ? 1L : 0L);
+  waits_for_tls_ = tls;
 }
 
 // Libcurl opens another connection when it differs from that of an open one.
@@ -235,7 +244,7 @@ bool CurlHandle::MakeRoom(std::size_t size) {
   std::size_t most = request_->max_body;
   if (length >= 0) most = std::min(most, static_cast<std::size_t>(length));
   const std::size_t room = std::max(needed, std::min(2 * body.capacity(), most + kBehind));
-  if (room > kAlwaysAdmitted && !gate_.Admits(easy_, room - body.capacity())) {
+  if (room > kAlwaysAdmitted && !gate_.Admits(*transfer, room - body.capacity())) {
     stop_ = Stop::kTurnedAway;
     return false;
   }
@@ -248,10 +257,9 @@ bool CurlHandle::MakeRoom(std::size_t size) {
 }
 
 bool CurlHandle::TakeBody(const char* data, std::size_t size) {
-  long status = 0;
-  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   body_bytes_ += size;
-  if (status >= 300 && response_.body.size() + size > std::min(kMaxErrorBody, request_->max_body)) {
+  if (status() >= 300 &&
+      response_.body.size() + size > std::min(kMaxErrorBody, request_->max_body)) {
     stop_ = Stop::kErrorBodyCut;
     return false;
   }
@@ -271,12 +279,12 @@ bool CurlHandle::TakeHeader(std::string_view line) {
     return false;
   }
   if (line.starts_with("HTTP/")) {  // a final response after an interim or a proxy's one
-    response_.headers.clear();
+    response_.headers.Clear();
     return true;
   }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return true;
-  response_.headers.emplace_back(Lower(line.substr(0, colon)), Trim(line.substr(colon + 1)));
+  response_.headers.Add(line.substr(0, colon), Trim(line.substr(colon + 1)));
   return true;
 }
 
@@ -324,11 +332,22 @@ curl_socket_t CurlHandle::OnOpenSocket(void* self, curlsocktype, curl_sockaddr* 
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-Response CurlHandle::Finish(CURLcode result) {
-  if (result != CURLE_OK && stop_ != Stop::kErrorBodyCut) Throw(result);
+int CurlHandle::status() const noexcept {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-  response_.status = static_cast<int>(status);
+  return static_cast<int>(status);
+}
+
+std::chrono::microseconds CurlHandle::waited() const noexcept {
+  curl_off_t sent = 0, answered = 0;
+  curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &sent);
+  curl_easy_getinfo(easy_, CURLINFO_STARTTRANSFER_TIME_T, &answered);
+  return std::chrono::microseconds(std::max<curl_off_t>(0, answered - sent));
+}
+
+Response CurlHandle::Finish(CURLcode result) {
+  if (result != CURLE_OK && stop_ != Stop::kErrorBodyCut) Throw(result);
+  response_.status = status();
   return std::move(response_);
 }
 

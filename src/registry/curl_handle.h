@@ -2,6 +2,7 @@
 #ifndef IMAGE_LIBRARY_REGISTRY_CURL_HANDLE_H_
 #define IMAGE_LIBRARY_REGISTRY_CURL_HANDLE_H_
 
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <memory>
@@ -28,11 +29,13 @@ class SignalBlock {
   sigset_t old_;
 };
 
+class Transfer;
+
 /// Who may take memory for a body.
 class BodyGate {
  public:
   /// False: the transfer is to be dropped, and sent again later.
-  virtual bool Admits(CURL* easy, std::size_t bytes) noexcept = 0;
+  virtual bool Admits(const Transfer& transfer, std::size_t bytes) noexcept = 0;
 
  protected:
   ~BodyGate() = default;
@@ -65,7 +68,20 @@ class CurlHandle {
   /// The gate did not admit its body.
   bool turned_away() const noexcept { return stop_ == Stop::kTurnedAway; }
 
+  /// Of the transfer that ended; 0: there was no answer.
+  int status() const noexcept;
+  /// From when the request was sent to the first byte of its answer, as far as libcurl saw it.
+  std::chrono::microseconds waited() const noexcept;
+
   CURL* get() const noexcept { return easy_; }
+  /// The handle of an easy handle.
+  static CurlHandle& Of(CURL* easy) noexcept {
+    void* handle = nullptr;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &handle);
+    return *static_cast<CurlHandle*>(handle);
+  }
+  /// Whose transfer it is; set and read by the event loop.
+  Transfer* transfer = nullptr;
   /// Bytes of body received by the transfer so far.
   std::size_t body_bytes() const noexcept { return body_bytes_; }
 
@@ -83,6 +99,7 @@ class CurlHandle {
   void SetTls();
   void SetHost(const std::string& url);
   void SetClientCertificate(bool shown);
+  void SetWaitingForTls(bool tls);
   void SetMethod(Method method);
   void SetHeaders(const std::vector<std::pair<std::string, std::string>>& headers);
   bool TakeBody(const char* data, std::size_t size);
@@ -98,6 +115,7 @@ class CurlHandle {
   // What the handle is set to.
   Method method_ = Method::kGet;
   bool shows_certificate_ = false;
+  bool waits_for_tls_ = false;
   std::vector<std::pair<std::string, std::string>> headers_;
   // The transfer.
   const Request* request_ = nullptr;

@@ -51,6 +51,8 @@ CurlMulti::CurlMulti(int max_connections) {
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::OnTimer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(max_connections));
+  // Of one HTTP/2 connection, as far as its server allows so many.
+  curl_multi_setopt(multi_, CURLMOPT_MAX_CONCURRENT_STREAMS, static_cast<long>(max_connections));
 }
 
 CurlMulti::~CurlMulti() {

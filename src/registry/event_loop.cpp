@@ -45,14 +45,17 @@ void Timer::await_suspend(std::coroutine_handle<> awaiting) {
 EventLoop::EventLoop(HttpOptions&& options)
     : options_(std::move(options)),
       multi_(options_.max_connections + 4),
+      ceiling_(options_.max_connections),
       held_(std::make_shared<std::size_t>(0)) {
+  traffic_.ceiling = traffic_.lowest_ceiling = ceiling_.now();
   if (options_.requests_per_second) bucket_.emplace(*options_.requests_per_second, Clock::now());
 }
 
 EventLoop::~EventLoop() {
-  for (const auto& [easy, transfer] : active_) {
-    multi_.Remove(easy);
-    finished_.PushBack(*transfer);
+  while (!active_.Empty()) {
+    Transfer& transfer = active_.PopFront();
+    multi_.Remove(transfer.handle_->get());
+    finished_.PushBack(transfer);
   }
   finished_.TakeAll(queued_);
   while (!finished_.Empty()) {
@@ -76,10 +79,12 @@ std::unique_ptr<CurlHandle> EventLoop::TakeHandle() {
 
 // Takes the handle back, from a transfer that ended or from one that nobody waits for any more.
 void EventLoop::Cancel(Transfer& transfer) noexcept {
-  CURL* const easy = transfer.handle_->get();
-  if (active_.erase(easy) != 0) {
+  if (transfer.active_) {
+    transfer.active_ = false;
+    transfer.Unlink();
+    --active_count_;
     const SignalBlock block;
-    multi_.Remove(easy);
+    multi_.Remove(transfer.handle_->get());
   }
   traffic_.bytes += static_cast<std::int64_t>(transfer.handle_->body_bytes());
   transfer.handle_->Drop();
@@ -90,18 +95,16 @@ void EventLoop::Cancel(Transfer& transfer) noexcept {
 bool EventLoop::IsCrowded() const noexcept { return *held_ > options_.body_budget / 2; }
 
 bool EventLoop::MayStart() const noexcept {
-  if (active_.empty()) return true;
-  return active_.size() < static_cast<std::size_t>(options_.max_connections) && !IsCrowded();
+  if (active_count_ == 0) return true;
+  return active_count_ < static_cast<std::size_t>(ceiling_.now()) && !IsCrowded();
 }
 
 // From inside libcurl.
-bool EventLoop::Admits(CURL* easy, std::size_t bytes) noexcept {
+bool EventLoop::Admits(const Transfer& transfer, std::size_t bytes) noexcept {
   bool admitted = *held_ + bytes <= options_.body_budget;
   if (!admitted) {
-    const auto found = active_.find(easy);
-    const std::uint64_t number = found == active_.end() ? UINT64_MAX : found->second->number_;
-    const auto newer = [number](const auto& other) { return other.second->number_ > number; };
-    admitted = std::none_of(active_.begin(), active_.end(), newer) &&
+    const std::uint64_t number = transfer.number_;
+    admitted = !active_.AnyOf([number](const Transfer& other) { return other.number_ > number; }) &&
                (queued_.Empty() || queued_.Back().number_ < number);
   }
   if (admitted) traffic_.most_held = std::max(traffic_.most_held, *held_ + bytes);
@@ -119,11 +122,14 @@ void EventLoop::Start(Transfer& transfer) {
   try {
     transfer.handle_ = TakeHandle();
     transfer.handle_->Prepare(transfer.request_);
-    active_.emplace(transfer.handle_->get(), &transfer);
+    transfer.handle_->transfer = &transfer;
     multi_.Add(transfer.handle_->get());
+    active_.PushBack(transfer);
+    transfer.active_ = true;
+    ++active_count_;
+    newest_started_ = std::max(newest_started_, transfer.number_);
   } catch (...) {
     transfer.failure_ = std::current_exception();
-    if (transfer.handle_) active_.erase(transfer.handle_->get());
     finished_.PushBack(transfer);
   }
 }
@@ -137,26 +143,48 @@ void EventLoop::StartQueued() {
       // another one is begun.
       Start(IsCrowded() ? queued_.PopBack() : queued_.PopFront());
     }
+    multi_.Drive(&ended_);  // the requests leave before the loop sleeps
   }
-  Drive();  // the requests leave before the loop sleeps
+  TakeEnded();
 }
 
 void EventLoop::Drive() {
-  CurlMulti::Finished ended;
   {
     const SignalBlock block;
-    multi_.Drive(&ended);
+    multi_.Drive(&ended_);
   }
-  for (const auto& [easy, result] : ended) {
-    const auto found = active_.find(easy);
-    Transfer& transfer = *found->second;
-    active_.erase(found);
+  TakeEnded();
+}
+
+void EventLoop::TakeEnded() noexcept {
+  const bool full = active_count_ >= static_cast<std::size_t>(ceiling_.now());
+  for (const auto& [easy, result] : ended_) {
+    Transfer& transfer = *CurlHandle::Of(easy).transfer;
     transfer.result_ = result;
+    LearnFrom(transfer, full);
+    transfer.active_ = false;
+    transfer.Unlink();
+    --active_count_;
     if (transfer.handle_->turned_away())
       SendAgain(transfer);
     else
       finished_.PushBack(transfer);
   }
+  ended_.clear();
+}
+
+// What the end of a transfer says of how many the registry bears.
+void EventLoop::LearnFrom(const Transfer& transfer, bool full) noexcept {
+  const int status = transfer.handle_->status();
+  if (status == 429 || status == 503 || transfer.result_ == CURLE_OPERATION_TIMEDOUT) {
+    ceiling_.Refused(transfer.number_, newest_started_);
+  } else if (status != 0) {
+    std::optional<Ceiling::Duration> waited;
+    if (transfer.number_ > not_timed_) waited = transfer.handle_->waited();
+    ceiling_.Answered(transfer.number_, newest_started_, full, waited);
+  }
+  traffic_.ceiling = ceiling_.now();
+  traffic_.lowest_ceiling = ceiling_.lowest();
 }
 
 void EventLoop::DropQueued(const std::exception_ptr& failure) noexcept {
@@ -193,12 +221,16 @@ std::optional<Clock::time_point> EventLoop::NextDeadline(Clock::time_point now) 
 }
 
 void EventLoop::Turn(Waiter& waiter) {
+  constexpr std::chrono::milliseconds kAway(10);
+  // Who was resumed did something else for a while: it wrote to a database.
+  if (Clock::now() - driven_at_ > kAway) not_timed_ = transfers_;
   StartQueued();
   const Clock::time_point now = Clock::now();
   const std::optional<Clock::time_point> deadline = NextDeadline(now);
-  if (!deadline && active_.empty()) throw std::logic_error("a task waits for nothing");
+  if (!deadline && active_count_ == 0) throw std::logic_error("a task waits for nothing");
   waiter.Wait(multi_.descriptor(), MillisecondsUntil(deadline, now));
   Drive();
+  driven_at_ = Clock::now();
   ResumeFinished();
   ResumeTimers();
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "registry/ceiling.h"
 #include "registry/curl_handle.h"
 #include "registry/curl_multi.h"
 #include "registry/http.h"
@@ -25,7 +26,8 @@ class EventLoop;
 /// finished. It lives in a coroutine's frame: destroying that frame cancels the transfer.
 class Transfer : public ListNode {
  public:
-  Transfer(EventLoop& loop, Request&& request) : loop_(&loop), request_(std::move(request)) {}
+  /// The request must outlive it.
+  Transfer(EventLoop& loop, const Request& request) : loop_(&loop), request_(request) {}
   ~Transfer();
 
   bool await_ready() const noexcept { return false; }
@@ -36,11 +38,12 @@ class Transfer : public ListNode {
   friend class EventLoop;
 
   EventLoop* loop_;
-  Request request_;
+  const Request& request_;
   std::uint64_t number_ = 0;  ///< the older the smaller
   std::coroutine_handle<> awaiting_;
   std::unique_ptr<CurlHandle> handle_;
   CURLcode result_ = CURLE_OK;
+  bool active_ = false;         ///< in libcurl
   std::exception_ptr failure_;  ///< why it could not be started
 };
 
@@ -88,13 +91,15 @@ class EventLoop final : private BodyGate {
   friend class Transfer;
   friend class Timer;
 
-  bool Admits(CURL* easy, std::size_t bytes) noexcept override;
+  bool Admits(const Transfer& transfer, std::size_t bytes) noexcept override;
   bool IsCrowded() const noexcept;
   bool MayStart() const noexcept;
   void SendAgain(Transfer& transfer) noexcept;
   void StartQueued();
   void Start(Transfer& transfer);
   void Drive();
+  void TakeEnded() noexcept;
+  void LearnFrom(const Transfer& transfer, bool full) noexcept;
   void ResumeFinished();
   void ResumeTimers();
   std::optional<Clock::time_point> NextDeadline(Clock::time_point now);
@@ -104,13 +109,19 @@ class EventLoop final : private BodyGate {
   const HttpOptions options_;
   CurlMulti multi_;
   std::optional<TokenBucket> bucket_;
+  Ceiling ceiling_;
   Traffic traffic_;
   std::shared_ptr<std::size_t> held_;  // bytes of bodies
   std::uint64_t transfers_ = 0;
+  std::uint64_t newest_started_ = 0;
+  std::uint64_t not_timed_ = 0;  ///< up to this one, answers may have waited for us
+  Clock::time_point driven_at_ = Clock::now();
   std::size_t handles_ = 0;
   std::vector<std::unique_ptr<CurlHandle>> idle_;
   IntrusiveList<Transfer> queued_;
-  std::map<CURL*, Transfer*> active_;
+  IntrusiveList<Transfer> active_;
+  std::size_t active_count_ = 0;
+  CurlMulti::Finished ended_;  // empty between turns; kept for its memory
   IntrusiveList<Transfer> finished_;
   std::multimap<Clock::time_point, Timer*> timers_;
 };

@@ -38,6 +38,26 @@ std::string OriginOf(const std::string& url) {
   return location ? location->Origin() : "";
 }
 
+Request RequestFor(const Question& question, const std::string& url) {
+  Request request;
+  request.method = question.method;
+  request.url = url;
+  request.max_body = question.max_body;
+  request.headers.reserve(3);
+  if (!question.accept.empty()) request.headers.emplace_back("Accept", question.accept);
+  if (!question.if_none_match.empty()) {
+    request.headers.emplace_back("If-None-Match", "\"" + question.if_none_match + "\"");
+  }
+  return request;
+}
+
+// Instead of the one that the request has, if it has one.
+void Authorize(Request& request, const std::string& authorization) {
+  constexpr const char* kName = "Authorization";
+  std::erase_if(request.headers, [](const auto& header) { return header.first == kName; });
+  if (!authorization.empty()) request.headers.emplace_back(kName, authorization);
+}
+
 }  // namespace
 
 Exchange::Exchange(const ClientOptions& options, Transport& transport, RetryPolicy policy)
@@ -48,91 +68,83 @@ Exchange::Exchange(const ClientOptions& options, Transport& transport, RetryPoli
                      sender_),
       foreign_(kForeign) {}
 
-Task<Response> Exchange::Ask(Question question) {
-  const Subject subject = question.subject;
+Task<Response> Exchange::Ask(const Question& question) {
   try {
-    co_return co_await Follow(std::move(question));
+    Response response = co_await Authorized(question, {question.url, authenticator_, true});
+    if (!question.follow_redirects || !IsRedirect(response.status)) co_return std::move(response);
+    co_return co_await Follow(question, std::move(response));
   } catch (const Error& error) {
-    throw About(error, subject);
+    throw About(error, question.subject);
   }
 }
 
-Task<Response> Exchange::AskPlain(Question question) {
-  const Subject subject = question.subject;
+Task<Response> Exchange::AskPlain(const Question& question) {
   try {
-    co_return co_await Send(std::move(question), "");
+    const Request request = RequestFor(question, question.url);
+    Response response = co_await sender_.Send(request);
+    KeepWarnings(response);
+    co_return std::move(response);
   } catch (const Error& error) {
-    throw About(error, subject);
+    throw About(error, question.subject);
   }
 }
 
 // Redirects by hand: credentials stay with the origin they are for, and once a chain has left it,
 // it stays without them.
-Task<Response> Exchange::Follow(Question question) {
+Task<Response> Exchange::Follow(const Question& question, Response redirect) {
   std::shared_ptr<Authenticator> foreign;
-  for (int hop = 0;; ++hop) {
-    Question copy = question;
-    Response response = co_await Authorized(foreign ? *foreign : authenticator_, std::move(copy));
-    if (!question.follow_redirects || !IsRedirect(response.status)) co_return std::move(response);
+  std::string url = question.url;
+  for (int hop = 0; IsRedirect(redirect.status); ++hop) {
     if (hop >= limit::kRedirects) throw Malformed(question.subject, "too many redirects");
-    question.url = RedirectTarget(response, question.url, question.subject);
-    const std::string origin = OriginOf(question.url);
-    if (origin == origin_ && !foreign) continue;
-    AuthSettings settings{origin};
-    settings.most_tokens = kForeignTokens;
-    foreign = foreign_.Get(origin, std::move(settings), sender_);
+    url = RedirectTarget(redirect, url, question.subject);
+    const std::string origin = OriginOf(url);
+    if (origin != origin_ || foreign) {
+      AuthSettings settings{origin};
+      settings.most_tokens = kForeignTokens;
+      foreign = foreign_.Get(origin, std::move(settings), sender_);
+    }
+    redirect = co_await Authorized(question,
+                                   {url, foreign ? *foreign : authenticator_, origin == origin_});
   }
+  co_return std::move(redirect);
 }
 
-Task<Response> Exchange::Authorized(Authenticator& authenticator, Question question) {
-  AuthTarget target = question.target;
-  std::string authorization = co_await authenticator.Authorization(std::move(target));
-  Question copy = question;
-  Response response = co_await Send(std::move(copy), authorization);
+Task<Response> Exchange::Authorized(const Question& question, Target target) {
+  Authenticator& authenticator = target.authenticator;
+  std::optional<std::string> authorization = authenticator.KnownAuthorization(question.target);
+  if (!authorization) authorization = co_await authenticator.Authorization(question.target);
+  Request request = RequestFor(question, target.url);
+  Authorize(request, *authorization);
+  Response response = co_await sender_.Send(request);
+  if (target.own) KeepWarnings(response);
   // A short-lived credential that has expired is told by 403 (Amazon ECR).
   if (response.status != 401 && response.status != 403) co_return std::move(response);
-  target = question.target;
   std::string other;
   if (response.status == 403) {
-    other = authenticator.AnswerDenial(target, authorization);
+    other = authenticator.AnswerDenial(question.target, *authorization);
   } else {
     std::vector<std::string> challenges;
-    for (const std::string_view value : response.Headers("www-authenticate")) {
+    for (const std::string_view value : response.headers.All("www-authenticate")) {
       challenges.emplace_back(value);
     }
-    other = co_await authenticator.Answer(std::move(challenges), std::move(target),
-                                          std::move(authorization));
+    other = co_await authenticator.Answer(std::move(challenges), question.target,
+                                          std::move(*authorization));
   }
   if (other.empty()) co_return std::move(response);
-  co_return co_await Send(std::move(question), std::move(other));
+  Authorize(request, other);
+  response = co_await sender_.Send(request);
+  if (target.own) KeepWarnings(response);
+  co_return std::move(response);
 }
 
 void Exchange::KeepWarnings(const Response& response) {
   constexpr std::size_t kMostWarnings = 10;
-  for (const std::string_view value : response.Headers("warning")) {
+  for (const std::string_view value : response.headers.All("warning")) {
     std::optional<std::string> warning = ParseWarning(value);
     const bool known =
         !warning || std::find(warnings_.begin(), warnings_.end(), *warning) != warnings_.end();
     if (!known && warnings_.size() < kMostWarnings) warnings_.push_back(std::move(*warning));
   }
-}
-
-Task<Response> Exchange::Send(Question question, std::string authorization) {
-  const bool own = OriginOf(question.url) == origin_;
-  Request request;
-  request.method = question.method;
-  request.url = std::move(question.url);
-  request.max_body = question.max_body;
-  if (!question.accept.empty()) request.headers.emplace_back("Accept", std::move(question.accept));
-  if (!question.if_none_match.empty()) {
-    request.headers.emplace_back("If-None-Match", "\"" + question.if_none_match + "\"");
-  }
-  if (!authorization.empty()) {
-    request.headers.emplace_back("Authorization", std::move(authorization));
-  }
-  Response response = co_await sender_.Send(std::move(request));
-  if (own) KeepWarnings(response);
-  co_return std::move(response);
 }
 
 }  // namespace image_library::registry

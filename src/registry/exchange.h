@@ -33,20 +33,26 @@ class Exchange {
  public:
   Exchange(const ClientOptions& options, Transport& transport, RetryPolicy policy);
 
-  /// The answer, whatever its status. Throws Error about the question's subject.
-  Task<Response> Ask(Question question);
+  /// The answer, whatever its status; the question is about the registry's own origin, and must
+  /// outlive the task. Throws Error about the question's subject.
+  Task<Response> Ask(const Question& question);
 
   /// A request without authorization.
-  Task<Response> AskPlain(Question question);
+  Task<Response> AskPlain(const Question& question);
 
   Authenticator& authenticator() noexcept { return authenticator_; }
   const RetryingSender& sender() const noexcept { return sender_; }
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
  private:
-  Task<Response> Follow(Question question);
-  Task<Response> Authorized(Authenticator& authenticator, Question question);
-  Task<Response> Send(Question question, std::string authorization);
+  /// Where a question goes: to its own URL at first, and on from there by redirects.
+  struct Target {
+    const std::string& url;
+    Authenticator& authenticator;
+    bool own;  ///< at the registry's origin
+  };
+  Task<Response> Follow(const Question& question, Response redirect);
+  Task<Response> Authorized(const Question& question, Target target);
   void KeepWarnings(const Response& response);
 
   const std::string origin_;

@@ -19,21 +19,6 @@ void GiveBackLargeBlocks() {
 
 }  // namespace
 
-std::string_view Response::Header(std::string_view name) const noexcept {
-  for (const auto& [key, value] : headers) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
-std::vector<std::string_view> Response::Headers(std::string_view name) const {
-  std::vector<std::string_view> values;
-  for (const auto& [key, value] : headers) {
-    if (key == name) values.push_back(value);
-  }
-  return values;
-}
-
 struct CurlTransport::Impl {
   EventLoop loop;
 };
@@ -49,8 +34,8 @@ CurlTransport::~CurlTransport() {
   impl_.reset();
 }
 
-Task<Response> CurlTransport::Send(Request request) {
-  Transfer transfer(impl_->loop, std::move(request));
+Task<Response> CurlTransport::Send(const Request& request) {
+  Transfer transfer(impl_->loop, request);
   co_return co_await transfer;
 }
 

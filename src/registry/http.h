@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "registry/headers.h"
 #include "registry/held_bytes.h"
 #include "registry/task.h"
 
@@ -31,14 +32,12 @@ struct Request {
 
 struct Response {
   int status = 0;
-  std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
+  Headers headers;
   std::string body;
   HeldBytes held = {};  ///< counts the body; a body that is kept without it is not counted
 
   /// First value of a header, or empty.
-  std::string_view Header(std::string_view name) const noexcept;
-  /// Every value of a header.
-  std::vector<std::string_view> Headers(std::string_view name) const;
+  std::string_view Header(std::string_view name) const noexcept { return headers.First(name); }
 };
 
 /// How the event loop sleeps: until the descriptor is readable or the timeout is over (-1: none).
@@ -53,9 +52,9 @@ class Waiter {
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// Throws Error: kUnreachable, kTls, kForbiddenAddress, kTooLarge, kProtocol. Any status is an
-  /// answer, not an error. Redirects are not followed.
-  virtual Task<Response> Send(Request request) = 0;
+  /// The request must outlive the task. Throws Error: kUnreachable, kTls, kForbiddenAddress,
+  /// kTooLarge, kProtocol. Any status is an answer, not an error. Redirects are not followed.
+  virtual Task<Response> Send(const Request& request) = 0;
   /// Resumes the caller after so many milliseconds.
   virtual Task<void> Sleep(int milliseconds) = 0;
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -66,7 +65,7 @@ class Transport {
 };
 
 struct HttpOptions {
-  int max_connections = 16;                ///< requests in flight
+  int max_connections = 16;                ///< requests in flight at most (registry/ceiling.h)
   std::optional<int> requests_per_second;  ///< token bucket over all requests
   std::string ca_certificate;              ///< PEM; empty: the system's store
   bool allow_private = false;              ///< loopback and private networks
@@ -90,6 +89,8 @@ struct HttpOptions {
 struct Traffic {
   std::int64_t bytes = 0;     ///< of bodies, those that were dropped and sent again among them
   std::size_t most_held = 0;  ///< bytes of bodies in memory at once
+  int ceiling = 0;            ///< of requests in flight, as it is now (registry/ceiling.h)
+  int lowest_ceiling = 0;     ///< as low as it has been
 };
 
 /// The libcurl transport. It never blocks except in the Waiter, and blocks all signals around every
@@ -102,7 +103,7 @@ class CurlTransport : public Transport {
   explicit CurlTransport(HttpOptions options);
   ~CurlTransport() override;
 
-  Task<Response> Send(Request request) override;
+  Task<Response> Send(const Request& request) override;
   Task<void> Sleep(int milliseconds) override;
   void DropQueued(std::exception_ptr failure) override;
 

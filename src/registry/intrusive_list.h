@@ -73,6 +73,14 @@ class IntrusiveList {
     return item;
   }
 
+  /// Whether the predicate holds for one of them at least.
+  template <typename Predicate>
+  bool AnyOf(Predicate predicate) const noexcept {
+    for (const ListNode* node = head_.next_; node != &head_; node = node->next_)
+      if (predicate(static_cast<const T&>(*node))) return true;
+    return false;
+  }
+
   /// Takes every item of another list, in order.
   void TakeAll(IntrusiveList& other) noexcept {
     while (!other.Empty()) PushBack(other.PopFront());

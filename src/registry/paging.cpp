@@ -79,8 +79,7 @@ Task<Walk> WalkPages(Exchange& exchange, Question question, int page_size, PageR
     if (reader.bytes() + seen_bytes > limit::kListing) {
       RefuseMore(question.subject, std::to_string(limit::kListing) + " bytes in memory");
     }
-    Question copy = question;
-    Response response = co_await exchange.Ask(std::move(copy));
+    Response response = co_await exchange.Ask(question);
     if (response.status != 200) {
       const bool cursor = page > 1 && IsAboutCursor(response.status);
       if (page > 1 && !cursor) ThrowStatus(response, question.subject);
@@ -117,7 +116,7 @@ Task<Walk> WalkPages(Exchange& exchange, Question question, int page_size, PageR
 std::optional<std::string> NextPage(const Response& response, const std::string& url,
                                     const Subject& subject) {
   bool unread = false;
-  for (const std::string_view value : response.Headers("link")) {
+  for (const std::string_view value : response.headers.All("link")) {
     const std::optional<std::string> link = NextLink(value);
     if (!link) {
       unread = unread || MentionsNext(value);

@@ -30,16 +30,6 @@ bool IsTemporary(const Response& response) {
 RetryingSender::RetryingSender(Transport& transport, RetryPolicy policy)
     : transport_(transport), policy_(policy), jitter_(std::random_device()()) {}
 
-// Nothing for a failure of the transport that may pass.
-Task<std::optional<Response>> RetryingSender::Try(Request request, bool last) {
-  try {
-    co_return co_await transport_.Send(std::move(request));
-  } catch (const Error& error) {
-    if (last || !error.temporary() || error.kind() == ErrorKind::kRateLimited) throw;
-  }
-  co_return std::nullopt;
-}
-
 // Milliseconds until the next attempt.
 int RetryingSender::Delay(int attempt) {
   const int full =
@@ -47,13 +37,18 @@ int RetryingSender::Delay(int attempt) {
   return full / 2 + std::uniform_int_distribution<int>(0, full - full / 2)(jitter_);
 }
 
-Task<Response> RetryingSender::Send(Request request) {
+Task<Response> RetryingSender::Send(const Request& request) {
   for (int attempt = 0;; ++attempt) {
     const bool last = attempt + 1 >= policy_.attempts;
-    Request copy = request;
-    std::optional<Response> response = co_await Try(std::move(copy), last);
+    std::optional<Response> response;
+    try {
+      response = co_await transport_.Send(request);
+    } catch (const Error& error) {
+      if (last || !error.temporary() || error.kind() == ErrorKind::kRateLimited) throw;
+    }
     if (response && (last || !IsTemporary(*response))) co_return std::move(*response);
-    ++retries_;  // without a response it is not the last: Try throws then
+    ++retries_;
+    response.reset();
     co_await transport_.Sleep(Delay(attempt));
   }
 }

@@ -20,12 +20,12 @@ class RetryingSender {
 
   /// The first answer that is not temporary, or the last one when the attempts are spent. Throws
   /// the transport's last Error.
-  Task<Response> Send(Request request);
+  /// The request must outlive the task.
+  Task<Response> Send(const Request& request);
 
   std::int64_t retries() const noexcept { return retries_; }
 
  private:
-  Task<std::optional<Response>> Try(Request request, bool last);
   int Delay(int attempt);
 
   Transport& transport_;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "registry/frame_memory.h"
 #include "registry/intrusive_list.h"
 
 namespace image_library::registry {
@@ -30,6 +31,11 @@ struct FinalAwaiter {
 };
 
 struct PromiseBase {
+  static void* operator new(std::size_t size) { return FrameMemory::Take(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    FrameMemory::GiveBack(frame, size);
+  }
+
   std::coroutine_handle<> continuation;
   std::exception_ptr error;
   std::suspend_always initial_suspend() const noexcept { return {}; }

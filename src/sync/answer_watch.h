@@ -48,10 +48,10 @@ class WatchedTransport : public registry::Transport {
  public:
   WatchedTransport(registry::Transport& inner, AnswerWatch& watch) : inner_(inner), watch_(watch) {}
 
-  registry::Task<registry::Response> Send(registry::Request request) override {
+  registry::Task<registry::Response> Send(const registry::Request& request) override {
     watch_.Sent(Now());
     try {
-      registry::Response response = co_await inner_.Send(std::move(request));
+      registry::Response response = co_await inner_.Send(request);
       watch_.Answered(Now());
       co_return response;
     } catch (...) {

@@ -87,9 +87,9 @@ class Recorder : public registry::Transport {
 
   explicit Recorder(registry::Transport& transport) : transport_(transport) {}
 
-  Task<Response> Send(Request request) override {
+  Task<Response> Send(const Request& request) override {
     Answered answered{request.method, request.url, {}};
-    Response response = co_await transport_.Send(std::move(request));
+    Response response = co_await transport_.Send(request);
     answered.response.status = response.status;
     answered.response.headers = response.headers;
     answers_.push_back(std::move(answered));
@@ -201,7 +201,7 @@ class Probe {
     std::string detail = scheme == "none" ? "none is asked for" : scheme;
     const Response* const ping = recorder_.First();
     const std::optional<Challenge> challenge =
-        ping ? registry::SelectChallenge(ping->Headers("www-authenticate")) : std::nullopt;
+        ping ? registry::SelectChallenge(ping->headers.All("www-authenticate")) : std::nullopt;
     if (challenge && scheme == "bearer") detail += TokenServer(challenge->params.at("realm"));
     detail += config_.credentials.empty()
                   ? ", no credential is set"

@@ -10,14 +10,14 @@ using registry::Request;
 using registry::Response;
 using registry::Task;
 
-Task<Response> DeadlineTransport::Send(Request request) {
+Task<Response> DeadlineTransport::Send(const Request& request) {
   if (limit_.count() > 0 && elapsed() >= limit_) {
     const Error error(ErrorKind::kBudget, "the run took longer than image_library.run_timeout", {},
                       "The next run goes on from here.");
     if (!std::exchange(ended_run_, true)) inner_.DropQueued(std::make_exception_ptr(error));
     throw error;
   }
-  co_return co_await inner_.Send(std::move(request));
+  return inner_.Send(request);
 }
 
 }  // namespace image_library::sync

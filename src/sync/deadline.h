@@ -23,7 +23,7 @@ class DeadlineTransport : public registry::Transport {
   DeadlineTransport(registry::Transport& inner, Seconds limit, Now now = SteadyNow)
       : inner_(inner), limit_(limit), now_(std::move(now)), began_(now_()) {}
 
-  registry::Task<registry::Response> Send(registry::Request request) override;
+  registry::Task<registry::Response> Send(const registry::Request& request) override;
   registry::Task<void> Sleep(int milliseconds) override { return inner_.Sleep(milliseconds); }
   void DropQueued(std::exception_ptr failure) override { inner_.DropQueued(std::move(failure)); }
 

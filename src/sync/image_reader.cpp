@@ -111,7 +111,7 @@ Task<FetchedImage> ImageReader::Read(std::string repository, FetchedManifest fet
   FetchedImage read;
   if (!manifest.is_index) {
     if (manifest.IsSchema1()) {
-      read.image = std::move(parts).Assemble(fetched.digest, manifest);
+      read.image = std::move(parts).Assemble(fetched.digest, std::move(manifest));
       co_return std::move(read);
     }
     FetchedPlatform itself;
@@ -126,7 +126,7 @@ Task<FetchedImage> ImageReader::Read(std::string repository, FetchedManifest fet
     manifest.annotations_cut = itself.manifest.annotations_cut;
     itself.manifest.annotations.clear();
     parts.Add(std::move(itself));
-    read.image = std::move(parts).Assemble(fetched.digest, manifest);
+    read.image = std::move(parts).Assemble(fetched.digest, std::move(manifest));
     co_return std::move(read);
   }
   for (const Descriptor& child : manifest.manifests)
@@ -139,7 +139,7 @@ Task<FetchedImage> ImageReader::Read(std::string repository, FetchedManifest fet
               {fetched.digest},      {}};
   room_.Hold(place, index.held + index.expected);
   co_await ReadIndex(index, manifest, 1);
-  read.image = std::move(index.parts).Assemble(fetched.digest, manifest);
+  read.image = std::move(index.parts).Assemble(fetched.digest, std::move(manifest));
   read.config_error = std::move(index.config_error);
   co_return std::move(read);
 }

@@ -25,10 +25,10 @@ struct Recalled {};
 
 }  // namespace
 
-Task<Response> LimitedTransport::Send(Request request) {
+Task<Response> LimitedTransport::Send(const Request& request) {
   const bool own = request.url.starts_with(origin_);
   for (;;) {
-    co_await WaitForTurn();
+    if (!MayPassAtOnce()) co_await WaitForTurn();
     if (nearly_used_up_)
       throw Error(ErrorKind::kBudget, "the registry's rate limit is nearly used up", {},
                   "The rest is left to those who pull images; the next run goes on from here.");
@@ -38,10 +38,9 @@ Task<Response> LimitedTransport::Send(Request request) {
                   "The next run goes on from here.");
     ++sent_;
     const std::uint64_t pauses_before = pauses_;
-    Request copy = request;
     std::optional<Response> response;
     try {
-      response = co_await inner_.Send(std::move(copy));
+      response = co_await inner_.Send(request);
     } catch (const Recalled&) {
     }
     if (!response) {
@@ -58,9 +57,12 @@ Task<Response> LimitedTransport::Send(Request request) {
   }
 }
 
-// Lets requests pass at once, or one by one with a gap after a refusal.
+bool LimitedTransport::MayPassAtOnce() const {
+  return !closed_ && gap_.count() == 0 && (pauses_ == 0 || Now() >= not_before_);
+}
+
+// Lets requests pass one by one, with a gap after a refusal.
 Task<void> LimitedTransport::WaitForTurn() {
-  if (!closed_ && gap_.count() == 0 && Now() >= not_before_) co_return;
   co_await turn_.Acquire();
   for (;;) {
     const TimePoint now = Now();

@@ -40,7 +40,7 @@ class LimitedTransport : public registry::Transport {
                    Pace pace = {})
       : inner_(inner), budget_(budget), origin_(origin + "/"), pace_(pace) {}
 
-  registry::Task<registry::Response> Send(registry::Request request) override;
+  registry::Task<registry::Response> Send(const registry::Request& request) override;
   registry::Task<void> Sleep(int milliseconds) override { return inner_.Sleep(milliseconds); }
   TimePoint Now() const override { return inner_.Now(); }
   void DropQueued(std::exception_ptr failure) override { inner_.DropQueued(std::move(failure)); }
@@ -56,6 +56,7 @@ class LimitedTransport : public registry::Transport {
   std::int64_t retry_after() const noexcept { return retry_after_; }
 
  private:
+  bool MayPassAtOnce() const;
   registry::Task<void> WaitForTurn();
   bool SlowDown(std::optional<std::int64_t> retry_after, std::uint64_t pauses_before);
   void Succeeded(std::uint64_t pauses_before);

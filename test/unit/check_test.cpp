@@ -29,7 +29,7 @@ const std::string kDigest = Sha256Digest(kBody);
 Response Manifest(bool with_digest = true) {
   Response response =
       Answer(200, kBody, {{"content-type", "application/vnd.oci.image.manifest.v1+json"}});
-  if (with_digest) response.headers.emplace_back("docker-content-digest", kDigest);
+  if (with_digest) response.headers.Add("docker-content-digest", kDigest);
   return response;
 }
 
@@ -93,7 +93,7 @@ TEST_F(CheckTest, ARegistryThatDoesEverything) {
   char date[64];
   std::strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", std::gmtime(&now));
   answers_["GET "].headers = {{"date", date}};
-  answers_["HEAD team/app/manifests/2"].headers.emplace_back("etag", "\"x\"");
+  answers_["HEAD team/app/manifests/2"].headers.Add("etag", "\"x\"");
   answers_["GET team/app/referrers/" + kDigest] =
       Answer(200, R"({"schemaVersion":2,"manifests":[]})",
              {{"content-type", "application/vnd.oci.image.index.v1+json"}});
@@ -214,15 +214,15 @@ TEST_F(CheckTest, UnreachableAndInsecure) {
 
 TEST_F(CheckTest, LimitsClockAndWarnings) {
   answers_["GET "].headers = {{"date", "Wed, 21 Oct 2015 07:28:00 GMT"}};
-  answers_["HEAD team/app/manifests/2"].headers.emplace_back("ratelimit-limit", "100;w=21600");
-  answers_["HEAD team/app/manifests/2"].headers.emplace_back("ratelimit-remaining", "76;w=21600");
-  answers_["GET team/app/manifests/2"].headers.emplace_back("warning", "299 - \"moves to x\"");
+  answers_["HEAD team/app/manifests/2"].headers.Add("ratelimit-limit", "100;w=21600");
+  answers_["HEAD team/app/manifests/2"].headers.Add("ratelimit-remaining", "76;w=21600");
+  answers_["GET team/app/manifests/2"].headers.Add("warning", "299 - \"moves to x\"");
   Check();
   EXPECT_EQ(Failed(), "");
   EXPECT_EQ(Row("limits").detail, "76 of 100 requests are left, in 21600 seconds");
   EXPECT_THAT(Row("clock").detail, HasSubstr("behind"));
   EXPECT_EQ(Row("warning").detail, "the registry says: moves to x");
-  answers_["GET team/app/manifests/2"].headers.emplace_back("ratelimit-remaining", "0;w=21600");
+  answers_["GET team/app/manifests/2"].headers.Add("ratelimit-remaining", "0;w=21600");
   Check();
   EXPECT_EQ(Failed(), "limits ");
 }
@@ -230,7 +230,7 @@ TEST_F(CheckTest, LimitsClockAndWarnings) {
 TEST_F(CheckTest, RateHeadersOfARedirectsTargetAreNotTheRegistrys) {
   answers_["GET team/app/manifests/2"] = Answer(307, "", {{"location", "https://cdn.test/x"}});
   answers_["GET https://cdn.test/x"] = Manifest();
-  answers_["GET https://cdn.test/x"].headers.emplace_back("ratelimit-remaining", "0;w=60");
+  answers_["GET https://cdn.test/x"].headers.Add("ratelimit-remaining", "0;w=60");
   Check();
   EXPECT_EQ(Failed(), "");
   EXPECT_EQ(Row("limits").detail, "no rate limit is told");

@@ -78,7 +78,7 @@ class ClientTest : public testing::Test {
 
 Response Manifest(const std::string& body, const std::string& digest = "") {
   Response response = Answer(200, body, {{"content-type", kManifestType}});
-  if (!digest.empty()) response.headers.emplace_back("docker-content-digest", digest);
+  if (!digest.empty()) response.headers.Add("docker-content-digest", digest);
   return response;
 }
 

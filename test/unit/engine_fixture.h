@@ -127,7 +127,7 @@ class MemoryRegistry {
                {{"content-type", index ? "application/vnd.oci.image.index.v1+json"
                                        : "application/vnd.oci.image.manifest.v1+json"},
                 {"docker-content-digest", digest}});
-    if (etags) answer.headers.emplace_back("etag", etag);
+    if (etags) answer.headers.Add("etag", etag);
     return answer;
   }
 

@@ -19,7 +19,7 @@ class FakeTransport : public Transport {
 
   explicit FakeTransport(Handler handler) : handler_(std::move(handler)) {}
 
-  Task<Response> Send(Request request) override {
+  Task<Response> Send(const Request& request) override {
     log.push_back(Describe(request));
     requests.push_back(request);
     if (holding) co_await held.Wait();
@@ -73,8 +73,10 @@ inline std::string HeaderOf(const Request& request, const std::string& name) {
 }
 
 inline Response Answer(int status, std::string body = {},
-                       std::vector<std::pair<std::string, std::string>> headers = {}) {
-  return Response{status, std::move(headers), std::move(body)};
+                       const std::vector<std::pair<std::string, std::string>>& headers = {}) {
+  Response response{status, {}, std::move(body)};
+  for (const auto& [name, value] : headers) response.headers.Add(name, value);
+  return response;
 }
 
 /// Runs a task that never has to wait.

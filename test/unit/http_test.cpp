@@ -115,7 +115,7 @@ TEST_F(HttpTest, StatusHeadersAndBody) {
   EXPECT_EQ(outcome.response.body, "hello");
   EXPECT_EQ(outcome.response.Header("etag"), "\"e\"");
   EXPECT_EQ(outcome.response.Header("absent"), "");
-  EXPECT_EQ(outcome.response.Headers("x-two"), (std::vector<std::string_view>{"one", "two"}));
+  EXPECT_EQ(outcome.response.headers.All("x-two"), (std::vector<std::string_view>{"one", "two"}));
 }
 
 TEST_F(HttpTest, AnyStatusIsAnAnswer) {
@@ -185,6 +185,43 @@ TEST_F(HttpTest, AsManyRequestsAtOnceAsAllowed) {
   transport.Run(SendSideBySide(transport, Url("busy/0.05"), 9, &answered), waiter_);
   EXPECT_EQ(answered, 9);
   EXPECT_EQ(Get("state/peak").response.body, "3");
+}
+
+TEST_F(HttpTest, FewerRequestsAtOnceWhereTheyAreRefused) {
+  HttpOptions options = Local();
+  options.max_connections = 32;
+  CurlTransport transport(options);
+  EXPECT_EQ(transport.traffic().ceiling, 16);
+  int answered = 0;
+  transport.Run(SendSideBySide(transport, Url("crowd/2"), 200, &answered), waiter_);
+  EXPECT_GT(answered, 0);
+  EXPECT_LT(answered, 200);
+  EXPECT_LE(transport.traffic().lowest_ceiling, 8);
+  EXPECT_GE(transport.traffic().lowest_ceiling, 1);
+  // What is borne is found out again.
+  answered = 0;
+  transport.Run(SendSideBySide(transport, Url("hello"), 1000, &answered), waiter_);
+  EXPECT_EQ(answered, 1000);
+  EXPECT_GT(transport.traffic().ceiling, 8);
+}
+
+TEST(TlsTest, WithoutHttp2EachRequestInFlightHasAConnection) {
+  LoopbackServer server("--tls");
+  HttpOptions options;
+  options.allow_private = true;
+  options.ca_certificate = server.certificate();
+  options.max_connections = 4;
+  CurlTransport transport(options);
+  PollWaiter waiter;
+  const std::string url = "https://127.0.0.1:" + server.port() + "/";
+  int answered = 0;
+  transport.Run(SendSideBySide(transport, url + "busy/0.2", 12, &answered), waiter);
+  EXPECT_EQ(answered, 12);
+  Outcome peak;
+  Request request;
+  request.url = url + "state/peak";
+  transport.Run(SendOne(transport, request, &peak), waiter);
+  EXPECT_EQ(peak.response.body, "4");
 }
 
 TEST_F(HttpTest, RequestsPerSecond) {

@@ -221,5 +221,35 @@ TEST(JsonTest, WritesWhatItReads) {
   EXPECT_EQ(ToJsonString("\x01\x1f\""), R"("\u0001\u001f\"")");
 }
 
+// What is checked only where a count shows that it may be there.
+TEST(JsonTest, LimitsHoldAtAnyPlaceOfALongText) {
+  const std::string filler(70, ' ');
+  for (std::size_t spaces = 0; spaces < filler.size(); ++spaces) {
+    const std::string before = "[" + filler.substr(0, spaces);
+    EXPECT_THROW(Json::Parse(before + R"("\u0000"])"), Error) << spaces;
+    EXPECT_THROW(Json::Parse(before + R"("\ud800"])"), Error) << spaces;
+    EXPECT_NO_THROW(Json::Parse(before + R"("\n\"\u0041"])")) << spaces;
+    EXPECT_NO_THROW(Json::Parse(before + "1,2]", 3)) << spaces;
+    EXPECT_THROW(Json::Parse(before + "1,2,3]", 3), Error) << spaces;
+    EXPECT_NO_THROW(Json::Parse(before + R"("1,2,3,4[[{{"])", 3)) << spaces;
+  }
+  const std::string brackets(64, '['), closed(64, ']');
+  EXPECT_NO_THROW(Json::Parse(brackets + closed));
+  EXPECT_THROW(Json::Parse("[" + brackets + closed + "]"), Error);
+  EXPECT_NO_THROW(Json::Parse("[\"" + brackets + "{\",[]]"));
+}
+
+TEST(JsonTest, DocumentsLiveSideBySide) {
+  const Json first = Json::Parse(R"({"a": "one"})");
+  Json second = Json::Parse(R"({"a": "two"})");
+  EXPECT_EQ(first["a"].String(), "one");
+  EXPECT_EQ(second["a"].Text(), "two");
+  const Json part = second["a"];
+  second = Json::Parse("[]");
+  const Json third = Json::Parse(R"({"a": "three"})");
+  EXPECT_EQ(part.String(), "two");
+  EXPECT_EQ(third["a"].String(), "three");
+}
+
 }  // namespace
 }  // namespace image_library

@@ -44,7 +44,7 @@ class ListingTest : public testing::Test {
 
   void Page(const std::string& url, const std::string& body, const std::string& link = "") {
     Response response = Answer(200, body, {{"content-type", "text/plain"}});
-    if (!link.empty()) response.headers.emplace_back("link", link);
+    if (!link.empty()) response.headers.Add("link", link);
     answers_[url].push_back(std::move(response));
   }
 
@@ -351,7 +351,7 @@ class ReferrersTest : public ListingTest {
         R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)" +
             manifests + "]}",
         {{"content-type", "application/vnd.oci.image.index.v1+json; charset=utf-8"}});
-    if (!link.empty()) response.headers.emplace_back("link", link);
+    if (!link.empty()) response.headers.Add("link", link);
     return response;
   }
   static std::string Entry(const std::string& digest) {

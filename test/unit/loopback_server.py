@@ -97,6 +97,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with lock:
                 state["now"] -= 1
             self.answer(b"done")
+        elif name == "crowd":  # refuses more than so many at a time
+            with lock:
+                state["now"] += 1
+                crowded = state["now"] > int(argument)
+            time.sleep(0.005)
+            with lock:
+                state["now"] -= 1
+            self.answer(b"", 429 if crowded else 200)
         elif name == "state":
             self.answer(str(state[argument]).encode())
         else:

@@ -42,7 +42,7 @@ class PeerFaults : public testing::Test {
 
   void Page(const std::string& query, const std::string& tags, const std::string& link = "") {
     Response page = Answer(200, "{\"tags\":" + tags + "}");
-    if (!link.empty()) page.headers.emplace_back("link", link);
+    if (!link.empty()) page.headers.Add("link", link);
     registry_.Set(kList + query, std::move(page));
   }
   std::vector<std::string> Tags() { return Await(client_->ListTags("app"))->names; }

@@ -158,5 +158,19 @@ TEST(TextTest, RefusesWhatIsNoBase64) {
   }
 }
 
+TEST(TextTest, PlainTextIsPrintableAscii) {
+  EXPECT_TRUE(IsPlain(""));
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable = byte >= 0x20 && byte <= 0x7E;
+    for (std::size_t length = 1; length <= 17; ++length) {
+      for (std::size_t at = 0; at < length; ++at) {
+        std::string text(length, '~');
+        text[at] = static_cast<char>(byte);
+        EXPECT_EQ(IsPlain(text), printable) << byte << " at " << at << " of " << length;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace image_library
