@@ -95,7 +95,9 @@ bool ReadHeader(const Row& row, Columns* columns) {
 }
 
 std::string Field(const Row& row, std::size_t column, std::size_t max_bytes) {
-  return column < row.size() ? Scrub(Trim(row[column]), max_bytes) : std::string();
+  if (column >= row.size()) return {};
+  const std::string text = Scrub(Trim(row[column]), max_bytes);
+  return std::string(Trim(text));  // where it is cut, it may end in white space
 }
 
 }  // namespace

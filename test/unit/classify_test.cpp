@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/base64.h"
 #include "core/error.h"
 #include "core/extension_list.h"
 #include "core/manifest.h"
@@ -152,6 +153,14 @@ struct ConflictCase {
   const char* version;
   const char* phrase;
 };
+
+TEST(ClassifyTest, FieldsOfAnExtensionAreCutWithoutWhiteSpaceAtTheEnd) {
+  const std::string version(254, '1');
+  std::vector<Extension> extensions;
+  ASSERT_TRUE(ParseExtensionList(EncodeBase64("pgvector," + version + " x"), &extensions));
+  ASSERT_EQ(extensions.size(), 1u);
+  EXPECT_EQ(extensions[0].version, version);
+}
 
 TEST(ClassifyTest, OfManyFaultsOfAValueFewAreTold) {
   std::string faults;
