@@ -6,6 +6,7 @@
 #include "core/json_writer.h"
 #include "postgres/board.h"
 #include "postgres/settings.h"
+#include "postgres/wait_event.h"
 #include "sync/sync_registry.h"
 
 namespace image_library::postgres {
@@ -129,7 +130,7 @@ void LatchWaiter::Wait(int descriptor, int timeout_ms) {
   Call([&] {
     const int events =
         WaitLatchOrSocket(MyLatch, WL_LATCH_SET | socket | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-                          descriptor, timeout, PG_WAIT_EXTENSION);
+                          descriptor, timeout, WaitEventInfo(WaitsFor::kRegistry));
     if ((events & WL_LATCH_SET) != 0) ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
     if (ConfigReloadPending && MyBackendType == B_BG_WORKER) {
