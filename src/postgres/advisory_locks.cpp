@@ -1,38 +1,6 @@
 #include "postgres/advisory_locks.h"
 
 namespace image_library::postgres {
-namespace {
-
-#if PG_VERSION_NUM >= 160000
-template <typename Visit>
-void ForEachLock(dlist_head* list, Visit visit) {
-  dlist_iter at;
-  dlist_foreach(at, list) visit(dlist_container(PROCLOCK, procLink, at.cur));
-}
-bool IsEmpty(const dlist_head* list) { return dlist_is_empty(list); }
-#else
-template <typename Visit>
-void ForEachLock(SHM_QUEUE* list, Visit visit) {
-  void* at = list;
-  while ((at = SHMQueueNext(list, static_cast<SHM_QUEUE*>(at), offsetof(PROCLOCK, procLink))) !=
-         nullptr) {
-    auto* const lock = static_cast<PROCLOCK*>(at);
-    visit(lock);
-    at = &lock->procLink;
-  }
-}
-bool IsEmpty(const SHM_QUEUE* list) { return SHMQueueEmpty(list); }
-#endif
-
-bool IsHeld(const LOCKTAG& tag, LOCKMODE mode) {
-#if PG_VERSION_NUM >= 170000
-  return LockHeldByMe(&tag, mode, false);
-#else
-  return LockHeldByMe(&tag, mode);
-#endif
-}
-
-}  // namespace
 
 HeldAdvisoryLocks GetAdvisoryLocks() {
   HeldAdvisoryLocks held = {nullptr, 0};
@@ -67,7 +35,8 @@ void ReleaseAdvisoryLocksSince(const HeldAdvisoryLocks& before) {
         added &= ~before.locks[j].modes;
     for (LOCKMODE mode = 1; mode < MAX_LOCKMODES; ++mode) {
       if ((added & LOCKBIT_ON(mode)) == 0) continue;
-      while (IsHeld(now.locks[i].tag, mode) && LockRelease(&now.locks[i].tag, mode, true)) {
+      while (LockHeldByMe(&now.locks[i].tag, mode, false) &&
+             LockRelease(&now.locks[i].tag, mode, true)) {
       }
     }
   }

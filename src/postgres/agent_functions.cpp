@@ -5,6 +5,7 @@
 #include "postgres/datum.h"
 #include "postgres/primary.h"
 #include "postgres/settings.h"
+#include "postgres/wait_event.h"
 
 extern "C" {
 #include "access/xlog.h"
@@ -27,7 +28,7 @@ pid_t WaitForLauncher(BackgroundWorkerHandle* handle) {
     const pid_t launcher = RunningLauncher();
     if (launcher != 0 || status == BGWH_STOPPED) return launcher;
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLookEveryMs,
-                    PG_WAIT_EXTENSION);
+                    WaitEventInfo(WaitsFor::kLauncherStart));
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
   }

@@ -10,6 +10,7 @@
 #include "postgres/board.h"
 #include "postgres/primary.h"
 #include "postgres/settings.h"
+#include "postgres/wait_event.h"
 
 extern "C" {
 #include "access/heapam.h"
@@ -367,7 +368,7 @@ PGDLLEXPORT void image_library_launcher_main(Datum) {
     const TimestampTz wake = Min(StartDue(board), next_scan);
     const long timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), wake);
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout,
-                    PG_WAIT_EXTENSION);
+                    WaitEventInfo(WaitsFor::kLauncher));
     ResetLatch(MyLatch);
   }
 }

@@ -59,4 +59,6 @@ extern "C" {
 #include "utils/wait_event.h"
 }
 
+#include "postgres/pg_versions.h"
+
 #endif

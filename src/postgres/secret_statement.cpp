@@ -107,11 +107,7 @@ bool TextExecutesSecret(const char* text) {
 
 bool Walk(Node* node, void* context) {
   if (node == nullptr) return false;
-#if PG_VERSION_NUM >= 160000
-  const auto walker = &Walk;
-#else
-  const auto walker = reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(&Walk));
-#endif
+  const auto walker = TreeWalker(&Walk);
   if (IsA(node, FuncExpr) && IsSecretFunction(reinterpret_cast<FuncExpr*>(node)->funcid))
     return true;
   if (!IsA(node, Query)) return expression_tree_walker(node, walker, context);

@@ -50,14 +50,6 @@ void AsInnermost(RunningStatement* running, Step step) {
   PG_END_TRY();
 }
 
-#if PG_VERSION_NUM >= 180000
-#define IMAGE_LIBRARY_ONCE
-#define IMAGE_LIBRARY_PASS_ONCE
-#else
-#define IMAGE_LIBRARY_ONCE , bool once
-#define IMAGE_LIBRARY_PASS_ONCE , once
-#endif
-
 void OnRun(QueryDesc* query, ScanDirection direction, uint64 count IMAGE_LIBRARY_ONCE) {
   RunningStatement running{nullptr, query, nullptr, -1};
   AsInnermost(&running, [&] {

@@ -9,6 +9,7 @@
 #include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
+#include "postgres/wait_event.h"
 #include "sync/run_report.h"
 
 extern "C" {
@@ -75,7 +76,7 @@ void WaitForTurn(std::int32_t registry_id, const std::string& name, std::optiona
       Notice("registry \"" + name + "\" is being synced by another session: waiting for it");
     Call([] {
       (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPollMs,
-                      PG_WAIT_EXTENSION);
+                      WaitEventInfo(WaitsFor::kSyncTurn));
       ResetLatch(MyLatch);
       CHECK_FOR_INTERRUPTS();
     });

@@ -6,6 +6,7 @@
 #include "core/json_writer.h"
 #include "postgres/board.h"
 #include "postgres/settings.h"
+#include "postgres/wait_event.h"
 #include "sync/sync_registry.h"
 
 namespace image_library::postgres {
@@ -129,11 +130,7 @@ void LatchWaiter::WaitForEvents(int descriptor, long timeout_ms) {
   if (events_ != nullptr && descriptor != descriptor_)
     FreeWaitEventSet(std::exchange(events_, nullptr));
   if (events_ == nullptr) {
-#if PG_VERSION_NUM >= 170000
-    events_ = CreateWaitEventSet(nullptr, 3);
-#else
-    events_ = CreateWaitEventSet(TopMemoryContext, 3);
-#endif
+    events_ = NewWaitEventSet(3);
     descriptor_ = descriptor;
     AddWaitEventToSet(events_, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
     AddWaitEventToSet(events_, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
@@ -141,7 +138,8 @@ void LatchWaiter::WaitForEvents(int descriptor, long timeout_ms) {
       AddWaitEventToSet(events_, WL_SOCKET_READABLE, descriptor, nullptr, nullptr);
   }
   WaitEvent occurred;
-  if (WaitEventSetWait(events_, timeout_ms, &occurred, 1, PG_WAIT_EXTENSION) == 1 &&
+  if (WaitEventSetWait(events_, timeout_ms, &occurred, 1, WaitEventInfo(WaitsFor::kRegistry)) ==
+          1 &&
       (occurred.events & WL_LATCH_SET) != 0)
     ResetLatch(MyLatch);
 }

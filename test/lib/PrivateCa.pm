@@ -12,8 +12,9 @@ sub new
 {
 	my ($class, $folder) = @_;
 	my $self = bless { folder => $folder }, $class;
+	# Without keyUsage, Python 3.13 and later refuse the CA.
 	_openssl('req', '-x509', @key, '-days', 7, '-subj', '/CN=image_library test CA',
-		'-keyout', "$folder/ca.key", '-out', $self->file);
+		'-addext', 'keyUsage = critical, keyCertSign, cRLSign', '-keyout', "$folder/ca.key", '-out', $self->file);
 	return $self;
 }
 
@@ -29,6 +30,7 @@ sub issue
 	my $base = "$self->{folder}/$name";
 	append_to_file("$base.extensions",
 		"basicConstraints = critical, CA:FALSE\nextendedKeyUsage = $usage\n"
+		  . "authorityKeyIdentifier = keyid\n"
 		  . "subjectAltName = IP:127.0.0.1, IP:::1, DNS:localhost\n");
 	_openssl('req', '-new', @key, '-subj', "/CN=$name", '-keyout', "$base.key", '-out', "$base.csr");
 	_openssl('x509', '-req', '-in', "$base.csr", '-CA', $self->file,

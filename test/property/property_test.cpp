@@ -167,10 +167,12 @@ class SeedRun {
       const Json told = proof[repository.c_str()];
       const std::vector<std::string> not_found = told["not_found"].Strings();
       const std::vector<Json> listings = told["listings"].Elements();
-      const bool lacked = std::any_of(listings.begin(), listings.end(), [&](const Json& listing) {
+      // Clang 14 cannot capture a structured binding.
+      const auto lacks = [&listed = tag](const Json& listing) {
         const std::vector<std::string> names = listing.Strings();
-        return std::find(names.begin(), names.end(), tag) == names.end();
-      });
+        return std::find(names.begin(), names.end(), listed) == names.end();
+      };
+      const bool lacked = std::any_of(listings.begin(), listings.end(), lacks);
       if (!lacked) Fail(kProvenRemovals, repository + ":" + tag + " was never listed without");
       if (std::find(not_found.begin(), not_found.end(), tag) == not_found.end())
         Fail(kProvenRemovals, repository + ":" + tag + " never answered 404");

@@ -53,6 +53,12 @@ sub gone_within
 ok($node->poll_query_until('postgres',
 		q{SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'image_library launcher'}),
 	'the launcher runs');
+my $is_waiting_for = $node->safe_psql('postgres', 'SHOW server_version_num') >= 170000
+  ? sub { "wait_event = '$_[0]'" } : sub { q{wait_event = 'Extension'} };
+ok($node->poll_query_until('postgres',
+		q{SELECT bool_and(} . $is_waiting_for->('ImageLibraryLauncher')
+		  . q{) FROM pg_stat_activity WHERE backend_type = 'image_library launcher'}),
+	'the launcher tells what it waits for');
 is($node->safe_psql('postgres', $worker_pid), '', 'no worker is connected while nothing is due');
 $node->safe_psql('postgres', 'CREATE DATABASE idle');
 $node->safe_psql('idle', 'CREATE EXTENSION image_library');
@@ -69,6 +75,9 @@ my $pid = wait_for_worker('postgres');
 is( $node->safe_psql('postgres',
 		"SELECT xact_start IS NULL AND backend_xmin IS NULL FROM pg_stat_activity WHERE pid = $pid"),
 	't', 'no transaction is open during a request');
+ok($node->poll_query_until('postgres',
+		'SELECT ' . $is_waiting_for->('ImageLibraryRegistry') . " FROM pg_stat_activity WHERE pid = $pid"),
+	'the worker tells what it waits for');
 is($node->safe_psql('postgres',
 		q{SELECT state FROM image_library.sync_status WHERE registry = 'hanging'}),
 	'running', 'sync_status says that a sync is running');

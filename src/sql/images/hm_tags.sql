@@ -139,12 +139,17 @@ $$;
 COMMENT ON FUNCTION image_library.tag_repository IS 'Adds an HM tag to a repository';
 GRANT EXECUTE ON FUNCTION image_library.tag_repository TO image_library_curator;
 
+-- The functions that take a tag away look for its id first: within DELETE the planner may call the
+-- function that raises the error, with an older snapshot and in any order.
 CREATE FUNCTION image_library.untag_repository(registry text, repository text, hm_tag text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  DELETE FROM image_library_internal.hm_tag_repository
-  WHERE hm_tag_id = image_library_internal.hm_tag_id(hm_tag)
-    AND repository_id = image_library_internal.organized_repository_id(registry, repository)
+DECLARE
+  organized integer := image_library_internal.organized_repository_id(registry, repository);
+  removed integer := image_library_internal.hm_tag_id(hm_tag);
+BEGIN
+  DELETE FROM image_library_internal.hm_tag_repository h WHERE h.hm_tag_id = removed AND h.repository_id = organized;
+END
 $$;
 COMMENT ON FUNCTION image_library.untag_repository IS 'Removes an HM tag from a repository';
 GRANT EXECUTE ON FUNCTION image_library.untag_repository TO image_library_curator;
@@ -178,11 +183,15 @@ COMMENT ON FUNCTION image_library.tag_image IS 'Adds an HM tag to an image tag; 
 GRANT EXECUTE ON FUNCTION image_library.tag_image TO image_library_curator;
 
 CREATE FUNCTION image_library.untag_image(reference text, hm_tag text, registry text DEFAULT NULL) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  image record := image_library_internal.find_tag(reference, registry);
+  removed integer := image_library_internal.hm_tag_id(hm_tag);
+BEGIN
   DELETE FROM image_library_internal.hm_tag_image h
-  USING image_library_internal.find_tag(reference, registry) i
-  WHERE h.hm_tag_id = image_library_internal.hm_tag_id(hm_tag) AND h.repository_id = i.repository_id AND h.tag = i.tag
+  WHERE h.hm_tag_id = removed AND h.repository_id = image.repository_id AND h.tag = image.tag;
+END
 $$;
 COMMENT ON FUNCTION image_library.untag_image IS 'Removes an HM tag from an image tag';
 GRANT EXECUTE ON FUNCTION image_library.untag_image TO image_library_curator;
