@@ -78,42 +78,51 @@ $$;
 
 -- Drops an object of the extension with those that depend on it, if they are functions and views of the extension too:
 -- these come later in the script. Objects of users are an error, which names them.
-CREATE FUNCTION pg_temp.upgrade_drop(class regclass, object oid) RETURNS void
+CREATE FUNCTION pg_temp.upgrade_drop(gone_class regclass, gone oid) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   dependent record;
   statement text;
+  problem text;
+  dependents text;
 BEGIN
   FOR dependent IN
-    SELECT DISTINCT m.classid::regclass AS class, m.objid AS object
+    SELECT DISTINCT m.classid AS class, m.objid AS id
     FROM pg_depend d
     LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-    JOIN pg_temp.upgrade_member m ON (m.classid, m.objid) =
-      (CASE WHEN w.oid IS NULL THEN d.classid ELSE 'pg_class'::regclass END, coalesce(w.ev_class, d.objid))
+    JOIN pg_temp.upgrade_member m ON m.classid = CASE WHEN w.oid IS NULL THEN d.classid ELSE 'pg_class'::regclass END
+                                 AND m.objid = coalesce(w.ev_class, d.objid)
     LEFT JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
-    WHERE d.deptype = 'n' AND (m.classid = 'pg_proc'::regclass OR c.relkind = 'v')
-      AND (m.classid, m.objid) <> (class, object)
-      AND (d.refclassid = class AND d.refobjid = object
+    WHERE d.deptype = 'n' AND (m.classid = 'pg_proc'::regclass OR c.relkind = 'v') AND (m.classid, m.objid) <> (gone_class, gone)
+      AND (d.refclassid = gone_class AND d.refobjid = gone
+           -- The type of the view's rows, and the types of arrays.
            OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (
-             SELECT t.oid FROM pg_type t WHERE class = 'pg_class'::regclass AND t.typrelid = object
-             UNION ALL
-             SELECT t.typarray FROM pg_type t WHERE class = 'pg_class'::regclass AND t.typrelid = object OR class = 'pg_type'::regclass AND t.oid = object))
+             SELECT unnest(ARRAY[t.oid, t.typarray]) FROM pg_type t
+             WHERE gone_class = 'pg_class'::regclass AND t.typrelid = gone OR gone_class = 'pg_type'::regclass AND t.oid = gone))
   LOOP
-    PERFORM pg_temp.upgrade_drop(dependent.class, dependent.object);
+    PERFORM pg_temp.upgrade_drop(dependent.class, dependent.id);
   END LOOP;
-  statement := CASE class
-    WHEN 'pg_proc'::regclass THEN (SELECT format('DROP ROUTINE %s', p.oid::regprocedure) FROM pg_proc p WHERE p.oid = object)
-    WHEN 'pg_type'::regclass THEN (SELECT format('DROP TYPE %s', t.oid::regtype) FROM pg_type t WHERE t.oid = object)
-    ELSE (SELECT format('DROP VIEW %s', c.oid::regclass) FROM pg_class c WHERE c.oid = object) END;
+  statement := CASE gone_class
+    WHEN 'pg_proc'::regclass THEN (SELECT format('DROP ROUTINE %s', p.oid::regprocedure) FROM pg_proc p WHERE p.oid = gone)
+    WHEN 'pg_type'::regclass THEN (SELECT format('DROP TYPE %s', t.oid::regtype) FROM pg_type t WHERE t.oid = gone)
+    ELSE (SELECT format('DROP VIEW %s', c.oid::regclass) FROM pg_class c WHERE c.oid = gone) END;
   -- It may have been dropped with what it depends on.
   IF statement IS NOT NULL THEN
     EXECUTE statement;
   END IF;
+EXCEPTION
+  WHEN dependent_objects_still_exist THEN
+    GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT, dependents = PG_EXCEPTION_DETAIL;
+    RAISE EXCEPTION USING
+      ERRCODE = 'dependent_objects_still_exist',
+      MESSAGE = problem,
+      DETAIL = dependents,
+      HINT = 'Drop these objects, run ALTER EXTENSION image_library UPDATE, and create them again.';
 END
 $$;
 
 -- Replaces a function, view or type by one of the same name; the names of functions are unique. What cannot be replaced,
--- because the result or columns differ, is dropped and created.
+-- because the result or columns differ, is dropped and created. Without a statement it is dropped.
 CREATE FUNCTION pg_temp.upgrade_replace(kind text, name text, statement text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -124,9 +133,11 @@ DECLARE
     ELSE ARRAY(SELECT p.oid FROM pg_proc p
                WHERE p.pronamespace = split_part(name, '.', 1)::regnamespace AND p.proname = split_part(name, '.', 2)) END;
 BEGIN
-  IF kind = 'TYPE' THEN
+  IF kind = 'TYPE' OR statement IS NULL THEN
     PERFORM pg_temp.upgrade_drop(class, b) FROM unnest(before) b;
-    EXECUTE statement;
+    IF statement IS NOT NULL THEN
+      EXECUTE statement;
+    END IF;
     RETURN;
   END IF;
   BEGIN
