@@ -27,8 +27,9 @@ my $new_script = $installation->read_script("image_library--$version.sql");
 my %new = c_functions($new_script);
 my %before = c_functions($old_script);
 cmp_ok(scalar keys %before, '>=', 30, 'C functions are found');
-is(join("\n", grep { defined $new{$_} && $new{$_} ne $before{$_} } sort keys %before),
-	'', 'a C function with other parameters or another result has another symbol');
+# The module gives as many columns as the SQL object has, from the first on.
+is(join("\n", grep { defined $new{$_} && $new{$_} ne $before{$_} && index($new{$_}, $before{$_} =~ s/\) $/,/r) != 0 } sort keys %before),
+	'', 'a C function with other parameters or another result has another symbol; only columns may be added, at the end');
 
 sub c_functions
 {
