@@ -124,7 +124,7 @@ $_->quit for @idle, $keeper;
 # --- immediate shutdown during a sync
 $node->safe_psql($first, q{SELECT image_library.request_sync('local')});
 ok(is_syncing($first), 'a database is synced');
-my $decided = $node->safe_psql($first, q{SELECT image_library.approve(reference) FROM image_library.images ORDER BY 1 LIMIT 3});
+my $decided = $node->safe_psql($first, q{SELECT image_library.approve(reference) FROM (SELECT reference FROM image_library.images ORDER BY reference LIMIT 3) i});
 $node->stop('immediate');
 $node->start;
 ok($node->poll_query_until($first, q{SELECT outcome = 'complete' FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1}), 'after the restart it is synced again');
