@@ -29,8 +29,9 @@ override with_llvm := no
 PG_CONFIG ?= pg_config
 # GCC 12 sees uninitialized values in std::optional where there are none.
 # -isystem: PostgreSQL's headers do not pass our warnings.
+# -ffile-prefix-map: the same source gives the same bytes in every folder.
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
-PG_CXXFLAGS = -std=c++20 -fvisibility-inlines-hidden -fno-gnu-unique -ffunction-sections \
+PG_CXXFLAGS = -std=c++20 -fvisibility-inlines-hidden -fno-gnu-unique -ffunction-sections -ffile-prefix-map=$(CURDIR)=. \
 	-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-maybe-uninitialized -Werror $(EXTRA_CXXFLAGS)
 SHLIB_LINK = -Wl,--version-script=src/postgres/exports.map -Wl,--exclude-libs,ALL \
@@ -61,7 +62,7 @@ $(SQL_UPGRADE): scripts/upgrade_script $(SQL_SCRIPT) $(wildcard src/sql/upgrade/
 # Every object is rebuilt when a header changes: the tree is small.
 $(OBJS): $(wildcard src/*/*.h) Makefile
 
-.PHONY: installcheck-needs demo demo-stop test unit bench format lint
+.PHONY: installcheck-needs demo demo-stop test test-deep test-package unit bench format lint dist image-root
 # Everything on a bare Debian machine: packages, build, servers, the main job.
 demo:
 	demo/run
@@ -69,6 +70,12 @@ demo-stop:
 	demo/stop
 test:
 	test/run
+# What takes too long for every change: see CONTRIBUTING.md.
+test-deep:
+	test/run_deep
+# Debian packages, built and installed in clean roots.
+test-package:
+	test/deep/package $(SUITES)
 unit:
 	scripts/setup unit
 	cmake -S . -B build -DCMAKE_BUILD_TYPE=Debug
@@ -76,7 +83,16 @@ unit:
 	ctest --test-dir build --output-on-failure
 bench:
 	bench/run
+# The distribution for PGXN.
+dist:
+	scripts/dist
+# The root of an extension image for CloudNativePG, in the folder IMAGE_ROOT, of a PostgreSQL that has image volumes (18).
+IMAGE_ROOT ?= image-root
+image-root: all
+	rm -rf build/image-install $(IMAGE_ROOT)
+	$(MAKE) install DESTDIR=$(CURDIR)/build/image-install
+	scripts/image_root build/image-install "$(PG_CONFIG)" $(IMAGE_ROOT)
 format:
-	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
+	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
 lint:
-	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
+	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h bench/*.cpp)

@@ -2,6 +2,7 @@
 -- images and one of a model. Four of five are approved. Needs an empty library, and a superuser.
 SET client_min_messages = warning;
 SET synchronous_commit = off;
+SET maintenance_work_mem = '512MB';
 -- Neither triggers nor foreign keys.
 SET session_replication_role = replica;
 
@@ -18,6 +19,15 @@ SELECT g.registry_id,
 FROM generate_series(1, :repositories) n
 JOIN image_library_internal.registry g ON g.name = CASE WHEN n % 50 = 0 THEN 'private' ELSE 'registry' || (n % 4 + 1) END;
 
+-- Indexes other than those of keys are built when the rows are there.
+CREATE TEMP TABLE built_later AS
+SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition
+FROM pg_index i
+WHERE i.indrelid IN ('image_library_internal.image'::regclass, 'image_library_internal.tag'::regclass, 'image_library_internal.tag_period'::regclass,
+                     'image_library_internal.approval'::regclass, 'image_library_internal.entry'::regclass)
+  AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid);
+SELECT format('DROP INDEX %s', name) FROM built_later \gexec
+
 CREATE TEMP TABLE generated AS
 SELECT r.repository_id, r.registry_id, r.name AS repository, n,
        format('%s.%s-%s', 14 + n % 5, n / 5 % 100, lpad((n * 7919 % 1000000)::text, 6, '0')) AS tag,
@@ -25,7 +35,9 @@ SELECT r.repository_id, r.registry_id, r.name AS repository, n,
        'sha256:' || encode(sha256(convert_to(r.repository_id || ':' || n, 'UTF8')), 'hex') AS digest,
        CASE WHEN n % 5 < 4 THEN 'approved' ELSE 'pending' END AS approval,
        timestamptz '2025-01-01Z' + n * interval '1 minute' AS created_at
-FROM image_library_internal.repository r CROSS JOIN generate_series(1, :tags / :repositories) n;
+FROM image_library_internal.repository r CROSS JOIN generate_series(1, :tags / :repositories) n
+-- A sync writes one repository after the other.
+ORDER BY r.repository_id, n;
 
 INSERT INTO image_library_internal.listing (repository_id, tags, fingerprint)
 SELECT repository_id, array_agg(tag ORDER BY tag COLLATE "C"), 'bench' FROM generated GROUP BY 1;
@@ -48,28 +60,33 @@ INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest
 SELECT repository_id, tag, created_at, digest FROM generated;
 INSERT INTO image_library_internal.approval (repository_id, digest, state, decided_at)
 SELECT repository_id, digest, 'approved', created_at FROM generated WHERE approval = 'approved';
-INSERT INTO image_library_internal.entry
-SELECT (jsonb_populate_record(NULL::image_library_internal.entry, jsonb_build_object(
-         'repository_id', repository_id, 'tag', tag, 'registry_id', registry_id, 'repository', repository, 'digest', digest, 'kind', kind,
-         'approval', approval, 'usable_until', CASE approval WHEN 'approved' THEN 'infinity' ELSE '-infinity' END,
-         'title', repository, 'version', split_part(tag, '-', 1),
-         'newest_key', image_library_internal.newest_key(split_part(tag, '-', 1), created_at, 'standard', tag),
-         'size_bytes', 100000000, 'created_at', created_at,
-         'flavor', CASE kind WHEN 'postgres' THEN 'postgresql' END, 'major_version', CASE kind WHEN 'postgres' THEN 14 + n % 5 END,
-         'build_at', created_at, 'variant', CASE kind WHEN 'postgres' THEN 'standard' END, 'os', CASE kind WHEN 'postgres' THEN 'bookworm' END,
-         'features', '{}'::text[], 'extensions', '{}'::text[],
-         'publisher', CASE kind WHEN 'model' THEN 'meta' END, 'model', CASE kind WHEN 'model' THEN 'llama-' || repository_id END,
-         'format', CASE kind WHEN 'model' THEN 'nim' END, 'gpu_count', CASE kind WHEN 'model' THEN 1 END,
-         'system_tags', '{}'::text[], 'conflicts', '{}'::text[], 'contested', false))).*
+INSERT INTO image_library_internal.entry (repository_id, tag, registry_id, repository, digest, kind, approval, usable_until, title, version,
+  newest_key, size_bytes, created_at, flavor, major_version, build_at, variant, os, features, extensions, publisher, model, format, gpu_count,
+  system_tags, conflicts, contested)
+SELECT repository_id, tag, registry_id, repository, digest, kind, approval,
+       CASE approval WHEN 'approved' THEN timestamptz 'infinity' ELSE '-infinity' END, repository, split_part(tag, '-', 1),
+       image_library_internal.newest_key(split_part(tag, '-', 1), created_at, 'standard', tag), 100000000, created_at,
+       CASE kind WHEN 'postgres' THEN 'postgresql' END, CASE kind WHEN 'postgres' THEN 14 + n % 5 END, created_at,
+       CASE kind WHEN 'postgres' THEN 'standard' END, CASE kind WHEN 'postgres' THEN 'bookworm' END, '{}', '{}',
+       CASE kind WHEN 'model' THEN 'meta' END, CASE kind WHEN 'model' THEN 'llama-' || repository_id END,
+       CASE kind WHEN 'model' THEN 'nim' END, CASE kind WHEN 'model' THEN 1 END, '{}', '{}', false
 FROM generated WHERE kind <> 'other';
 INSERT INTO image_library_internal.run (registry_id, cause, started_at, finished_at, outcome, decided, next_at)
 SELECT registry_id, 'schedule', now() - interval '1 minute', now(), 'complete', true, now() + interval '1 hour' FROM image_library_internal.registry;
 DROP TABLE generated;
+SELECT definition FROM built_later \gexec
 SELECT image_library_internal.recount();
-SELECT count(image_library_internal.refresh_text(r.repository_id, ARRAY(SELECT t.name FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id)))
+SELECT count(image_library_internal.refresh_text(r.repository_id, ARRAY(SELECT t.name FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id), true))
 FROM image_library_internal.repository r;
 VACUUM ANALYZE;
 CREATE ROLE bench_reader LOGIN IN ROLE image_library_reader;
 CREATE ROLE bench_curator LOGIN IN ROLE image_library_curator;
 CREATE TABLE public.one_row (n integer);
 GRANT SELECT, INSERT, UPDATE ON public.one_row TO PUBLIC;
+CREATE FUNCTION public.newest_or_error(flavor text, major integer, variant text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN image_library.latest_postgres(flavor, major, variant);
+EXCEPTION
+  WHEN ambiguous_alias THEN RETURN SQLERRM;
+END
+$$;

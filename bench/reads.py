@@ -23,14 +23,24 @@ READS = {
     "deep page of postgres_images": "SELECT registry, repository, tag, digest, version FROM image_library.postgres_images "
                                     "WHERE (repository, tag) > ('team50', '') ORDER BY repository, tag LIMIT 50",
     "page of pending_images": "SELECT registry, repository, tag, digest, why FROM image_library.pending_images ORDER BY repository, tag LIMIT 50",
+    "deep page of images": "SELECT registry, repository, tag, digest, approval FROM image_library.images "
+                           "WHERE repository >= 'team50' AND (repository, tag) > ('team50', '') ORDER BY repository, tag LIMIT 50",
+    "deep page of pending_images": "SELECT registry, repository, tag, digest, why FROM image_library.pending_images "
+                                   "WHERE repository >= 'team50' AND (repository, tag) > ('team50', '') ORDER BY repository, tag LIMIT 50",
     "newest of a major": "SELECT image_library.latest_postgres('postgresql', 17, 'standard', registry => '{registry}', repository => '{repository}')",
+    "newest, ambiguous": "SELECT public.newest_or_error('postgresql', 17, 'standard')",
+    "postgres_latest of a repository": "SELECT registry, repository, major_version, tag FROM image_library.postgres_latest "
+                                       "WHERE registry = '{registry}' AND repository = '{repository}'",
     "postgres_latest": "SELECT registry, repository, major_version, tag FROM image_library.postgres_latest ORDER BY registry, repository, major_version LIMIT 50",
     "search: a repository": "SELECT * FROM image_library.search_images('{name}')",
     "search: a common word": "SELECT * FROM image_library.search_images('postgresql')",
+    "search: not in names": "SELECT * FROM image_library.search_images('bookworm')",
+    "search: two letters": "SELECT * FROM image_library.search_images('qz')",
     "search: nothing found": "SELECT * FROM image_library.search_images('unheard-of')",
     "sync_status": "SELECT * FROM image_library.sync_status",
     "library_stats": "SELECT * FROM image_library.library_stats",
 }
+PREPARED = ("lookup", "page of pending_images")  # also without the time to plan them
 WRITES = {
     "one-row commit": "INSERT INTO public.one_row VALUES (1)",
     "approve an image": "SELECT image_library.approve(reference) FROM (SELECT reference FROM image_library.pending_images "
@@ -38,23 +48,39 @@ WRITES = {
 }
 
 
-def times(server, role, statement, count):
-    """Milliseconds of each run but the first two, which fill caches; None: no answer within the limit."""
-    script = f"SET ROLE {role};\nSET statement_timeout = '{LIMIT}';\n\\timing on\n" + f"{statement};\n" * (count + 2)
+def times(server, role, statement, count, prepared=False):
+    """Milliseconds of each run but the first ones, which fill caches and make a prepared plan; None: no answer within the limit."""
+    first = 6 if prepared else 2
+    script = f"SET ROLE {role};\nSET statement_timeout = '{LIMIT}';\n"
+    if prepared:
+        script += f"PREPARE read AS {statement};\n"
+        statement = "EXECUTE read"
+    script += "\\timing on\n" + f"{statement};\n" * (count + first)
     try:
         output = server.sql(script)
     except SystemExit as error:
         if "statement timeout" in str(error):
             return None
         raise
-    return [float(value) for value in re.findall(r"^Time: ([0-9.]+) ms", output, re.MULTILINE)][2:]
+    return [float(value) for value in re.findall(r"^Time: ([0-9.]+) ms", output, re.MULTILINE)][first:]
 
 
-def measure(server, tags, count):
+def buffers(server, role, statement):
+    """Pages of 8 kB that the statement looks at, which does not depend on what else the machine does."""
+    output = server.sql(f"SET ROLE {role};\nSET statement_timeout = '{LIMIT}';\n{statement};\n\\echo PLAN\n"
+                        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement};\n")
+    plan = json.loads(output.rsplit("PLAN\n", 1)[1])[0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+def load(server, tags):
     repositories = max(20, min(10000, tags // 100))
     server.fresh_database()
     server.sql("DROP ROLE IF EXISTS bench_reader; DROP ROLE IF EXISTS bench_curator", "postgres")
     server.sql(f"\\set tags {tags}\n\\set repositories {repositories}\n" + pathlib.Path(__file__).with_name("load.sql").read_text())
+
+
+def measure(server, count):
     sample = json.loads(server.sql("""
       SELECT row_to_json(s) FROM (
         SELECT r.registry, r.repository, r.place, e.tag, split_part(r.repository, '/', 2) AS name,
@@ -64,20 +90,40 @@ def measure(server, tags, count):
         WHERE e.kind = 'postgres' AND e.approval = 'approved' AND e.major_version = 17 AND r.registry = 'registry2'
         ORDER BY r.repository DESC LIMIT 1) s"""))
     figures = {}
+
+    def run(name, statement, role, prepared=False):
+        milliseconds = times(server, role, statement, count, prepared)
+        figures[name] = {"milliseconds": milliseconds,
+                         "buffers": buffers(server, role, statement) if milliseconds and name in READS else None}
+        print(f"  {name:<40} {shown(figures[name])}", flush=True)
+
     for name, statement in (READS | WRITES).items():
         role = "bench_curator" if name in WRITES else "bench_reader"
-        figures[name] = times(server, role, statement.format(**sample), count)
-        print(f"  {name:<32} " + (f"{statistics.median(figures[name]):10.2f} ms" if figures[name] else f"no answer in {LIMIT}"),
-              flush=True)
-    return figures
+        run(name, statement.format(**sample), role)
+        if name in PREPARED:
+            run(f"{name}, prepared", statement.format(**sample), role, prepared=True)
+    disk = server.sql("SELECT sum(pg_table_size(oid)), sum(pg_indexes_size(oid)) FROM pg_class"
+                      " WHERE relnamespace = 'image_library_internal'::regnamespace AND relkind = 'r'")
+    tables, indexes = map(int, disk.split("|"))
+    return {"reads": figures, "table bytes": tables, "index bytes": indexes}
+
+
+def shown(figure):
+    if not figure["milliseconds"]:
+        return f"over {LIMIT}"
+    pages = "" if figure["buffers"] is None else f" ({figure['buffers']:,})"
+    return f"{statistics.median(figure['milliseconds']):,.2f} / {min(figure['milliseconds']):,.2f}{pages}"
 
 
 def table(measured):
     sizes = list(measured)
-    lines = ["| median ms | " + " | ".join(f"{int(size):,} tags" for size in sizes) + " |", "|---|" + "---:|" * len(sizes)]
-    for name in READS | WRITES:
-        values = [measured[size][name] for size in sizes]
-        lines.append(f"| {name} | " + " | ".join(f"{statistics.median(v):,.2f}" if v else f"over {LIMIT}" for v in values) + " |")
+    lines = ["| median / lowest ms (pages of 8 kB looked at) | " + " | ".join(f"{int(size):,} tags" for size in sizes) + " |",
+             "|---|" + "---:|" * len(sizes)]
+    for name in measured[sizes[0]]["reads"]:
+        lines.append(f"| {name} | " + " | ".join(shown(measured[size]["reads"][name]) for size in sizes) + " |")
+    lines += ["", "| disk, bytes a tag | " + " | ".join(f"{int(size):,} tags" for size in sizes) + " |", "|---|" + "---:|" * len(sizes)]
+    for part in ("table bytes", "index bytes"):
+        lines.append(f"| {part} | " + " | ".join(f"{measured[size][part] / int(size):,.0f}" for size in sizes) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -93,7 +139,8 @@ def main():
         measured = {}
         for tags in map(int, options.tags.split(",")):
             print(f"== {tags:,} tags", flush=True)
-            measured[tags] = measure(server, tags, options.times)
+            load(server, tags)
+            measured[tags] = measure(server, options.times)
     finally:
         server.stop()
     options.results.mkdir(parents=True, exist_ok=True)

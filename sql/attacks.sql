@@ -180,7 +180,7 @@ CREATE FUNCTION test.signature(subject text) RETURNS jsonb LANGUAGE sql AS $$
     'artifact_type', 'application/vnd.dev.cosign.artifact.sig.v1+json', 'size_bytes', 1, 'annotations', '{}'::jsonb, 'source', 'api'))))
 $$;
 SELECT add_registry('hostile', 'http://localhost:5004', allow_private => true) AS hostile, add_rule('hostile', '**') \gset
-SELECT test.sync('hostile', 'postgresql', '{"17.6": {"image": "i"}}') ->> 'tags_added' AS tags_added, write_batch(:hostile, 'postgresql', test.signature('i')) IS NOT NULL AS signed;
+SELECT test.sync('hostile', 'postgresql', '{"17.6": {"image": "i"}}') ->> 'tags_added' AS tags_added, test.write_batch(:hostile, 'postgresql', test.signature('i')) IS NOT NULL AS signed;
 SELECT registry, is_signed(i) FROM images i WHERE digest = test.digest('i') ORDER BY registry;
 SELECT registry, repository, artifact_type FROM image_referrers WHERE digest = test.digest('i') ORDER BY 1;
 

@@ -11,7 +11,7 @@ CREATE FUNCTION test.tags(first integer, last integer, salt text, facts jsonb, m
     'tags', jsonb_agg(jsonb_build_object('name', '17.' || n, 'digest', test.digest(salt || n), 'rule_id', (SELECT min(rule_id) FROM image_library_internal.rule)))))
   FROM generate_series(first, last) n $$;
 CREATE FUNCTION test.write(repository text, batch jsonb) RETURNS jsonb LANGUAGE sql AS $$
-  SELECT image_library_internal.write_batch((SELECT registry_id FROM image_library_internal.registry), repository, batch) $$;
+  SELECT test.write_batch((SELECT registry_id FROM image_library_internal.registry), repository, batch) $$;
 CREATE FUNCTION test.calls(repository text, batch jsonb) RETURNS TABLE (funcname name, calls bigint) LANGUAGE plpgsql AS $$
 DECLARE
   before jsonb := (SELECT jsonb_object_agg(f.funcid, f.calls) FROM pg_stat_xact_user_functions f);

@@ -60,9 +60,9 @@ FROM unnest('{17.4,17.5,18.0,latest}'::text[]) WITH ORDINALITY t (tag, n), expla
 SELECT tag, last, test.shown(reason) AS reason FROM test.explained;
 SELECT alter_rule(:rule, exclude_tags => '{latest}');
 SELECT test.sync('local', 'team/app', '{"17.4": {"image": "a"}, "17.5": {"image": "b"}}');
-SELECT write_batch(registry_id, 'team/app', test.batch('{"listing": ["17.4", "17.5", "18.0", "latest"], "fingerprint": "x"}')) FROM registry WHERE name = 'local' \g /dev/null
+SELECT test.write_batch(registry_id, 'team/app', test.batch('{"listing": ["17.4", "17.5", "18.0", "latest"], "fingerprint": "x"}')) FROM registry WHERE name = 'local' \g /dev/null
 SELECT tag, last, test.shown(reason) AS reason FROM test.explained;
-SELECT write_batch(registry_id, 'team/app', test.batch('{"missing": ["17.5"], "listing": ["17.4", "18.0"], "fingerprint": "y", "problems": [{"tag": "18.0", "problem": "denied", "detail": "status 403"}]}')) FROM registry WHERE name = 'local' \g /dev/null
+SELECT test.write_batch(registry_id, 'team/app', test.batch('{"missing": ["17.5"], "listing": ["17.4", "18.0"], "fingerprint": "y", "problems": [{"tag": "18.0", "problem": "denied", "detail": "status 403"}]}')) FROM registry WHERE name = 'local' \g /dev/null
 SELECT tag, last, test.shown(reason) AS reason FROM test.explained;
 -- Without a rule there is an answer as well.
 SELECT drop_rule(:rule);

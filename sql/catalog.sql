@@ -34,7 +34,8 @@ CREATE FUNCTION test.is_plain(asked oid) RETURNS boolean LANGUAGE sql AS $$
               ELSE t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace END
   FROM pg_type t WHERE t.oid = asked
 $$;
--- (chain_row is the trigger of two tables of the library, which have such columns only; nobody may call it.)
+-- (chain_row is the trigger of two tables of the library, which have such columns only; nobody may call it. The event
+-- trigger has no row.)
 SELECT r.signature AS definer, format_type(x.type, NULL) AS takes_or_gives FROM test.routine r,
   LATERAL (SELECT unnest(coalesce(r.proallargtypes, r.proargtypes::oid[])) UNION
            -- What it returns, where that is not told column by column.

@@ -62,28 +62,28 @@ SELECT repository, tag, approval FROM images WHERE digest = test.digest('c') ORD
 SELECT count(*) FROM image_platforms WHERE digest = test.digest('c');
 
 -- Referrers, with an image and alone.
-SELECT write_batch(:registry, 'team/postgresql', test.batch(jsonb_build_object('referrers', jsonb_build_array(jsonb_build_object(
+SELECT test.write_batch(:registry, 'team/postgresql', test.batch(jsonb_build_object('referrers', jsonb_build_array(jsonb_build_object(
   'digest', test.digest('c'), 'referrer_digest', test.digest('signature'), 'artifact_type', 'application/vnd.dev.sigstore.bundle.v0.3+json',
   'size_bytes', 7, 'annotations', '{"a": "b"}'::jsonb, 'source', 'referrers')))));
 SELECT digest = test.digest('c') AS of_c, artifact_type, size_bytes, annotations, source FROM image_referrers;
 
 -- Problems appear, change, and end when the tag reads well.
-SELECT write_batch(:registry, 'broken', test.batch('{"problems": [{"tag": null, "problem": "not found", "detail": "404"}]}'));
-SELECT write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "bad", "problem": "digest mismatch", "detail": "x"},
+SELECT test.write_batch(:registry, 'broken', test.batch('{"problems": [{"tag": null, "problem": "not found", "detail": "404"}]}'));
+SELECT test.write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "bad", "problem": "digest mismatch", "detail": "x"},
   {"tag": "worse", "problem": "too large", "detail": "5 MiB"}]}'));
 SELECT registry, repository, tag, problem, detail, last_seen_at >= first_seen_at FROM sync_problem ORDER BY repository, tag;
 SELECT count(*) FROM repositories WHERE repository = 'broken';
-SELECT write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "worse", "problem": "manifest unknown", "detail": "404"}], "checked": ["bad"]}'));
+SELECT test.write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "worse", "problem": "manifest unknown", "detail": "404"}], "checked": ["bad"]}'));
 SELECT repository, tag, problem, detail FROM sync_problem ORDER BY repository, tag;
-SELECT write_batch(:registry, 'postgresql', test.batch('{"checked": ["worse"]}'));
-SELECT write_batch(:registry, 'broken', test.batch('{"checked": [""]}'));
+SELECT test.write_batch(:registry, 'postgresql', test.batch('{"checked": ["worse"]}'));
+SELECT test.write_batch(:registry, 'broken', test.batch('{"checked": [""]}'));
 SELECT count(*) FROM sync_problem;
 
 -- A problem with a tag leaves what is known of it as it is.
-SELECT write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "17.4-2503310734", "problem": "timeout", "detail": "x"}]}'));
+SELECT test.write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "17.4-2503310734", "problem": "timeout", "detail": "x"}]}'));
 SELECT tag, approval, missing_since IS NULL AS present FROM images WHERE repository = 'postgresql' ORDER BY tag;
 
 -- What names no stored image cannot be written, and leaves nothing.
-SELECT test.outcome(format('SELECT write_batch(%s, ''new'', test.batch(''{"tags": [{"name": "x", "digest": "sha256:1", "rule_id": %s}]}''))', :registry, :rule));
+SELECT test.outcome(format('SELECT test.write_batch(%s, ''new'', test.batch(''{"tags": [{"name": "x", "digest": "sha256:1", "rule_id": %s}]}''))', :registry, :rule));
 SELECT count(*) FROM repositories WHERE repository = 'new';
 ROLLBACK;

@@ -9,7 +9,7 @@ CREATE FUNCTION test.referrer(name text, tag text DEFAULT NULL, type text DEFAUL
   SELECT jsonb_build_object('digest', test.digest('a'), 'referrer_digest', test.digest(name), 'artifact_type', type, 'size_bytes', 9, 'annotations', '{}'::jsonb,
                             'source', CASE WHEN tag IS NULL THEN 'api' ELSE 'cosign tag' END, 'tag', tag) $$;
 CREATE FUNCTION test.answer(repository text, referrers jsonb, tag text DEFAULT NULL, digest text DEFAULT test.digest('a')) RETURNS jsonb LANGUAGE sql AS $$
-  SELECT image_library_internal.write_batch((SELECT registry_id FROM image_library_internal.registry), repository, test.batch(jsonb_build_object(
+  SELECT test.write_batch((SELECT registry_id FROM image_library_internal.registry), repository, test.batch(jsonb_build_object(
     'referrers', referrers, 'referrer_answers', jsonb_build_array(jsonb_build_object('digest', digest, 'tag', tag))))) $$;
 CREATE VIEW test.known AS
   SELECT r.name AS repository, x.artifact_type, x.source, x.tag FROM image_library_internal.image_referrer x LEFT JOIN image_library_internal.repository r USING (repository_id) ORDER BY 1, 2, 4 NULLS FIRST;
@@ -54,7 +54,7 @@ SELECT test.due('1 hour', NULL, false) AS without_api;
 SELECT test.answer('app', jsonb_build_array(test.referrer('sig', 'sha256-a.sig', 'signature')), 'sha256-a.sig');
 SELECT test.due('1 hour', NULL, false) AS with_a_tag;
 SELECT repository, test.shown(digest) AS digest, tags, test.shown(known::text) AS known FROM due_referrers(:registry, false);
-SELECT write_batch(:registry, 'app', test.batch(jsonb_build_object('referrers_checked', jsonb_build_array(test.digest('a')))));
+SELECT test.write_batch(:registry, 'app', test.batch(jsonb_build_object('referrers_checked', jsonb_build_array(test.digest('a')))));
 SELECT count(*) AS due FROM due_referrers(:registry, false);
 
 -- An index that named what was not there: asked about with or without an API, and taken over when it has come.
@@ -77,7 +77,7 @@ CREATE VIEW test.late AS
   FROM image_library_internal.entry e WHERE e.digest = test.digest('late') ORDER BY 1;
 TABLE test.late;
 CREATE FUNCTION test.completed(facts jsonb) RETURNS jsonb LANGUAGE sql AS $$
-  SELECT image_library_internal.write_batch((SELECT registry_id FROM image_library_internal.registry), 'team/db', test.batch(jsonb_build_object(
+  SELECT test.write_batch((SELECT registry_id FROM image_library_internal.registry), 'team/db', test.batch(jsonb_build_object(
     'completed', jsonb_build_array(test.image('late', facts)), 'referrers_checked', jsonb_build_array(test.digest('late'))))) $$;
 SELECT test.completed(test.facts(true, '{"org.enterprisedb.pg.flavor": "EDB Postgres Advanced", "org.enterprisedb.pg.major_version": "17"}'));
 TABLE test.late;
@@ -92,7 +92,7 @@ TABLE test.incomplete;
 SELECT add_registry('honest', 'http://localhost:5001', allow_private => true) IS NOT NULL AS added;
 SELECT add_rule('honest', '**') IS NOT NULL AS added;
 CREATE VIEW test.hidden AS
-  SELECT p.platform, p.present, i.labels, (SELECT whole FROM image_library_internal.known_images(jsonb_build_array(i.digest))) AS whole
+  SELECT p.platform, p.present, i.labels, (SELECT whole FROM image_library_internal.known_images(ARRAY[i.digest])) AS whole
   FROM image_library_internal.image i JOIN image_library_internal.image_platform p USING (digest) WHERE i.digest = test.digest('late2') ORDER BY 1;
 CREATE FUNCTION test.late2(registry text, amd64 boolean, arm64 boolean, labels jsonb) RETURNS jsonb LANGUAGE sql AS $$
   SELECT test.sync(registry, 'team/db', jsonb_build_object('18', jsonb_build_object('image', 'late2') || jsonb_build_object('labels', labels,
@@ -109,14 +109,14 @@ TABLE test.hidden;
 
 -- A child that is gone is so only once no other repository has the image; it comes back when it is read again.
 CREATE FUNCTION test.gone(registry text) RETURNS jsonb LANGUAGE sql AS $$
-  SELECT image_library_internal.write_batch((SELECT g.registry_id FROM image_library_internal.registry g WHERE g.name = registry), 'team/db', test.batch(jsonb_build_object(
+  SELECT test.write_batch((SELECT g.registry_id FROM image_library_internal.registry g WHERE g.name = registry), 'team/db', test.batch(jsonb_build_object(
     'gone_children', jsonb_build_array(jsonb_build_object('image', test.digest('late2'), 'digest', test.digest('late2amd64')))))) $$;
 SELECT test.gone('local');
 TABLE test.hidden;
 SELECT test.sync('honest', 'team/db', '{}');
 SELECT test.gone('local');
 TABLE test.hidden;
-SELECT image_library_internal.write_batch(:registry, 'team/db', test.batch(jsonb_build_object('completed',
+SELECT test.write_batch(:registry, 'team/db', test.batch(jsonb_build_object('completed',
   jsonb_build_array(test.image('late2', jsonb_build_object('platforms', jsonb_build_array(test.part('late2', 'amd64', true), test.part('late2', 'arm64', true))))))));
 TABLE test.hidden;
 

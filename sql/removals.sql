@@ -13,7 +13,7 @@ SELECT test.outcome('SELECT accept_removals(''local'', ''app'')'), test.outcome(
        test.outcome('SELECT accept_removals(NULL, NULL)');
 -- As the agent writes it when a listing lacks them.
 CREATE FUNCTION test.refuse(tags jsonb) RETURNS jsonb LANGUAGE sql AS
-  $$ SELECT image_library_internal.write_batch((SELECT registry_id FROM image_library_internal.registry), 'app', test.batch(jsonb_build_object('refused_removals', tags))) $$;
+  $$ SELECT test.write_batch((SELECT registry_id FROM image_library_internal.registry), 'app', test.batch(jsonb_build_object('refused_removals', tags))) $$;
 SELECT test.refuse('["1", "2"]');
 SELECT registry, repository, tags, refused_at IS NOT NULL AS refused, accepted_at, accepted_by FROM refused_removals;
 SELECT accepted, removals_refused FROM known_repository(:registry, 'app');

@@ -6,7 +6,7 @@ SELECT add_registry('local', 'http://localhost:5000', allow_private => true) AS 
 SELECT add_rule('local', '**', immutable_tags => true) AS rule \gset
 SELECT test.sync('local', 'app', '{"1": {"image": "a"}, "2": {"image": "b"}}') \g /dev/null
 CREATE FUNCTION test.settle(tags integer) RETURNS text LANGUAGE sql AS $$
-  SELECT image_library_internal.write_batch(registry_id, 'app', test.batch(jsonb_build_object('settled', jsonb_build_object('fingerprint', 'f' || tags, 'tags', tags))))
+  SELECT test.write_batch(registry_id, 'app', test.batch(jsonb_build_object('settled', jsonb_build_object('fingerprint', 'f' || tags, 'tags', tags))))
   FROM image_library_internal.registry;
   SELECT string_agg(format('%s %s %s', s.name, s.fingerprint, s.tags), ', ')
   FROM image_library_internal.registry g, image_library_internal.settled_repositories(g.registry_id) s $$;
@@ -23,21 +23,21 @@ SELECT test.settle(2);
 UPDATE image SET unread = NULL;
 SELECT test.settle(2);
 -- A problem and a refused removal are the next run's to end.
-SELECT write_problems(:registry, 'app', test.batch('{"problems": [{"tag": "1", "problem": "malformed", "detail": "x"}]}'));
+SELECT test.write_batch(:registry, 'app', test.batch('{"problems": [{"tag": "1", "problem": "malformed", "detail": "x"}]}'));
 SELECT count(*) FROM settled_repositories(:registry);
-SELECT write_problems(:registry, 'app', test.batch('{"checked": ["1"]}'));
+SELECT test.write_batch(:registry, 'app', test.batch('{"checked": ["1"]}'));
 SELECT count(*) FROM settled_repositories(:registry);
-SELECT write_batch(:registry, 'app', test.batch('{"refused_removals": ["1"]}')) \g /dev/null
+SELECT test.write_batch(:registry, 'app', test.batch('{"refused_removals": ["1"]}')) \g /dev/null
 SELECT count(*) FROM settled_repositories(:registry);
-SELECT write_batch(:registry, 'app', test.batch('{"refused_removals": []}')) \g /dev/null
+SELECT test.write_batch(:registry, 'app', test.batch('{"refused_removals": []}')) \g /dev/null
 SELECT count(*) FROM settled_repositories(:registry);
 -- What refers to its images does not end it; tags and listings do.
-SELECT write_batch(:registry, 'app', test.batch(jsonb_build_object('referrers_checked', jsonb_build_array(test.digest('a'))))) \g /dev/null
+SELECT test.write_batch(:registry, 'app', test.batch(jsonb_build_object('referrers_checked', jsonb_build_array(test.digest('a'))))) \g /dev/null
 SELECT count(*) FROM settled_repositories(:registry);
-SELECT write_batch(:registry, 'app', test.batch('{"missing": ["2"]}')) \g /dev/null
+SELECT test.write_batch(:registry, 'app', test.batch('{"missing": ["2"]}')) \g /dev/null
 SELECT count(*) FROM settled_repositories(:registry);
 SELECT test.settle(1);
-SELECT write_batch(:registry, 'app', test.batch('{"listing": ["1"], "fingerprint": "x"}')) \g /dev/null
+SELECT test.write_batch(:registry, 'app', test.batch('{"listing": ["1"], "fingerprint": "x"}')) \g /dev/null
 SELECT count(*) FROM settled_repositories(:registry);
 SELECT test.settle(1);
 SELECT test.sync('local', 'app', '{"2": {"image": "c"}}') \g /dev/null

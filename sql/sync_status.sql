@@ -114,7 +114,7 @@ SELECT c -> 'conditional' AS used FROM registry g, registry_config(g.registry_id
 SELECT remember(registry_id, false, 0, '', true, false, NULL) FROM registry;
 SELECT conditional, conditional_refused_at FROM registry_state;
 -- Problems with what no rule asks for any more are over; those with what a run reads are its own to end.
-SELECT write_problems(registry_id, problem_of, '{"problems": [{"tag": "1", "problem": "malformed", "detail": "x"}]}') FROM registry, unnest('{a,b}'::text[]) problem_of;
+SELECT test.write_batch(registry_id, problem_of, '{"problems": [{"tag": "1", "problem": "malformed", "detail": "x"}]}') FROM registry, unnest('{a,b}'::text[]) problem_of;
 SELECT forget_other_problems(registry_id, '["b"]') FROM registry;
 SELECT repository, tag, problem FROM sync_problem;
 SELECT split_part(test.outcome('SELECT begin_run(99, ''x'')'), ':', 1) AS no_registry, split_part(test.outcome('SELECT test.run(''good'')'), ':', 1) AS no_outcome;

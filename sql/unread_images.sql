@@ -7,7 +7,7 @@ SELECT add_rule('local', '**', approval => 'auto');
 CREATE FUNCTION test.nothing() RETURNS jsonb LANGUAGE sql AS $$
   SELECT '{"unread": "manifest", "media_type": "", "config_type": "", "config_digest": "", "layer_types": [], "platforms": [], "size_bytes": 0, "created_at": null}'::jsonb $$;
 CREATE FUNCTION test.problem(repository text, tag text, problem text) RETURNS jsonb LANGUAGE sql AS $$
-  SELECT image_library_internal.write_batch((SELECT registry_id FROM image_library_internal.registry), repository, test.batch(jsonb_build_object(
+  SELECT test.write_batch((SELECT registry_id FROM image_library_internal.registry), repository, test.batch(jsonb_build_object(
     'problems', jsonb_build_array(jsonb_build_object('tag', tag, 'problem', problem, 'detail', 'the registry''s words'))))) $$;
 CREATE VIEW test.shown AS
   SELECT i.repository, i.tag, test.shown(i.digest) AS digest, i.unread, i.kind, i.approval, p.why, p.previous_approval, p.problem
@@ -45,7 +45,7 @@ SELECT test.sync('local', 'llama', $$ {"3": {"image": "ollama", "unread": "confi
   "config_type": "application/vnd.docker.container.image.v1+json", "layer_types": ["application/vnd.ollama.image.model"]}} $$);
 SELECT test.problem('llama', '3', 'not found');
 SELECT tag, unread, kind, approval, problem FROM test.shown WHERE repository = 'llama';
-SELECT name, whole, unread FROM known_tags(:registry, 'llama'), known_images(jsonb_build_array(test.digest('ollama')));
+SELECT name, whole, unread FROM known_tags(:registry, 'llama'), known_images(ARRAY[test.digest('ollama')]);
 SELECT test.outcome($$SELECT approve('localhost:5000/llama:3', 'labels do not matter')$$);
 SELECT tag, format FROM model_library;
 SELECT test.sync('local', 'llama', $$ {"3": {"image": "ollama", "labels": {"read": "yes"},
@@ -60,9 +60,11 @@ SELECT repository, unread, labels FROM images WHERE digest = test.digest('ollama
 SELECT test.sync('local', 'slow', jsonb_build_object('1', '{"image": "c"}' || test.nothing()));
 SELECT test.sync('local', 'slow', '{"1": {"image": "c", "unread": "config"}}');
 SELECT unread, platforms FROM images WHERE repository = 'slow';
-SELECT is_more_complete(test.image('c')) AS whole, is_more_complete(test.image('c', '{"unread": "config"}')) AS same,
-       is_more_complete(test.image('c', test.nothing())) AS less, is_more_complete(test.image('new')) AS unknown,
-       is_more_complete(test.image('c', jsonb_build_object('platforms', jsonb_build_array(jsonb_build_object(
+CREATE FUNCTION test.found(name text, facts jsonb DEFAULT '{}') RETURNS batch_image LANGUAGE sql AS
+  $$ SELECT jsonb_populate_record(NULL::image_library_internal.batch_image, test.image(name, facts)) $$;
+SELECT is_more_complete(test.found('c')) AS whole, is_more_complete(test.found('c', '{"unread": "config"}')) AS same,
+       is_more_complete(test.found('c', test.nothing())) AS less, is_more_complete(test.found('new')) AS unknown,
+       is_more_complete(test.found('c', jsonb_build_object('platforms', jsonb_build_array(jsonb_build_object(
          'platform', 'linux/amd64', 'manifest_digest', test.digest('camd64'), 'present', false))))) AS without_a_platform;
 SELECT test.sync('local', 'slow', '{"1": {"image": "c"}}');
 SELECT unread, approval, platforms FROM images WHERE repository = 'slow';

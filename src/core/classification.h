@@ -2,6 +2,7 @@
 #ifndef IMAGE_LIBRARY_CORE_CLASSIFICATION_H_
 #define IMAGE_LIBRARY_CORE_CLASSIFICATION_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "core/model_profile.h"
 
 namespace image_library {
+
+/// Faults of one value that are told: a list may consist of them.
+inline constexpr std::size_t kMostFaults = 5;
 
 /// The result of Classify. A member is empty if the facts do not give it.
 struct Classification {

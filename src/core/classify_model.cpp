@@ -126,12 +126,11 @@ std::vector<std::string> ProfileNames(const std::string& text) {
 }
 
 void ReadProfiles(const FactReader& reader, Classification* image) {
-  constexpr std::size_t kMaxPhrases = 5;
   std::size_t unread = 0;
   for (const std::string& name : ProfileNames(reader.Text("profiles"))) {
     std::optional<ModelProfile> profile = ParseModelProfile(name);
     if (!profile) {
-      if (++unread <= kMaxPhrases) {
+      if (++unread <= kMostFaults) {
         image->conflicts.push_back("profile " + Quoted(name) + " is no profile name");
       }
       continue;

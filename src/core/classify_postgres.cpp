@@ -320,6 +320,7 @@ bool IsFeatureName(std::string_view text) {
 
 void ReadFeatures(const FactReader& reader, Classification* image) {
   std::set<std::string> features;
+  std::size_t unread = 0;
   const std::optional<FactValue> value = reader.FindOwn("features");
   const std::string text = value ? Lower(value->text) : std::string();
   for (const std::string_view part : Split(text, ",; \t\n")) {
@@ -327,7 +328,7 @@ void ReadFeatures(const FactReader& reader, Classification* image) {
     if (feature.empty()) continue;
     if (IsFeatureName(feature)) {
       features.emplace(feature);
-    } else {
+    } else if (++unread <= kMostFaults) {
       image->conflicts.push_back("feature " + Quoted(feature) + " is no name");
     }
   }

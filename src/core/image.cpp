@@ -14,29 +14,6 @@ constexpr std::size_t kMaxValue = 65536;
 constexpr std::size_t kMaxLayerTypes = 100;
 constexpr std::size_t kMaxAttestations = 1000;
 
-// The entries that fit into so many bytes, by key; cut is set when one is left out or shortened.
-StringMap ScrubMap(const StringMap& map, std::size_t most_bytes, bool* cut) {
-  StringMap clean;
-  std::size_t bytes = 0;
-  for (const auto& [key, value] : map) {
-    if (key.size() > kMaxKey || value.size() > kMaxValue) *cut = true;
-    // Scrubbed text is as long at least.
-    if (bytes + kEntryBytes + std::min(key.size(), kMaxKey) + std::min(value.size(), kMaxValue) >
-        most_bytes) {
-      *cut = true;
-      break;
-    }
-    std::string clean_key = Scrub(key, kMaxKey), clean_value = Scrub(value, kMaxValue);
-    bytes += kEntryBytes + clean_key.size() + clean_value.size();
-    if (clean.size() >= kMaxEntries || bytes > most_bytes) {
-      *cut = true;
-      break;
-    }
-    clean.emplace(std::move(clean_key), std::move(clean_value));
-  }
-  return clean;
-}
-
 std::int64_t SizeOf(const Manifest& manifest) {
   std::int64_t size = manifest.config ? manifest.config->size : 0;
   for (const Descriptor& layer : manifest.layers)
@@ -60,6 +37,28 @@ bool IsRunnable(const Platform& platform) {
 }
 
 }  // namespace
+
+StringMap ScrubMap(const StringMap& map, std::size_t most_bytes, bool* cut) {
+  StringMap clean;
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : map) {
+    if (key.size() > kMaxKey || value.size() > kMaxValue) *cut = true;
+    // Scrubbed text is as long at least.
+    if (bytes + kEntryBytes + std::min(key.size(), kMaxKey) + std::min(value.size(), kMaxValue) >
+        most_bytes) {
+      *cut = true;
+      break;
+    }
+    std::string clean_key = Scrub(key, kMaxKey), clean_value = Scrub(value, kMaxValue);
+    bytes += kEntryBytes + clean_key.size() + clean_value.size();
+    if (clean.size() >= kMaxEntries || bytes > most_bytes) {
+      *cut = true;
+      break;
+    }
+    clean.emplace(std::move(clean_key), std::move(clean_value));
+  }
+  return clean;
+}
 
 // The primary platform: linux/amd64, otherwise the first that can be run, otherwise the first.
 int ImageParts::RankOf(const FetchedPlatform& fetched) const {

@@ -72,6 +72,10 @@ inline Image UnreadImage(std::string digest) {
   return image;
 }
 
+/// The entries that fit into so many bytes (BytesOf), by key, scrubbed: at most 1,000 with keys of
+/// 256 bytes and values of 64 kB. cut is set when one is left out or shortened.
+StringMap ScrubMap(const StringMap& map, std::size_t most_bytes, bool* cut);
+
 /// The manifest of one platform with its config, if one was read.
 struct FetchedPlatform {
   std::string digest;

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/reference.h"
+#include "core/text.h"
 #include "core/version.h"
 #include "core/version_range.h"
 
@@ -186,7 +187,8 @@ class GlobTranslator {
   void Literal(char c) {
     if (!IsNameCharacter(c, subject_)) {
       Refuse(text_, subject_,
-             "No " + std::string(SubjectName(subject_)) + " name contains \"" + std::string(1, c) +
+             "No " + std::string(SubjectName(subject_)) + " name contains \"" +
+                 std::string(FirstCharacter(text_.substr(position_))) +
                  "\", so the pattern can match nothing.",
              "To use a regular expression, write regex: before it.");
     }
@@ -250,7 +252,7 @@ Pattern Pattern::Parse(std::string_view text, PatternSubject subject) {
     Refuse(text, subject, "A pattern must not be empty.", "Write \"*\" to match every name.");
   }
   if (text.size() > kMaxPatternLength) {
-    Refuse(text.substr(0, 64), subject,
+    Refuse(Scrub(text, 64), subject,
            "It is longer than " + std::to_string(kMaxPatternLength) + " bytes.",
            "Use several rules or patterns.");
   }

@@ -97,6 +97,12 @@ bool IsUtf8(std::string_view text) noexcept {
   return true;
 }
 
+std::string_view FirstCharacter(std::string_view text) noexcept {
+  char32_t code = 0;
+  const std::size_t size = Decode(text, &code);
+  return text.substr(0, size > 0 ? size : 1);
+}
+
 std::string NormalizeTimestamp(std::string_view rfc3339) {
   using std::chrono::day, std::chrono::month, std::chrono::year, std::chrono::year_month_day;
   constexpr std::size_t kSecondsEnd = 19;  // of `YYYY-MM-DDThh:mm:ss`

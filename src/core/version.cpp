@@ -158,6 +158,11 @@ TagVersion ParseTagVersion(std::string_view tag) {
     if (at < tokens.size() && version.prerelease.empty() && IsPrerelease(tokens[at])) {
       version.prerelease = tokens[at++];
     }
+    // Nor is one whose number would be read as a stamp where it is written: v2503191025.
+    if (!BuildStamp(version.Text()).empty()) {
+      version = TagVersion();
+      at = 0;
+    }
   }
   while (at < tokens.size()) {
     if (version.build.empty()) {

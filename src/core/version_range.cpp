@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "core/text.h"
 
 namespace image_library {
 namespace {
@@ -13,8 +14,8 @@ constexpr std::size_t kMaxRangeLength = 1024;
 constexpr std::string_view kSeparators = " \t\n,";
 
 [[noreturn]] void Refuse(std::string_view range, const std::string& detail) {
-  throw Error(ErrorKind::kInvalidArgument,
-              "invalid version range \"" + std::string(range.substr(0, 64)) + "\"", detail,
+  throw Error(ErrorKind::kInvalidArgument, "invalid version range \"" + Scrub(range, 64) + "\"",
+              detail,
               "Write comparisons such as \">=16 <18\", \"17.*\" or \"~17.4\", and || between "
               "alternatives.");
 }

@@ -46,6 +46,7 @@ TimestampTz DueAt(const Board::Slot& slot) {
 // What prevents the agent from working.
 std::string Trouble(const Board& board, pid_t launcher) {
   if (RecoveryInProgress()) return "this server is a standby: the agent runs on the primary";
+  if (IsReplica()) return "image_library.mode is replica: the agent runs at the hub";
   if (launcher == 0)
     return "the agent is not running: add image_library to shared_preload_libraries, or call "
            "image_library.start_worker()";
@@ -71,6 +72,19 @@ std::string TroubleIn(const Board::Slot& slot) {
   return {};
 }
 
+// A word for what the agent does in a database.
+const char* State(const Board& board, pid_t launcher, const Board::Slot& slot) {
+  if (RecoveryInProgress()) return "standby";
+  if (launcher == 0) return "stopped";
+  if (!settings::enabled) return "disabled";
+  if (slot.workers > 0) return "working";
+  if (board.out_of_workers) return "no worker slot";
+  if (slot.restoring != 0) return "restoring";
+  if (slot.failures > 0) return "failing";
+  const bool due = slot.next_due < kWorkerStarted && slot.next_due <= GetCurrentTimestamp();
+  return due ? "waiting" : "idle";
+}
+
 struct Viewer {
   bool sees_databases;  // pg_read_all_stats, as in pg_stat_activity
   bool sees_failures;   // whose text may have names of private registries
@@ -82,16 +96,19 @@ Viewer AskViewer() {
   return {all, all || (OidIsValid(admin) && has_privs_of_role(GetUserId(), admin))};
 }
 
-// A copy of the board's head, and of the slots that hold a library or fail.
+// A copy of the board's head, of the slots that hold a library or fail, and of the workers.
 struct Seen {
   Board* board;
+  TimestampTz launcher_started;
+  Board::Worker* workers;
   pid_t launcher;
   Board::Slot* slots;
   int count;
 };
 
 Seen ReadBoard() {
-  Seen now = {GetBoard(), RunningLauncher(), nullptr, 0};
+  Seen now = {GetBoard(), 0, nullptr, RunningLauncher(), nullptr, 0};
+  now.workers = static_cast<Board::Worker*>(palloc(sizeof now.board->workers));
   now.slots = static_cast<Board::Slot*>(palloc(sizeof(Board::Slot) * (kMaxDatabases + 1)));
   LWLockAcquire(&now.board->lock, LW_SHARED);
   const Board::Slot* const here = FindSlot(now.board, MyDatabaseId);
@@ -99,8 +116,25 @@ Seen ReadBoard() {
   for (const Board::Slot& slot : now.board->slots)
     if (&slot != here && OidIsValid(slot.database) && (slot.has_library || slot.failures > 0))
       now.slots[now.count++] = slot;
+  std::memcpy(now.workers, now.board->workers, sizeof now.board->workers);
+  now.launcher_started = now.board->launcher_started;
   LWLockRelease(&now.board->lock);
   return now;
+}
+
+// Processes of the workers in a database.
+Column WorkerPids(const Seen& seen, Oid database) {
+  Datum pids[kMaxWorkers];
+  int count = 0;
+  for (int i = 0; i < kMaxWorkers; ++i) {
+    const Board::Worker& worker = seen.workers[i];
+    if (worker.number != 0 && worker.database == database && worker.pid != 0)
+      pids[count++] = Int32GetDatum(worker.pid);
+  }
+  return {false, Value([&] {
+            return PointerGetDatum(
+                construct_array(pids, count, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+          })};
 }
 
 }  // namespace
@@ -149,7 +183,8 @@ Datum image_library_wake_after_change(PG_FUNCTION_ARGS) {
 }
 
 /// agent_status() -> (launcher_pid, preloaded, database, workers, due_at, failures, last_failed_at,
-/// last_failure, last_error): a row for each database that the caller may know of.
+/// last_failure, last_error, state, launcher_started_at, worker_pids, waiting): a row for each
+/// database that the caller may know of.
 Datum image_library_agent_status(PG_FUNCTION_ARGS) {
   Guard([&] {
     BeginRows(fcinfo);
@@ -159,26 +194,31 @@ Datum image_library_agent_status(PG_FUNCTION_ARGS) {
         Value([] { return GetConfigOption("shared_preload_libraries", true, false); });
     const bool preloaded = libraries.find("image_library") != std::string::npos;
     const std::string trouble = Trouble(*seen.board, seen.launcher);
+    const Column launcher = seen.launcher == 0 ? Column::Null() : Column::Integer4(seen.launcher);
+    const Column started = TimeOrNull(seen.launcher == 0 ? 0 : seen.launcher_started);
+    const Column waiting =
+        seen.launcher == 0 ? Column::Null() : Column::Integer4(seen.board->waiting);
     for (int i = 0; i < (viewer.sees_databases ? seen.count : 1); ++i) {
       const Board::Slot& slot = seen.slots[i];
       const char* const name = Value([&] { return get_database_name(slot.database); });
       if (name == nullptr) continue;
       const WorkerFailure failure = Value([&] { return LastWorkerFailure(slot.database); });
       const bool told = failure.at != 0 && viewer.sees_failures;
-      AddRow(fcinfo,
-             {seen.launcher == 0 ? Column::Null() : Column::Integer4(seen.launcher),
-              Column::Boolean(preloaded), Column::Text(name), Column::Integer4(slot.workers),
-              TimeOrNull(DueAt(slot)), Column::Integer4(slot.failures), TimeOrNull(slot.failed_at),
-              told ? Column::Text(failure.message) : Column::Null(),
-              Column::TextOrNull(!trouble.empty() ? trouble : TroubleIn(slot))});
+      AddRow(fcinfo, {launcher, Column::Boolean(preloaded), Column::Text(name),
+                      Column::Integer4(slot.workers), TimeOrNull(DueAt(slot)),
+                      Column::Integer4(slot.failures), TimeOrNull(slot.failed_at),
+                      told ? Column::Text(failure.message) : Column::Null(),
+                      Column::TextOrNull(!trouble.empty() ? trouble : TroubleIn(slot)),
+                      Column::Text(State(*seen.board, seen.launcher, slot)), started,
+                      WorkerPids(seen, slot.database), waiting});
     }
     if (viewer.sees_databases && seen.board->left_out > 0)
-      AddRow(fcinfo, {seen.launcher == 0 ? Column::Null() : Column::Integer4(seen.launcher),
-                      Column::Boolean(preloaded), Column::Null(), Column::Null(), Column::Null(),
-                      Column::Null(), Column::Null(), Column::Null(),
+      AddRow(fcinfo, {launcher, Column::Boolean(preloaded), Column::Null(), Column::Null(),
+                      Column::Null(), Column::Null(), Column::Null(), Column::Null(),
                       Column::Text(std::to_string(seen.board->left_out) +
                                    " databases are not looked at: the agent syncs in at most " +
-                                   std::to_string(kMaxDatabases))});
+                                   std::to_string(kMaxDatabases)),
+                      Column::Text("left out"), started, Column::Null(), waiting});
   });
   PG_RETURN_NULL();
 }

@@ -59,11 +59,14 @@ struct Board {
   /// What a worker says to the launcher.
   struct Worker {
     std::uint32_t number;  ///< of the worker that may write here; 0: none
+    Oid database;          ///< in which it works
+    pid_t pid;             ///< 0: its process has not begun
     WorkerEnd end;
     bool noted;  ///< it has told why it fails
   };
   LWLock lock;
-  pid_t launcher;       ///< 0: none runs
+  pid_t launcher;  ///< 0: none runs
+  TimestampTz launcher_started;
   bool out_of_workers;  ///< the last attempt to start one found no slot
   bool look_again;      ///< a database got a library, but no slot
   int left_out;         ///< databases without a slot while all slots are of libraries

@@ -4,6 +4,7 @@
 #include "postgres/bridge.h"
 #include "postgres/database.h"
 #include "postgres/datum.h"
+#include "postgres/primary.h"
 #include "postgres/settings.h"
 #include "postgres/store.h"
 #include "postgres/sync_run.h"
@@ -91,6 +92,7 @@ Datum image_library_live_tags(PG_FUNCTION_ARGS) {
 /// written after all of them were read, so that no lock is held while the network is waited for. Of
 /// a single repository a problem is an error.
 Datum image_library_refresh_listings(PG_FUNCTION_ARGS) {
+  RequirePrimary("store listings");
   Guard([&] {
     BeginRows(fcinfo);
     Database database(TransactionMode::kFunction);

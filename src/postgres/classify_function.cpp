@@ -117,8 +117,8 @@ Datum image_library_classify(PG_FUNCTION_ARGS) {
     facts.artifact_type = TextArgument(fcinfo, 2);
     facts.config_type = TextArgument(fcinfo, 3);
     facts.layer_types = TextArrayArgument(fcinfo, 4);
-    facts.annotations = Json::Parse(JsonbArgument(fcinfo, 5)).Map();
-    facts.labels = Json::Parse(JsonbArgument(fcinfo, 6)).Map();
+    facts.annotations = StringMapArgument(fcinfo, 5);
+    facts.labels = StringMapArgument(fcinfo, 6);
     const ClassificationKeys& keys = KeysArgument(fcinfo, 7);
     result = JsonbDatum(ToJson(Classify(facts, keys, TextArgument(fcinfo, 8))));
   });
@@ -158,8 +158,7 @@ Datum image_library_published_texts(PG_FUNCTION_ARGS) {
   Guard([&] {
     const ClassificationKeys& keys = KeysArgument(fcinfo, 2);
     const PublishedTexts texts =
-        ReadPublishedTexts(Json::Parse(JsonbArgument(fcinfo, 0)).Map(),
-                           Json::Parse(JsonbArgument(fcinfo, 1)).Map(), keys);
+        ReadPublishedTexts(StringMapArgument(fcinfo, 0), StringMapArgument(fcinfo, 1), keys);
     row = RowDatum(fcinfo, {Column::TextOrNull(texts.title), Column::TextOrNull(texts.description),
                             Column::TextOrNull(texts.version)});
   });

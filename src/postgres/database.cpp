@@ -1,6 +1,7 @@
 #include "postgres/database.h"
 
 #include "postgres/acting_role.h"
+#include "postgres/datum.h"
 #include "postgres/extension.h"
 
 namespace image_library::postgres {
@@ -147,13 +148,11 @@ void Database::EndProcedureTransaction() noexcept {
   }
 }
 
-SPIPlanPtr Database::Plan(const char* statement, int parameters) {
+SPIPlanPtr Database::Plan(const char* statement, const Oid* types, int count) {
   const auto found = plans_.find(statement);
   if (found != plans_.end()) return found->second;
   SPIPlanPtr const plan = Value([&] {
-    Oid types[16];
-    for (int i = 0; i < parameters; ++i) types[i] = TEXTOID;
-    SPIPlanPtr prepared = SPI_prepare(statement, parameters, types);
+    SPIPlanPtr prepared = SPI_prepare(statement, count, const_cast<Oid*>(types));
     if (prepared == nullptr)
       elog(ERROR, "could not prepare: %s", SPI_result_code_string(SPI_result));
     SPI_keepplan(prepared);
@@ -163,18 +162,23 @@ SPIPlanPtr Database::Plan(const char* statement, int parameters) {
   return plan;
 }
 
-Rows Database::Execute(const char* statement, const Row& parameters) {
-  SPIPlanPtr const plan = Plan(statement, static_cast<int>(parameters.size()));
+Rows Database::Execute(const char* statement, const Row& parameters,
+                       const std::vector<TypedDatum>& typed) {
+  Oid types[16];
   Datum values[16];
   char nulls[16];
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    nulls[i] = parameters[i] ? ' ' : 'n';
-    values[i] = 0;
-    if (!parameters[i]) continue;
-    const char* const text = parameters[i]->data();
-    const int size = static_cast<int>(parameters[i]->size());
-    values[i] = Value([&] { return PointerGetDatum(cstring_to_text_with_len(text, size)); });
+  std::size_t count = 0;
+  for (const std::optional<std::string>& parameter : parameters) {
+    types[count] = TEXTOID;
+    nulls[count] = parameter ? ' ' : 'n';
+    values[count++] = parameter ? TextDatum(*parameter) : 0;
   }
+  for (const TypedDatum& parameter : typed) {
+    types[count] = parameter.type;
+    nulls[count] = ' ';
+    values[count++] = parameter.value;
+  }
+  SPIPlanPtr const plan = Plan(statement, types, static_cast<int>(count));
   Call([&] {
     const int code = SPI_execute_plan(plan, values, nulls, false, 0);
     if (code < 0) elog(ERROR, "could not execute: %s", SPI_result_code_string(code));

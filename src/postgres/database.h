@@ -34,6 +34,12 @@ bool IsOfData(int sqlstate) noexcept;
 using Row = std::vector<std::optional<std::string>>;
 using Rows = std::vector<Row>;
 
+/// A parameter that is not text.
+struct TypedDatum {
+  Oid type;
+  Datum value;
+};
+
 /// The current database. One transaction at a time; none is open between calls of Transaction.
 class Database {
  public:
@@ -61,10 +67,11 @@ class Database {
     Commit();
   }
 
-  /// One statement inside Transaction. Parameters are of type text: the statement casts them, with
-  /// qualified type names. Results come as text, nothing for null. The statement must be a literal:
-  /// its address is the key of the plan cache.
-  Rows Execute(const char* statement, const Row& parameters = {});
+  /// One statement inside Transaction. The first parameters are of type text: the statement casts
+  /// them, with qualified type names; those in `typed` follow. Results come as text, nothing for
+  /// null. The statement must be a literal: its address is the key of the plan cache.
+  Rows Execute(const char* statement, const Row& parameters = {},
+               const std::vector<TypedDatum>& typed = {});
 
   /// A transaction of one statement.
   Rows Query(const char* statement, const Row& parameters = {});
@@ -81,7 +88,7 @@ class Database {
   void Abort() noexcept;
   void ChainDecisions();
   void EndProcedureTransaction() noexcept;
-  SPIPlanPtr Plan(const char* statement, int parameters);
+  SPIPlanPtr Plan(const char* statement, const Oid* types, int count);
 
   static inline constinit bool open_ = false;
 

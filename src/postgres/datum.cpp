@@ -48,9 +48,44 @@ std::string JsonbArgument(FunctionCallInfo fcinfo, int number) {
   return json;
 }
 
+StringMap StringMapArgument(FunctionCallInfo fcinfo, int number) {
+  StringMap map;
+  if (PG_ARGISNULL(number)) return map;
+  JsonbIterator* iterator = Value([&]() -> JsonbIterator* {
+    Jsonb* const value = PG_GETARG_JSONB_P(number);
+    return JB_ROOT_IS_OBJECT(value) ? JsonbIteratorInit(&value->root) : nullptr;
+  });
+  if (iterator == nullptr) return map;
+  JsonbValue item;
+  std::string key;
+  const auto text = [&] {
+    return std::string(item.val.string.val, static_cast<std::size_t>(item.val.string.len));
+  };
+  for (;;) {
+    const JsonbIteratorToken token =
+        Value([&] { return JsonbIteratorNext(&iterator, &item, true); });
+    if (token == WJB_DONE) return map;
+    if (token == WJB_KEY)
+      key = text();
+    else if (token == WJB_VALUE && item.type == jbvString)
+      map.emplace(std::move(key), text());
+  }
+}
+
 Datum TextDatum(const std::string& text) {
   return Value([&] {
     return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+  });
+}
+
+Datum TextArrayDatum(const std::vector<std::string>& texts) {
+  return Value([&] {
+    auto* const values = static_cast<Datum*>(palloc((texts.size() + 1) * sizeof(Datum)));
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      values[i] = PointerGetDatum(
+          cstring_to_text_with_len(texts[i].data(), static_cast<int>(texts[i].size())));
+    return PointerGetDatum(
+        construct_array(values, static_cast<int>(texts.size()), TEXTOID, -1, false, TYPALIGN_INT));
   });
 }
 

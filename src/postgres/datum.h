@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "core/json.h"
+
 namespace image_library::postgres {
 
 /// An argument of type text; empty when it is null.
@@ -20,7 +22,11 @@ std::vector<std::string> TextArrayArgument(FunctionCallInfo fcinfo, int number);
 /// An argument of type jsonb as its text; `null` when it is SQL null.
 std::string JsonbArgument(FunctionCallInfo fcinfo, int number);
 
+/// The members of an argument of type jsonb that are texts; none when it is null or no object.
+StringMap StringMapArgument(FunctionCallInfo fcinfo, int number);
+
 Datum TextDatum(const std::string& text);
+Datum TextArrayDatum(const std::vector<std::string>& texts);
 Datum JsonbDatum(const std::string& json);
 
 /// One column of a result row: null, text, integer or boolean.

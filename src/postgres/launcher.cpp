@@ -8,6 +8,7 @@
 // Only plain C data in this file, since an ereport may leave any line.
 #include "postgres/launcher.h"
 #include "postgres/board.h"
+#include "postgres/primary.h"
 #include "postgres/settings.h"
 
 extern "C" {
@@ -69,6 +70,7 @@ bool TakePost(Board* board) {
                      BackendPidGetProc(board->launcher) != nullptr;
   if (!taken) {
     board->launcher = MyProcPid;
+    board->launcher_started = GetCurrentTimestamp();
     // Workers of a launcher that died finish by themselves; locks prevent that two sync one
     // registry.
     for (Board::Slot& slot : board->slots) {
@@ -272,7 +274,7 @@ bool StartWorker(Board* board, Oid database, TimestampTz now) {
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   if (++board->last_worker == 0) ++board->last_worker;
   const WorkerPlace told = {place, board->last_worker};
-  board->workers[place] = {told.number, WorkerEnd::kNone, false};
+  board->workers[place] = {told.number, database, 0, WorkerEnd::kNone, false};
   LWLockRelease(&board->lock);
   BackgroundWorker worker;
   DefineWorker(&worker, "image_library_worker_main", "image_library worker");
@@ -288,13 +290,14 @@ bool StartWorker(Board* board, Oid database, TimestampTz now) {
 
 // Starts the workers that are due; returns when to look again.
 TimestampTz StartDue(Board* board) {
+  const bool starts = settings::enabled && !IsReplica();
   int running = 0;
   for (const Worker& worker : workers) running += worker.handle != nullptr;
   for (;; ++running) {
     const TimestampTz now = GetCurrentTimestamp();
     const bool room = running < Min(settings::max_workers, kMaxWorkers);
-    const Demand demand = LookForDue(board, now, settings::enabled && room);
-    board->waiting = settings::enabled ? demand.waiting : 0;
+    const Demand demand = LookForDue(board, now, starts && room);
+    board->waiting = starts ? demand.waiting : 0;
     if (!OidIsValid(demand.database)) return demand.wake;
     if (StartWorker(board, demand.database, now)) {
       board->out_of_workers = false;
@@ -342,6 +345,7 @@ PGDLLEXPORT void image_library_launcher_main(Datum) {
   Board* const board = GetBoard();
   if (!TakePost(board)) proc_exit(0);
   before_shmem_exit(OnLauncherExit, 0);
+  ereport(LOG, (errmsg("image_library launcher started")));
 
   TimestampTz next_scan = 0;
   for (;;) {

@@ -1,9 +1,12 @@
 #include "postgres/primary.h"
 
+#include "postgres/error_context.h"
 #include "postgres/pg.h"
+#include "postgres/settings.h"
 
 extern "C" {
 #include "access/xlog.h"
+#include "commands/trigger.h"
 #include "replication/walreceiver.h"
 #include "storage/spin.h"
 }
@@ -26,10 +29,27 @@ bool FindSender(char* host, int* port) {
   return shown;
 }
 
+[[noreturn]] void RefuseInReplica(const char* what) {
+  const char* const context = LeaveOutOwnContext();
+  ereport(ERROR,
+          (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("cannot %s in a replica", what),
+           errdetail("image_library.mode is \"replica\" here: the library comes from its hub by "
+                     "logical replication."),
+           errhint("Connect to the hub. image_library.promote_replica() tells how this database "
+                   "becomes the hub."),
+           context != nullptr ? errcontext("%s", context) : 0));
+  pg_unreachable();
+}
+
 }  // namespace
 
+bool IsReplica() { return settings::mode == settings::kReplica; }
+
 void RequirePrimary(const char* what) {
-  if (!RecoveryInProgress()) return;
+  if (!RecoveryInProgress()) {
+    if (IsReplica()) RefuseInReplica(what);
+    return;
+  }
   char host[NI_MAXHOST] = "";
   int port = 0;
   const bool known = FindSender(host, &port);
@@ -45,3 +65,18 @@ void RequirePrimary(const char* what) {
 }
 
 }  // namespace image_library::postgres
+
+extern "C" {
+using namespace image_library::postgres;  // NOLINT
+
+PG_FUNCTION_INFO_V1(image_library_refuse_in_replica);
+
+/// refuse_in_replica() -> trigger: raises 25006 where image_library.mode is replica. It does not
+/// fire for logical replication, whose workers run with session_replication_role = replica; the
+/// scripts of CREATE and ALTER EXTENSION may write.
+Datum image_library_refuse_in_replica(PG_FUNCTION_ARGS) {
+  if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "refuse_in_replica was not called as a trigger");
+  if (IsReplica() && !creating_extension) RefuseInReplica("change the library");
+  PG_RETURN_POINTER(nullptr);
+}
+}

@@ -8,6 +8,7 @@
 namespace image_library::postgres::settings {
 
 bool enabled = true;
+int mode = kPrimary;
 int max_workers = 3;
 int run_timeout = 3600;
 int max_removal_percent = 50;
@@ -16,9 +17,13 @@ char* allowed_hosts = nullptr;
 int policy_timeout = 1000;
 int event_retention = 90 * 24 * 60;
 int run_retention = 90 * 24 * 60;
+int history_retention = 365 * 24 * 60;
 int missing_grace = 7 * 24 * 60;
 
 namespace {
+
+constexpr config_enum_entry kModes[] = {
+    {"primary", kPrimary, false}, {"replica", kReplica, false}, {nullptr, 0, false}};
 
 // An entry that can never match would refuse every host, so it is an error when it is set.
 bool CheckAllowedHosts(char** value, void**, GucSource) {
@@ -48,6 +53,10 @@ void Define() {
   DefineCustomBoolVariable("image_library.enabled", "Lets the agent sync registries by itself.",
                            "CALL image_library.sync() works all the same.", &enabled, true,
                            PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable(
+      "image_library.mode", "Sets whether the library is written here or comes from a hub.",
+      "replica: only logical replication writes it, and the agent does not sync.", &mode, kPrimary,
+      kModes, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("image_library.max_workers",
                           "Sets how many registries are synced at once in the whole cluster.",
                           "Each takes a slot of max_worker_processes while it runs.", &max_workers,
@@ -83,6 +92,13 @@ void Define() {
       "image_library.run_retention", "Sets how long rows of sync_run are kept.",
       "-1 keeps them for ever. The last run of a registry, and what its backoff looks at, stay.",
       &run_retention, 90 * 24 * 60, -1, 100 * 365 * 24 * 60, PGC_SUSET, GUC_UNIT_MIN, nullptr,
+      nullptr, nullptr);
+  // SQL reads it (prune_step).
+  DefineCustomIntVariable(
+      "image_library.history_retention",
+      "Sets how long the history of tags, and images that no tag has any more, are kept.",
+      "-1 keeps them for ever. Images that were decided on, requested or used stay in any case.",
+      &history_retention, 365 * 24 * 60, -1, 100 * 365 * 24 * 60, PGC_SUSET, GUC_UNIT_MIN, nullptr,
       nullptr, nullptr);
   // SQL reads it (missing_grace).
   DefineCustomIntVariable(

@@ -11,7 +11,8 @@
 #include "core/error.h"
 #include "core/host_list.h"
 #include "core/json_writer.h"
-#include "postgres/batch_json.h"
+#include "postgres/batch_datum.h"
+#include "postgres/datum.h"
 #include "postgres/settings.h"
 #include "registry/docker_config.h"
 #include "registry/location.h"
@@ -212,10 +213,12 @@ sync::KnownRepository SqlStore::LoadRepository(const std::string& repository) {
 
 std::vector<sync::KnownImage> SqlStore::KnownImages(const std::vector<std::string>& digests) {
   std::vector<sync::KnownImage> known;
-  for (const Row& row : database_.Query(
-           "SELECT digest, whole FROM image_library_internal.known_images($1::pg_catalog.jsonb)",
-           {ToJsonArray(digests)}))
-    known.push_back({Text(row[0]), Text(row[1]) == "t"});
+  database_.Transaction([&] {
+    for (const Row& row :
+         database_.Execute("SELECT digest, whole FROM image_library_internal.known_images($1)", {},
+                           {{TEXTARRAYOID, TextArrayDatum(digests)}}))
+      known.push_back({Text(row[0]), Text(row[1]) == "t"});
+  });
   return known;
 }
 
@@ -289,9 +292,10 @@ void SqlStore::NoteUntagged(const std::string& repository, const std::string& di
 }
 
 void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch) {
-  database.Query(
-      "SELECT image_library_internal.write_batch($1::pg_catalog.int4, $2, $3::pg_catalog.jsonb)",
-      {registry_id, batch.repository, BatchJson(batch)});
+  database.Transaction([&] {
+    database.Execute("SELECT image_library_internal.write_batch($1::pg_catalog.int4, $2, $3)",
+                     {registry_id, batch.repository}, {BatchDatum(batch)});
+  });
 }
 
 sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id) {

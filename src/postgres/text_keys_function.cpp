@@ -1,4 +1,4 @@
-// text_keys: what a search has an index on.
+// text_keys and short_keys: what a search has an index on.
 //
 // Only plain C data in this file, since an ereport may leave any line.
 #include <algorithm>
@@ -12,23 +12,17 @@ extern "C" {
 
 namespace {
 
-/// Three neighbouring bytes as a number; ASCII letters in lower case, as lower() of collation C.
-int32 Key(const unsigned char* bytes) {
+/// Neighbouring bytes as a number; ASCII letters in lower case, as lower() of collation C.
+int32 Key(const unsigned char* bytes, int count) {
   int32 key = 0;
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < count; ++i)
     key = key << 8 | (bytes[i] >= 'A' && bytes[i] <= 'Z' ? bytes[i] + ('a' - 'A') : bytes[i]);
   return key;
 }
 
-}  // namespace
-
-extern "C" {
-PG_FUNCTION_INFO_V1(image_library_text_keys);
-
-/// text_keys(known integer[], texts text[]) -> integer[]: known and the keys of all three
-/// neighbouring bytes in the texts, sorted. A text contains another one only if it has all its
-/// keys.
-Datum image_library_text_keys(PG_FUNCTION_ARGS) {
+/// The known keys and those of `from` to `to` neighbouring bytes in the texts, sorted. A text has
+/// no zero byte, so that keys of fewer bytes are smaller numbers than those of more.
+Datum Keys(FunctionCallInfo fcinfo, int from, int to) {
   ArrayType* const known = PG_GETARG_ARRAYTYPE_P(0);
   ArrayType* const texts = PG_GETARG_ARRAYTYPE_P(1);
   if (ARR_HASNULL(known))
@@ -42,7 +36,7 @@ Datum image_library_text_keys(PG_FUNCTION_ARGS) {
   for (int i = 0; i < count; ++i) {
     if (nulls[i]) continue;
     values[i] = PointerGetDatum(PG_DETOAST_DATUM_PACKED(values[i]));
-    size += VARSIZE_ANY_EXHDR(DatumGetPointer(values[i]));
+    size += VARSIZE_ANY_EXHDR(DatumGetPointer(values[i])) * static_cast<Size>(to - from + 1);
   }
   int32* const keys = static_cast<int32*>(palloc(std::max<Size>(size, 1) * sizeof(int32)));
   int32* end = std::copy_n(reinterpret_cast<int32*>(ARR_DATA_PTR(known)), known_count, keys);
@@ -51,7 +45,8 @@ Datum image_library_text_keys(PG_FUNCTION_ARGS) {
     const auto* const bytes =
         reinterpret_cast<unsigned char*>(VARDATA_ANY(DatumGetPointer(values[i])));
     const int length = VARSIZE_ANY_EXHDR(DatumGetPointer(values[i]));
-    for (int at = 0; at + 3 <= length; ++at) *end++ = Key(bytes + at);
+    for (int bytes_in_key = from; bytes_in_key <= to; ++bytes_in_key)
+      for (int at = 0; at + bytes_in_key <= length; ++at) *end++ = Key(bytes + at, bytes_in_key);
   }
   std::sort(keys, end);
   end = std::unique(keys, end);
@@ -61,4 +56,19 @@ Datum image_library_text_keys(PG_FUNCTION_ARGS) {
   PG_RETURN_ARRAYTYPE_P(
       construct_array(elements, distinct, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 }
+
+}  // namespace
+
+extern "C" {
+PG_FUNCTION_INFO_V1(image_library_text_keys);
+PG_FUNCTION_INFO_V1(image_library_short_keys);
+
+/// text_keys(known integer[], texts text[]) -> integer[]: known and the keys of all three
+/// neighbouring bytes in the texts, sorted. A text contains another one only if it has all its
+/// keys.
+Datum image_library_text_keys(PG_FUNCTION_ARGS) { return Keys(fcinfo, 3, 3); }
+
+/// short_keys(known integer[], texts text[]) -> integer[]: known and the keys of all single and
+/// all two neighbouring bytes in the texts, sorted: for words that have no three bytes.
+Datum image_library_short_keys(PG_FUNCTION_ARGS) { return Keys(fcinfo, 1, 2); }
 }

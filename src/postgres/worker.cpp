@@ -10,6 +10,8 @@
 #include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/database.h"
+#include "postgres/primary.h"
+#include "postgres/pruning.h"
 #include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
@@ -80,6 +82,23 @@ void Log(const Due& due, const Run& run, const std::string& error, const std::st
   });
 }
 
+// One line of the log about a run that did not fail, if the one before it has.
+void LogRecovery(Database& database, const Due& due, const Run& run) {
+  const std::string failures =
+      *database
+           .Query("SELECT image_library_internal.failures_before($1::pg_catalog.int8)",
+                  {run.number})
+           .front()
+           .front();
+  if (failures == "0") return;
+  const std::string place = "database \"" + due.database + "\", " + run.Name(due.name);
+  const char* const texts[] = {place.c_str(), failures.c_str()};
+  Call([&] {
+    ereport(LOG, (errmsg("image_library could sync again: %s", texts[0]),
+                  errdetail("Runs before it that failed: %s.", texts[1])));
+  });
+}
+
 // If a registry is being dropped, for example, not even the row of a run can be written. Then this
 // worker skips it and returns false.
 bool RunUnlessLocked(Database& database, const Due& due, const Report& report, Run& run) {
@@ -106,12 +125,18 @@ WorkerEnd SyncDue(Database& database) {
   if (!database.ExtensionIsThere()) return WorkerEnd::kNoLibrary;
   std::set<std::int32_t> locked;
   for (bool has_run = false;; has_run = true) {
+    // Also of one database alone, by ALTER DATABASE; promote_replica wakes the agent.
+    if (IsReplica()) {
+      PostRest({}, 0);
+      return WorkerEnd::kClean;
+    }
     std::vector<Due> due = Registries(database);
     std::erase_if(due, [&](const Due& one) { return locked.count(one.registry_id) != 0; });
     const TimestampTz now = GetCurrentTimestamp();
     // A database that waits for a worker has its turn before the next registry of this one.
     if (due.empty() || due.front().at > now || !settings::enabled || (has_run && OthersWait())) {
       PostRest(due, 0, locked.empty() ? DT_NOEND : TimestampTzPlusMilliseconds(now, kLaterMs));
+      PruneForAWhile(database);
       return WorkerEnd::kClean;
     }
     const Due& first = due.front();
@@ -133,6 +158,8 @@ WorkerEnd SyncDue(Database& database) {
       locked.insert(first.registry_id);
     else if (run.result.outcome == sync::Outcome::kFailed)
       Log(first, run, run.result.error, run.result.hint);
+    else if (run.result.outcome != sync::Outcome::kCancelled)
+      LogRecovery(database, first, run);
     syncing = 0;
   }
 }
@@ -142,6 +169,15 @@ void OnLog(ErrorData* error) {
   if (error->elevel >= ERROR && error->message != nullptr)
     strlcpy(last_error, error->message, sizeof last_error);
   if (previous_log_hook != nullptr) previous_log_hook(error);
+}
+
+// Lets agent_status tell of this process.
+void SayBegin() {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  Board::Worker& worker = board->workers[own_place.place];
+  if (worker.number == own_place.number) worker.pid = MyProcPid;
+  LWLockRelease(&board->lock);
 }
 
 // What a worker says as its last act. Without it, the launcher takes its end for a failure.
@@ -211,7 +247,7 @@ using namespace image_library::postgres;  // NOLINT
 
 PGDLLEXPORT void image_library_worker_main(Datum database) {
   std::memcpy(&own_place, MyBgworkerEntry->bgw_extra, sizeof own_place);
-  GetBoard();
+  SayBegin();
   previous_log_hook = emit_log_hook;
   emit_log_hook = OnLog;
   before_shmem_exit(OnWorkerExit, database);

@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/image.h"
 #include "core/rule.h"
-#include "core/text.h"
 
 namespace image_library::sync {
 
@@ -24,25 +24,27 @@ std::string ArtifactTypeOf(const Manifest& manifest) {
   return manifest.layers.empty() ? std::string() : manifest.layers.front().media_type;
 }
 
-// Keeps annotations within the limits of those of images: see ImageParts.
-void ScrubAnnotations(Referrer& referrer) {
-  constexpr std::size_t kMaxEntries = 1000;
-  constexpr std::size_t kMaxKey = 256;
-  constexpr std::size_t kMaxValue = 65536;
-  StringMap clean;
-  for (const auto& [key, value] : referrer.annotations) {
-    if (clean.size() >= kMaxEntries) break;
-    clean.emplace(Scrub(key, kMaxKey), Scrub(value, kMaxValue));
+// The referrers of one image while they are read. One that does not tell its annotations has those
+// of its manifest, half a MiB at most: together they keep no more than that.
+class Collected {
+ public:
+  void Add(Referrer referrer) {
+    bool cut = false;
+    referrer.annotations = ScrubMap(referrer.annotations, left_, &cut);
+    left_ -= BytesOf(referrer.annotations);
+    referrers_.push_back(std::move(referrer));
   }
-  referrer.annotations = std::move(clean);
-}
+  std::vector<Referrer> Take() { return std::move(referrers_); }
+  bool empty() const { return referrers_.empty(); }
+
+ private:
+  std::size_t left_ = image_library::limit::kListedAnnotations;
+  std::vector<Referrer> referrers_;
+};
 
 void AddAnswer(Batch& batch, ReferrerAnswer answer, std::vector<Referrer> referrers) {
   batch.referrer_answers.push_back(std::move(answer));
-  for (Referrer& referrer : referrers) {
-    ScrubAnnotations(referrer);
-    batch.Add(std::move(referrer));
-  }
+  for (Referrer& referrer : referrers) batch.Add(std::move(referrer));
 }
 
 }  // namespace
@@ -52,17 +54,17 @@ Task<bool> ReferrerReader::ReadApi(Batch& batch, std::string subject,
   const std::optional<std::vector<Descriptor>> descriptors =
       co_await client_.ListReferrers(batch.repository, subject);
   if (!descriptors) co_return false;
-  std::vector<Referrer> referrers;
+  Collected referrers;
   for (Descriptor descriptor : *descriptors) {
     const auto before = known.find(descriptor.digest);
     if (!SaysItsType(descriptor) && before != known.end())
       descriptor.artifact_type = before->second;
     std::optional<Referrer> referrer =
         co_await ToReferrer(batch.repository, subject, std::move(descriptor));
-    if (referrer) referrers.push_back(std::move(*referrer));
+    if (referrer) referrers.Add(std::move(*referrer));
   }
   const bool any = !referrers.empty();
-  AddAnswer(batch, {subject, {}}, std::move(referrers));
+  AddAnswer(batch, {subject, {}}, referrers.Take());
   co_return any;
 }
 
@@ -74,13 +76,18 @@ Task<void> ReferrerReader::ReadTag(Batch& batch, std::string subject, std::strin
   // A registry may resolve the tag's name to the subject itself.
   if (!fetched || fetched->digest == subject) co_return;
   const Manifest manifest = ParseManifest(fetched->body, fetched->content_type);
-  std::vector<Referrer> referrers;
+  Collected referrers;
   if (!suffix.empty()) {
-    referrers.push_back({subject, fetched->digest, ArtifactTypeOf(manifest),
-                         static_cast<std::int64_t>(fetched->body.size()), manifest.annotations,
-                         "cosign tag", tag});
+    Referrer signature{subject,
+                       fetched->digest,
+                       ArtifactTypeOf(manifest),
+                       static_cast<std::int64_t>(fetched->body.size()),
+                       manifest.annotations,
+                       "cosign tag",
+                       tag};
     if (manifest.artifact_type.empty() && !manifest.layers.empty())
-      referrers.back().artifact_type = manifest.layers.front().media_type;
+      signature.artifact_type = manifest.layers.front().media_type;
+    referrers.Add(std::move(signature));
   }
   for (const Descriptor& child : manifest.manifests) {
     if (!suffix.empty()) break;
@@ -88,10 +95,10 @@ Task<void> ReferrerReader::ReadTag(Batch& batch, std::string subject, std::strin
     if (!referrer) continue;
     referrer->source = "fallback tag";
     referrer->tag = tag;
-    referrers.push_back(std::move(*referrer));
+    referrers.Add(std::move(*referrer));
   }
   // Added at once, after the last co_await: the batch may be written while this waits.
-  AddAnswer(batch, {subject, tag}, std::move(referrers));
+  AddAnswer(batch, {subject, tag}, referrers.Take());
 }
 
 // The referrer that a descriptor stands for; one that does not say its type is read. Nothing for

@@ -12,7 +12,7 @@ using registry::Task;
 
 RepositoryWriter::RepositoryWriter(RunContext& context, const RepositoryState& state)
     : context_(context), state_(state) {
-  batch_.repository = state.name;
+  (void)TakeBatch();
 }
 
 void RepositoryWriter::Record(const std::string& tag, const Error& error) {
@@ -80,6 +80,7 @@ Task<void> RepositoryWriter::Write() {
 Batch RepositoryWriter::TakeBatch() {
   Batch taken = std::exchange(batch_, Batch());
   batch_.repository = state_.name;
+  batch_.rules_fingerprint = context_.config.rules_fingerprint;
   return taken;
 }
 

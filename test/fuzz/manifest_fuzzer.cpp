@@ -1,49 +1,32 @@
-// libFuzzer target: manifests, configs, and the image made of them. Build and run, from the top
-// folder:
-//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Isrc \
-//     test/fuzz/manifest_fuzzer.cpp src/core/{manifest,image,json,digest,text,http_header}.cpp \
-//     -lsimdjson -lcrypto -o manifest_fuzzer
-//   ./manifest_fuzzer -max_total_time=60 -max_len=65536 -dict=test/fuzz/manifest.dict
-#include <cstdint>
-#include <cstdlib>
-#include <string_view>
+// libFuzzer target: manifests, configs, and the image made of them.
 #include <utility>
 
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/image.h"
 #include "core/manifest.h"
-#include "core/text.h"
+#include "fuzz_target.h"
 
 namespace {
 
 using namespace image_library;
 
-void Require(bool holds) {
-  if (!holds) std::abort();
-}
-
 void RequireRefusal(const Error& error) {
-  Require(error.kind() == ErrorKind::kMalformed || error.kind() == ErrorKind::kTooLarge);
-  Require(IsUtf8(error.what()) && IsUtf8(error.detail()));
-}
-
-// Nothing is stored that a text column of PostgreSQL refuses.
-void RequireStorable(const StringMap& map) {
-  for (const auto& [key, value] : map)
-    Require(IsUtf8(key) && IsUtf8(value) && key.find('\0') == std::string::npos &&
-            value.find('\0') == std::string::npos);
+  REQUIRE(error.kind() == ErrorKind::kMalformed || error.kind() == ErrorKind::kTooLarge);
+  fuzz::RequireReadable(error);
 }
 
 void CheckDescriptor(const Descriptor& descriptor) {
-  Require(IsDigest(descriptor.digest) && descriptor.size >= 0);
-  if (descriptor.data) Require(DigestMatches(descriptor.digest, *descriptor.data));
+  REQUIRE(IsDigest(descriptor.digest) && descriptor.size >= 0);
+  if (descriptor.data) REQUIRE(DigestMatches(descriptor.digest, *descriptor.data));
 }
 
 void CheckManifest(std::string_view body) {
   try {
     const Manifest manifest = ParseManifest(body, "");
-    Require(manifest.manifests.empty() || (manifest.is_index && manifest.layers.empty()));
+    // A header that says the same changes nothing.
+    REQUIRE(ParseManifest(body, manifest.media_type).media_type == manifest.media_type);
+    REQUIRE(manifest.manifests.empty() || (manifest.is_index && manifest.layers.empty()));
     for (const Descriptor& child : manifest.manifests) CheckDescriptor(child);
     for (const Descriptor& layer : manifest.layers) CheckDescriptor(layer);
     FetchedPlatform itself;
@@ -54,8 +37,16 @@ void CheckManifest(std::string_view body) {
     for (const Descriptor& child : manifest.manifests)
       if (child.IsAttestation()) parts.AddAttestation(child);
     const Image image = std::move(parts).Assemble(itself.digest, manifest);
-    Require(image.size_bytes >= 0);
-    RequireStorable(image.annotations);
+    REQUIRE(image.size_bytes >= 0);
+    fuzz::RequireStorable(image.annotations);
+    REQUIRE(BytesOf(image.annotations) <= limit::kAnnotations);
+    REQUIRE(image.layer_types.size() <= 100 && image.referrers.size() <= 1000);
+    for (const PlatformImage& platform : image.platforms)
+      REQUIRE(platform.size_bytes >= 0 && fuzz::IsStorable(platform.platform.ToString()));
+    for (const Referrer& referrer : image.referrers) {
+      REQUIRE(referrer.size_bytes >= 0 && fuzz::IsStorable(referrer.artifact_type));
+      fuzz::RequireStorable(referrer.annotations);
+    }
   } catch (const Error& error) {
     RequireRefusal(error);
   }
@@ -64,8 +55,16 @@ void CheckManifest(std::string_view body) {
 void CheckConfig(std::string_view body) {
   try {
     const ImageConfig config = ParseImageConfig(body);
-    RequireStorable(config.labels);
-    Require(config.created.empty() || config.created.ends_with("+00"));
+    fuzz::RequireStorable(config.labels);
+    REQUIRE(config.created.empty() || config.created.ends_with("+00"));
+  } catch (const Error& error) {
+    RequireRefusal(error);
+  }
+}
+
+void CheckSchema1(std::string_view body) {
+  try {
+    (void)Schema1Payload(std::string(body));
   } catch (const Error& error) {
     RequireRefusal(error);
   }
@@ -74,8 +73,10 @@ void CheckConfig(std::string_view body) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  const std::string_view body = fuzz::TextOf(data, size);
+  REQUIRE(DigestMatches(Sha256Digest(body), body));
   CheckManifest(body);
+  CheckSchema1(body);
   CheckConfig(body);
   return 0;
 }

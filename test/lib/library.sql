@@ -104,6 +104,13 @@ LANGUAGE sql AS $$
            "checked": [], "problems": []}'::jsonb || parts
 $$;
 
+-- A batch from JSON, with the names of the type; of a run that has read the rules as they are now.
+CREATE FUNCTION test.write_batch(registry_id integer, repository text, parts jsonb) RETURNS jsonb
+LANGUAGE sql AS $$
+  SELECT image_library_internal.write_batch(registry_id, repository, jsonb_populate_record(NULL::image_library_internal.batch,
+    jsonb_build_object('rules_fingerprint', image_library_internal.rules_fingerprint(image_library_internal.rules_json(registry_id))) || parts))
+$$;
+
 -- Writes the same as a sync of a repository: tags_found has, by tag, the image's name and its facts.
 CREATE FUNCTION test.sync(registry text, repository text, tags_found jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -118,7 +125,7 @@ BEGIN
                                                'rule_id', d.rule_id)), '[]')
   INTO images, tags
   FROM image_library_internal.decide_tags(image_library_internal.rules_json(id), repository, listed) d;
-  RETURN image_library_internal.write_batch(id, repository, test.batch(jsonb_build_object(
+  RETURN test.write_batch(id, repository, test.batch(jsonb_build_object(
     'images', images, 'tags', tags, 'listing', listed, 'fingerprint', test.digest(listed::text), 'checked', listed,
     'missing', (SELECT coalesce(jsonb_agg(k.name), '[]') FROM image_library_internal.known_tags(id, repository) k
                 WHERE NOT k.missing AND k.name <> ALL (listed)))));

@@ -146,6 +146,8 @@ $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "''");
 $node->start;
 ($ret, $out, $err) = $node->psql('postgres', 'SELECT last_error FROM image_library.agent_status()');
 like($out, qr/start_worker/, 'agent_status says how to start the agent');
+is($node->safe_psql('postgres', q{SELECT s.state, s.launcher_started_at, a.severity FROM image_library.agent_status() s, image_library.alerts() a WHERE a.alert = 'agent'}),
+	'stopped||critical', 'that it does not run is a critical alert');
 my $launcher = $node->safe_psql('postgres', 'SELECT image_library.start_worker()');
 cmp_ok($launcher, '>', 0, 'start_worker starts the agent');
 is($node->safe_psql('postgres', 'SELECT launcher_pid FROM image_library.agent_status()'),

@@ -20,6 +20,8 @@ $node->safe_psql('postgres', qq{
 ok($node->poll_query_until('postgres',
 		q{SELECT last_error LIKE 'no worker slot is free%' FROM image_library.agent_status()}),
 	'agent_status says that no worker slot is free');
+is($node->safe_psql('postgres', q{SELECT s.state, a.severity, a.detail = s.last_error FROM image_library.agent_status() s, image_library.alerts() a WHERE a.alert = 'agent'}),
+	'no worker slot|critical|t', 'which is a critical alert');
 my $log = slurp_file($node->logfile);
 like($log, qr/image_library could not start a worker.*Raise max_worker_processes/s, 'so does the log');
 is(() = $log =~ /could not start a worker/g, 1, 'once');

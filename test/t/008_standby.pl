@@ -70,6 +70,8 @@ is($standby->value(q{SELECT count(*) FROM image_library.list_tags('local', 'team
 is($standby->value(q{SELECT count(*) FROM image_library.images}), '2', 'the library is read');
 is($standby->value(q{SELECT launcher_pid, failures FROM image_library.agent_status()}), '|0', 'agent_status says that the agent does not run');
 like($standby->value(q{SELECT last_error FROM image_library.agent_status()}), qr/standby/, 'and why');
+is($standby->value(q{SELECT state, (SELECT count(*) FROM image_library.alerts() WHERE alert IN ('agent', 'sync overdue')) FROM image_library.agent_status()}), 'standby|0',
+	'which is no alert');
 
 # --- promotion
 $primary->stop('immediate');

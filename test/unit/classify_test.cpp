@@ -153,6 +153,18 @@ struct ConflictCase {
   const char* phrase;
 };
 
+TEST(ClassifyTest, OfManyFaultsOfAValueFewAreTold) {
+  std::string faults;
+  for (int i = 0; i < 1000; ++i) faults += std::to_string(i) + "!,";
+  const Classification postgres =
+      Read(ImageAt("postgresql", "17.4", {{"org.enterprisedb.pg.features", faults}}));
+  EXPECT_EQ(postgres.conflicts.size(), kMostFaults);
+  EXPECT_EQ(postgres.conflicts.front(), "feature \"0!\" is no name");
+  const Classification model =
+      Read(ImageAt("nim/meta/llama", "1.8.5", {{"com.nvidia.nim.profiles", faults}}));
+  EXPECT_EQ(model.conflicts.size(), kMostFaults);
+}
+
 TEST(ClassifyTest, ContradictionsAreShown) {
   const ConflictCase cases[] = {
       {ImageAt("postgresql", "17.4", {{"org.enterprisedb.pg.major_version", "18"}}), "postgresql",

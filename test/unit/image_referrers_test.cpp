@@ -113,6 +113,25 @@ TEST_F(ImageReferrersTest, AnnotationsAreScrubbedAndBounded) {
   EXPECT_EQ(store_.referrers[0].annotations.at("0"), "\xEF\xBF\xBD");
 }
 
+// Each may have half a MiB of them, and an image a thousand referrers.
+TEST_F(ImageReferrersTest, AnnotationsReadFromManifestsAreBoundedTogether) {
+  std::string descriptors;
+  for (int i = 0; i < 40; ++i) {
+    const std::string manifest =
+        Attach(subject_, R"(,"artifactType":"application/a","annotations":{"a":")" +
+                             std::string(60000, static_cast<char>('a' + i % 26)) +
+                             std::to_string(i) + R"("})");
+    descriptors += (i == 0 ? "" : ",") + (R"({"digest":")" + manifest + R"(","size":9})");
+  }
+  Api(descriptors);
+  Sync();
+  ASSERT_THAT(store_.referrers, SizeIs(40));
+  std::size_t bytes = 0;
+  for (const Referrer& referrer : store_.referrers) bytes += BytesOf(referrer.annotations);
+  EXPECT_LE(bytes, image_library::limit::kListedAnnotations);
+  EXPECT_GT(bytes, image_library::limit::kListedAnnotations / 2);
+}
+
 TEST_F(ImageReferrersTest, AMissingTypeIsReadFromTheManifest) {
   const std::string by_itself = Attach(subject_, R"(,"artifactType":"application/a")");
   const std::string by_config =

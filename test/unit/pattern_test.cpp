@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace image_library {
 namespace {
@@ -118,6 +119,25 @@ TEST(PatternTest, RefusesWithWords) {
       EXPECT_EQ(error.kind(), c.kind) << c.pattern << ": " << error.what();
       EXPECT_FALSE(error.detail().empty()) << c.pattern;
       EXPECT_FALSE(error.hint().empty()) << c.pattern;
+    }
+  }
+}
+
+// An error that is not UTF-8 cannot be converted to the encoding of its client.
+TEST(PatternTest, WhatItSaysIsUtf8) {
+  std::string longest = "x";
+  while (longest.size() <= 1024) longest += "\u00fc";
+  for (const std::string& pattern :
+       {std::string("\u00fc*"), std::string("a\\\u20ac?"), longest,
+        "version:" + longest.substr(0, 901), std::string("[\u00fc]")}) {
+    for (const PatternSubject subject : {kRepository, kTag, kPlace}) {
+      try {
+        Pattern::Parse(pattern, subject);
+        ADD_FAILURE() << pattern;
+      } catch (const Error& error) {
+        EXPECT_TRUE(IsUtf8(error.what())) << pattern;
+        EXPECT_TRUE(IsUtf8(error.detail())) << pattern;
+      }
     }
   }
 }

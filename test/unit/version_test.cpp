@@ -53,6 +53,10 @@ TEST(VersionTest, ReadsTagGrammars) {
       {"17-noble", "17", "", "", "noble"},
       {"17.4.0-debian-12-r3", "17.4.0", "", "", "debian-12"},
       {"trixie-slim", "", "", "slim", "trixie"},
+      // numbers that would be read as stamps where they are written
+      {"v2503191025", "", "", "v2503191025", ""},
+      {"02503191025-trixie", "", "", "02503191025", "trixie"},
+      {"v2503191025beta1", "2503191025beta1", "", "", ""},
       // stamps that are no times
       {"17.4-2502301025", "17.4", "", "2502301025", ""},
       {"17.4-2513011025", "17.4", "", "2513011025", ""},

@@ -71,6 +71,7 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
+  PERFORM image_library_internal.keep_image(image.repository_id, image.digest, reference, in_registry);
   -- The decision is written beside these tags too. All transactions lock tags before approvals.
   PERFORM FROM image_library_internal.tag t
   WHERE t.repository_id = image.repository_id AND t.digest = image.digest ORDER BY t.name FOR NO KEY UPDATE;

@@ -90,6 +90,7 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.check_reason(reason);
   PERFORM image_library_internal.check_requestable(reference, image);
+  PERFORM image_library_internal.keep_image(image.repository_id, image.digest, reference, registry);
   -- Not left to the conflict below, which would lock the row.
   IF EXISTS (SELECT FROM image_library_internal.approval_request q
              WHERE q.repository_id = image.repository_id AND q.digest = image.digest AND q.requester = session_user AND q.ended_at IS NULL) THEN

@@ -44,8 +44,8 @@ $$;
 COMMENT ON FUNCTION image_library_internal.emit IS 'Writes one event';
 GRANT EXECUTE ON FUNCTION image_library_internal.emit TO image_library_agent;
 
--- Called before the tags are written: compares the new tags with the stored ones.
-CREATE FUNCTION image_library_internal.emit_tags(repository_id integer, arrived image_library_internal.found_tag[], missing text[])
+-- Called before the tags are written: tags that are missing already are not told again.
+CREATE FUNCTION image_library_internal.emit_tags(repository_id integer, arrived image_library_internal.arrived_tag[], missing text[])
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
@@ -54,14 +54,11 @@ DECLARE
 BEGIN
   FOR told IN
     WITH happened AS (
-      SELECT CASE WHEN t.digest IS NULL THEN 'tag added'
-                  WHEN t.digest <> f.digest THEN 'tag moved'
-                  WHEN t.missing_since IS NOT NULL THEN 'tag returned' END AS event,
-             f.name AS tag, f.digest, t.digest AS previous
+      SELECT CASE WHEN f.previous IS NULL THEN 'tag added'
+                  WHEN f.previous <> f.digest THEN 'tag moved'
+                  WHEN f.was_missing THEN 'tag returned' END AS event,
+             f.name AS tag, f.digest, f.previous
       FROM unnest(arrived) f
-      LEFT JOIN LATERAL (
-        SELECT x.digest, x.missing_since FROM image_library_internal.tag x
-        WHERE x.repository_id = emit_tags.repository_id AND x.name = f.name OFFSET 0) t ON true
       UNION ALL
       SELECT 'tag missing', t.name, t.digest, NULL
       FROM unnest(missing) m (name)

@@ -141,10 +141,10 @@ COMMENT ON FUNCTION image_library_internal.wake_after_change IS
 
 CREATE FUNCTION image_library.agent_status()
 RETURNS TABLE (launcher_pid integer, preloaded boolean, database text, workers integer, due_at timestamptz, failures integer,
-  last_failed_at timestamptz, last_failure text, last_error text)
+  last_failed_at timestamptz, last_failure text, last_error text, state text, launcher_started_at timestamptz, worker_pids integer[], waiting integer)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_agent_status';
 COMMENT ON FUNCTION image_library.agent_status IS
-  'Whether the agent runs, and for this database (members of pg_read_all_stats: for each with a library) its workers, when the next one is due, how many in a row have failed, the last failure (its text for admins), and what prevents the agent from working';
+  'Whether the agent runs and since when, how many databases wait for a worker, and for this database (members of pg_read_all_stats: for each with a library) its state, its workers, when the next one is due, how many in a row have failed, the last failure (its text for admins), and what prevents the agent from working';
 GRANT EXECUTE ON FUNCTION image_library.agent_status TO image_library_reader;
 
 CREATE FUNCTION image_library.check_registry(name text)

@@ -100,14 +100,104 @@ $$;
 COMMENT ON FUNCTION image_library_internal.requested_versions IS
   'Versions in the repositories of a request that are in its range, such as 17.*; null: it has no range';
 
--- An image may have tags that name its system and others that do not: it is on the system that one of them names.
-CREATE FUNCTION image_library_internal.postgres_choices(asked image_library_internal.postgres_request)
-RETURNS SETOF image_library_internal.postgres_choice
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+-- Each step goes from a repository to the next one by the index entry_newest.
+CREATE FUNCTION image_library_internal.repositories_with_postgres(asked image_library_internal.postgres_request) RETURNS integer[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  versions text[] := image_library_internal.requested_versions(asked);
+  last_major integer := coalesce(asked.major, 2147483647);
 BEGIN
+  RETURN ARRAY(
+    WITH RECURSIVE place AS (
+      SELECT greatest(asked.major, asked.first_major, 0) AS major_version, coalesce(asked.variant, '') AS variant, -1 AS repository_id
+      UNION ALL
+      SELECT n.*
+      FROM place p
+      CROSS JOIN LATERAL (
+        SELECT e.major_version, coalesce(e.variant, ''), e.repository_id
+        FROM image_library_internal.pickable_entries e
+        WHERE e.flavor = asked.flavor AND e.major_version <= last_major
+          AND (e.major_version, coalesce(e.variant, ''), e.repository_id)
+              -- From another variant to the one that is asked for, of this major version or the next.
+              > (CASE WHEN p.variant > asked.variant THEN p.major_version + 1 ELSE p.major_version END,
+                 coalesce(asked.variant, p.variant),
+                 CASE WHEN p.variant <> asked.variant THEN -1 ELSE p.repository_id END)
+        ORDER BY e.major_version, coalesce(e.variant, ''), e.repository_id LIMIT 1) n
+      WHERE (p.variant > asked.variant) IS NOT TRUE OR p.major_version < last_major)
+    SELECT DISTINCT p.repository_id
+    FROM place p
+    JOIN image_library_internal.visible_repository r USING (repository_id)
+    WHERE p.variant = coalesce(asked.variant, p.variant) AND p.major_version = ANY (coalesce(asked.majors, ARRAY[p.major_version])));
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.repositories_with_postgres IS
+  'Repositories that have an image of the flavor, major versions and variant of a request';
+
+CREATE TYPE image_library_internal.postgres_group AS (
+  repository_id integer, major_version integer, variant text, os text, tag text, digest text, newest_key bytea[]);
+COMMENT ON TYPE image_library_internal.postgres_group IS
+  'The newest image of a repository, major version, variant and OS that its tag names';
+
+-- Each step goes from a group to the next one by the index entry_latest, in all repositories.
+CREATE FUNCTION image_library_internal.postgres_groups(asked image_library_internal.postgres_request, repositories integer[])
+RETURNS SETOF image_library_internal.postgres_group
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  first_major integer := greatest(asked.major, asked.first_major, 0);
+  last_major integer := coalesce(asked.major, 2147483647);
+BEGIN
+  RETURN QUERY
+    WITH RECURSIVE newest AS (
+      SELECT f.*
+      FROM unnest(repositories) AS r (repository_id)
+      CROSS JOIN LATERAL (
+        SELECT e.repository_id, e.major_version, coalesce(e.variant, '') AS variant, coalesce(e.os, '') AS os, e.tag, e.digest, e.newest_key
+        FROM image_library_internal.pickable_entries e
+        WHERE e.repository_id = r.repository_id AND e.flavor = asked.flavor AND e.major_version BETWEEN first_major AND last_major
+        ORDER BY e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.newest_key DESC LIMIT 1) f
+      UNION ALL
+      SELECT n.*
+      FROM newest l
+      CROSS JOIN LATERAL (
+        SELECT e.repository_id, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.tag, e.digest, e.newest_key
+        FROM image_library_internal.pickable_entries e
+        WHERE e.repository_id = l.repository_id AND e.flavor = asked.flavor AND e.major_version <= last_major
+          AND (e.major_version, coalesce(e.variant, ''), coalesce(e.os, '')) > (l.major_version, l.variant, l.os)
+        ORDER BY e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.newest_key DESC LIMIT 1) n)
+    SELECT l.repository_id, l.major_version, l.variant, l.os, l.tag::text, l.digest::text, l.newest_key
+    FROM newest l
+    WHERE l.variant = coalesce(asked.variant, l.variant) AND l.major_version = ANY (coalesce(asked.majors, ARRAY[l.major_version]));
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.postgres_groups IS
+  'Newest image of each repository, major version, variant and named OS, of those that a request asks for; regardless of its versions, extensions and OS';
+
+-- An image may have tags that name its system and others that do not: it is on the system that one of them names. Only
+-- repositories that have both kinds, and requests that depend on more than the group, need every image.
+CREATE FUNCTION image_library_internal.postgres_choices(asked image_library_internal.postgres_request)
+RETURNS SETOF image_library_internal.postgres_choice
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  versions text[] := CASE WHEN asked.versions IS NOT NULL THEN image_library_internal.requested_versions(asked) END;
+  repositories integer[] := coalesce(asked.repository_ids, image_library_internal.repositories_with_postgres(asked));
+  every_image integer[] := repositories;
+  groups image_library_internal.postgres_group[] := '{}';
+BEGIN
+  IF asked.versions IS NULL AND asked.min_extensions IS NULL THEN
+    groups := ARRAY(SELECT g FROM image_library_internal.postgres_groups(asked, repositories) g);
+    every_image := ARRAY(SELECT g.repository_id FROM unnest(groups) g GROUP BY 1 HAVING bool_or(g.os = '') AND bool_or(g.os <> ''));
+  END IF;
+  RETURN QUERY
+    SELECT g.major_version, g.variant, g.os, r.registry, r.repository::text, g.repository_id, g.tag, g.digest,
+           concat(r.place, ':', g.tag, '@', g.digest), g.newest_key
+    FROM unnest(groups) g
+    JOIN image_library_internal.visible_repository r USING (repository_id)
+    WHERE g.repository_id <> ALL (every_image) AND g.os = coalesce(asked.os, g.os);
+  IF every_image = '{}' THEN
+    RETURN;
+  END IF;
   RETURN QUERY
     WITH candidate AS (
       SELECT e.major_version, coalesce(e.variant, '') AS variant,
@@ -117,10 +207,10 @@ BEGIN
              concat(e.place, ':', e.tag, '@', e.digest) AS pinned_reference, e.newest_key
       FROM image_library_internal.usable_entries e
       WHERE e.kind = 'postgres' AND e.flavor = asked.flavor AND NOT e.contested
-        AND (asked.major IS NULL OR e.major_version = asked.major) AND e.major_version >= coalesce(asked.first_major, 0)
+        AND e.major_version BETWEEN greatest(asked.major, asked.first_major, 0) AND coalesce(asked.major, 2147483647)
         AND (asked.majors IS NULL OR e.major_version = ANY (asked.majors))
         AND (asked.variant IS NULL OR coalesce(e.variant, '') = asked.variant)
-        AND (asked.repository_ids IS NULL OR e.repository_id = ANY (asked.repository_ids))
+        AND e.repository_id = ANY (every_image)
         AND (versions IS NULL OR e.version = ANY (versions))
       WINDOW same AS (PARTITION BY e.repository_id, e.digest)
     )

@@ -12,18 +12,54 @@ CREATE VIEW image_library.postgres_images AS
 COMMENT ON VIEW image_library.postgres_images IS 'Approved, present Postgres images, for provisioning';
 GRANT SELECT ON image_library.postgres_images TO image_library_reader;
 
+-- Goes from a group to the next one by the index entry_latest. Read as a view, the steps would be planned as if they were many.
+CREATE FUNCTION image_library_internal.newest_tags(repository_id integer) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 5 COST 10 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM image_library_internal.repository r JOIN image_library_internal.registry g USING (registry_id)
+             WHERE r.repository_id = newest_tags.repository_id AND g.private)
+     AND NOT image_library_internal.repository_visible(newest_tags.repository_id) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+    WITH RECURSIVE newest AS (
+      (SELECT e.flavor, e.major_version, coalesce(e.variant, '') AS variant, coalesce(e.os, '') AS os, e.tag
+       FROM image_library_internal.pickable_entries e
+       WHERE e.repository_id = newest_tags.repository_id
+       ORDER BY e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.newest_key DESC LIMIT 1)
+      UNION ALL
+      SELECT n.*
+      FROM newest l
+      CROSS JOIN LATERAL (
+        SELECT e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.tag
+        FROM image_library_internal.pickable_entries e
+        WHERE e.repository_id = newest_tags.repository_id
+          AND (e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, '')) > (l.flavor, l.major_version, l.variant, l.os)
+        ORDER BY e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.newest_key DESC LIMIT 1) n)
+    SELECT w.tag::text FROM newest w;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.newest_tags IS
+  'Tags of the newest usable images of a repository: one for each flavor, major version, variant and OS; none if the acting role may not see the repository';
+GRANT EXECUTE ON FUNCTION image_library_internal.newest_tags TO image_library_reader;
+
 CREATE VIEW image_library.postgres_latest WITH (security_barrier) AS
-  SELECT p.*
+  -- Registry and repository of r, so that conditions on them come first.
+  SELECT r.registry, r.repository, p.tag, p.digest, p.reference, p.pinned_reference, p.kind, p.approval, p.version, p.platforms, p.size_bytes,
+         p.created_at, p.first_seen_at, p.digest_changed_at, p.missing_since, p.hm_tags, p.title, p.description, p.annotations, p.labels,
+         p.flavor, p.major_version, p.build_at, p.variant, p.os, p.features, p.extensions, p.conflicts, p.deprecated_from, p.contested,
+         p.base_image
   FROM image_library_internal.visible_repository r
-  -- Each repository has its images in this order in the index entry_latest.
+  CROSS JOIN LATERAL image_library_internal.newest_tags(r.repository_id) AS l (tag)
   CROSS JOIN LATERAL (
-    SELECT DISTINCT ON (e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, '')) e.tag
-    FROM image_library_internal.usable_entries e
-    WHERE e.repository_id = r.repository_id AND e.kind = 'postgres' AND e.flavor IS NOT NULL AND e.major_version IS NOT NULL
-      AND NOT e.contested
-    ORDER BY e.flavor, e.major_version, coalesce(e.variant, ''), coalesce(e.os, ''), e.newest_key DESC) l
-  JOIN image_library.postgres_images p ON p.registry = r.registry AND p.repository = r.repository AND p.tag = l.tag
-  ORDER BY p.registry, p.repository, p.flavor, p.major_version, p.variant NULLS FIRST, p.os NULLS FIRST;
+    SELECT i.* FROM image_library.postgres_images i
+    WHERE i.registry = r.registry AND i.repository = r.repository AND i.tag = l.tag OFFSET 0) p
+  -- Most repositories have no Postgres image. EXISTS says the same, but the planner expects it of every second one.
+  WHERE r.repository_id = (SELECT e.repository_id FROM image_library_internal.entry e
+                           WHERE e.repository_id = r.repository_id AND e.kind = 'postgres' AND e.approval = 'approved' AND e.missing_since IS NULL
+                           LIMIT 1)
+  ORDER BY r.registry, r.repository, p.flavor, p.major_version, p.variant NULLS FIRST, p.os NULLS FIRST;
 COMMENT ON VIEW image_library.postgres_latest IS
   'Newest approved image of each registry, repository, flavor, major version, variant and OS: newest minor version, then newest build; without contested images';
 GRANT SELECT ON image_library.postgres_latest TO image_library_reader;

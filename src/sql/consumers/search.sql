@@ -18,6 +18,14 @@ CREATE TYPE image_library_internal.named_repository AS (
 COMMENT ON TYPE image_library_internal.named_repository IS
   'A repository, and the patterns of a search that its name, host and HM tags do not match';
 
+CREATE FUNCTION image_library_internal.asked_keys(words text[]) RETURNS integer[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT image_library_internal.short_keys(image_library_internal.text_keys('{}', words),
+                                           ARRAY(SELECT w FROM unnest(words) w WHERE octet_length(w) < 3))
+$$;
+COMMENT ON FUNCTION image_library_internal.asked_keys IS 'Keys that the texts must have in which some words are found';
+
 -- Words of names, hosts and HM tags are compared, the others have keys. A word with a slash may begin in the host and end in
 -- the name, so its parts count.
 CREATE FUNCTION image_library_internal.search_keys(words text[]) RETURNS integer[]
@@ -27,10 +35,11 @@ DECLARE
   elsewhere text := lower(concat_ws(' ',
     (SELECT string_agg(concat_ws('/', g.host, nullif(g.prefix, '')), ' ') FROM image_library_internal.visible_registry g),
     (SELECT string_agg(h.name, ' ') FROM image_library_internal.hm_tag h),
-    (SELECT string_agg(array_to_string(image_library_internal.system_tags(g.host, '{tde}'), ' '), ' ') FROM image_library_internal.visible_registry g)) COLLATE "C");
+    (SELECT string_agg(array_to_string(image_library_internal.system_tags(g.host, '{}'), ' '), ' ') FROM image_library_internal.visible_registry g)) COLLATE "C");
+  parts text[];
 BEGIN
-  RETURN image_library_internal.text_keys('{}', ARRAY(
-    SELECT p FROM unnest(words) w, string_to_table(w, '/') p WHERE p <> '' AND strpos(elsewhere, p) = 0));
+  parts := ARRAY(SELECT p FROM unnest(words) w, string_to_table(w, '/') p WHERE p <> '' AND strpos(elsewhere, p) = 0);
+  RETURN image_library_internal.asked_keys(parts);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.search_keys IS
@@ -43,6 +52,13 @@ RETURN string_to_array(translate(lower(name COLLATE "C"), '/-_.', '    '), ' ');
 COMMENT ON FUNCTION image_library_internal.name_words IS 'The words of a repository''s name in lower case';
 GRANT EXECUTE ON FUNCTION image_library_internal.name_words TO image_library_agent;
 CREATE INDEX repository_words ON image_library_internal.repository USING gin (image_library_internal.name_words(name));
+
+CREATE FUNCTION image_library_internal.name_keys(name text) RETURNS integer[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN image_library_internal.short_keys(image_library_internal.text_keys('{}', ARRAY[name]), ARRAY[name]);
+COMMENT ON FUNCTION image_library_internal.name_keys IS 'Keys of a repository''s name';
+GRANT EXECUTE ON FUNCTION image_library_internal.name_keys TO image_library_agent;
+CREATE INDEX repository_name_keys ON image_library_internal.repository USING gin (image_library_internal.name_keys(name));
 
 CREATE FUNCTION image_library_internal.missing_patterns(repository_id integer, place text, host text, patterns text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -87,22 +103,24 @@ BEGIN
     SELECT (named.reference || ':' || t.name)::text, named.registry, named.repository, t.name::text, t.digest::text,
            t.kind, t.approval, coalesce(e.version, i.version), coalesce(e.title, i.title),
            e.publisher, t.missing_since, CASE WHEN named.in_name THEN 'repository' ELSE 'text' END
+    -- Sorted first, so that texts are looked at until there are enough.
     FROM (SELECT t.*
-          FROM image_library_internal.tag t
-          LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-          LEFT JOIN (SELECT x.tag, string_agg(h.name, ' ') AS hm_tags
-                     FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
-                     WHERE x.repository_id = named.repository_id GROUP BY x.tag) v ON v.tag = t.name
-          WHERE t.repository_id = named.repository_id AND t.rule_id IS NOT NULL
-            AND (search_repository.kind IS NULL OR t.kind = search_repository.kind)
-            AND (named.missing = '{}'
-                 OR lower(CASE WHEN e.tag IS NULL THEN concat_ws(' ', t.name, v.hm_tags)
-                               ELSE image_library_internal.entry_text(e, v.hm_tags) END COLLATE "C") LIKE ALL (named.missing))
-          ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC
+          FROM (SELECT x.*, x.missing_since IS NOT NULL AS gone, image_library.version_key(x.name) AS version_key
+                FROM image_library_internal.tag x
+                WHERE x.repository_id = named.repository_id AND x.rule_id IS NOT NULL
+                  AND (search_repository.kind IS NULL OR x.kind = search_repository.kind)
+                ORDER BY gone, version_key DESC OFFSET 0) t
+          WHERE named.missing = '{}'
+             OR lower((SELECT coalesce((SELECT image_library_internal.entry_text(e, v.hm_tags) FROM image_library_internal.entry e
+                                        WHERE e.repository_id = t.repository_id AND e.tag = t.name), concat_ws(' ', t.name, v.hm_tags))
+                       FROM (SELECT string_agg(h.name, ' ') AS hm_tags
+                             FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
+                             WHERE x.repository_id = t.repository_id AND x.tag = t.name) v) COLLATE "C") LIKE ALL (named.missing)
+          ORDER BY t.gone, t.version_key DESC
           LIMIT max_rows) t
     LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
     LEFT JOIN image_library_internal.image i ON i.digest = t.digest
-    ORDER BY t.missing_since IS NOT NULL, image_library.version_key(t.name) DESC;
+    ORDER BY t.gone, t.version_key DESC;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.search_repository IS
@@ -116,9 +134,11 @@ DECLARE
   named image_library_internal.named_repository;
   wanted integer := max_rows;
   found_rows integer;
+  place integer := 1;
+  step integer := 2;  -- the first ones may be enough
 BEGIN
-  FOR place IN 1..coalesce(cardinality(among), 0) BY 20 LOOP
-    FOR named IN SELECT n.* FROM image_library_internal.named_repositories(words, among[place:place + 19]) n LOOP
+  WHILE place <= cardinality(among) LOOP
+    FOR named IN SELECT n.* FROM image_library_internal.named_repositories(words, among[place:place + step - 1]) n LOOP
       IF wanted <= 0 THEN
         RETURN;
       END IF;
@@ -126,6 +146,8 @@ BEGIN
       GET DIAGNOSTICS found_rows = ROW_COUNT;
       wanted := wanted - found_rows;
     END LOOP;
+    place := place + step;
+    step := 20;
   END LOOP;
 END
 $$;
@@ -142,6 +164,7 @@ DECLARE
   asked integer[] := image_library_internal.search_keys(words);
   among integer[];
   last_name text;
+  step integer;
   wanted integer := max_rows;
   found_rows integer;
 BEGIN
@@ -161,16 +184,17 @@ BEGIN
     WHERE image_library_internal.name_words(r.repository) @> words ORDER BY r.repository, r.registry), wanted) s;
   GET DIAGNOSTICS found_rows = ROW_COUNT;
   wanted := wanted - found_rows;
-  -- Then parts of words of names, then others.
+  -- Then parts of words of names, then others. Names are read in their order: a part that many have is found soon.
   FOREACH in_name IN ARRAY '{true,false}'::boolean[] LOOP
     last_name := '';
+    step := 50;
     WHILE wanted > 0 LOOP
       SELECT max(r.name), array_agg(r.repository_id ORDER BY r.name, g.name)
                FILTER (WHERE lower(r.name COLLATE "C") LIKE ALL (patterns) = in_name
                          AND NOT image_library_internal.name_words(r.name) @> words)
       INTO last_name, among
       FROM (SELECT r.repository_id, r.registry_id, r.name FROM image_library_internal.repository r
-            WHERE r.name > last_name ORDER BY r.name FETCH FIRST 250 ROWS WITH TIES) r
+            WHERE r.name > last_name ORDER BY r.name FETCH FIRST step ROWS WITH TIES) r
       LEFT JOIN image_library_internal.visible_registry g USING (registry_id);
       EXIT WHEN last_name IS NULL;
       IF NOT in_name AND asked <> '{}' THEN
@@ -181,6 +205,21 @@ BEGIN
       RETURN QUERY SELECT s.* FROM image_library_internal.search_among(words, kind, among, wanted) s;
       GET DIAGNOSTICS found_rows = ROW_COUNT;
       wanted := wanted - found_rows;
+      -- If few names can have the words, the index knows these.
+      IF in_name AND wanted > 0 AND step = 50 THEN
+        among := ARRAY(SELECT r.repository_id FROM image_library_internal.repository r
+                       WHERE image_library_internal.name_keys(r.name) @> image_library_internal.asked_keys(words) LIMIT 500);
+        IF cardinality(among) < 500 THEN
+          RETURN QUERY SELECT s.* FROM image_library_internal.search_among(words, kind, ARRAY(
+            SELECT r.repository_id FROM image_library_internal.visible_repository r
+            WHERE r.repository_id = ANY (among) AND r.repository > last_name AND lower(r.repository COLLATE "C") LIKE ALL (patterns)
+              AND NOT image_library_internal.name_words(r.repository) @> words ORDER BY r.repository, r.registry), wanted) s;
+          GET DIAGNOSTICS found_rows = ROW_COUNT;
+          wanted := wanted - found_rows;
+          EXIT;
+        END IF;
+      END IF;
+      step := 250;
     END LOOP;
   END LOOP;
 END
@@ -268,9 +307,12 @@ BEGIN
     keys := image_library_internal.word_keys(asked);
     -- A word that the library has is not replaced.
     CONTINUE WHEN EXISTS (SELECT FROM unnest(hm_tag_words) w WHERE strpos(w, asked) > 0)
-      OR EXISTS (SELECT FROM image_library_internal.search_word k
-                 WHERE image_library_internal.word_keys(k.word) @> image_library_internal.text_keys('{}', ARRAY[asked])
-                   AND strpos(k.word, asked) > 0 AND k.registry_id <> ALL (hidden));
+      -- Words of one and two bytes have no such key, and an index that is asked for none is read as a whole.
+      OR CASE WHEN octet_length(asked) < 3
+              THEN EXISTS (SELECT FROM image_library_internal.search_word k WHERE strpos(k.word, asked) > 0 AND k.registry_id <> ALL (hidden))
+              ELSE EXISTS (SELECT FROM image_library_internal.search_word k
+                           WHERE image_library_internal.word_keys(k.word) @> image_library_internal.text_keys('{}', ARRAY[asked])
+                             AND strpos(k.word, asked) > 0 AND k.registry_id <> ALL (hidden)) END;
     SELECT c.word INTO likest
     FROM (SELECT k.word FROM image_library_internal.search_word k
           WHERE image_library_internal.word_keys(k.word) && keys AND k.registry_id <> ALL (hidden)

@@ -20,6 +20,7 @@ BEGIN
     RETURN image_library_internal.record_unknown_use(asked, repositories, registry, consumer, location);
   END IF;
   image := image_library_internal.find_image(reference, registry);
+  PERFORM image_library_internal.keep_image(image.repository_id, image.digest, reference, registry);
   -- A limit for each role, so that no role can prevent others from recording uses.
   IF EXISTS (SELECT FROM image_library_internal.image_use u
              WHERE u.repository_id = image.repository_id AND u.digest = image.digest AND u.released_at IS NULL

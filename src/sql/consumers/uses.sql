@@ -14,12 +14,14 @@ CREATE TABLE image_library_internal.image_use (
   policies_checked_at timestamptz
 );
 CREATE INDEX image_use_repository ON image_library_internal.image_use (repository_id, digest);
+CREATE INDEX image_use_digest ON image_library_internal.image_use (digest);
 CREATE UNIQUE INDEX image_use_current ON image_library_internal.image_use (repository_id, tag, digest, consumer, coalesce(location, ''))
   WHERE released_at IS NULL;
 COMMENT ON TABLE image_library_internal.image_use IS 'Uses of digests, as consumers recorded them';
 COMMENT ON COLUMN image_library_internal.image_use.unmet_policies IS
   'Required policies for the consumer that the image did not meet when the use was last recorded';
 COMMENT ON COLUMN image_library_internal.image_use.policies_checked_at IS 'When policies for the consumer were evaluated; null: it had none';
+GRANT SELECT ON image_library_internal.image_use TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.is_consumer(consumer text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -67,6 +69,8 @@ COMMENT ON TABLE image_library_internal.unknown_use IS
   'Uses of images that the library did not know when they were recorded; repository is the whole path';
 COMMENT ON COLUMN image_library_internal.unknown_use.registry_id IS
   'Registry whose path has the image, of those that the recording role saw: only roles that may see it see the row; null: none, every reader sees it';
+
+GRANT SELECT ON image_library_internal.unknown_use TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.record_unknown_use(asked record, repositories integer[], in_registry text, consumer text, location text)
 RETURNS text

@@ -272,7 +272,8 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
          failed.runs AS consecutive_failures,
          (SELECT count(*) FROM image_library_internal.problem p WHERE p.registry_id = g.registry_id)
          + (SELECT count(*) FROM image_library_internal.unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
-         CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before
+         CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before,
+         failed.since AS failing_since
   FROM image_library_internal.visible_registry g
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
   LEFT JOIN LATERAL (SELECT r.* FROM image_library_internal.run r WHERE r.registry_id = g.registry_id
@@ -285,7 +286,7 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
   LEFT JOIN LATERAL (SELECT coalesce(image_library_internal.syncing_pid(g.registry_id),
                                      CASE WHEN pg_is_in_recovery() AND last.run_id IS NOT NULL AND last.outcome IS NULL THEN 0 END) AS pid) running ON true
   -- As function failures counts them, which readers could not call here.
-  CROSS JOIN LATERAL (SELECT count(*) AS runs, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
+  CROSS JOIN LATERAL (SELECT count(*) AS runs, min(r.started_at) AS since, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
                       WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
                         AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
                                                  WHERE ok.registry_id = g.registry_id AND ok.outcome IN ('complete', 'partial')), 0)) failed

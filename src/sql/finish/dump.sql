@@ -1,5 +1,5 @@
--- pg_dump dumps all tables except those with secrets, the one whose rows the script itself inserts, and the counts, which
--- triggers write when tags are restored.
+-- pg_dump dumps all tables except those with secrets, those whose rows the script itself inserts, the counts, which triggers
+-- write when tags are restored, and those of the removal of old images, which begins anew.
 
 DO $$
 DECLARE
@@ -9,7 +9,8 @@ BEGIN
     SELECT c.oid::regclass AS name
     FROM pg_class c
     WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind IN ('r', 'S')
-      AND c.relname NOT IN ('credential', 'client_certificate', 'shipped_model_fact', 'tag_count', 'filled_repository')
+      AND c.oid <> ALL (image_library_internal.secret_tables()::oid[])
+      AND c.relname NOT IN ('shipped_model_fact', 'shipped_privilege', 'tag_count', 'filled_repository', 'pruning', 'prunable_image')
     ORDER BY c.oid
   LOOP
     PERFORM pg_extension_config_dump(relation.name, '');

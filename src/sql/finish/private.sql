@@ -41,7 +41,7 @@ BEGIN
       ELSE 'image_library_internal.digest_visible(digest)' END;
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation.name);
     -- No role may read secrets, not even a member of pg_read_all_data.
-    IF relation.name <> ALL ('{image_library_internal.credential,image_library_internal.client_certificate}'::regclass[]) THEN
+    IF relation.name <> ALL (image_library_internal.secret_tables()) THEN
       EXECUTE format('CREATE POLICY visible ON %s FOR SELECT TO image_library_reader USING (%s)', relation.name, condition);
       EXECUTE format('COMMENT ON POLICY visible ON %s IS %L', relation.name,
                      CASE condition WHEN 'true' THEN 'Every reader' ELSE 'Rows of registries that the acting role may see' END);

@@ -70,13 +70,14 @@ COMMENT ON FUNCTION image_library_internal.write_counts IS 'Adds changes to the 
 GRANT EXECUTE ON FUNCTION image_library_internal.write_counts TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.note_emptied(repositories integer[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 BEGIN
   DELETE FROM image_library_internal.filled_repository f
   WHERE f.repository_id = ANY (repositories)
-    AND NOT EXISTS (SELECT FROM image_library_internal.tag t
-                    WHERE t.repository_id = f.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL);
+    -- Not an anti-join, which may read all tags: the first one found is enough.
+    AND (SELECT true FROM image_library_internal.tag t
+         WHERE t.repository_id = f.repository_id AND t.rule_id IS NOT NULL AND t.missing_since IS NULL LIMIT 1) IS NULL;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.note_emptied IS 'Notes which of some repositories have no present, admitted tag any more';

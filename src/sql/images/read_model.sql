@@ -55,7 +55,7 @@ CREATE INDEX entry_digest ON image_library_internal.entry (digest, repository_id
 CREATE INDEX entry_usable ON image_library_internal.entry (kind, repository, tag)
   WHERE approval = 'approved' AND missing_since IS NULL;
 CREATE INDEX entry_conflicts ON image_library_internal.entry (repository_id, tag) WHERE conflicts <> '{}';
-CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, variant, newest_key DESC)
+CREATE INDEX entry_newest ON image_library_internal.entry (flavor, major_version, coalesce(variant, ''), repository_id)
   WHERE approval = 'approved' AND missing_since IS NULL AND kind = 'postgres';
 CREATE INDEX entry_latest ON image_library_internal.entry
   (repository_id, flavor, major_version, coalesce(variant, ''), coalesce(os, ''), newest_key DESC)
@@ -243,8 +243,10 @@ $$;
 COMMENT ON FUNCTION image_library_internal.entry_of IS
   'Row of the read model for a digest that a tag points, or pointed, at; no row: it is neither a Postgres image nor a model, or its tag is hidden';
 
+-- As an UPDATE has no LATERAL to its own table, the ways to join that would read the whole repository are switched off.
 CREATE FUNCTION image_library_internal.refresh_tags(repository_id integer, tags text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off SET jit = off
 AS $$
 BEGIN
   UPDATE image_library_internal.tag t
@@ -253,9 +255,16 @@ BEGIN
                image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL) AS waits_from,
                a.deprecated_from AS waits_until
         FROM unnest(tags) AS asked (name)
-        JOIN image_library_internal.tag t ON t.repository_id = refresh_tags.repository_id AND t.name = asked.name
-        LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
-        LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest) n
+        CROSS JOIN LATERAL (
+          SELECT x.name, x.digest FROM image_library_internal.tag x
+          WHERE x.repository_id = refresh_tags.repository_id AND x.name = asked.name OFFSET 0) t
+        LEFT JOIN LATERAL (
+          SELECT x.kind FROM image_library_internal.entry x
+          WHERE x.repository_id = refresh_tags.repository_id AND x.tag = t.name OFFSET 0) e ON true
+        LEFT JOIN LATERAL (
+          SELECT x.* FROM image_library_internal.approval x
+          WHERE x.repository_id = refresh_tags.repository_id AND x.digest = t.digest OFFSET 0) a ON true
+        OFFSET 0) n
   WHERE t.repository_id = refresh_tags.repository_id AND t.name = n.name
     AND (t.kind, t.approval, t.waits_from, t.waits_until) IS DISTINCT FROM (n.kind, n.approval, n.waits_from, n.waits_until);
 END
@@ -264,46 +273,81 @@ COMMENT ON FUNCTION image_library_internal.refresh_tags IS
   'Updates kind and approval beside some tags of a repository; equal rows are not written';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_tags TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.write_entries(repository_id integer, classified image_library_internal.classified_tag[],
+  are_new boolean)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+  tags text[];
+  wanted image_library_internal.entry[] := '{}';
+  have_entries boolean;
+  have_extensions boolean;
+  have_profiles boolean;
+  have_conflicts boolean;
+BEGIN
+  SELECT array_agg(c.tag), coalesce(bool_or(c.facts ->> 'kind' <> 'other'), false), coalesce(bool_or(c.facts -> 'extensions' <> '[]'), false),
+         coalesce(bool_or(c.facts -> 'profiles' <> '[]'), false), coalesce(bool_or(c.facts -> 'conflicts' <> '[]'), false)
+  INTO tags, have_entries, have_extensions, have_profiles, have_conflicts
+  FROM unnest(classified) c;
+  IF have_entries THEN
+    wanted := ARRAY(SELECT w FROM image_library_internal.wanted_entries(repository_id, classified) w);
+  END IF;
+  IF NOT are_new AND EXISTS (
+    SELECT FROM unnest(tags) AS a (tag)
+    CROSS JOIN LATERAL (SELECT FROM image_library_internal.entry e
+                        WHERE e.repository_id = write_entries.repository_id AND e.tag = a.tag OFFSET 0) there) THEN
+    -- EXECUTE makes a plan for these arrays: to join two of them well, it needs their sizes.
+    EXECUTE 'DELETE FROM image_library_internal.entry e
+             USING unnest($2) AS a (tag) LEFT JOIN unnest($3) w ON w.tag = a.tag
+             WHERE e.repository_id = $1 AND e.tag = a.tag AND e IS DISTINCT FROM w'
+    USING write_entries.repository_id, tags, wanted;
+  END IF;
+  IF have_entries THEN
+    INSERT INTO image_library_internal.entry (repository_id, tag, registry_id, repository, digest, kind, approval, usable_until,
+                                     missing_since, title, description, version, newest_key, size_bytes, created_at,
+                                     flavor, major_version, build_at, variant, os, features, extensions, publisher,
+                                     model, model_version, format, task, gpu_count, system_tags, conflicts,
+                                     deprecated_from, contested, facts_from)
+    SELECT w.repository_id, w.tag, w.registry_id, w.repository, w.digest, w.kind, w.approval, w.usable_until,
+           w.missing_since, w.title, w.description, w.version, w.newest_key, w.size_bytes, w.created_at, w.flavor,
+           w.major_version, w.build_at, w.variant, w.os, w.features, w.extensions, w.publisher, w.model,
+           w.model_version, w.format, w.task, w.gpu_count, w.system_tags, w.conflicts, w.deprecated_from, w.contested,
+           w.facts_from
+    FROM unnest(wanted) w
+    LEFT JOIN LATERAL (
+      SELECT x.tag FROM image_library_internal.entry x
+      WHERE x.repository_id = write_entries.repository_id AND x.tag = w.tag OFFSET 0) e ON true
+    WHERE e.tag IS NULL;
+  END IF;
+  -- New tags have no rows that are to be removed.
+  IF have_extensions OR NOT are_new THEN
+    PERFORM image_library_internal.refresh_extensions(classified);
+    PERFORM image_library_internal.refresh_extension_images(repository_id, classified);
+  END IF;
+  IF have_profiles OR NOT are_new THEN
+    PERFORM image_library_internal.refresh_profiles(repository_id, classified);
+  END IF;
+  IF have_conflicts OR NOT are_new THEN
+    PERFORM image_library_internal.refresh_conflicts(repository_id, classified);
+  END IF;
+  PERFORM image_library_internal.refresh_text(repository_id, tags, have_entries OR have_extensions);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_entries IS
+  'Updates the read model for classified tags of a repository; equal rows are not written. are_new: the tags were not there before';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_entries TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.refresh_entries(repository_id integer, tags text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   asked text[] := coalesce(tags, ARRAY(SELECT t.name FROM image_library_internal.tag t
                                        WHERE t.repository_id = refresh_entries.repository_id));
-  classified image_library_internal.classified_tag[] :=
-    ARRAY(SELECT c FROM image_library_internal.classified_tags(repository_id, asked) c);
-  wanted image_library_internal.entry[] := ARRAY(SELECT w FROM image_library_internal.wanted_entries(repository_id, classified) w);
 BEGIN
-  IF EXISTS (SELECT FROM unnest(asked) AS a (tag)
-             CROSS JOIN LATERAL (SELECT FROM image_library_internal.entry e
-                                 WHERE e.repository_id = refresh_entries.repository_id AND e.tag = a.tag OFFSET 0) there) THEN
-    -- EXECUTE makes a plan for these arrays: to join two of them well, it needs their sizes.
-    EXECUTE 'DELETE FROM image_library_internal.entry e
-             USING unnest($2) AS a (tag) LEFT JOIN unnest($3) w ON w.tag = a.tag
-             WHERE e.repository_id = $1 AND e.tag = a.tag AND e IS DISTINCT FROM w'
-    USING refresh_entries.repository_id, asked, wanted;
-  END IF;
-  INSERT INTO image_library_internal.entry (repository_id, tag, registry_id, repository, digest, kind, approval, usable_until,
-                                   missing_since, title, description, version, newest_key, size_bytes, created_at,
-                                   flavor, major_version, build_at, variant, os, features, extensions, publisher,
-                                   model, model_version, format, task, gpu_count, system_tags, conflicts,
-                                   deprecated_from, contested, facts_from)
-  SELECT w.repository_id, w.tag, w.registry_id, w.repository, w.digest, w.kind, w.approval, w.usable_until,
-         w.missing_since, w.title, w.description, w.version, w.newest_key, w.size_bytes, w.created_at, w.flavor,
-         w.major_version, w.build_at, w.variant, w.os, w.features, w.extensions, w.publisher, w.model,
-         w.model_version, w.format, w.task, w.gpu_count, w.system_tags, w.conflicts, w.deprecated_from, w.contested,
-         w.facts_from
-  FROM unnest(wanted) w
-  LEFT JOIN LATERAL (
-    SELECT x.tag FROM image_library_internal.entry x
-    WHERE x.repository_id = refresh_entries.repository_id AND x.tag = w.tag OFFSET 0) e ON true
-  WHERE e.tag IS NULL;
-  PERFORM image_library_internal.refresh_extensions(classified);
-  PERFORM image_library_internal.refresh_profiles(repository_id, classified);
-  PERFORM image_library_internal.refresh_conflicts(repository_id, classified);
-  PERFORM image_library_internal.refresh_extension_images(repository_id, classified);
+  PERFORM image_library_internal.write_entries(repository_id,
+    ARRAY(SELECT c FROM image_library_internal.classified_tags(refresh_entries.repository_id, asked) c), are_new => false);
   PERFORM image_library_internal.refresh_tags(repository_id, asked);
-  PERFORM image_library_internal.refresh_text(repository_id, asked);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entries IS
@@ -379,3 +423,13 @@ CREATE VIEW image_library_internal.usable_entries AS
   JOIN image_library_internal.registry g USING (registry_id)
   WHERE e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp());
 COMMENT ON VIEW image_library_internal.usable_entries IS 'Approved, present and usable entries of registries that the acting role may see';
+
+-- For functions that choose: they look at repositories that the acting role may see. Without row level security, an index
+-- finds what comes after a group: COALESCE is not leakproof.
+CREATE VIEW image_library_internal.pickable_entries AS
+  SELECT e.repository_id, e.tag, e.digest, e.flavor, e.major_version, e.variant, e.os, e.newest_key
+  FROM image_library_internal.entry e
+  WHERE e.kind = 'postgres' AND e.approval = 'approved' AND e.missing_since IS NULL AND e.usable_until > (SELECT clock_timestamp())
+    AND e.flavor IS NOT NULL AND e.major_version IS NOT NULL AND NOT e.contested;
+COMMENT ON VIEW image_library_internal.pickable_entries IS
+  'Approved, present and usable Postgres images of all registries that may be chosen automatically';

@@ -43,6 +43,12 @@ $$;
 COMMENT ON FUNCTION image_library_internal.rules_json IS 'The enabled rules of a registry, as decide_tags takes them';
 GRANT EXECUTE ON FUNCTION image_library_internal.rules_json TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.rules_fingerprint(rules jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT encode(sha256(convert_to(rules::text, 'UTF8')), 'hex') $$;
+COMMENT ON FUNCTION image_library_internal.rules_fingerprint IS 'A text that differs if anything that the rules say differs';
+GRANT EXECUTE ON FUNCTION image_library_internal.rules_fingerprint TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.check_repositories(registry_id integer, repositories text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

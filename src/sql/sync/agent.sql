@@ -42,7 +42,7 @@ AS $$
     'name', g.name, 'scheme', g.scheme, 'host', g.host, 'prefix', g.prefix, 'proxy', g.proxy, 'realm_hosts', g.realm_hosts,
     'ca_certificate', g.ca_certificate, 'allow_private', g.allow_private, 'client_certificate', c.certificate, 'client_key', c.key,
     'max_connections', g.max_connections, 'requests_per_second', g.requests_per_second, 'requests_per_run', g.requests_per_run,
-    'rules', rules.json, 'rules_fingerprint', encode(sha256(convert_to(rules.json::text, 'UTF8')), 'hex'), 'progress', coalesce(m.progress, ''),
+    'rules', rules.json, 'rules_fingerprint', image_library_internal.rules_fingerprint(rules.json), 'progress', coalesce(m.progress, ''),
     'head_refused', coalesce(m.head_refused_at > now() - interval '1 day', false),
     'referrers_refused', coalesce(m.referrers_refused_at > now() - interval '1 day', false),
     'conditional', CASE WHEN m.conditional_refused_at > now() - interval '1 day' THEN false WHEN m.conditional THEN true END)
@@ -155,7 +155,7 @@ COMMENT ON FUNCTION image_library_internal.due_referrers IS
 GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_agent;
 
 -- PL/pgSQL keeps the plan, which must stay good while the table grows: by key, one digest at a time.
-CREATE FUNCTION image_library_internal.known_images(digests jsonb)
+CREATE FUNCTION image_library_internal.known_images(digests text[])
 RETURNS TABLE (digest text, whole boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
@@ -163,11 +163,14 @@ AS $$
 BEGIN
   RETURN QUERY
     SELECT i.digest, i.whole
-    FROM jsonb_array_elements_text(digests) AS wanted (digest)
+    FROM unnest(digests) AS wanted (digest)
     CROSS JOIN LATERAL (
       SELECT m.digest, m.unread IS NULL AND NOT EXISTS (
         SELECT FROM image_library_internal.image_platform p WHERE p.digest = m.digest AND NOT p.present) AS whole
-      FROM image_library_internal.image m WHERE m.digest = wanted.digest OFFSET 0) i;
+      FROM image_library_internal.image m
+      -- One that may be removed at any time is read again: see retention/pruning.sql.
+      WHERE m.digest = wanted.digest AND NOT EXISTS (SELECT FROM image_library_internal.prunable_image u WHERE u.digest = m.digest)
+      OFFSET 0) i;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.known_images IS

@@ -59,6 +59,20 @@ COMMENT ON FUNCTION image_library_internal.failures IS
   'Number of failed runs of a registry since the last one that was complete or partial; cancelled runs do not count';
 GRANT EXECUTE ON FUNCTION image_library_internal.failures TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.failures_before(run_id bigint) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT count(*)
+  FROM image_library_internal.run this
+  JOIN image_library_internal.run r ON r.registry_id = this.registry_id AND r.outcome = 'failed' AND r.run_id < this.run_id
+  WHERE this.run_id = failures_before.run_id
+    AND r.run_id > coalesce((SELECT max(ok.run_id) FROM image_library_internal.run ok
+                             WHERE ok.registry_id = this.registry_id AND ok.run_id < this.run_id AND ok.outcome IN ('complete', 'partial')), 0)
+$$;
+COMMENT ON FUNCTION image_library_internal.failures_before IS
+  'Number of failed runs of the registry of a run between the last one before it that was complete or partial and it';
+GRANT EXECUTE ON FUNCTION image_library_internal.failures_before TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.begin_run(registry_id integer, cause text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$

@@ -30,22 +30,19 @@ GRANT EXECUTE ON FUNCTION image_library_internal.settled_repositories TO image_l
 
 -- The caller knows that every present tag is listed, and that the rules of all admitted tags say that tags do not move.
 -- If as many tags are present and whole as are admitted, those are the admitted ones.
-CREATE FUNCTION image_library_internal.write_settled(repository_id integer, batch jsonb) RETURNS void
+CREATE FUNCTION image_library_internal.write_settled(repository_id integer, settled image_library_internal.settled, is_over boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
-DECLARE
-  settled_tags bigint := (batch #>> '{settled,tags}')::bigint;
 BEGIN
-  IF settled_tags IS NULL THEN
+  IF settled IS NULL THEN
     -- Also of a listing that comes back later: a tag that was missing in between may be another one.
     DELETE FROM image_library_internal.settled_repository s
-    WHERE s.repository_id = write_settled.repository_id
-      AND (jsonb_array_length(batch -> 'tags') > 0 OR jsonb_array_length(batch -> 'missing') > 0 OR batch ->> 'listing' IS NOT NULL);
+    WHERE s.repository_id = write_settled.repository_id AND is_over;
     RETURN;
   END IF;
   INSERT INTO image_library_internal.settled_repository AS s (repository_id, fingerprint, tags)
-  SELECT write_settled.repository_id, batch #>> '{settled,fingerprint}', settled_tags
-  WHERE settled_tags = (
+  SELECT write_settled.repository_id, settled.fingerprint, settled.tags
+  WHERE settled.tags = (
     SELECT count(*) FROM image_library_internal.tag t
     WHERE t.repository_id = write_settled.repository_id AND t.missing_since IS NULL AND t.rule_id IS NOT NULL
       AND NOT EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = t.digest AND i.unread IS NOT NULL))

@@ -1,0 +1,16 @@
+// A batch as a value of SQL type image_library_internal.batch.
+#ifndef IMAGE_LIBRARY_POSTGRES_BATCH_DATUM_H_
+#define IMAGE_LIBRARY_POSTGRES_BATCH_DATUM_H_
+
+#include "postgres/database.h"
+#include "sync/batch.h"
+
+namespace image_library::postgres {
+
+/// Inside a transaction, in its memory. PostgresError of class 22 for what is no value of a
+/// column's type, such as text that is not valid in the server's encoding.
+TypedDatum BatchDatum(const sync::Batch& batch);
+
+}  // namespace image_library::postgres
+
+#endif

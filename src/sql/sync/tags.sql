@@ -1,0 +1,147 @@
+-- Writing the tags of a batch, with their history, events, read model and approval by rule. Rows of an array are joined with
+-- the tables by key, so that the cost of a batch does not depend on the size of the repository: see images.sql.
+
+CREATE TYPE image_library_internal.arrived_tag AS (
+  name text, digest text, rule_id bigint, previous text, was_missing boolean, facts jsonb);
+COMMENT ON TYPE image_library_internal.arrived_tag IS
+  'A tag of a batch, the digest that the library had for it (previous; null: the tag is new), and the classification of its image';
+
+CREATE FUNCTION image_library_internal.arrived_tags(repository_id integer, tags image_library_internal.batch_tag[], keys jsonb)
+RETURNS SETOF image_library_internal.arrived_tag
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+BEGIN
+  RETURN QUERY
+    -- A rule that was dropped since the run began does not decide.
+    SELECT f.name, f.digest, u.rule_id, t.digest, t.missing_since IS NOT NULL,
+           CASE WHEN c.facts ->> 'kind' = 'model'
+                THEN image_library_internal.with_model_facts(c.facts, r.repository_id, r.full_name) ELSE c.facts END
+    FROM image_library_internal.full_repository r
+    CROSS JOIN unnest(tags) f
+    LEFT JOIN LATERAL (
+      SELECT v.rule_id, v.kind FROM image_library_internal.rule v WHERE v.rule_id = f.rule_id AND v.enabled OFFSET 0) u ON true
+    LEFT JOIN LATERAL (
+      SELECT x.digest, x.missing_since FROM image_library_internal.tag x
+      WHERE x.repository_id = arrived_tags.repository_id AND x.name = f.name OFFSET 0) t ON true
+    LEFT JOIN LATERAL (
+      SELECT m.digest, m.artifact_type, m.config_type, m.layer_types, m.annotations, m.labels FROM image_library_internal.image m
+      WHERE m.digest = f.digest OFFSET 0) i ON true
+    -- An image that is not stored has no facts, and the foreign key refuses the tag.
+    LEFT JOIN LATERAL (SELECT image_library_internal.classify(
+      r.full_name, f.name, i.artifact_type, i.config_type, i.layer_types, i.annotations, i.labels, keys,
+      coalesce(u.kind, 'auto')) WHERE i.digest IS NOT NULL OFFSET 0) AS c (facts) ON true
+    WHERE r.repository_id = arrived_tags.repository_id
+    ORDER BY f.name COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.arrived_tags IS
+  'Tags of a batch, compared with those of the library and classified, by name; called after the images are stored';
+GRANT EXECUTE ON FUNCTION image_library_internal.arrived_tags TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.write_periods(repository_id integer, arrived image_library_internal.arrived_tag[], missing text[],
+  at timestamptz)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+  moved text;
+BEGIN
+  FOR moved IN
+    SELECT f.name FROM unnest(arrived) f WHERE f.previous <> f.digest
+    UNION ALL
+    SELECT unnest(missing)
+  LOOP
+    UPDATE image_library_internal.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
+    WHERE p.repository_id = write_periods.repository_id AND p.tag = moved AND p.until IS NULL;
+  END LOOP;
+  INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest)
+  SELECT write_periods.repository_id, f.name,
+         CASE WHEN f.previous IS NULL THEN at
+              ELSE greatest(at, (SELECT max(p.until) FROM image_library_internal.tag_period p
+                                 WHERE p.repository_id = write_periods.repository_id AND p.tag = f.name)) END,
+         f.digest
+  FROM unnest(arrived) f
+  WHERE f.previous IS DISTINCT FROM f.digest OR f.was_missing;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_periods IS
+  'Ends the periods of tags that moved or are missing, and begins those of the digests that tags point at now';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_periods TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.write_arrived(repository_id integer, arrived image_library_internal.arrived_tag[], at timestamptz)
+RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+  names text[];
+  pointed_anew text[];
+  classified image_library_internal.classified_tag[];
+  are_new boolean;
+BEGIN
+  SELECT array_agg(f.name), coalesce(array_agg(f.name) FILTER (WHERE f.previous IS DISTINCT FROM f.digest), '{}'),
+         array_agg((f.name, f.digest, f.facts)::image_library_internal.classified_tag), bool_and(f.previous IS NULL)
+  INTO names, pointed_anew, classified, are_new
+  FROM unnest(arrived) f;
+
+  -- Kind and approval as refresh_tags would write them, so that it need not write each row again.
+  INSERT INTO image_library_internal.tag AS t (repository_id, registry_id, name, digest, rule_id, first_seen_at, digest_changed_at,
+                                               kind, approval, waits_from, waits_until)
+  SELECT r.repository_id, r.registry_id, f.name, f.digest, f.rule_id, at, at,
+         CASE WHEN f.rule_id IS NULL THEN 'other' ELSE coalesce(f.facts ->> 'kind', 'other') END, coalesce(a.state, 'pending'),
+         image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from
+  FROM image_library_internal.repository r
+  CROSS JOIN unnest(arrived) f
+  LEFT JOIN LATERAL (
+    SELECT y.state, y.valid_until, y.quarantined_at, y.deprecated_from FROM image_library_internal.approval y
+    WHERE y.repository_id = write_arrived.repository_id AND y.digest = f.digest OFFSET 0) a ON true
+  WHERE r.repository_id = write_arrived.repository_id
+  ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
+  SET digest = excluded.digest, rule_id = excluded.rule_id, missing_since = NULL,
+      digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END,
+      kind = excluded.kind, approval = excluded.approval, waits_from = excluded.waits_from, waits_until = excluded.waits_until
+  WHERE (t.digest, t.rule_id, t.missing_since, t.kind, t.approval, t.waits_from, t.waits_until)
+        IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL, excluded.kind, excluded.approval, excluded.waits_from, excluded.waits_until);
+
+  PERFORM image_library_internal.reset_by_stricter_rule(repository_id, pointed_anew);
+  PERFORM image_library_internal.approve_by_rule(repository_id, names);
+  PERFORM image_library_internal.write_entries(repository_id, classified, are_new);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_arrived IS
+  'Stores new, moved and returned tags of a batch, their read model and approval by rule';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_arrived TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.write_tags(repository_id integer, tags image_library_internal.batch_tag[], missing text[], keys jsonb,
+  OUT tags_added bigint, OUT tags_moved bigint, OUT tags_missing bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  at timestamptz := clock_timestamp();
+  arrived image_library_internal.arrived_tag[] := ARRAY(
+    SELECT f FROM image_library_internal.arrived_tags(write_tags.repository_id, tags, keys) f);
+  gone text;
+BEGIN
+  PERFORM image_library_internal.write_periods(repository_id, arrived, missing, at);
+  PERFORM image_library_internal.emit_tags(repository_id, arrived, missing);
+  tags_missing := 0;
+  FOREACH gone IN ARRAY missing LOOP
+    UPDATE image_library_internal.tag t SET missing_since = at
+    WHERE t.repository_id = write_tags.repository_id AND t.name = gone AND t.missing_since IS NULL;
+    tags_missing := tags_missing + CASE WHEN FOUND THEN 1 ELSE 0 END;
+  END LOOP;
+  IF cardinality(arrived) > 0 THEN
+    PERFORM image_library_internal.write_arrived(repository_id, arrived, at);
+  END IF;
+  IF cardinality(missing) > 0 THEN
+    PERFORM image_library_internal.refresh_entries(repository_id, missing);
+  END IF;
+  SELECT count(*) FILTER (WHERE f.previous IS NULL), count(*) FILTER (WHERE f.previous <> f.digest)
+  INTO tags_added, tags_moved
+  FROM unnest(arrived) f;
+  -- Policies read the read model.
+  PERFORM image_library_internal.approve_by_policy(repository_id, ARRAY(SELECT f.name FROM unnest(arrived) f));
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_tags IS
+  'Stores new, moved, returned and missing tags of a batch, their history, read model and approval by rule';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_tags TO image_library_agent;
