@@ -1,6 +1,6 @@
 # image_library: the extension (PGXS), its tests and its demo.
 EXTENSION = image_library
-EXTVERSION = 0.1
+EXTVERSION = 0.2
 MODULE_big = image_library
 
 SOURCES = $(sort $(wildcard src/core/*.cpp src/registry/*.cpp src/sync/*.cpp src/postgres/*.cpp))
@@ -8,7 +8,12 @@ OBJS = $(SOURCES:.cpp=.o)
 
 # The files of the extension script, in the order in which they build on each other.
 SQL_FILES = $(addprefix src/sql/,$(addsuffix .sql,$(shell cat src/sql/install_order)))
-DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+SQL_SCRIPT = $(EXTENSION)--$(EXTVERSION).sql
+# From the version before: see "The upgrade script" in CONTRIBUTING.md.
+UPGRADE_FROM = 0.1
+UPGRADE = $(UPGRADE_FROM)--$(EXTVERSION)
+SQL_UPGRADE = $(EXTENSION)--$(UPGRADE).sql
+DATA_built = $(SQL_SCRIPT) $(SQL_UPGRADE)
 
 REGRESS = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
 # --no-locale: what a test sorts comes in the same order everywhere.
@@ -56,8 +61,11 @@ all install installcheck:
 	@echo "$(PG_CONFIG) is not there: run scripts/setup build, or name that of your PostgreSQL with PG_CONFIG=" >&2; false
 endif
 
-$(DATA_built): src/sql/install_order $(SQL_FILES) image_library.control
+$(SQL_SCRIPT): src/sql/install_order $(SQL_FILES) image_library.control
 	cat $(SQL_FILES) > $@
+$(SQL_UPGRADE): scripts/upgrade_script $(SQL_SCRIPT) $(wildcard src/sql/upgrade/*)
+	scripts/upgrade_script src/sql/upgrade/$(EXTENSION)--$(UPGRADE_FROM).sql src/sql/upgrade/$(UPGRADE).sql $(SQL_SCRIPT) > $@.new
+	mv $@.new $@
 
 # Every object is rebuilt when a header changes: the tree is small.
 $(OBJS): $(wildcard src/*/*.h) Makefile

@@ -129,6 +129,10 @@ SELECT c.conrelid::regclass AS relation, c.conname AS foreign_key_without_index 
 WHERE c.connamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND c.contype = 'f'
   AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey AND i.indpred IS NULL)
 ORDER BY 1, 2;
+-- Logical replication needs a key of every table; the upgrade script goes by the names of functions.
+SELECT c.relname AS without_primary_key FROM pg_class c WHERE c.relnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND c.relkind IN ('r', 'p')
+  AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) ORDER BY 1;
+SELECT pronamespace::regnamespace, proname AS not_unique FROM test.routine GROUP BY 1, 2 HAVING count(*) > 1;
 -- pg_dump takes every table but the secrets, and what the script itself writes.
 SELECT c.relname AS not_dumped FROM pg_class c WHERE c.relnamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND c.relkind = 'r'
   AND c.oid <> ALL ((SELECT e.extconfig FROM pg_extension e WHERE e.extname = 'image_library')::oid[]) ORDER BY 1;

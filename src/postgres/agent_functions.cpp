@@ -3,6 +3,7 @@
 #include "postgres/board.h"
 #include "postgres/bridge.h"
 #include "postgres/datum.h"
+#include "postgres/extension.h"
 #include "postgres/primary.h"
 #include "postgres/settings.h"
 #include "postgres/wait_event.h"
@@ -57,6 +58,11 @@ std::string Trouble(const Board& board, pid_t launcher) {
 
 // What prevents it from working in one database.
 std::string TroubleIn(const Board::Slot& slot) {
+  if (slot.database == MyDatabaseId) {
+    const InstalledExtension extension = Value([] { return FindExtension(); });
+    if (!FitsModule(extension))
+      return VersionsDiffer(extension) + ": " + VersionsDifferHint(extension);
+  }
   if (slot.restoring != 0)
     return "process " + std::to_string(slot.restoring) +
            " restores a dump: the agent syncs when that session ends";

@@ -2,6 +2,7 @@
 
 #include "postgres/acting_role.h"
 #include "postgres/datum.h"
+#include "postgres/extension.h"
 
 namespace image_library::postgres {
 namespace {
@@ -41,10 +42,10 @@ Database::~Database() {
 }
 
 // The lock that DROP EXTENSION takes first, in exclusive mode. A session that holds it sees the
-// whole extension, and its tables cannot be locked in another order.
+// whole extension, and its tables cannot be locked in another order. So does an upgrade script.
 void Database::Begin() {
   const bool worker = mode_ == TransactionMode::kWorker;
-  Oid found = InvalidOid;
+  InstalledExtension found = {};
   if (!worker) Call(&RequireKnownCaller);
   try {
     Call([&] {
@@ -66,14 +67,17 @@ void Database::Begin() {
       }
       if (mode_ != TransactionMode::kFunction) LimitLockWaits();
       if (!worker) guc_level_ = PinRowSecurity();
-      found = get_extension_oid("image_library", true);
-      if (OidIsValid(found)) {
-        LockDatabaseObject(ExtensionRelationId, found, 0, AccessShareLock);
-        found = get_extension_oid("image_library", true);
+      found = FindExtension();
+      if (OidIsValid(found.oid)) {
+        LockDatabaseObject(ExtensionRelationId, found.oid, 0, AccessShareLock);
+        found = FindExtension();
       }
     });
-    if (!OidIsValid(extension_)) extension_ = found;
-    if (!OidIsValid(found) || found != extension_) throw ExtensionGone();
+    if (!OidIsValid(extension_)) extension_ = found.oid;
+    if (!OidIsValid(found.oid) || found.oid != extension_) throw ExtensionGone();
+    if (!FitsModule(found))
+      throw PostgresError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, VersionsDiffer(found), {},
+                          VersionsDifferHint(found));
     Call([&] {
       PushActiveSnapshot(GetTransactionSnapshot());
       GetUserIdAndSecContext(&caller_, &caller_context_);

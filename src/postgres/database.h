@@ -52,7 +52,8 @@ class Database {
   /// and commits. An exception aborts the transaction and is thrown to the caller, who may begin
   /// another one. A worker and a procedure wait at most a second for a lock (PostgresError 55P03,
   /// see IsBusy), so that other sessions do not queue behind them. Throws ExtensionGone when the
-  /// extension is not the one that the first transaction saw.
+  /// extension is not the one that the first transaction saw, PostgresError 55000 when its SQL
+  /// objects are of another version than the module.
   template <typename Work>
   void Transaction(Work&& work) {
     Begin();

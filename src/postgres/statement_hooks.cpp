@@ -100,11 +100,18 @@ std::string_view OwnText(const PlannedStmt* statement, const char* text) {
   return own.substr(0, static_cast<std::size_t>(statement->stmt_len));
 }
 
+// The extension's own scripts have no secrets, but the names of the functions that take them. An
+// error in one is shown in full.
+bool IsOwnScript() {
+  return creating_extension && CurrentExtensionObject == get_extension_oid("image_library", true);
+}
+
 void OnUtility(PlannedStmt* statement, const char* text, bool read_only_tree,
                ProcessUtilityContext context, ParamListInfo parameters,
                QueryEnvironment* environment, DestReceiver* destination,
                QueryCompletion* completion) {
-  const bool secret = IsKnownSecretText(text) || MayHoldSecret(OwnText(statement, text));
+  const bool secret =
+      (IsKnownSecretText(text) || MayHoldSecret(OwnText(statement, text))) && !IsOwnScript();
   RunningStatement running{nullptr, nullptr, nullptr, statement->stmt_location};
   if (secret || RunsOthers(statement->utilityStmt))
     text = running.text = CopyToBlank(CurrentMemoryContext, text, running.location);

@@ -231,9 +231,10 @@ void PinSettings() {
       {"array_nulls", "on"},
       {"transform_null_equals", "off"},
       {"standard_conforming_strings", "on"},
+      {"restrict_nonsystem_relation_kind", ""},
   };
   for (const auto& pin : kPins)
-    // transaction_timeout came with PostgreSQL 17.
+    // transaction_timeout came with PostgreSQL 17, the last one with minor versions.
     if (GetConfigOption(pin.name, true, false) != nullptr)
       SetConfigOption(pin.name, pin.value, PGC_SUSET, PGC_S_SESSION);
 }

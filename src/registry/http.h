@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/release.h"
 #include "registry/headers.h"
 #include "registry/held_bytes.h"
 #include "registry/task.h"
@@ -74,7 +75,7 @@ struct HttpOptions {
   std::string client_host;  ///< without port: who may ask for the client's certificate
   /// Hosts that may be asked at all (core/host_list.h); empty: every host, but none by proxy.
   std::vector<std::string> allowed_hosts;
-  std::string user_agent = "image_library/0.1";
+  std::string user_agent = std::string("image_library/") + kRelease;
   std::string proxy;  ///< empty: none, whatever the environment says
   int connect_timeout_ms = 10000;
   int idle_timeout_ms = 30000;  ///< a transfer without a byte for so long is given up

@@ -43,13 +43,21 @@ my $settings = $node->value(q{SELECT string_agg(format('ALTER DATABASE postgres 
 	('default_transaction_read_only', 'on'), ('default_transaction_isolation', 'serializable'), ('default_transaction_deferrable', 'on'),
 	('row_security', 'off'), ('session_replication_role', 'replica'), ('lock_timeout', '1'), ('search_path', 'public'), ('datestyle', 'SQL, DMY'),
 	('intervalstyle', 'sql_standard'), ('bytea_output', 'escape'), ('extra_float_digits', '-15'), ('array_nulls', 'off'),
-	('transform_null_equals', 'on'), ('role', 'pg_monitor'), ('idle_in_transaction_session_timeout', '1')) f (s, v)});
+	('transform_null_equals', 'on'), ('role', 'pg_monitor'), ('idle_in_transaction_session_timeout', '1'), ('transaction_timeout', '100'),
+	('restrict_nonsystem_relation_kind', 'view, foreign-table'), ('client_encoding', 'LATIN1'), ('timezone', 'Asia/Kathmandu'), ('backslash_quote', 'off'),
+	('quote_all_identifiers', 'on'), ('check_function_bodies', 'off'), ('plan_cache_mode', 'force_generic_plan'), ('force_parallel_mode', 'on'),
+	('debug_parallel_query', 'on'), ('parallel_setup_cost', '0'), ('parallel_tuple_cost', '0'), ('min_parallel_table_scan_size', '0'),
+	('enable_indexscan', 'off'), ('join_collapse_limit', '1'), ('temp_tablespaces', 'none_such'), ('work_mem', '64'), ('standard_conforming_strings', 'off'),
+	('plpgsql.variable_conflict', 'use_variable'), ('plpgsql.extra_errors', 'all')) f (s, v)
+	-- Some exist in some versions only.
+	WHERE s LIKE 'plpgsql.%' OR current_setting(s, true) IS NOT NULL});
+my @newer = grep { $node->value("SELECT current_setting('" . s/=.*//r . "', true) IS NOT NULL") eq 't' } qw(transaction_timeout=0 restrict_nonsystem_relation_kind=);
 $node->value($settings);
 $node->connect_ok('dbname=postgres', 'the settings are in force', sql => 'SHOW default_transaction_read_only', expected_stdout => qr/^on$/);
 {
 	# Sessions of this test go by what they ask for.
 	local $ENV{PGOPTIONS} = join ' ', map { "-c $_" } 'default_transaction_isolation=read\\ committed', qw(role=none row_security=on
-		session_replication_role=origin default_transaction_read_only=off idle_in_transaction_session_timeout=0 lock_timeout=0);
+		session_replication_role=origin default_transaction_read_only=off idle_in_transaction_session_timeout=0 lock_timeout=0 client_encoding=UTF8 standard_conforming_strings=on), @newer;
 	add("set$_", "$url/team$_") for 1 .. 4;
 	ok(complete('set'), 'the agent syncs whatever the database sets');
 	is($node->value(q{SELECT failures FROM image_library.agent_status()}), '0', 'and no worker fails');

@@ -16,6 +16,7 @@
 #include <poll.h>
 
 #include "core/error.h"
+#include "core/release.h"
 #include "loopback_client.h"
 #include "loopback_server.h"
 
@@ -156,7 +157,7 @@ TEST_F(HttpTest, OneHandleServesEveryMethodAndItsOwnHeaders) {
   EXPECT_THAT(posted, HasSubstr("POST /echo/token\n"));
   EXPECT_THAT(posted, HasSubstr("Authorization: Bearer abc\n"));
   EXPECT_THAT(posted, HasSubstr("Content-Type: text/x-test\n"));
-  EXPECT_THAT(posted, HasSubstr("User-Agent: image_library/0.1\n"));
+  EXPECT_THAT(posted, HasSubstr(std::string("User-Agent: image_library/") + kRelease + "\n"));
   EXPECT_TRUE(posted.ends_with("grant_type=refresh_token"));
   Request get;
   get.url = Url("echo/a/../b?x=%2F&y");

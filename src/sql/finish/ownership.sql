@@ -27,3 +27,12 @@ GRANT SELECT ON image_library_internal.registry, image_library_internal.reposito
 ALTER VIEW image_library_internal.usable_entries OWNER TO image_library_views;
 ALTER VIEW image_library_internal.visible_tags OWNER TO image_library_views;
 GRANT SELECT ON image_library_internal.usable_entries, image_library_internal.visible_tags TO image_library_owner;
+
+-- The rights that pg_dump takes for granted. The commands above have changed the owner in the rights of an object, but not
+-- here: pg_dump would dump the rights of every object, and a dump could be restored only where all these objects exist.
+UPDATE pg_init_privs i SET initprivs = o.acl
+FROM (SELECT 'pg_class'::regclass AS class, c.oid, c.relnamespace AS schema, c.relacl AS acl FROM pg_class c
+      UNION ALL SELECT 'pg_proc'::regclass, p.oid, p.pronamespace, p.proacl FROM pg_proc p
+      UNION ALL SELECT 'pg_namespace'::regclass, n.oid, n.oid, n.nspacl FROM pg_namespace n) o
+WHERE (i.classoid, i.objoid, i.objsubid) = (o.class, o.oid, 0) AND o.acl IS NOT NULL
+  AND o.schema = ANY ('{image_library,image_library_internal}'::regnamespace[]);
