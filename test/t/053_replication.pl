@@ -134,6 +134,7 @@ for my $statement ('CALL image_library.sync()', q{CALL image_library.sync('local
 	like($location->error($statement), qr/^ERROR:  25006: cannot [\w ]+ in a replica/, "$statement in a replica");
 }
 like($location->value('SELECT last_error FROM image_library.agent_status()'), qr/^image_library\.mode is replica/, 'agent_status says why nothing is synced');
+is($location->value(q{SELECT state, (SELECT count(*) FROM image_library.alerts() WHERE alert IN ('agent', 'sync overdue')) FROM image_library.agent_status()}), 'replica|0', 'which is no alert');
 is($location->value(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'image_library worker'}), '0', 'the agent does not work');
 like($location->error('SELECT image_library.promote_replica()'), qr/^ERROR:  55000: cannot promote the library: image_library\.mode is "replica"/, 'a replica is not promoted by mistake');
 
