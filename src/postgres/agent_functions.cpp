@@ -76,6 +76,7 @@ std::string TroubleIn(const Board::Slot& slot) {
 // A word for what the agent does in a database.
 const char* State(const Board& board, pid_t launcher, const Board::Slot& slot) {
   if (RecoveryInProgress()) return "standby";
+  if (IsReplica()) return "replica";
   if (launcher == 0) return "stopped";
   if (!settings::enabled) return "disabled";
   if (slot.workers > 0) return "working";

@@ -77,7 +77,7 @@ is($hub->value(q{
 	SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c
 	WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r'
 	  AND NOT EXISTS (SELECT FROM pg_publication_tables t WHERE t.schemaname = 'image_library_internal' AND t.tablename = c.relname)}),
-	'client_certificate credential shipped_model_fact', 'all but secrets, and what the extension brings along');
+	'client_certificate credential shipped_model_fact shipped_privilege', 'all but secrets, and what the extension brings along');
 is($hub->value(q{
 	SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c JOIN pg_publication_tables t ON t.tablename = c.relname
 	WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relreplident = 'd'
@@ -134,6 +134,7 @@ for my $statement ('CALL image_library.sync()', q{CALL image_library.sync('local
 	like($location->error($statement), qr/^ERROR:  25006: cannot [\w ]+ in a replica/, "$statement in a replica");
 }
 like($location->value('SELECT last_error FROM image_library.agent_status()'), qr/^image_library\.mode is replica/, 'agent_status says why nothing is synced');
+is($location->value(q{SELECT state, (SELECT count(*) FROM image_library.alerts() WHERE alert IN ('agent', 'sync overdue')) FROM image_library.agent_status()}), 'replica|0', 'which is no alert');
 is($location->value(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'image_library worker'}), '0', 'the agent does not work');
 like($location->error('SELECT image_library.promote_replica()'), qr/^ERROR:  55000: cannot promote the library: image_library\.mode is "replica"/, 'a replica is not promoted by mistake');
 

@@ -138,6 +138,9 @@ for my $name (sort keys %variable)
 
 # --- doc/operations.md: every statement is one that this version executes, if not always in this situation
 my $document = slurp_file("$root/doc/operations.md");
+my ($when) = $document =~ /^## Settings without a restart\n(.*?)^## /ms;
+is($node->value(sprintf q{SELECT string_agg(name, ' ') FROM pg_settings WHERE name LIKE 'image\_library.%%' AND name <> ALL ('{%s}')}, join ',', $when =~ /`(image_library\.\w+)`/g),
+	'', 'it tells when each setting takes effect');
 my @statements = map { split /;[^\S\n]*(?:--[^\n]*)?\n/ } $document =~ /^```sql\n(.*?)^```$/msg;
 cmp_ok(scalar @statements, '>=', 15, 'the document has statements');
 for my $statement (grep { /\S/ } @statements)

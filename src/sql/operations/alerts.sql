@@ -34,7 +34,7 @@ AS $$
            NULL, s.database, CASE WHEN f.failing THEN s.last_failed_at END, concat_ws(': ', s.last_error, CASE WHEN f.failing THEN s.last_failure END),
            'See image_library.agent_status() and the log of the server.'
     FROM image_library.agent_status() s CROSS JOIN LATERAL (SELECT s.state IN ('failing', 'working') AS failing) f
-    WHERE s.last_error IS NOT NULL AND s.state <> 'standby'
+    WHERE s.last_error IS NOT NULL AND s.state NOT IN ('standby', 'replica')
     UNION ALL
     SELECT 'registry failing', 'critical', s.registry, NULL, s.failing_since,
            format('%s runs in a row have failed: %s', s.consecutive_failures, s.last_error),
@@ -44,7 +44,8 @@ AS $$
     SELECT 'sync overdue', 'critical', s.registry, NULL, s.next_sync_at, 'no process has begun the sync that is due',
            'See image_library.agent_status(); image_library.max_workers may be too small.'
     FROM image_library.sync_status s
-    WHERE s.state NOT IN ('disabled', 'running', 'no rule') AND s.next_sync_at < clock_timestamp() - overdue_after AND NOT pg_is_in_recovery()
+    WHERE s.state NOT IN ('disabled', 'running', 'no rule') AND s.next_sync_at < clock_timestamp() - overdue_after 
+      AND NOT EXISTS (SELECT FROM image_library.agent_status() a WHERE a.state IN ('standby', 'replica'))
     UNION ALL
     SELECT 'sync incomplete', 'warning', s.registry, NULL, coalesce(s.last_success_at, g.created_at),
            format('no run was complete since then: %s', s.last_error), 'See image_library.sync_problem; requests_per_run or image_library.run_timeout may be too small.'
