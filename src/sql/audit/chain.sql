@@ -81,11 +81,13 @@ CREATE CONSTRAINT TRIGGER chain AFTER INSERT ON image_library_internal.decision
 COMMENT ON TRIGGER chain ON image_library_internal.decision IS 'Adds the row to the chain when the transaction commits';
 
 CREATE FUNCTION image_library_internal.chain_decisions() RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
-  SELECT image_library_internal.append_to_chain('decisions', d.decision_id, to_jsonb(d))
+BEGIN
+  PERFORM image_library_internal.append_to_chain('decisions', d.decision_id, to_jsonb(d))
   FROM (SELECT o.* FROM image_library_internal.decision o
-        WHERE o.transaction = pg_current_xact_id() ORDER BY o.decision_id) d
+        WHERE o.transaction = pg_current_xact_id() ORDER BY o.decision_id) d;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.chain_decisions IS 'Adds the decisions of this transaction to the chain';
 GRANT EXECUTE ON FUNCTION image_library_internal.chain_decisions TO image_library_agent;

@@ -22,10 +22,12 @@ GRANT SELECT, INSERT, DELETE ON image_library_internal.event TO image_library_ag
 -- PostgreSQL merges equal notifications of a transaction, so that a sync of 1,000 tags sends one for each kind of
 -- event.
 CREATE FUNCTION image_library_internal.notify(event text) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
   -- Every role that listens sees the payload, so it contains no names.
-  SELECT pg_notify('image_library', jsonb_build_object('event', event)::text)
+  PERFORM pg_notify('image_library', jsonb_build_object('event', event)::text);
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.notify IS 'Notifies the listeners when this transaction commits';
 GRANT EXECUTE ON FUNCTION image_library_internal.notify TO image_library_agent;

@@ -34,18 +34,24 @@ COMMENT ON TRIGGER wake_agent ON image_library_internal.rule IS 'Tells the agent
 ALTER TABLE image_library_internal.rule ENABLE ALWAYS TRIGGER wake_agent;
 
 CREATE FUNCTION image_library_internal.rules_json(registry_id integer) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
-  SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.priority, r.rule_id), '[]')
-  FROM image_library_internal.rule r
-  WHERE r.registry_id = rules_json.registry_id AND r.enabled
+BEGIN
+  RETURN (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.priority, r.rule_id), '[]')
+          FROM image_library_internal.rule r
+          WHERE r.registry_id = rules_json.registry_id AND r.enabled);
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.rules_json IS 'The enabled rules of a registry, as decide_tags takes them';
 GRANT EXECUTE ON FUNCTION image_library_internal.rules_json TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.rules_fingerprint(rules jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT encode(sha256(convert_to(rules::text, 'UTF8')), 'hex') $$;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN encode(sha256(convert_to(rules::text, 'UTF8')), 'hex');
+END
+$$;
 COMMENT ON FUNCTION image_library_internal.rules_fingerprint IS 'A text that differs if anything that the rules say differs';
 GRANT EXECUTE ON FUNCTION image_library_internal.rules_fingerprint TO image_library_agent;
 
