@@ -62,6 +62,8 @@ like(slurp_file("$root/image_library.control"), qr/^default_version = '\Q$versio
 like(slurp_file("$root/CMakeLists.txt"), qr/project\(image_library VERSION \Q$version\E /, 'CMakeLists.txt');
 like(slurp_file("$root/debian/changelog"), qr/\Aimage-library \(\Q$version\E-\d+\) /, 'debian/changelog');
 like(slurp_file("$root/CHANGELOG.md"), qr/^## \Q$version\E\b/m, 'CHANGELOG.md');
+my @in_document = slurp_file("$root/doc/packages.md") =~ /\bimage[_-]library[-:](\d+\.\d+)/g;
+is(join(' ', @in_document), join(' ', ($version) x @in_document), 'doc/packages.md');
 
 # --- the zip of a commit: the tests may run in a copy without its history
 my $tree = "$folder/tree";
