@@ -56,6 +56,7 @@ for (
 
 # --- one version everywhere
 my ($version) = slurp_file("$root/Makefile") =~ /^EXTVERSION = (\S+)$/m;
+my ($before) = slurp_file("$root/Makefile") =~ /^UPGRADE_FROM = (\S+)$/m;
 is($meta->{version}, "$version.0", 'META.json has the version of the Makefile');
 is($meta->{provides}{image_library}{version}, "$version.0", '- of the extension too');
 like(slurp_file("$root/image_library.control"), qr/^default_version = '\Q$version\E'$/m, 'and so has the control file');
@@ -94,7 +95,8 @@ chomp(my $listed = output('find', "$folder/image1", '-mindepth', 1, '-printf', '
 my @listed = split /\n/, $listed;
 # Of other versions there may be scripts too.
 is(join(' ', sort grep { m{^(?:lib|share)\b} && (!/--/ || /--\Q$version\E\.sql$/) } @listed),
-	"lib lib/image_library.so share share/extension share/extension/image_library--$version.sql share/extension/image_library.control", 'it has module and scripts');
+	join(' ', qw(lib lib/image_library.so share share/extension), map { "share/extension/image_library$_" } "--$before--$version.sql", "--$version.sql", '.control'),
+	'it has module and scripts, also that of the upgrade');
 my @bundled = map { m{^system/(.*)} } @listed;
 is(join(' ', grep { /^libcurl\.so/ || /^libre2\.so/ || /^libsimdjson\.so/ } sort @bundled) =~ s/\.so\.\S+//gr, 'libcurl libre2 libsimdjson', 'and the libraries that the server lacks');
 is(join(' ', grep { /^(?:ld-linux|libc|libm|libpthread)[-.]/ } @bundled), '', 'but no C library');
