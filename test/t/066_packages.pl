@@ -94,9 +94,9 @@ is(output("$root/scripts/image_root", '/', $pg_config, "$folder/image$_"), '', '
 chomp(my $listed = output('find', "$folder/image1", '-mindepth', 1, '-printf', '%P\n'));
 my @listed = split /\n/, $listed;
 # Of other versions there may be scripts too.
-is(join(' ', sort grep { m{^(?:lib|share)\b} && (!/--/ || /--\Q$version\E\.sql$/) } @listed),
-	join(' ', qw(lib lib/image_library.so share share/extension), map { "share/extension/image_library$_" } "--$before--$version.sql", "--$version.sql", '.control'),
-	'it has module and scripts, also that of the upgrade');
+is(join(' ', sort grep { m{^(?:lib|share)\b} && (!/--/ || /--(?:\Q$before\E|\Q$version\E)\.sql$/) } @listed),
+	join(' ', qw(lib lib/image_library.so share share/extension), map { "share/extension/image_library$_" } "--$before--$version.sql", "--$before.sql", "--$version.sql", '.control'),
+	'it has module and scripts, also those of the version before and of the upgrade');
 my @bundled = map { m{^system/(.*)} } @listed;
 is(join(' ', grep { /^libcurl\.so/ || /^libre2\.so/ || /^libsimdjson\.so/ } sort @bundled) =~ s/\.so\.\S+//gr, 'libcurl libre2 libsimdjson', 'and the libraries that the server lacks');
 is(join(' ', grep { /^(?:ld-linux|libc|libm|libpthread)[-.]/ } @bundled), '', 'but no C library');
