@@ -45,6 +45,18 @@ const char* Copy(const char* text) noexcept {
   return static_cast<const char*>(std::memcpy(copy, text, size));
 }
 
+// Null where there is no memory for the copy: that is an error again, and no error may jump out of
+// Call.
+ErrorData* CopyError() {
+  ErrorData* volatile copy = nullptr;
+  PG_TRY();
+  { copy = CopyErrorData(); }
+  PG_CATCH();
+  {}
+  PG_END_TRY();
+  return copy;
+}
+
 std::string Owned(const char* text) { return text == nullptr ? std::string() : std::string(text); }
 
 }  // namespace
@@ -56,16 +68,19 @@ namespace internal {
 void CallPostgres(void (*function)(void*), void* argument) {
   MemoryContext const caller = CurrentMemoryContext;
   ErrorData* volatile error = nullptr;
+  volatile bool raised = false;
   PG_TRY();
   { function(argument); }
   PG_CATCH();
   {
+    raised = true;
     MemoryContextSwitchTo(caller);
-    error = CopyErrorData();
+    error = CopyError();
     FlushErrorState();
   }
   PG_END_TRY();
-  if (error == nullptr) return;
+  if (!raised) return;
+  if (error == nullptr) throw PostgresError(ERRCODE_OUT_OF_MEMORY, "out of memory", {}, {});
   PostgresError exception(error->sqlerrcode, Owned(error->message), Owned(error->detail),
                           Owned(error->hint));
   FreeErrorData(error);

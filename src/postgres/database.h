@@ -60,11 +60,11 @@ class Database {
     try {
       work();
       ChainDecisions();
+      Commit();  // may want memory that is not there
     } catch (...) {
       Abort();
       throw;
     }
-    Commit();
   }
 
   /// One statement inside Transaction. The first parameters are of type text: the statement casts

@@ -141,7 +141,7 @@ my $started = $node->value('SELECT pg_postmaster_start_time()');
 my $bystander = session();
 hostile('hungry', { 'bad/a' => { map { ("$_" => { manifest => 'index', platforms => $children, size => $size, revision => $_ }) } 1 .. 8 } });
 my %ends;
-for my $more (0, 2, 6, 12, 24, 48, 96, 768)
+for my $more (0, 2, 4, 6, 8, 12, 24, 48, 96, 768)
 {
 	my $session = session();
 	run($session, q{SELECT * FROM image_library.check_registry('hungry')});    # what is loaded once is loaded
