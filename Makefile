@@ -14,6 +14,8 @@ UPGRADE_FROM = 0.1
 UPGRADE = $(UPGRADE_FROM)--$(EXTVERSION)
 SQL_UPGRADE = $(EXTENSION)--$(UPGRADE).sql
 DATA_built = $(SQL_SCRIPT) $(SQL_UPGRADE)
+# A dump of that version is restored into its own objects: see "Backup" in doc/operations.md.
+DATA = src/sql/upgrade/$(EXTENSION)--$(UPGRADE_FROM).sql
 
 REGRESS = $(sort $(basename $(notdir $(wildcard sql/*.sql))))
 # --no-locale: what a test sorts comes in the same order everywhere.

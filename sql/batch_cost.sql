@@ -21,14 +21,14 @@ BEGIN
   FROM pg_stat_xact_user_functions f WHERE f.schemaname LIKE 'image_library%' AND f.calls > coalesce((before ->> f.funcid::text)::bigint, 0);
 END
 $$;
-CREATE FUNCTION test.rows_read(repository text, batch jsonb, OUT without_index bigint, OUT by_index bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION test.rows_read(statement text, OUT without_index bigint, OUT by_index bigint) LANGUAGE plpgsql AS $$
 DECLARE
   parts text[] := '{tag,tag_period,image,image_platform,entry,approval,image_extension,model_profile,other_conflict,extension_image}';
   seq bigint;
   idx bigint;
 BEGIN
   SELECT sum(t.seq_tup_read), sum(t.idx_tup_fetch) INTO seq, idx FROM pg_stat_xact_user_tables t WHERE t.relname = ANY (parts);
-  PERFORM test.write(repository, batch);
+  EXECUTE statement;
   SELECT sum(t.seq_tup_read) - seq, sum(t.idx_tup_fetch) - idx INTO without_index, by_index FROM pg_stat_xact_user_tables t WHERE t.relname = ANY (parts);
 END
 $$;
@@ -47,10 +47,13 @@ ORDER BY 1;
 
 -- The plans of the batches before are kept. Rows are read by key all the same, whatever the size of the repository.
 SELECT test.write('postgresql/postgresql', test.tags(1, 1500, 'pg', :'postgres'));
-\set read 'SELECT without_index, by_index < 100 AS few_by_index FROM test.rows_read'
-:read('postgresql/postgresql', test.tags(2000, 2000, 'new', :'postgres'));
-:read('postgresql/postgresql', test.tags(7, 7, 'moved', :'postgres'));
-:read('postgresql/postgresql', test.tags(7, 7, 'moved', :'postgres', '{17.8}'));
+\set read 'SELECT r.without_index, r.by_index < 100 AS few_by_index FROM test.rows_read(format(''SELECT test.write(%L, %L)'', '
+:read 'postgresql/postgresql', test.tags(2000, 2000, 'new', :'postgres'))) r;
+:read 'postgresql/postgresql', test.tags(7, 7, 'moved', :'postgres'))) r;
+:read 'postgresql/postgresql', test.tags(7, 7, 'moved', :'postgres', '{17.8}'))) r;
+-- A decision in the same transaction, before there are statistics.
+SELECT approve('localhost:5000/postgresql/postgresql:17.8' || n) IS NOT NULL AS approved FROM generate_series(1, 3) n;
+SELECT r.without_index, r.by_index < 100 AS few_by_index FROM test.rows_read($$SELECT image_library.approve('localhost:5000/postgresql/postgresql:17.9')$$) r;
 SELECT tag, test.shown(digest) AS digest, approval, missing_since IS NOT NULL AS missing
 FROM image_library_internal.entry WHERE tag IN ('17.7', '17.8', '17.2000') ORDER BY 1;
 ROLLBACK;

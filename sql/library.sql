@@ -83,6 +83,10 @@ SELECT count(*) FROM sync_problem;
 SELECT test.write_batch(:registry, 'postgresql', test.batch('{"problems": [{"tag": "17.4-2503310734", "problem": "timeout", "detail": "x"}]}'));
 SELECT tag, approval, missing_since IS NULL AS present FROM images WHERE repository = 'postgresql' ORDER BY tag;
 
+-- What is neither Postgres nor a model has its version in both views.
+SELECT test.sync('local', 'tools/proxy', '{"stable": {"image": "x", "annotations": {"org.opencontainers.image.version": "3.1"}}}');
+SELECT i.kind, i.version, p.version AS pending_version FROM images i JOIN pending_images p USING (registry, repository, tag) WHERE repository = 'tools/proxy';
+
 -- What names no stored image cannot be written, and leaves nothing.
 SELECT test.outcome(format('SELECT test.write_batch(%s, ''new'', test.batch(''{"tags": [{"name": "x", "digest": "sha256:1", "rule_id": %s}]}''))', :registry, :rule));
 SELECT count(*) FROM repositories WHERE repository = 'new';

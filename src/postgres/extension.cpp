@@ -5,6 +5,7 @@
 extern "C" {
 #include "access/genam.h"
 #include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
 #include "utils/fmgroids.h"
 }
 
@@ -44,6 +45,11 @@ InstalledExtension FindExtension() {
   }
   systable_endscan(scan);
   table_close(relation, AccessShareLock);
+  if (OidIsValid(found.oid) && !FitsModule(found)) {
+    // The log of a worker does not name its database otherwise.
+    const char* const name = get_database_name(MyDatabaseId);
+    if (name != nullptr) strlcpy(found.database, name, sizeof found.database);
+  }
   return found;
 }
 
@@ -53,13 +59,14 @@ bool FitsModule(const InstalledExtension& extension) {
 
 std::string VersionsDiffer(const InstalledExtension& extension) {
   return std::string("extension image_library is of version ") + extension.version +
-         " in this database, and the server runs its module of version " + kRelease;
+         " in database \"" + extension.database + "\", and the server runs its module of version " +
+         kRelease;
 }
 
 std::string VersionsDifferHint(const InstalledExtension& extension) {
   return IsNewerThanModule(extension)
              ? "Restart the server, so that it loads the new module."
-             : "Run ALTER EXTENSION image_library UPDATE in this database.";
+             : "Run ALTER EXTENSION image_library UPDATE in that database.";
 }
 
 }  // namespace image_library::postgres

@@ -10,8 +10,10 @@ namespace image_library::postgres {
 
 /// A row of pg_extension.
 struct InstalledExtension {
-  Oid oid;           ///< InvalidOid: the database does not have it
-  char version[32];  ///< of its SQL objects, such as "0.1"
+  Oid oid;                     ///< InvalidOid: the database does not have it
+  char version[32];            ///< of its SQL objects, such as "0.1"
+  char database[NAMEDATALEN];  ///< the current one; set only if the version is not that of the
+                               ///< module
 };
 
 /// The extension in the current database, in a transaction. An ereport may leave it.

@@ -239,8 +239,12 @@ Client::~Client() = default;
 Task<void> Client::Ping() {
   Question question;
   question.url = impl_->options.url.Origin() + "/v2/";
-  question.subject.text = "registry \"" + impl_->options.url.host + "\"";
-  question.subject.has_credential = !impl_->options.credentials.empty();
+  // There is no name to check.
+  question.subject = {"registry \"" + impl_->options.url.host + "\"",
+                      !impl_->options.credentials.empty(),
+                      impl_->options.credentials.empty()
+                          ? "Set a credential for the registry: none is set for it."
+                          : "Check the user name and the password of the registry's credential."};
   const Subject& subject = question.subject;
   Authenticator& authenticator = impl_->exchange.authenticator();
   Response response = co_await impl_->exchange.AskPlain(question);

@@ -186,7 +186,7 @@ class Probe {
     if (config_.url.scheme != "https") {
       Add("tls", true,
           config_.credentials.empty() ? "http: nothing is encrypted"
-                                      : "http: nothing is encrypted, the password neither");
+                                      : "http: nothing is encrypted, not even the password");
       return;
     }
     std::string detail = config_.ca_certificate.empty()

@@ -14,7 +14,7 @@ my $registry = FaultRegistry->new({ repositories => {
 	'postgresql' => { '17.4' => {}, '17.5' => {} }, 'team/app' => { '1.0' => {} } } });
 my $host = $registry->host;
 my $hub = ImageLibrary::node('hub', "wal_level = logical\nmax_wal_senders = 20\nmax_replication_slots = 20");
-my $location = ImageLibrary::node('location', join "\n", 'image_library.mode = replica', 'wal_level = logical', 'max_logical_replication_workers = 8',
+my $location = ImageLibrary::node('location', join "\n", 'image_library.mode = replica', 'wal_level = logical', 'max_wal_senders = 20', 'max_replication_slots = 20', 'max_logical_replication_workers = 8',
 	'max_sync_workers_per_subscription = 6', 'max_worker_processes = 20', 'wal_retrieve_retry_interval = 100ms');
 $_->value(q{
 	CREATE ROLE team;
@@ -177,6 +177,20 @@ $location->value(q{SELECT image_library.request_sync('local')});
 my $runs = q{SELECT count(*) FROM image_library.sync_run WHERE registry = 'local' AND outcome = 'complete' AND cause = 'schedule'};
 ok($location->poll_query_until('postgres', "SELECT ($runs) >= 2"), 'the agent works, and syncs');
 is($location->value('SELECT count(*) FROM image_library.verify_audit()'), '0', 'and the audit fits');
+
+# --- the old hub becomes a location, as doc/replication.md says
+my ($emptying) = slurp_file("$FindBin::RealBin/../../doc/replication.md") =~ /^(SET session_replication_role = replica;\nSELECT format\('TRUNCATE .*?)\nCREATE SUBSCRIPTION/ms;
+$hub->append_conf('postgresql.conf', join "\n", 'image_library.mode = replica', 'max_logical_replication_workers = 8', 'max_sync_workers_per_subscription = 6',
+	'max_worker_processes = 20', 'wal_retrieve_retry_interval = 100ms');
+$hub->start;
+$hub->value('DROP PUBLICATION image_library');
+$hub->value($emptying);
+is($hub->value('SELECT count(*) FROM image_library.registries'), '0', 'it is empty');
+$location->value(q{CREATE ROLE location LOGIN REPLICATION BYPASSRLS; SELECT image_library.create_publication(subscriber => 'location')});
+$hub->value(sprintf q{CREATE SUBSCRIPTION location CONNECTION 'host=%s port=%s dbname=postgres user=location' PUBLICATION image_library}, $location->host, $location->port);
+$hub->wait_for_subscription_sync($location, 'location');
+is(differing($same{$_}), '', "it has what the new hub has: $_") for sort keys %same;
+$hub->stop('immediate');
 
 # --- one database alone
 $location->value(q{ALTER DATABASE postgres SET image_library.mode = 'replica'});

@@ -57,13 +57,13 @@ $node->safe_psql('fresh', 'CREATE EXTENSION image_library');
 # Reads work, and the agent tells what to do.
 $node->poll_query_until('old', q{SELECT last_failure IS NOT NULL FROM image_library.agent_status() WHERE database = 'old'}) or die;
 my ($told) = $node->safe_psql('old', q{SELECT last_error FROM image_library.agent_status() WHERE database = 'old'});
-is($told, "extension image_library is of version $old in this database, and the server runs its module of version $version: "
-	. 'Run ALTER EXTENSION image_library UPDATE in this database.', 'agent_status tells what to do');
+is($told, "extension image_library is of version $old in database \"old\", and the server runs its module of version $version: "
+	. 'Run ALTER EXTENSION image_library UPDATE in that database.', 'agent_status tells what to do');
 my ($out, $err) = ('', '');
 $node->psql('old', 'CALL image_library.sync()', stderr => \$err);
 like($err, qr/is of version \Q$old\E.*\nHINT:  Run ALTER EXTENSION image_library UPDATE/, 'CALL sync too');
-like(slurp_file($node->logfile), qr/image_library worker\S* ERROR:.*is of version \Q$old\E|ERROR:  extension image_library is of version \Q$old\E.*\n.*HINT:  Run ALTER EXTENSION/,
-	'the log too');
+like(slurp_file($node->logfile), qr/ERROR:  extension image_library is of version \Q$old\E in database "old", .*\n.*HINT:  Run ALTER EXTENSION/,
+	'the log too, with the database');
 is($node->safe_psql('old', 'SELECT count(*) FROM image_library.sync_run'), '1', 'nothing is synced');
 cmp_ok($node->safe_psql('old', 'SELECT count(*) FROM approved'), '>', 10, 'reads go on, with resolve');
 $node->safe_psql('old', q{SELECT image_library.reject(reference, 'before the upgrade') FROM image_library.pending_images ORDER BY reference LIMIT 1});
@@ -84,6 +84,7 @@ is($node->safe_psql('old', q{SELECT extversion FROM pg_extension WHERE extname =
 is(differences('old'), '', 'the upgraded schema equals a fresh one');
 my %rows_after = rows('old');
 is($rows_after{$_}, $rows_before{$_}, "$_: the same rows") for sort keys %rows_before;
+is(shipped_privileges('old'), shipped_privileges('fresh'), 'repair_privileges restores the rights of the new version only');
 is($node->safe_psql('old', 'SELECT * FROM image_library.verify_audit()'), '', 'the chain of decisions and audit rows holds');
 is($node->safe_psql('old', 'SELECT * FROM image_library.audit_head()'), $head, 'and ends as before');
 is(rights_of_users('old'), $rights, 'what administrators have granted and revoked is as before, and in a dump');
@@ -131,6 +132,12 @@ for my $command ('CREATE EXTENSION image_library', 'ALTER EXTENSION image_librar
 }
 $node->stop;
 done_testing();
+
+# What repair_privileges restores.
+sub shipped_privileges
+{
+	return $node->safe_psql($_[0], 'SELECT statement FROM image_library_internal.shipped_privilege ORDER BY statement COLLATE "C"');
+}
 
 # The lines of test/lib/schema.sql in which a database differs from database fresh.
 sub differences

@@ -56,12 +56,15 @@ for (
 
 # --- one version everywhere
 my ($version) = slurp_file("$root/Makefile") =~ /^EXTVERSION = (\S+)$/m;
+my ($before) = slurp_file("$root/Makefile") =~ /^UPGRADE_FROM = (\S+)$/m;
 is($meta->{version}, "$version.0", 'META.json has the version of the Makefile');
 is($meta->{provides}{image_library}{version}, "$version.0", '- of the extension too');
 like(slurp_file("$root/image_library.control"), qr/^default_version = '\Q$version\E'$/m, 'and so has the control file');
 like(slurp_file("$root/CMakeLists.txt"), qr/project\(image_library VERSION \Q$version\E /, 'CMakeLists.txt');
 like(slurp_file("$root/debian/changelog"), qr/\Aimage-library \(\Q$version\E-\d+\) /, 'debian/changelog');
 like(slurp_file("$root/CHANGELOG.md"), qr/^## \Q$version\E\b/m, 'CHANGELOG.md');
+my @in_document = slurp_file("$root/doc/packages.md") =~ /\bimage[_-]library[-:](\d+\.\d+)/g;
+is(join(' ', @in_document), join(' ', ($version) x @in_document), 'doc/packages.md');
 
 # --- the zip of a commit: the tests may run in a copy without its history
 my $tree = "$folder/tree";
@@ -91,8 +94,9 @@ is(output("$root/scripts/image_root", '/', $pg_config, "$folder/image$_"), '', '
 chomp(my $listed = output('find', "$folder/image1", '-mindepth', 1, '-printf', '%P\n'));
 my @listed = split /\n/, $listed;
 # Of other versions there may be scripts too.
-is(join(' ', sort grep { m{^(?:lib|share)\b} && (!/--/ || /--\Q$version\E\.sql$/) } @listed),
-	"lib lib/image_library.so share share/extension share/extension/image_library--$version.sql share/extension/image_library.control", 'it has module and scripts');
+is(join(' ', sort grep { m{^(?:lib|share)\b} && (!/--/ || /--(?:\Q$before\E|\Q$version\E)\.sql$/) } @listed),
+	join(' ', qw(lib lib/image_library.so share share/extension), map { "share/extension/image_library$_" } "--$before--$version.sql", "--$before.sql", "--$version.sql", '.control'),
+	'it has module and scripts, also those of the version before and of the upgrade');
 my @bundled = map { m{^system/(.*)} } @listed;
 is(join(' ', grep { /^libcurl\.so/ || /^libre2\.so/ || /^libsimdjson\.so/ } sort @bundled) =~ s/\.so\.\S+//gr, 'libcurl libre2 libsimdjson', 'and the libraries that the server lacks');
 is(join(' ', grep { /^(?:ld-linux|libc|libm|libpthread)[-.]/ } @bundled), '', 'but no C library');

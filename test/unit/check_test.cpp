@@ -209,7 +209,7 @@ TEST_F(CheckTest, UnreachableAndInsecure) {
   config_.credentials = {{"", "alice", "s3cret"}};
   answers_["GET "] = Answer(200, "{}");
   Check();
-  EXPECT_THAT(Row("tls").detail, HasSubstr("the password neither"));
+  EXPECT_THAT(Row("tls").detail, HasSubstr("not even the password"));
 }
 
 TEST_F(CheckTest, LimitsClockAndWarnings) {

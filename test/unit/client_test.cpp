@@ -112,7 +112,9 @@ TEST_F(ClientTest, PingTriesABasicCredential) {
   handler_ = [](const Request&) {
     return Answer(401, "", {{"www-authenticate", "Basic realm=\"r\""}});
   };
-  EXPECT_EQ(ErrorOf(client_->Ping()).kind(), ErrorKind::kUnauthorized);
+  const Error error = ErrorOf(client_->Ping());
+  EXPECT_EQ(error.kind(), ErrorKind::kUnauthorized);
+  EXPECT_EQ(error.hint(), "Check the user name and the password of the registry's credential.");
 }
 
 TEST_F(ClientTest, AnHttpsPortSaysSo) {

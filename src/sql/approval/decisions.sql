@@ -1,23 +1,31 @@
 -- Decisions: approve, reject, revoke, reset.
 
--- PL/pgSQL caches plans; bulk approval calls these functions once for each image.
+-- PL/pgSQL caches plans; bulk approval calls these functions once for each image. As an UPDATE has no LATERAL to its own
+-- table, the ways to join that would read the whole repository are switched off, and with + 0 rows are found by digest also
+-- in a repository that had few rows when the plan was made.
 CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off SET jit = off
 AS $$
+DECLARE
+  approvals image_library_internal.approval[] := ARRAY(
+    SELECT a.approval
+    FROM unnest(digests) AS decided (digest)
+    CROSS JOIN LATERAL (
+      SELECT x AS approval FROM image_library_internal.approval x
+      WHERE x.repository_id = refresh_entry_approval.repository_id AND x.digest = decided.digest OFFSET 0) a);
 BEGIN
   UPDATE image_library_internal.entry e
   SET approval = a.state, usable_until = image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), deprecated_from = a.deprecated_from
-  FROM image_library_internal.approval a
-  WHERE e.repository_id = refresh_entry_approval.repository_id AND e.digest = ANY (digests)
-    AND a.repository_id = e.repository_id AND a.digest = e.digest
+  FROM unnest(approvals) a
+  WHERE e.repository_id + 0 = refresh_entry_approval.repository_id AND e.digest = a.digest
     AND (e.approval, e.usable_until, e.deprecated_from)
         IS DISTINCT FROM (a.state, image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
   UPDATE image_library_internal.tag t
   SET approval = a.state, waits_from = image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL),
       waits_until = a.deprecated_from
-  FROM image_library_internal.approval a
-  WHERE t.repository_id = refresh_entry_approval.repository_id AND t.digest = ANY (digests)
-    AND a.repository_id = t.repository_id AND a.digest = t.digest
+  FROM unnest(approvals) a
+  WHERE t.repository_id + 0 = refresh_entry_approval.repository_id AND t.digest = a.digest
     AND (t.approval, t.waits_from, t.waits_until)
         IS DISTINCT FROM (a.state, image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from);
 END

@@ -5,15 +5,18 @@
 -- arrival only if every rule that takes the image does, including those of other teams.
 CREATE FUNCTION image_library_internal.required_approvals(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
 RETURNS TABLE (digest text, required integer, rule_id bigint, separating_rule_id bigint)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
   WITH tagged AS (
     SELECT t.digest, t.name
-    FROM image_library_internal.tag t
-    WHERE t.repository_id = required_approvals.repository_id AND t.digest = ANY (digests) AND t.name <> ALL (without_tags)
+    FROM (SELECT DISTINCT u FROM unnest(digests) u) AS asked (digest)
+    CROSS JOIN LATERAL (
+      SELECT x.digest, x.name FROM image_library_internal.tag x
+      WHERE x.repository_id = required_approvals.repository_id AND x.digest = asked.digest OFFSET 0) t
+    WHERE t.name <> ALL (without_tags)
   ), taken AS (
     SELECT u.rule_id, d.tag, CASE u.approval WHEN 'auto' THEN 0 ELSE u.required_approvals END AS required, u.separate_requester
     FROM image_library_internal.visible_repository r

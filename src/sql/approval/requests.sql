@@ -36,13 +36,15 @@ GRANT EXECUTE ON FUNCTION image_library_internal.is_requester TO image_library_a
 
 -- A row that its requester keeps locked does not make the decision wait: it stays open, for the time after a reset.
 CREATE FUNCTION image_library_internal.end_requests(repository_id integer, digests text[]) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
+BEGIN
   UPDATE image_library_internal.approval_request q SET ended_at = clock_timestamp()
   FROM (SELECT o.digest, o.requester FROM image_library_internal.approval_request o
         WHERE o.repository_id = end_requests.repository_id AND o.digest = ANY (digests) AND o.ended_at IS NULL
         FOR NO KEY UPDATE SKIP LOCKED) ending
-  WHERE q.repository_id = end_requests.repository_id AND q.digest = ending.digest AND q.requester = ending.requester
+  WHERE q.repository_id = end_requests.repository_id AND q.digest = ending.digest AND q.requester = ending.requester;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.end_requests IS 'Ends the requests for images that were approved or rejected';
 GRANT EXECUTE ON FUNCTION image_library_internal.end_requests TO image_library_agent;

@@ -3,8 +3,11 @@
 -- The deciding rule of every tag that points, or pointed, at an image, including hidden tags and disabled rules. So the
 -- owners of an image do not depend on where its tags point at the moment.
 CREATE FUNCTION image_library_internal.rules_of_image(repository_id integer, digest text) RETURNS TABLE (rule_id bigint)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH had AS (
     SELECT p.tag FROM image_library_internal.tag_period p
     WHERE p.repository_id = rules_of_image.repository_id AND p.digest = rules_of_image.digest
@@ -14,7 +17,9 @@ AS $$
   ), decided AS (
     SELECT h.tag, t.rule_id
     FROM had h
-    LEFT JOIN image_library_internal.tag t ON t.repository_id = rules_of_image.repository_id AND t.name = h.tag
+    LEFT JOIN LATERAL (
+      SELECT x.rule_id FROM image_library_internal.tag x
+      WHERE x.repository_id = rules_of_image.repository_id AND x.name = h.tag OFFSET 0) t ON true
   )
   SELECT d.rule_id FROM decided d WHERE d.rule_id IS NOT NULL
   UNION
@@ -24,7 +29,8 @@ AS $$
     (SELECT coalesce(jsonb_agg(to_jsonb(u) - '{enabled,newest}'::text[] ORDER BY u.priority, u.rule_id), '[]')
      FROM image_library_internal.rule u WHERE u.registry_id = r.registry_id AND u.action = 'include'),
     r.name, ARRAY(SELECT d.tag FROM decided d WHERE d.rule_id IS NULL)) c
-  WHERE r.repository_id = rules_of_image.repository_id
+  WHERE r.repository_id = rules_of_image.repository_id;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.rules_of_image IS
   'The rules whose teams own an image in a repository';

@@ -105,7 +105,7 @@ CREATE VIEW image_library.pending_images AS
               WHEN (f.before).digest IS NOT NULL THEN 'tag moved'
               ELSE 'new' END AS why,
          coalesce(CASE WHEN t.approval = 'approved' THEN t.waits_from END, (t.decided).reset_at, t.digest_changed_at) AS since,
-         (t.entry).version, (f.before).digest AS previous_digest,
+         coalesce((t.entry).version, (t.image).version) AS version, (f.before).digest AS previous_digest,
          CASE WHEN (f.before).digest IS NOT NULL
               THEN coalesce((SELECT a.state FROM image_library_internal.approval a
                              WHERE a.repository_id = t.repository_id AND a.digest = (f.before).digest), 'pending') END AS previous_approval,

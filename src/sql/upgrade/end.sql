@@ -1,5 +1,9 @@
 -- End of every upgrade script: the rights that administrators have set, and a look of the agent when this commits.
 
+-- Objects of the old version have been dropped since finish/privileges.sql has noted the rights on them.
+DELETE FROM image_library_internal.shipped_privilege s
+WHERE s.statement NOT IN (SELECT f FROM image_library_internal.privileges_in_force() f);
+
 CREATE TEMP TABLE upgrade_initial AS
   SELECT i.objoid, i.classoid, i.objsubid, i.initprivs
   FROM pg_init_privs i JOIN pg_temp.upgrade_member m ON (m.classid, m.objid) = (i.classoid, i.objoid);
