@@ -47,8 +47,16 @@ SELECT test.outcome('SELECT cnpg_image_catalog(''c'', registry => ''cnpg'')');
 SELECT repositories, split_part(e #>> '{image,reference}', '@', 1) AS image
 FROM unnest('{"{ghcr.io/cloudnative-pg/*}","{mirror.example.com:8443/pgvector,*/*/pg-ivm}"}'::text[]) repositories,
      jsonb_path_query(cnpg_image_catalog('c', registry => 'cnpg', extension_repositories => repositories::text[]), '$.spec.images[*].extensions[*]') e;
+-- The same image in a repository of another name, and under a rule of another kind: each repository has its own extensions.
+SELECT test.sync('mirror', 'secret-vector', jsonb_build_object('0.8.1-18-bookworm', test.extension('v5', '18', 'bookworm', '0.8.1'))) ->> 'tags_added' AS tags_added;
+SELECT add_rule('mirror', 'plain', kind => 'other', priority => 1) IS NOT NULL AS added;
+SELECT test.sync('mirror', 'plain', '{"17.4": {"image": "e1"}}') ->> 'tags_added' AS tags_added;
+SELECT registry, repository, name, version FROM image_extensions WHERE digest IN (test.digest('v5'), test.digest('e1')) ORDER BY 1, 2, 3;
+SELECT image_library_internal.has_extensions(r.repository_id, test.digest('e1'), '{"pgaudit": "17"}') AS has_pgaudit, r.registry
+FROM image_library_internal.visible_repository r WHERE repository IN ('postgresql', 'plain') AND registry <> 'cnpg' ORDER BY 2;
 -- Of a private registry only its team and admins see them.
 SELECT alter_registry('mirror', owner => 'test_team', private => true);
 SELECT test.outcome_as('test_reader', 'SELECT count(*) FROM image_library.extension_images WHERE registry = ''mirror'''), count(*) FROM extension_images WHERE registry = 'mirror';
+SELECT test.outcome_as('test_reader', 'SELECT string_agg(DISTINCT name, '','' ORDER BY name) FROM image_library.image_extensions');
 SELECT test.outcome_as('test_reader', 'SELECT jsonb_array_length(image_library.cnpg_image_catalog(''c'', registry => ''cnpg'') #> ''{spec,images,0,extensions}'')');
 ROLLBACK;

@@ -12,8 +12,8 @@ SELECT count(approve(reference)) FROM images WHERE tag = '1';
 CREATE TABLE test.part (n serial, relation regclass, key name);
 INSERT INTO test.part (relation, key)
 SELECT ('image_library_internal.' || r)::regclass, k FROM (VALUES
-  ('digest', '{image,image_platform,image_extension,prunable_image}'::text[]),
-  ('repository_id', '{tag,tag_period,listing,entry,approval,approval_vote,approval_request,referrer_check,policy_verdict,untagged_check,model_profile,extension_image,other_conflict,hm_tag_image,repository_text,settled_repository}')) AS l (k, relations), unnest(relations) r;
+  ('digest', '{image,image_platform,prunable_image}'::text[]),
+  ('repository_id', '{tag,tag_period,listing,entry,approval,approval_vote,approval_request,referrer_check,policy_verdict,untagged_check,image_extension,model_profile,extension_image,other_conflict,hm_tag_image,repository_text,settled_repository}')) AS l (k, relations), unnest(relations) r;
 CREATE SCHEMA part;
 CREATE FUNCTION test.partition(relation regclass, key name) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -169,6 +169,11 @@ Rows Database::Execute(const char* statement, const Row& parameters,
   char nulls[16];
   std::size_t count = 0;
   for (const std::optional<std::string>& parameter : parameters) {
+    // PostgreSQL would store it as it is, and nobody could restore a dump with it.
+    if (parameter)
+      Call([&] {
+        (void)pg_verifymbstr(parameter->data(), static_cast<int>(parameter->size()), false);
+      });
     types[count] = TEXTOID;
     nulls[count] = parameter ? ' ' : 'n';
     values[count++] = parameter ? TextDatum(*parameter) : 0;

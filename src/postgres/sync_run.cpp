@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/json_writer.h"
+#include "core/text.h"
 #include "postgres/board.h"
 #include "postgres/settings.h"
 #include "postgres/wait_event.h"
@@ -49,8 +50,9 @@ std::string CountsJson(const sync::RunStatistics& counts) {
 }
 
 void Finish(Database& database, const std::string& run, const sync::RunResult& result) {
-  const std::string error =
-      result.hint.empty() ? result.error : result.error + " (" + result.hint + ")";
+  constexpr std::size_t kMostBytes = 10000;
+  const std::string error = Scrub(
+      result.hint.empty() ? result.error : result.error + " (" + result.hint + ")", kMostBytes);
   database.Query(
       "SELECT image_library_internal.finish_run($1::pg_catalog.int8, $2, $3, $4::pg_catalog.jsonb, "
       "image_library_internal.next_sync_at($1::pg_catalog.int8, $2))",

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/host_list.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "registry/status.h"
 
 namespace image_library::registry {
@@ -138,11 +139,13 @@ std::string Authenticator::Basic(const std::string& repository) const {
 // Throws when the realm may not be asked at all.
 Authenticator::TokenKey Authenticator::KeyFor(const Challenge& challenge,
                                               const AuthTarget& target) const {
+  // Errors, views and dumps show them.
   const auto most = [this](const std::string& value, const char* name, std::size_t bytes) {
-    if (value.size() <= bytes) return;
+    if (value.size() <= bytes && IsPlain(value)) return;
     throw Error(ErrorKind::kProtocol,
                 "registry \"" + HostOf(settings_.origin) + "\" sends a challenge with a " + name +
-                    " of more than " + std::to_string(bytes) + " bytes",
+                    (value.size() > bytes ? " of more than " + std::to_string(bytes) + " bytes"
+                                          : " that is not printable ASCII"),
                 "Its WWW-Authenticate header says where tokens are given and for what; it is not "
                 "followed.",
                 "Check that the URL is that of the registry.");

@@ -147,6 +147,21 @@ TEST_F(AuthTest, AnInsecureRealmIsNotAsked) {
   EXPECT_THAT(transport_.log, ElementsAre());
 }
 
+TEST_F(AuthTest, AChallengeThatIsNotAsciiIsNotFollowed) {
+  Make(kCredential);
+  for (const char* challenge :
+       {"Bearer realm=\"https://to\xFFken.test/t\"",
+        "Bearer realm=\"https://registry.example/t\",scope=\"repository:\x1B[2J:pull\"",
+        "Bearer realm=\"https://registry.example/t\",service=\"\xC3\""}) {
+    const Error error =
+        ErrorOf(authenticator_->Answer({challenge}, {"app", "team/app", "content"}, ""));
+    EXPECT_EQ(error.kind(), ErrorKind::kProtocol) << challenge;
+    EXPECT_THAT(error.what(), testing::HasSubstr("that is not printable ASCII"));
+  }
+  EXPECT_EQ(authenticator_->token_server(), "");
+  EXPECT_THAT(transport_.log, ElementsAre());
+}
+
 TEST_F(AuthTest, ARelativeRealmIsTheRegistrys) {
   Make(kCredential);
   Answer("Bearer realm=\"/auth/token\",scope=\"repository:team/app:pull\"");

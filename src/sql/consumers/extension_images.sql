@@ -23,12 +23,12 @@ CREATE VIEW image_library.extension_images WITH (security_barrier) AS
     SELECT n.extension, n.version, n.name AS published_as, n.description, 'image volume' AS how, NULL::text AS flavor, NULL::text AS variant,
            e.major_version, e.os, e.registry, e.repository, e.place, e.repository_id, e.tag, e.digest, e.created_at, e.contested
     FROM image_library_internal.usable_extension_images e
-    JOIN image_library_internal.named_extensions n USING (digest)
+    JOIN image_library_internal.named_extensions n USING (repository_id, digest)
     UNION ALL
     SELECT n.extension, n.version, n.name, n.description, 'included', e.flavor, e.variant,
            e.major_version, e.os, e.registry, e.repository, e.place, e.repository_id, e.tag, e.digest, e.created_at, e.contested
     FROM image_library_internal.usable_entries e
-    JOIN image_library_internal.named_extensions n USING (digest)
+    JOIN image_library_internal.named_extensions n USING (repository_id, digest)
     WHERE e.kind = 'postgres') x;
 COMMENT ON VIEW image_library.extension_images IS
   'Approved, present images that have an extension: one row for each extension and tag, with the major version and OS that it is built for. how: image volume (a CloudNativePG extension image) or included (a Postgres image)';
@@ -52,7 +52,7 @@ BEGIN
     SELECT DISTINCT ON (x.name COLLATE "C", e.repository_id)
            x.name, e.repository_id, concat(e.place, ':', e.tag, '@', e.digest)
     FROM image_library_internal.usable_extension_images e
-    JOIN image_library_internal.image_extension x USING (digest)
+    JOIN image_library_internal.image_extension x USING (repository_id, digest)
     JOIN image_library_internal.tag_platforms l ON l.repository_id = e.repository_id AND l.tag = e.tag
     WHERE e.major_version = extension_choices.major AND e.os = extension_choices.os AND NOT e.contested
       AND (places IS NULL OR e.place = ANY (places))

@@ -95,13 +95,14 @@ GRANT EXECUTE ON FUNCTION image_library.reset_extension_alias TO image_library_a
 
 -- A view, since it is joined to many images.
 CREATE VIEW image_library_internal.named_extensions AS
-  SELECT x.digest, x.name, coalesce(a.extension, image_library_internal.alias_key(x.name)) AS extension, x.version, x.description
+  SELECT x.repository_id, x.digest, x.name, coalesce(a.extension, image_library_internal.alias_key(x.name)) AS extension, x.version,
+         x.description
   FROM image_library_internal.image_extension x
   LEFT JOIN image_library.extension_aliases a ON a.alias = image_library_internal.alias_key(x.name);
 COMMENT ON VIEW image_library_internal.named_extensions IS
   'Extensions of images with the name that CREATE EXTENSION takes';
 
-CREATE FUNCTION image_library_internal.has_extensions(digest text, min_extensions jsonb) RETURNS boolean
+CREATE FUNCTION image_library_internal.has_extensions(repository_id integer, digest text, min_extensions jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT NOT EXISTS (
@@ -109,10 +110,10 @@ AS $$
     LEFT JOIN image_library.extension_aliases a ON a.alias = image_library_internal.alias_key(wanted.name)
     WHERE NOT EXISTS (
       SELECT FROM image_library_internal.named_extensions x
-      WHERE x.digest = has_extensions.digest
+      WHERE x.repository_id = has_extensions.repository_id AND x.digest = has_extensions.digest
         AND x.extension = coalesce(a.extension, image_library_internal.alias_key(wanted.name))
         AND image_library.version_key(coalesce(nullif(x.version, ''), '0'))
             >= image_library.version_key(coalesce(nullif(wanted.version, ''), '0'))))
 $$;
 COMMENT ON FUNCTION image_library_internal.has_extensions IS
-  'Whether an image has extensions, by any of their names, each in at least a version (null or empty: any)';
+  'Whether an image of a repository has extensions, by any of their names, each in at least a version (null or empty: any)';

@@ -218,7 +218,7 @@ BEGIN
            c.repository::text, c.repository_id, c.tag::text, c.digest::text, c.pinned_reference, c.newest_key
     FROM candidate c
     WHERE (asked.os IS NULL OR c.os = asked.os)
-      AND (asked.min_extensions IS NULL OR image_library_internal.has_extensions(c.digest, asked.min_extensions))
+      AND (asked.min_extensions IS NULL OR image_library_internal.has_extensions(c.repository_id, c.digest, asked.min_extensions))
     ORDER BY c.major_version, c.registry, c.repository, c.variant, c.os, c.newest_key DESC, c.pinned_reference COLLATE "C";
 END
 $$;

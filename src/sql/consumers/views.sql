@@ -179,10 +179,10 @@ COMMENT ON VIEW image_library.image_platforms IS 'Platforms by image digest';
 GRANT SELECT ON image_library.image_platforms TO image_library_reader;
 
 CREATE VIEW image_library.image_extensions WITH (security_barrier) AS
-  SELECT x.digest, x.name, x.version, x.description
+  SELECT x.digest, x.name, x.version, x.description, r.registry, r.repository
   FROM image_library_internal.image_extension x
-  WHERE (SELECT image_library_internal.hidden_registries()) = '{}' OR image_library_internal.digest_visible(x.digest);
-COMMENT ON VIEW image_library.image_extensions IS 'PostgreSQL extensions by image digest';
+  JOIN image_library_internal.visible_repository r USING (repository_id);
+COMMENT ON VIEW image_library.image_extensions IS 'PostgreSQL extensions by repository and image digest';
 GRANT SELECT ON image_library.image_extensions TO image_library_reader;
 
 CREATE VIEW image_library.model_profiles WITH (security_barrier) AS

@@ -48,6 +48,9 @@ BEGIN
       message => 'annotation keys must be one or more texts of 1 to 256 characters',
       hint => 'Use null to return to the keys of the library.');
   END IF;
+  -- A batch that is not committed, of a new repository for one, is classified by the keys that it has read.
+  PERFORM image_library_internal.lock_rules(g.registry_id)
+  FROM (SELECT r.registry_id FROM image_library_internal.registry r ORDER BY 1) g;
   DELETE FROM image_library_internal.annotation_key k WHERE k.purpose = set_annotation_keys.purpose;
   INSERT INTO image_library_internal.annotation_key (purpose, position, key)
   SELECT set_annotation_keys.purpose, k.position, k.key

@@ -78,16 +78,20 @@ COMMENT ON COLUMN image_library_internal.entry.usable_until IS 'Time until which
 COMMENT ON COLUMN image_library_internal.entry.conflicts IS 'Contradictions between annotations, tag and repository';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.entry TO image_library_agent;
 
+-- The name of an extension image is that of its repository, and a rule may set another kind: so an image may have others in
+-- another repository.
 CREATE TABLE image_library_internal.image_extension (
   digest text COLLATE "C" NOT NULL REFERENCES image_library_internal.image ON DELETE CASCADE,
   name text NOT NULL,
   version text,
   description text,
-  PRIMARY KEY (digest, name)
+  repository_id integer NOT NULL REFERENCES image_library_internal.repository ON DELETE CASCADE,
+  PRIMARY KEY (repository_id, digest, name)
 );
+CREATE INDEX image_extension_digest ON image_library_internal.image_extension (digest);
 CREATE INDEX image_extension_name ON image_library_internal.image_extension (name);
 COMMENT ON TABLE image_library_internal.image_extension IS
-  'PostgreSQL extensions in an image, according to its annotations';
+  'PostgreSQL extensions in an image of a repository, according to its annotations';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_extension TO image_library_agent;
 
 -- Profiles also come from facts of the repository (see model_facts.sql), so a digest may have others in another one.
@@ -322,7 +326,7 @@ BEGIN
   END IF;
   -- New tags have no rows that are to be removed.
   IF have_extensions OR NOT are_new THEN
-    PERFORM image_library_internal.refresh_extensions(classified);
+    PERFORM image_library_internal.refresh_extensions(repository_id, classified);
     PERFORM image_library_internal.refresh_extension_images(repository_id, classified);
   END IF;
   IF have_profiles OR NOT are_new THEN
@@ -354,28 +358,28 @@ COMMENT ON FUNCTION image_library_internal.refresh_entries IS
   'Updates the read model for some tags (null: all) of a repository; equal rows are not written';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entries TO image_library_agent;
 
--- Extensions belong to the digest. Images that are not Postgres servers (CloudNativePG extension images)
--- have extensions too.
-CREATE FUNCTION image_library_internal.refresh_extensions(classified image_library_internal.classified_tag[]) RETURNS void
+-- Images that are not Postgres servers (CloudNativePG extension images) have extensions too.
+CREATE FUNCTION image_library_internal.refresh_extensions(repository_id integer, classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   wanted image_library_internal.image_extension[] := ARRAY(
-    SELECT (c.digest, e ->> 'name', e ->> 'version', e ->> 'description')::image_library_internal.image_extension
+    SELECT (c.digest, e ->> 'name', e ->> 'version', e ->> 'description', refresh_extensions.repository_id)::image_library_internal.image_extension
     FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'extensions') e);
 BEGIN
   IF EXISTS (SELECT FROM unnest(classified) c
-             CROSS JOIN LATERAL (SELECT FROM image_library_internal.image_extension x WHERE x.digest = c.digest OFFSET 0) there) THEN
+             CROSS JOIN LATERAL (SELECT FROM image_library_internal.image_extension x
+                                 WHERE x.repository_id = refresh_extensions.repository_id AND x.digest = c.digest OFFSET 0) there) THEN
     EXECUTE 'DELETE FROM image_library_internal.image_extension x
-             USING (SELECT DISTINCT c.digest FROM unnest($1) c) AS asked
-             WHERE x.digest = asked.digest
-               AND NOT EXISTS (SELECT FROM unnest($2) w
+             USING (SELECT DISTINCT c.digest FROM unnest($2) c) AS asked
+             WHERE x.repository_id = $1 AND x.digest = asked.digest
+               AND NOT EXISTS (SELECT FROM unnest($3) w
                                WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x)'
-    USING classified, wanted;
+    USING refresh_extensions.repository_id, classified, wanted;
   END IF;
-  INSERT INTO image_library_internal.image_extension (digest, name, version, description)
-  SELECT w.digest, w.name, w.version, w.description FROM unnest(wanted) w ON CONFLICT DO NOTHING;
+  INSERT INTO image_library_internal.image_extension (digest, name, version, description, repository_id)
+  SELECT w.digest, w.name, w.version, w.description, w.repository_id FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_extensions IS

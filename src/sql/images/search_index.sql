@@ -88,7 +88,8 @@ BEGIN
         SELECT y.digest FROM image_library_internal.tag y
         WHERE y.repository_id = refresh_text.repository_id AND y.name = asked.tag OFFSET 0) t
       CROSS JOIN LATERAL (
-        SELECT y.name FROM image_library_internal.image_extension y WHERE y.digest = t.digest OFFSET 0) x);
+        SELECT y.name FROM image_library_internal.image_extension y
+        WHERE y.repository_id = refresh_text.repository_id AND y.digest = t.digest OFFSET 0) x);
   END IF;
   IF names <> '{}' THEN
     -- A new word need not have new keys.

@@ -26,6 +26,7 @@ AS $$
 DECLARE
   publications text := image_library_internal.publications_of_secrets();
 BEGIN
+  PERFORM image_library_internal.require_read_committed();
   IF publications IS NOT NULL THEN
     PERFORM image_library_internal.fail(
       errcode => 'object_not_in_prerequisite_state',
@@ -56,6 +57,9 @@ BEGIN
   IF publications IS NULL THEN
     RETURN;
   END IF;
+  PERFORM image_library_internal.require_read_committed();
+  -- Waits for transactions that store a secret; others wait for this one, and then see the publication.
+  LOCK TABLE image_library_internal.credential, image_library_internal.client_certificate IN SHARE MODE;
   SELECT count(*) INTO passwords FROM image_library_internal.credential c WHERE c.password IS NOT NULL;
   SELECT count(*) INTO certificates FROM image_library_internal.client_certificate;
   IF passwords + certificates > 0 THEN

@@ -87,7 +87,7 @@ COMMENT ON FUNCTION image_library_internal.is_more_complete IS
 GRANT EXECUTE ON FUNCTION image_library_internal.is_more_complete TO image_library_agent;
 
 -- Adds what an image lacked when it was first read. Platforms that were present stay present.
-CREATE FUNCTION image_library_internal.complete_images(images image_library_internal.batch_image[], keys jsonb) RETURNS void
+CREATE FUNCTION image_library_internal.complete_images(images image_library_internal.batch_image[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -112,7 +112,7 @@ BEGIN
       annotations = n.annotations, labels = n.labels, title = n.title, description = n.description, version = n.version,
       platforms = ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM image_library_internal.image_platform p
                         WHERE p.digest = i.digest ORDER BY 1)
-  FROM image_library_internal.read_images(images, keys) n
+  FROM image_library_internal.read_images(images, image_library_internal.classification_keys()) n
   WHERE i.digest = n.digest;
   FOR place IN
     SELECT t.repository_id, array_agg(t.name) AS tags

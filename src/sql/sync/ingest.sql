@@ -152,7 +152,6 @@ BEGIN
                   OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.gone_children) > 0 OR batch.listing IS NOT NULL OR batch.refused_removals IS NOT NULL OR batch.settled IS NOT NULL, false) THEN
     RETURN '{}';
   END IF;
-  keys := image_library_internal.classification_keys();
   -- An image of which something was not read is completed, also from another repository that has more of it.
   completed := batch.completed;
   incomplete := ARRAY(SELECT k.digest
@@ -162,10 +161,12 @@ BEGIN
       SELECT n FROM unnest(batch.images) n WHERE n.digest = ANY (incomplete) AND image_library_internal.is_more_complete(n));
   END IF;
   IF cardinality(completed) > 0 THEN
-    PERFORM image_library_internal.complete_images(completed, keys);
+    PERFORM image_library_internal.complete_images(completed);
   END IF;
   id := image_library_internal.repository_id(registry_id, repository);
   PERFORM image_library_internal.lock_repository(registry_id, id, for_batch => true);
+  -- Not before the lock, which set_annotation_keys takes too.
+  keys := image_library_internal.classification_keys();
   images_added := 0;
   IF cardinality(batch.images) > 0 THEN
     images_added := image_library_internal.write_images(batch.images, keys);
