@@ -4,6 +4,7 @@
 
 #include <libintl.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
