@@ -22,9 +22,6 @@ std::string ToJson(const StringMap& map);
 class JsonObject {
  public:
   void Text(const char* key, std::string_view text) { Raw(key, ToJsonString(text)); }
-  void TextOrNull(const char* key, std::string_view text) {
-    Raw(key, text.empty() ? "null" : ToJsonString(text));
-  }
   void Integer(const char* key, std::int64_t value) { Raw(key, std::to_string(value)); }
   void Boolean(const char* key, bool value) { Raw(key, value ? "true" : "false"); }
   /// A value that is JSON text already.
