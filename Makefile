@@ -3,7 +3,7 @@ EXTENSION = image_library
 EXTVERSION = 0.2
 MODULE_big = image_library
 
-SOURCES = $(sort $(wildcard src/core/*.cpp src/registry/*.cpp src/sync/*.cpp src/postgres/*.cpp))
+SOURCES = $(sort $(wildcard src/core/*.cpp src/registry/*.cpp src/sync/*.cpp src/trust/*.cpp src/postgres/*.cpp))
 OBJS = $(SOURCES:.cpp=.o)
 
 # The files of the extension script, in the order in which they build on each other.
