@@ -279,10 +279,10 @@ std::vector<sync::DueReferrers> SqlStore::ReferrersDue(bool with_api) {
 sync::KnownEvidence SqlStore::FindEvidence(const std::string& repository,
                                            const std::string& subject) {
   sync::KnownEvidence known;
-  for (const Row& row : database_.Query(
-           "SELECT manifests, layers, bytes FROM "
-           "image_library_internal.known_evidence($1::pg_catalog.int4, $2, $3)",
-           {registry_id_, repository, subject}))
+  for (const Row& row :
+       database_.Query("SELECT manifests, layers, bytes FROM "
+                       "image_library_internal.known_evidence($1::pg_catalog.int4, $2, $3)",
+                       {registry_id_, repository, subject}))
     known = {Json::Parse(Text(row[0]), Json::kAnyNumber).Strings(),
              Json::Parse(Text(row[1]), Json::kAnyNumber).Strings(), std::stoll(Text(row[2]))};
   return known;

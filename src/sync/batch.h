@@ -82,8 +82,8 @@ struct Batch {
   bool Empty() const {
     return images.empty() && completed.empty() && tags.empty() && missing.empty() &&
            referrers.empty() && referrer_answers.empty() && referrers_checked.empty() &&
-           gone_children.empty() && evidence.empty() && !refused_removals && !listing && !settled && checked.empty() &&
-           problems.empty();
+           gone_children.empty() && evidence.empty() && !refused_removals && !listing && !settled &&
+           checked.empty() && problems.empty();
   }
 };
 

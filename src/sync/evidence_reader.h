@@ -21,10 +21,10 @@ namespace image_library::sync {
 /// Limits on what is read of one image: a registry may list what it likes.
 namespace limit {
 inline constexpr std::size_t kEvidenceManifests = 50;
-inline constexpr std::size_t kEvidenceLayers = 20;        ///< of one manifest
-inline constexpr std::size_t kEvidenceOfImage = 100;      ///< layers of all manifests
-inline constexpr std::int64_t kEvidenceBytes = 1 << 20;   ///< of one layer
-inline constexpr std::int64_t kEvidenceTotal = 8 << 20;   ///< of all layers of an image
+inline constexpr std::size_t kEvidenceLayers = 20;              ///< of one manifest
+inline constexpr std::size_t kEvidenceOfImage = 100;            ///< layers of all manifests
+inline constexpr std::int64_t kEvidenceBytes = 1 << 20;         ///< of one layer
+inline constexpr std::int64_t kEvidenceTotal = 8 << 20;         ///< of all layers of an image
 inline constexpr std::size_t kEvidenceAnnotations = 64u << 10;  ///< of one layer
 }  // namespace limit
 

@@ -13,7 +13,10 @@ using registry::Task;
 
 ReferrerSync::ReferrerSync(RunContext& context, const RepositoryState& state,
                            RepositoryWriter& writer)
-    : context_(context), state_(state), writer_(writer), reader_(context.client, context.config.reads_evidence ? &context.evidence : nullptr) {}
+    : context_(context),
+      state_(state),
+      writer_(writer),
+      reader_(context.client, context.config.reads_evidence ? &context.evidence : nullptr) {}
 
 // The image of this repository that a referrer tag is for; empty: none that is known. The tag has
 // only half of a sha512 digest (distribution-spec, "Referrers Tag Schema").

@@ -103,11 +103,12 @@ BEGIN
      > coalesce((SELECT max(r.started_at) FROM image_library_internal.run r WHERE r.registry_id = id AND r.decided), '-infinity') THEN
     PERFORM image_library_internal.decide_registry(id);
   END IF;
+  PERFORM image_library_internal.verify_waiting(id);
   UPDATE image_library_internal.run r SET decided = true WHERE r.run_id = apply_changed_rules.run_id;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_changed_rules IS
-  'Applies rules that have changed since an earlier run to the known tags';
+  'Applies rules that have changed since an earlier run to the known tags, and verifies signatures that wait for it';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_changed_rules TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.end_interrupted_runs(failed_registry integer, failure text, failed_at timestamptz)
