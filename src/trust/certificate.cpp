@@ -165,16 +165,15 @@ CertificateChain::CertificateChain(std::vector<X509Owner> certificates)
     : certificates_(std::move(certificates)) {
   Check(!certificates_.empty(), "it has no certificate");
   Check(certificates_.size() <= kMostChain, "its chain has more than 10 certificates");
-  others_.reset(sk_X509_new_null());
-  if (!others_) throw std::bad_alloc();
+  all_.reset(sk_X509_new_null());
+  if (!all_) throw std::bad_alloc();
   int below = 0;
   for (const X509Owner& owner : certificates_) {
     X509* const certificate = owner.get();
     const Period period = PeriodOf(certificate);
     period_.start = std::max(period_.start, period.start);
     period_.end = std::min(period_.end, period.end);
-    if (certificate != last() && sk_X509_push(others_.get(), certificate) == 0)
-      throw std::bad_alloc();
+    if (sk_X509_push(all_.get(), certificate) == 0) throw std::bad_alloc();
     const long most_below = X509_get_pathlen(certificate);
     constrained_ |= certificate != first() && ((most_below >= 0 && most_below < below) ||
                                                Has(certificate, NID_name_constraints) ||
@@ -184,10 +183,8 @@ CertificateChain::CertificateChain(std::vector<X509Owner> certificates)
   root_store_ = NewStore(last(), true);
   first_store_ = NewStore(first(), true);
   if (certificates_.size() < 2) return;
-  X509_VERIFY_PARAM* const param = X509_STORE_get0_param(root_store_.get());
-  X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);
-  CheckChain(root_store_.get(), first(), others_.get(), 0);
-  X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_NO_CHECK_TIME);
+  Check(period_.start <= period_.end, "its certificates were never valid at the same time");
+  CheckChain(root_store_.get(), first(), all_.get(), period_.start);
 }
 
 bool CertificateChain::IsValid(std::int64_t instant) const { return period_.Contains(instant); }
@@ -195,7 +192,7 @@ bool CertificateChain::IsValid(std::int64_t instant) const { return period_.Cont
 void CertificateChain::CheckIssued(X509* certificate, std::int64_t instant) const {
   Check(IsValid(instant), "a certificate of the authority was not valid when the image was signed");
   if (constrained_)
-    CheckChain(root_store(), certificate, others(), instant);
+    CheckChain(root_store(), certificate, all(), instant);
   else
     CheckChain(first_store(), certificate, nullptr, instant);
 }

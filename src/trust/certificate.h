@@ -66,9 +66,9 @@ class CertificateChain {
   /// Trusts the first certificate alone: for chains whose other certificates ask nothing of what
   /// is issued below them.
   X509_STORE* first_store() const noexcept { return first_store_.get(); }
-  /// Trusts the last certificate; others() are needed to get there.
+  /// Trusts the last certificate; all() of them are needed to get there.
   X509_STORE* root_store() const noexcept { return root_store_.get(); }
-  STACK_OF(X509) * others() const noexcept { return others_.get(); }
+  STACK_OF(X509) * all() const noexcept { return all_.get(); }
 
  private:
   struct FreeStack {
@@ -76,8 +76,8 @@ class CertificateChain {
   };
 
   std::vector<X509Owner> certificates_;
-  Period period_;                                      ///< in which all of them are valid
-  std::unique_ptr<STACK_OF(X509), FreeStack> others_;  ///< all but the root
+  Period period_;  ///< in which all of them are valid
+  std::unique_ptr<STACK_OF(X509), FreeStack> all_;
   StoreOwner root_store_;
   StoreOwner first_store_;
   bool constrained_ = false;  ///< a certificate above the first limits what is below

@@ -32,7 +32,7 @@ void CheckPem(const Json& base64, std::string_view verifier) {
 }
 
 void CheckRaw(const Json& json, std::string_view verifier) {
-  const Json bytes = json[json.Has("x509Certificate") ? "x509Certificate" : "publicKey"];
+  const Json bytes = json[json["x509Certificate"].IsObject() ? "x509Certificate" : "publicKey"];
   Check(BytesOf(bytes["rawBytes"], "the signer in the log's entry") == verifier, kOtherSigner);
 }
 

@@ -12,11 +12,11 @@ namespace {
 
 Period ReadPeriod(const Json& range) {
   Period period;
-  if (!range.IsObject()) return period;
+  if (IsAbsent(range)) return period;
   const auto start = ParseInstant(range["start"].StringOr({}));
   Check(start.has_value(), "its period has no valid start");
   period.start = *start;
-  if (!range.Has("end")) return period;
+  if (IsAbsent(range["end"])) return period;
   const auto end = ParseInstant(range["end"].StringOr({}));
   Check(end.has_value(), "its period has no valid end");
   period.end = *end;
@@ -34,7 +34,7 @@ TrustedLog ReadLog(const Json& log) {
   const auto hash = log["hashAlgorithm"].Text();
   Check(hash == "SHA2_256", "its hash algorithm is not SHA2_256");
   std::string id = BytesOf(log["logId"]["keyId"], "its logId");
-  std::string checkpoint_id = log["checkpointKeyId"].IsObject()
+  std::string checkpoint_id = !IsAbsent(log["checkpointKeyId"])
                                   ? BytesOf(log["checkpointKeyId"]["keyId"], "its checkpointKeyId")
                                   : id;
   return {std::move(id), std::move(checkpoint_id), HostOf(log["baseUrl"].StringOr({})),
