@@ -42,6 +42,11 @@ std::int64_t NumberOf(const Json& value, const char* name) {
   return number;
 }
 
+bool IsAbsent(const Json& value) {
+  return !value.IsObject() && !value.IsArray() && !value.Text() && !value.Integer() &&
+         !value.Boolean();
+}
+
 std::string Shown(std::string_view text) { return Scrub(text, kMostTextBytes); }
 
 }  // namespace image_library::trust

@@ -21,6 +21,9 @@ std::string BytesOf(const Json& value, const char* name);
 /// Refusal with the name for anything else.
 std::int64_t NumberOf(const Json& value, const char* name);
 
+/// True for a member that is not there, or null, which is the same in protobuf's JSON form.
+bool IsAbsent(const Json& value);
+
 /// A name or address from a document or certificate, to show: valid UTF-8, bounded.
 std::string Shown(std::string_view text);
 

@@ -1,16 +1,25 @@
 #include "trust/verifier.h"
 
+#include <ctime>
+#include <optional>
 #include <utility>
 #include <vector>
 
-#include "core/base64.h"
 #include "core/digest.h"
 #include "core/error.h"
+#include "core/pattern.h"
+#include "trust/bundle.h"
+#include "trust/certificate.h"
+#include "trust/cosign_layer.h"
+#include "trust/document.h"
 #include "trust/key.h"
+#include "trust/keyless.h"
 #include "trust/limits.h"
 #include "trust/openssl.h"
 #include "trust/refusal.h"
 #include "trust/simple_signing.h"
+#include "trust/statement.h"
+#include "trust/trusted_root.h"
 
 namespace image_library::trust {
 namespace {
@@ -20,65 +29,183 @@ struct NamedKey {
   PublicKey key;
 };
 
+struct NamedIdentity {
+  std::string name;
+  std::string issuer;
+  Pattern subject;
+};
+
+[[noreturn]] void RefuseAnchor(const std::string& what, const Refusal& refusal, std::string hint) {
+  throw Error(ErrorKind::kInvalidArgument, what + " cannot be used: " + refusal.what(), {},
+              std::move(hint));
+}
+
 NamedKey ReadKey(const TrustKey& key) {
   try {
     return {key.name, PublicKey::FromPem(key.pem)};
   } catch (const Refusal& refusal) {
-    throw Error(ErrorKind::kInvalidArgument,
-                "trust key \"" + key.name + "\" cannot be used: " + refusal.what(), {},
-                "It begins with -----BEGIN PUBLIC KEY-----, as \"cosign public-key\" writes it.");
+    RefuseAnchor("trust key \"" + key.name + "\"", refusal,
+                 "It begins with -----BEGIN PUBLIC KEY-----, as \"cosign public-key\" writes it.");
   }
 }
+
+NamedIdentity ReadIdentity(const TrustIdentity& identity) {
+  return {identity.name, identity.issuer, Pattern::Parse(identity.subject, PatternSubject::kText)};
+}
+
+TrustedRoot ReadRoot(const std::string& json) {
+  try {
+    return ParseTrustedRoot(json);
+  } catch (const Refusal& refusal) {
+    RefuseAnchor("trusted root", refusal,
+                 "It is the trusted_root.json of a Sigstore instance, such as \"cosign "
+                 "trusted-root create\" writes.");
+  }
+}
+
+template <typename Anchor>
+void CheckCount(const std::vector<Anchor>& anchors, const char* kind) {
+  if (anchors.size() > kMostListed)
+    throw Error(ErrorKind::kInvalidArgument, std::string("there are more than 1,000 ") + kind);
+}
+
+std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 
 }  // namespace
 
 struct Verifier::Parsed {
   std::vector<NamedKey> keys;
+  std::vector<NamedIdentity> identities;
+  std::optional<TrustedRoot> root;
 
-  const NamedKey* SignerOf(std::string_view message, std::string_view signature) const {
-    for (const NamedKey& named : keys)
-      if (named.key.Verifies(message, signature)) return &named;
-    return nullptr;
-  }
+  void VerifySigstore(const Evidence& evidence, std::string_view subject, Verdict* verdict) const;
+  void VerifyWithKeys(const SignedMaterial& material, std::string_view verifier,
+                      Verdict* verdict) const;
+  void VerifyKeyless(const SignedMaterial& material, X509* certificate, Verdict* verdict) const;
+  const NamedKey* KeyOf(const X509* certificate) const;
 };
 
-namespace {
-
-const std::string& Annotation(const Evidence& evidence, const char* key) {
-  static const std::string kNone;
-  const auto found = evidence.annotations.find(key);
-  return found == evidence.annotations.end() ? kNone : found->second;
+const NamedKey* Verifier::Parsed::KeyOf(const X509* certificate) const {
+  const std::string der = PublicKey::Of(certificate).der();
+  for (const NamedKey& named : keys)
+    if (named.key.der() == der) return &named;
+  return nullptr;
 }
 
-}  // namespace
+// The trusted key is all that counts. What a log or a timestamp proves is added when it verifies:
+// a log of the signer's own need not be in the trusted root. The verifier is what the log's entries
+// name: empty, the key itself.
+void Verifier::Parsed::VerifyWithKeys(const SignedMaterial& material, std::string_view verifier,
+                                      Verdict* verdict) const {
+  Check(!keys.empty(), "the signature is by a key, and no key is trusted");
+  for (const Content& content : material.contents) {
+    for (const NamedKey& named : keys) {
+      if (!content.VerifiedBy(named.key)) continue;
+      verdict->verified = true;
+      verdict->signer = "key:" + named.name;
+      verdict->reason = "signed with the trusted key " + Quoted(named.name);
+      if (!root || (material.entries.empty() && material.timestamps.empty())) return;
+      try {
+        const ProvenTimes times =
+            CheckTimes(material, content, verifier.empty() ? named.key.der() : verifier, *root);
+        verdict->signed_at = times.instants.front();
+        verdict->log_index = times.log_index;
+      } catch (const Refusal&) {
+      }
+      return;
+    }
+  }
+  throw Refusal("the signature is not by a trusted key");
+}
+
+void Verifier::Parsed::VerifyKeyless(const SignedMaterial& material, X509* certificate,
+                                     Verdict* verdict) const {
+  Check(root.has_value(), "the signature is by a certificate, and no trusted root is installed");
+  const ProvenTimes times = CheckKeyless(material, certificate, *root);
+  const FulcioIdentity identity = FulcioIdentityOf(certificate);
+  verdict->issuer = Shown(identity.issuer);
+  verdict->subject = Shown(identity.subjects.front());
+  verdict->signed_at = times.instants.front();
+  verdict->log_index = times.log_index;
+  for (const NamedIdentity& named : identities) {
+    if (named.issuer != identity.issuer) continue;
+    for (const std::string& subject : identity.subjects) {
+      if (!named.subject.Matches(subject)) continue;
+      verdict->verified = true;
+      verdict->subject = Shown(subject);
+      verdict->signer = "identity:" + named.name;
+      verdict->reason = "signed by " + verdict->subject + " of " + verdict->issuer +
+                        ", the trusted identity " + Quoted(named.name);
+      return;
+    }
+  }
+  throw Refusal("signed by " + verdict->subject + " of " + verdict->issuer +
+                ", which is no trusted identity");
+}
+
+void Verifier::Parsed::VerifySigstore(const Evidence& evidence, std::string_view subject,
+                                      Verdict* verdict) const {
+  const SignedMaterial material = evidence.format == EvidenceFormat::kSigstoreBundle
+                                      ? ReadBundle(evidence.document, subject)
+                                      : ReadCosignLayer(evidence);
+  Statement statement;
+  if (material.envelope) statement = ReadStatement(*material.envelope, subject);
+  if (evidence.format == EvidenceFormat::kSimpleSigning)
+    CheckSimpleSigning(evidence.document, subject);
+  verdict->predicate_type = statement.predicate_type;
+  if (material.certificate.empty()) {
+    VerifyWithKeys(material, {}, verdict);
+  } else {
+    const X509Owner certificate = ReadCertificate(material.certificate);
+    if (KeyOf(certificate.get()) != nullptr)
+      VerifyWithKeys(material, material.certificate, verdict);
+    else
+      VerifyKeyless(material, certificate.get(), verdict);
+  }
+  verdict->provenance = std::move(statement.provenance);
+}
 
 Verifier::Verifier(const Anchors& anchors) {
   const ErrorScope scope;
+  CheckCount(anchors.keys, "trusted keys");
+  CheckCount(anchors.identities, "trusted identities");
   auto parsed = std::make_unique<Parsed>();
   for (const TrustKey& key : anchors.keys) parsed->keys.push_back(ReadKey(key));
+  for (const TrustIdentity& identity : anchors.identities)
+    parsed->identities.push_back(ReadIdentity(identity));
+  if (!anchors.trusted_root.empty()) parsed->root = ReadRoot(anchors.trusted_root);
   parsed_ = std::move(parsed);
 }
 
 Verifier::~Verifier() = default;
 
 Verdict Verifier::Verify(const Evidence& evidence, std::string_view subject) const {
+  return VerifyAt(evidence, subject, static_cast<std::int64_t>(std::time(nullptr)));
+}
+
+Verdict Verifier::VerifyAt(const Evidence& evidence, std::string_view subject,
+                           std::int64_t now) const {
   const ErrorScope scope;
   Verdict verdict;
   try {
     Check(IsDigest(subject), "the subject is not a digest");
     Check(evidence.document.size() <= kMostDocumentBytes, "the signature is larger than 1 MiB");
-    Check(evidence.format == EvidenceFormat::kSimpleSigning, "the format is not supported yet");
-    std::string signature;
-    Check(DecodeBase64(Annotation(evidence, "dev.cosignproject.cosign/signature"), &signature),
-          "the signature is not valid base64");
-    CheckSimpleSigning(evidence.document, subject);
-    const NamedKey* const signer = parsed_->SignerOf(evidence.document, signature);
-    Check(signer != nullptr, "no trusted key made the signature");
-    verdict.signer = "key:" + signer->name;
-    verdict.reason = "signed with the trusted key \"" + signer->name + "\"";
-    verdict.verified = true;
+    switch (evidence.format) {
+      case EvidenceFormat::kSimpleSigning:
+      case EvidenceFormat::kDsseEnvelope:
+      case EvidenceFormat::kSigstoreBundle:
+        parsed_->VerifySigstore(evidence, subject, &verdict);
+        break;
+      case EvidenceFormat::kNotationJws:
+        (void)now;
+        throw Refusal("signatures of Notation are not supported yet");
+      case EvidenceFormat::kNotationCose:
+        throw Refusal("signatures of Notation in COSE form are not supported");
+    }
   } catch (const Refusal& refusal) {
-    verdict.reason = refusal.what();
+    verdict.verified = false;
+    verdict.signer.clear();
+    verdict.reason = Shown(refusal.what());
   }
   return verdict;
 }

@@ -1,0 +1,93 @@
+// X.509 certificates: reading them, and chains to authorities.
+#ifndef IMAGE_LIBRARY_TRUST_CERTIFICATE_H_
+#define IMAGE_LIBRARY_TRUST_CERTIFICATE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <openssl/x509_vfy.h>
+
+#include "trust/instant.h"
+#include "trust/openssl.h"
+
+namespace image_library::trust {
+
+using StoreOwner = Owned<X509_STORE, X509_STORE_free>;
+
+/// Throws Refusal.
+X509Owner ReadCertificate(std::string_view der);
+
+/// The certificates of a text in PEM form, at least one and at most kMostListed. Throws Refusal.
+std::vector<X509Owner> ReadCertificates(std::string_view pem);
+
+/// Throws Refusal for a certificate without a valid period.
+Period PeriodOf(const X509* certificate);
+
+std::string DerOf(const X509* certificate);
+
+/// Subject's distinguished name (RFC 4514).
+std::string NameOf(const X509* certificate);
+
+/// True when its subject is its issuer.
+bool IsSelfIssued(const X509* certificate) noexcept;
+
+/// Throws Refusal unless it is an end entity's, for digital signatures, with the extended key usage
+/// code signing (or, where that is not required, without any).
+void CheckCodeSigning(X509* certificate, bool required);
+
+/// Whom Fulcio certified (fulcio/docs/oid-info.md).
+struct FulcioIdentity {
+  std::string issuer;                 ///< 1.3.6.1.4.1.57264.1.8, or 1.1 of older certificates
+  std::vector<std::string> subjects;  ///< URIs, email addresses and names 1.7 of the SAN
+};
+
+/// Throws Refusal for a certificate without an issuer or subject.
+FulcioIdentity FulcioIdentityOf(const X509* certificate);
+
+/// A chain that is trusted: its issuing certificate is first, its root last. The chain itself is
+/// checked once, which saves a signature on P-384 (0.4 ms) each time that it is used.
+class CertificateChain {
+ public:
+  /// Throws Refusal for an empty chain, one of more than kMostChain certificates, or one whose
+  /// certificates do not sign each other.
+  explicit CertificateChain(std::vector<X509Owner> certificates);
+
+  X509* first() const noexcept { return certificates_.front().get(); }
+  X509* last() const noexcept { return certificates_.back().get(); }
+
+  /// Throws Refusal unless its first certificate issued the other, and all were valid then.
+  void CheckIssued(X509* certificate, std::int64_t instant) const;
+
+  /// True when each of its certificates was valid then.
+  bool IsValid(std::int64_t instant) const;
+
+  /// Trusts the first certificate alone: for chains whose other certificates ask nothing of what
+  /// is issued below them.
+  X509_STORE* first_store() const noexcept { return first_store_.get(); }
+  /// Trusts the last certificate; all() of them are needed to get there.
+  X509_STORE* root_store() const noexcept { return root_store_.get(); }
+  STACK_OF(X509) * all() const noexcept { return all_.get(); }
+
+ private:
+  struct FreeStack {
+    void operator()(STACK_OF(X509) * stack) const noexcept { sk_X509_free(stack); }
+  };
+
+  std::vector<X509Owner> certificates_;
+  Period period_;  ///< in which all of them are valid
+  std::unique_ptr<STACK_OF(X509), FreeStack> all_;
+  StoreOwner root_store_;
+  StoreOwner first_store_;
+  bool constrained_ = false;  ///< a certificate above the first limits what is below
+};
+
+/// Throws Refusal unless the store, with the help of others (may be null), leads to the certificate
+/// at that time.
+void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others,
+                std::int64_t instant);
+
+}  // namespace image_library::trust
+
+#endif

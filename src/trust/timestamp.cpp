@@ -1,0 +1,111 @@
+#include "trust/timestamp.h"
+
+#include <openssl/pkcs7.h>
+#include <openssl/ts.h>
+
+#include <string>
+
+#include "trust/instant.h"
+#include "trust/refusal.h"
+
+namespace image_library::trust {
+namespace {
+
+using Response = Owned<TS_RESP, TS_RESP_free>;
+using Token = Owned<PKCS7, PKCS7_free>;
+using Info = Owned<TS_TST_INFO, TS_TST_INFO_free>;
+using Context = Owned<TS_VERIFY_CTX, TS_VERIFY_CTX_free>;
+
+constexpr char kMalformed[] = "the timestamp is malformed";
+
+Token ReadToken(std::string_view der) {
+  const unsigned char* at = Bytes(der);
+  const Response response(d2i_TS_RESP(nullptr, &at, static_cast<long>(der.size())));
+  if (response) {
+    Check(at == Bytes(der) + der.size(), kMalformed);
+    PKCS7* const token = TS_RESP_get_token(response.get());
+    Check(token != nullptr, "the timestamp was refused by its authority");
+    Token copy(PKCS7_dup(token));
+    Check(copy != nullptr, kMalformed);
+    return copy;
+  }
+  at = Bytes(der);
+  Token token(d2i_PKCS7(nullptr, &at, static_cast<long>(der.size())));
+  Check(token != nullptr && at == Bytes(der) + der.size(), kMalformed);
+  return token;
+}
+
+// The token names its signer by issuer and serial number.
+bool IsSigner(PKCS7* token, const X509* certificate) {
+  STACK_OF(PKCS7_SIGNER_INFO)* const signers = PKCS7_get_signer_info(token);
+  if (signers == nullptr || sk_PKCS7_SIGNER_INFO_num(signers) != 1) return false;
+  const PKCS7_ISSUER_AND_SERIAL* const name =
+      sk_PKCS7_SIGNER_INFO_value(signers, 0)->issuer_and_serial;
+  return name != nullptr && X509_NAME_cmp(name->issuer, X509_get_issuer_name(certificate)) == 0 &&
+         ASN1_INTEGER_cmp(name->serial, X509_get0_serialNumber(certificate)) == 0;
+}
+
+// For which hash algorithm the token has the imprint of the message.
+void CheckImprint(TS_TST_INFO* info, std::string_view message) {
+  TS_MSG_IMPRINT* const imprint = TS_TST_INFO_get_msg_imprint(info);
+  const ASN1_OBJECT* algorithm = nullptr;
+  X509_ALGOR_get0(&algorithm, nullptr, nullptr, TS_MSG_IMPRINT_get_algo(imprint));
+  const int nid = OBJ_obj2nid(algorithm);
+  const auto hash = nid == NID_sha256   ? std::optional(HashAlgorithm::kSha256)
+                    : nid == NID_sha384 ? std::optional(HashAlgorithm::kSha384)
+                    : nid == NID_sha512 ? std::optional(HashAlgorithm::kSha512)
+                                        : std::nullopt;
+  Check(hash.has_value(), "the timestamp is by a hash other than SHA-256, SHA-384 and SHA-512");
+  const ASN1_OCTET_STRING* const hashed = TS_MSG_IMPRINT_get_msg(imprint);
+  Check(Text(ASN1_STRING_get0_data(hashed), static_cast<std::size_t>(ASN1_STRING_length(hashed))) ==
+            HashOf(*hash, message),
+        "the timestamp is for another signature");
+}
+
+// The signature of the token, the certificate's purpose and the reference to it that is signed (RFC
+// 5816), at the time of the token.
+bool IsSigned(PKCS7* token, const CertificateChain& chain, X509_STORE* trusted,
+              std::int64_t instant) {
+  const Context context(TS_VERIFY_CTX_new());
+  if (!context) throw std::bad_alloc();
+  TS_VERIFY_CTX_set_flags(context.get(), TS_VFY_VERSION | TS_VFY_SIGNATURE);
+  X509_STORE_up_ref(trusted);
+  TS_VERIFY_CTX_set_store(context.get(), trusted);
+  STACK_OF(X509)* const certificates = X509_chain_up_ref(chain.all());
+  if (certificates == nullptr) throw std::bad_alloc();
+  TS_VERIFY_CTX_set_certs(context.get(), certificates);
+  X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(trusted), static_cast<time_t>(instant));
+  return TS_RESP_verify_token(context.get(), token) == 1;
+}
+
+}  // namespace
+
+std::int64_t CheckTimestamp(std::string_view der, std::string_view message,
+                            const TrustedRoot& root) {
+  const ErrorScope scope;
+  const Token token = ReadToken(der);
+  Check(PKCS7_type_is_signed(token.get()), kMalformed);
+  const Info info(PKCS7_to_TS_TST_INFO(token.get()));
+  Check(info != nullptr, kMalformed);
+  const auto instant = InstantOf(TS_TST_INFO_get_time(info.get()));
+  Check(instant.has_value(), kMalformed);
+  CheckImprint(info.get(), message);
+  std::string reason = "the timestamp is not from an authority of the trusted root";
+  for (const TrustedAuthority& authority : root.timestamp_authorities) {
+    const CertificateChain& chain = authority.chain;
+    if (!IsSigner(token.get(), chain.first())) continue;
+    if (!authority.period.Contains(*instant))
+      reason = "the timestamp is from outside the period of its authority in the trusted root";
+    else if (!chain.IsValid(*instant))
+      reason = "the timestamp is from when a certificate of its authority was not valid";
+    // The second is for tokens that refer to the whole chain.
+    else if (IsSigned(token.get(), chain, chain.first_store(), *instant) ||
+             IsSigned(token.get(), chain, chain.root_store(), *instant))
+      return *instant;
+    else
+      reason = "the signature of the timestamp is wrong";
+  }
+  throw Refusal(reason);
+}
+
+}  // namespace image_library::trust
