@@ -9,9 +9,9 @@ DECLARE
   problem text := CASE
     WHEN coalesce(anchor.name, '') !~ '^[^[:cntrl:]]{1,100}$' OR btrim(anchor.name) <> anchor.name
       THEN format('invalid name of a trusted signer: "%s"', anchor.name)
-    WHEN anchor.kind = 'identity' AND coalesce(anchor.issuer, '') !~ '^https?://[^[:space:][:cntrl:]]{1,1000}$'
+    WHEN anchor.kind = 'identity' AND (coalesce(anchor.issuer, '') !~ '^https?://[^[:space:][:cntrl:]]+$' OR length(anchor.issuer) > 1000)
       THEN format('identity "%s": the issuer must be the URL of an OpenID Connect issuer, not "%s"', anchor.name, anchor.issuer)
-    WHEN anchor.kind IN ('identity', 'authority') AND coalesce(anchor.subject, '') !~ '^[^[:cntrl:]]{1,1000}$'
+    WHEN anchor.kind IN ('identity', 'authority') AND (coalesce(anchor.subject, '') !~ '^[^[:cntrl:]]+$' OR length(anchor.subject) > 1000)
       THEN format('%s "%s": the subject must be a pattern of 1 to 1000 characters', anchor.kind, anchor.name)
     WHEN anchor.kind <> 'identity' AND coalesce(anchor.material, '') = ''
       THEN format('%s "%s" is empty', CASE anchor.kind WHEN 'root' THEN 'trusted root' ELSE anchor.kind END, anchor.name)

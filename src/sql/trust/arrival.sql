@@ -1,6 +1,6 @@
 -- Signatures of a batch: stored with their verdicts, and what waited for them is approved.
 
-CREATE FUNCTION image_library_internal.write_evidence(repository_id integer, found image_library_internal.batch_evidence[]) RETURNS text[]
+CREATE FUNCTION image_library_internal.write_evidence(repository_id integer, layers image_library_internal.batch_evidence[]) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -14,14 +14,14 @@ BEGIN
            -- A layer is sent once, whichever places have it.
            coalesce(n.document,
                     CASE WHEN n.unread IS NULL THEN coalesce(
-                      (SELECT x.document FROM unnest(found) x
+                      (SELECT x.document FROM unnest(layers) x
                        WHERE x.digest = n.digest AND x.layer_digest = n.layer_digest AND x.document IS NOT NULL LIMIT 1),
                       (SELECT e.document FROM image_library_internal.evidence e
                        WHERE e.repository_id = write_evidence.repository_id AND e.digest = n.digest
                          AND e.layer_digest = n.layer_digest AND e.document IS NOT NULL LIMIT 1)) END),
            n.annotations, n.unread, n.retry, now(), false, '', NULL, NULL, NULL, NULL::timestamptz, NULL::bigint, NULL, NULL::jsonb,
            NULL::timestamptz
-    FROM unnest(found) n
+    FROM unnest(layers) n
     ORDER BY n.digest, n.referrer_digest, n.place
   LOOP
     layer := image_library_internal.with_verdict(layer, anchors);

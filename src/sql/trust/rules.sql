@@ -4,13 +4,13 @@ CREATE FUNCTION image_library_internal.check_signers(signers text[]) RETURNS voi
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  unknown text := (SELECT string_agg(format('"%s"', s), ', ' ORDER BY s) FROM unnest(signers) s
+  unknown text := (SELECT string_agg(CASE WHEN s IS NULL THEN 'null' ELSE format('"%s"', s) END, ', ' ORDER BY s) FROM unnest(signers) s
                    WHERE NOT EXISTS (SELECT FROM image_library_internal.trust_anchor a WHERE a.name = s AND a.kind <> 'root'));
 BEGIN
-  IF unknown IS NOT NULL OR array_position(signers, NULL) IS NOT NULL THEN
+  IF unknown IS NOT NULL THEN
     PERFORM image_library_internal.fail(
       errcode => 'undefined_object',
-      message => format('no trusted signer is called %s', coalesce(unknown, 'null')),
+      message => format('no trusted signer is called %s', unknown),
       hint => 'See image_library.trusted_signers; image_library.add_trust_key, add_trust_identity and add_trust_authority add one.');
   END IF;
 END
