@@ -225,6 +225,7 @@ SELECT signer, verified FROM test.signed WHERE repository = 'app' AND verified;
 
 -- Those that a registry had listed before somebody was trusted are asked for.
 DELETE FROM evidence;
+DELETE FROM approval;
 UPDATE image_referrer SET artifact_type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 UPDATE tag SET digest_changed_at = now() - interval '30 days';
 SELECT count(*) > 0 AS asked FROM registry, due_referrers(registry_id, true);

@@ -15,8 +15,10 @@ my $registry = FaultRegistry->new({ repositories => {
 	'postgresql' => { map { $_ => {} } qw(17.4 17.5 17.6 17.7) },
 	'nim/nvidia/llama' => { '1.0' => {} } } });
 my $host = $registry->host;
-my ($key, $certificate) =
-  map { slurp_file($_) } PrivateCa->new(PostgreSQL::Test::Utils::tempdir())->issue('client', 'clientAuth');
+my $ca = PrivateCa->new(PostgreSQL::Test::Utils::tempdir());
+my ($key_file, $certificate_file) = $ca->issue('client', 'clientAuth');
+my ($key, $certificate) = map { slurp_file($_) } $key_file, $certificate_file;
+my ($public) = run_command([ 'openssl', 'pkey', '-in', $key_file, '-pubout' ]);
 my $folder = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$folder/file.json", qq({"auths": {"$host": {"username": "user", "password": "secret"}}}));
 $ENV{IMAGE_LIBRARY_LOCAL} = 'secret';
@@ -39,19 +41,22 @@ $node->value(sprintf q{
 	SET search_path = image_library, image_library_internal, public;
 	SELECT set_credential('local', 'user', 'secret');
 	SELECT set_client_certificate('local', '%2$s', '%3$s');
+	SELECT add_trust_key('signer', '%4$s'), add_trust_authority('an authority', '%5$s'), add_trust_identity('an identity', 'https://example.com', '**');
+	SELECT set_trusted_root('{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}');
 	SELECT add_policy('signed', 'is_signed(images)', effect => 'warn');
 	SELECT add_hm_tag('green');
 	SELECT add_channel('channel', 'local', '{postgresql}');
 	SELECT write_removals(repository_id(registry_id, 'unruled'), '{1,2}') FROM registry;
 	SELECT tag_image('%1$s/postgresql:17.7', 'green'), tag_repository('local', 'nim/nvidia/llama', 'green');
 	SELECT count(approve(reference)) FROM pending_images WHERE tag <> '17.5';
-	SELECT quarantine('%1$s/postgresql:17.6'), deprecate('%1$s/postgresql:17.7', now() + interval '1 year')}, $host, $certificate, $key);
+	SELECT quarantine('%1$s/postgresql:17.6'), deprecate('%1$s/postgresql:17.7', now() + interval '1 year')}, $host, $certificate, $key, $public, $ca->certificate);
 my ($rule, $digest) = split /\|/, $node->value(q{
 	SELECT u.rule_id, i.digest FROM image_library.rules u, image_library.images i
 	WHERE u.repositories = 'postgresql' AND i.tag = '17.4'});
 
 # --- the decisions
-my %stands_for = (HOST => $host, RULE => $rule, DIGEST => $digest, CERTIFICATE => $certificate, KEY => $key);
+my %stands_for = (HOST => $host, RULE => $rule, DIGEST => $digest, CERTIFICATE => $certificate, KEY => $key,
+	PUBLIC => $public, AUTHORITY => $ca->certificate);
 my (%least, %call);
 for (split /\n/, slurp_file("$FindBin::RealBin/../lib/rights.txt"))
 {

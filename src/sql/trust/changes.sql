@@ -100,6 +100,7 @@ CREATE FUNCTION image_library_internal.most_verified_at_once() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 20000;
 COMMENT ON FUNCTION image_library_internal.most_verified_at_once IS
   'Number of signatures that a change of trust verifies itself';
+GRANT EXECUTE ON FUNCTION image_library_internal.most_verified_at_once TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.signed_images(signers text[], unverified boolean) RETURNS SETOF image_library_internal.signed_image
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

@@ -70,9 +70,9 @@ BEGIN
     SELECT FROM image_library.image_provenance p
     WHERE p.registry = image.registry AND p.repository = image.repository AND p.digest = image.digest
       AND (is_built_by.signer IS NULL OR p.signer = is_built_by.signer)
-      AND EXISTS (SELECT FROM image_library_internal.matching_names(ARRAY[is_built_by.builder], 'place', ARRAY[coalesce(p.builder, '')]))
+      AND EXISTS (SELECT FROM image_library_internal.matching_names(ARRAY[is_built_by.builder], 'text', ARRAY[coalesce(p.builder, '')]))
       AND (is_built_by.source = '**'
-           OR EXISTS (SELECT FROM image_library_internal.matching_names(ARRAY[is_built_by.source], 'place', ARRAY[coalesce(p.source, '')]))));
+           OR EXISTS (SELECT FROM image_library_internal.matching_names(ARRAY[is_built_by.source], 'text', ARRAY[coalesce(p.source, '')]))));
 END
 $$;
 COMMENT ON FUNCTION image_library.is_built_by IS
