@@ -71,13 +71,17 @@ void Add(X509_STORE* store, X509* certificate) {
 }
 
 // At level 2, certificates signed with SHA-1 or by short keys do not count.
-StoreOwner NewStore(X509* trusted, bool partial) {
+StoreOwner NewStore() {
   StoreOwner store(X509_STORE_new());
   if (!store) throw std::bad_alloc();
-  Add(store.get(), trusted);
-  if (partial) X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
+  X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
   X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store.get()), 2);
   return store;
+}
+
+// No extended key usage is any.
+bool IsFor(X509* certificate, std::uint32_t usage) {
+  return (X509_get_extended_key_usage(certificate) & (usage | XKU_ANYEKU)) != 0;
 }
 
 bool Has(const X509* certificate, int extension) noexcept {
@@ -121,10 +125,10 @@ Period PeriodOf(const X509* certificate) {
 
 std::string DerOf(const X509* certificate) { return Der(i2d_X509, certificate); }
 
-std::string NameOf(const X509* certificate) {
+std::string NameText(const X509_NAME* name) {
   const Bio bio(BIO_new(BIO_s_mem()));
   if (!bio) throw std::bad_alloc();
-  X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0,
+  X509_NAME_print_ex(bio.get(), name, 0,
                      XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);
@@ -161,30 +165,33 @@ FulcioIdentity FulcioIdentityOf(const X509* certificate) {
   return identity;
 }
 
-CertificateChain::CertificateChain(std::vector<X509Owner> certificates)
+CertificateChain::CertificateChain(std::vector<X509Owner> certificates, std::uint32_t usage)
     : certificates_(std::move(certificates)) {
   Check(!certificates_.empty(), "it has no certificate");
   Check(certificates_.size() <= kMostChain, "its chain has more than 10 certificates");
-  all_.reset(sk_X509_new_null());
-  if (!all_) throw std::bad_alloc();
+  all_ = StackOf(certificates_);
   int below = 0;
   for (const X509Owner& owner : certificates_) {
     X509* const certificate = owner.get();
+    Check(IsFor(certificate, usage), usage == XKU_CODE_SIGN
+                                         ? "a certificate of it is not for code signing"
+                                         : "a certificate of it is not for timestamps");
     const Period period = PeriodOf(certificate);
     period_.start = std::max(period_.start, period.start);
     period_.end = std::min(period_.end, period.end);
-    if (sk_X509_push(all_.get(), certificate) == 0) throw std::bad_alloc();
     const long most_below = X509_get_pathlen(certificate);
     constrained_ |= certificate != first() && ((most_below >= 0 && most_below < below) ||
                                                Has(certificate, NID_name_constraints) ||
                                                Has(certificate, NID_policy_constraints));
     ++below;
   }
-  root_store_ = NewStore(last(), true);
-  first_store_ = NewStore(first(), true);
+  root_store_ = NewStore();
+  Add(root_store_.get(), last());
+  first_store_ = NewStore();
+  Add(first_store_.get(), first());
   if (certificates_.size() < 2) return;
   Check(period_.start <= period_.end, "its certificates were never valid at the same time");
-  CheckChain(root_store_.get(), first(), all_.get(), period_.start);
+  CheckChain(root_store_.get(), first(), all_.get(), period_.start, usage);
 }
 
 bool CertificateChain::IsValid(std::int64_t instant) const { return period_.Contains(instant); }
@@ -192,20 +199,40 @@ bool CertificateChain::IsValid(std::int64_t instant) const { return period_.Cont
 void CertificateChain::CheckIssued(X509* certificate, std::int64_t instant) const {
   Check(IsValid(instant), "a certificate of the authority was not valid when the image was signed");
   if (constrained_)
-    CheckChain(root_store(), certificate, all(), instant);
+    CheckChain(root_store(), certificate, all(), instant, XKU_CODE_SIGN);
   else
-    CheckChain(first_store(), certificate, nullptr, instant);
+    CheckChain(first_store(), certificate, nullptr, instant, XKU_CODE_SIGN);
 }
 
-void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others,
-                std::int64_t instant) {
+Stack StackOf(const std::vector<X509Owner>& certificates) {
+  Stack stack(sk_X509_new_null());
+  if (!stack) throw std::bad_alloc();
+  for (const X509Owner& certificate : certificates)
+    if (sk_X509_push(stack.get(), certificate.get()) == 0) throw std::bad_alloc();
+  return stack;
+}
+
+StoreOwner StoreOf(const std::vector<X509Owner>& certificates) {
+  StoreOwner store = NewStore();
+  for (const X509Owner& certificate : certificates) Add(store.get(), certificate.get());
+  return store;
+}
+
+void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others, std::int64_t instant,
+                std::uint32_t usage) {
   const Context context(X509_STORE_CTX_new());
   if (!context || X509_STORE_CTX_init(context.get(), store, certificate, others) != 1)
     throw std::bad_alloc();
   X509_VERIFY_PARAM* const param = X509_STORE_CTX_get0_param(context.get());
   X509_VERIFY_PARAM_set_time(param, static_cast<time_t>(instant));
   X509_VERIFY_PARAM_set_depth(param, static_cast<int>(kMostChain));
-  if (X509_verify_cert(context.get()) == 1) return;
+  if (X509_verify_cert(context.get()) == 1) {
+    const STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(context.get());
+    for (int i = 0; i < sk_X509_num(chain); ++i)
+      Check(IsFor(sk_X509_value(chain, i), usage),
+            "a certificate between the signer's and the authority's is for other uses");
+    return;
+  }
   const int error = X509_STORE_CTX_get_error(context.get());
   if (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID)
     throw Refusal("the certificate was not valid at " + ShownInstant(instant));

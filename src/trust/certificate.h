@@ -14,6 +14,11 @@
 
 namespace image_library::trust {
 
+struct FreeStack {
+  /// Without the certificates.
+  void operator()(STACK_OF(X509) * stack) const noexcept { sk_X509_free(stack); }
+};
+using Stack = std::unique_ptr<STACK_OF(X509), FreeStack>;
 using StoreOwner = Owned<X509_STORE, X509_STORE_free>;
 
 /// Throws Refusal.
@@ -27,8 +32,8 @@ Period PeriodOf(const X509* certificate);
 
 std::string DerOf(const X509* certificate);
 
-/// Subject's distinguished name (RFC 4514).
-std::string NameOf(const X509* certificate);
+/// A distinguished name in text form (RFC 4514).
+std::string NameText(const X509_NAME* name);
 
 /// True when its subject is its issuer.
 bool IsSelfIssued(const X509* certificate) noexcept;
@@ -50,9 +55,10 @@ FulcioIdentity FulcioIdentityOf(const X509* certificate);
 /// checked once, which saves a signature on P-384 (0.4 ms) each time that it is used.
 class CertificateChain {
  public:
-  /// Throws Refusal for an empty chain, one of more than kMostChain certificates, or one whose
-  /// certificates do not sign each other.
-  explicit CertificateChain(std::vector<X509Owner> certificates);
+  /// The usage (XKU_CODE_SIGN or XKU_TIMESTAMP) is what it is for. Throws Refusal for an empty
+  /// chain, one of more than kMostChain certificates, one whose certificates do not sign each
+  /// other, or one that is for something else.
+  CertificateChain(std::vector<X509Owner> certificates, std::uint32_t usage);
 
   X509* first() const noexcept { return certificates_.front().get(); }
   X509* last() const noexcept { return certificates_.back().get(); }
@@ -71,22 +77,25 @@ class CertificateChain {
   STACK_OF(X509) * all() const noexcept { return all_.get(); }
 
  private:
-  struct FreeStack {
-    void operator()(STACK_OF(X509) * stack) const noexcept { sk_X509_free(stack); }
-  };
-
   std::vector<X509Owner> certificates_;
   Period period_;  ///< in which all of them are valid
-  std::unique_ptr<STACK_OF(X509), FreeStack> all_;
+  Stack all_;
   StoreOwner root_store_;
   StoreOwner first_store_;
   bool constrained_ = false;  ///< a certificate above the first limits what is below
 };
 
+/// A list that does not own its certificates.
+Stack StackOf(const std::vector<X509Owner>& certificates);
+
+/// Trusts each of the certificates by itself, whoever issued it. Signatures with SHA-1 and short
+/// keys do not count below them.
+StoreOwner StoreOf(const std::vector<X509Owner>& certificates);
+
 /// Throws Refusal unless the store, with the help of others (may be null), leads to the certificate
-/// at that time.
-void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others,
-                std::int64_t instant);
+/// at that time, by certificates that are for this usage.
+void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others, std::int64_t instant,
+                std::uint32_t usage);
 
 }  // namespace image_library::trust
 

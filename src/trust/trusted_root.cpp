@@ -1,5 +1,7 @@
 #include "trust/trusted_root.h"
 
+#include <openssl/x509v3.h>
+
 #include <utility>
 
 #include "core/error.h"
@@ -41,14 +43,18 @@ TrustedLog ReadLog(const Json& log) {
           PublicKey::FromDer(BytesOf(key["rawBytes"], "its key")), ReadPeriod(key["validFor"])};
 }
 
-TrustedAuthority ReadAuthority(const Json& authority) {
+TrustedAuthority ReadAuthority(const Json& authority, std::uint32_t usage) {
   std::vector<X509Owner> certificates;
   authority["certChain"]["certificates"].ForEachElement([&](const Json& certificate) {
     Check(certificates.size() < kMostChain, "its chain has more than 10 certificates");
     certificates.push_back(ReadCertificate(BytesOf(certificate["rawBytes"], "its certificate")));
   });
-  return {CertificateChain(std::move(certificates)), ReadPeriod(authority["validFor"])};
+  return {CertificateChain(std::move(certificates), usage), ReadPeriod(authority["validFor"])};
 }
+
+TrustedAuthority ReadIssuer(const Json& json) { return ReadAuthority(json, XKU_CODE_SIGN); }
+
+TrustedAuthority ReadTimestamper(const Json& json) { return ReadAuthority(json, XKU_TIMESTAMP); }
 
 template <typename Part>
 std::vector<Part> ReadParts(const Json& root, const char* name, Part (*read)(const Json&)) {
@@ -85,8 +91,8 @@ TrustedRoot ParseTrustedRoot(std::string_view json) {
   TrustedRoot parsed;
   parsed.logs = ReadParts(root, "tlogs", &ReadLog);
   parsed.certificate_logs = ReadParts(root, "ctlogs", &ReadLog);
-  parsed.authorities = ReadParts(root, "certificateAuthorities", &ReadAuthority);
-  parsed.timestamp_authorities = ReadParts(root, "timestampAuthorities", &ReadAuthority);
+  parsed.authorities = ReadParts(root, "certificateAuthorities", &ReadIssuer);
+  parsed.timestamp_authorities = ReadParts(root, "timestampAuthorities", &ReadTimestamper);
   Check(
       !parsed.authorities.empty() || !parsed.logs.empty() || !parsed.timestamp_authorities.empty(),
       "it has no authority and no log");

@@ -15,6 +15,7 @@
 #include "trust/key.h"
 #include "trust/keyless.h"
 #include "trust/limits.h"
+#include "trust/notation.h"
 #include "trust/openssl.h"
 #include "trust/refusal.h"
 #include "trust/simple_signing.h"
@@ -53,6 +54,18 @@ NamedIdentity ReadIdentity(const TrustIdentity& identity) {
   return {identity.name, identity.issuer, Pattern::Parse(identity.subject, PatternSubject::kText)};
 }
 
+NotationAuthority ReadAuthority(const TrustAuthority& authority) {
+  try {
+    std::vector<X509Owner> certificates = ReadCertificates(authority.pem);
+    StoreOwner store = StoreOf(certificates);
+    return {authority.name, Pattern::Parse(authority.subject, PatternSubject::kText),
+            authority.signing_authority, std::move(certificates), std::move(store)};
+  } catch (const Refusal& refusal) {
+    RefuseAnchor("trust authority \"" + authority.name + "\"", refusal,
+                 "It begins with -----BEGIN CERTIFICATE-----.");
+  }
+}
+
 TrustedRoot ReadRoot(const std::string& json) {
   try {
     return ParseTrustedRoot(json);
@@ -76,9 +89,12 @@ std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 struct Verifier::Parsed {
   std::vector<NamedKey> keys;
   std::vector<NamedIdentity> identities;
+  std::vector<NotationAuthority> authorities;
   std::optional<TrustedRoot> root;
 
   void VerifySigstore(const Evidence& evidence, std::string_view subject, Verdict* verdict) const;
+  void VerifyNotation(const Evidence& evidence, std::string_view subject, std::int64_t now,
+                      Verdict* verdict) const;
   void VerifyWithKeys(const SignedMaterial& material, std::string_view verifier,
                       Verdict* verdict) const;
   void VerifyKeyless(const SignedMaterial& material, X509* certificate, Verdict* verdict) const;
@@ -165,6 +181,20 @@ void Verifier::Parsed::VerifySigstore(const Evidence& evidence, std::string_view
   verdict->provenance = std::move(statement.provenance);
 }
 
+void Verifier::Parsed::VerifyNotation(const Evidence& evidence, std::string_view subject,
+                                      std::int64_t now, Verdict* verdict) const {
+  Check(!authorities.empty(), "the signature is of Notation, and no authority is trusted");
+  NotationSigner signer =
+      CheckNotation(evidence.document, subject, authorities, root ? &*root : nullptr, now);
+  verdict->verified = true;
+  verdict->signer = "authority:" + signer.authority;
+  verdict->reason =
+      "signed by " + signer.subject + " of the trusted authority " + Quoted(signer.authority);
+  verdict->issuer = std::move(signer.issuer);
+  verdict->subject = std::move(signer.subject);
+  verdict->signed_at = signer.signed_at;
+}
+
 Verifier::Verifier(const Anchors& anchors) {
   const ErrorScope scope;
   CheckCount(anchors.keys, "trusted keys");
@@ -173,6 +203,9 @@ Verifier::Verifier(const Anchors& anchors) {
   for (const TrustKey& key : anchors.keys) parsed->keys.push_back(ReadKey(key));
   for (const TrustIdentity& identity : anchors.identities)
     parsed->identities.push_back(ReadIdentity(identity));
+  CheckCount(anchors.authorities, "trusted authorities");
+  for (const TrustAuthority& authority : anchors.authorities)
+    parsed->authorities.push_back(ReadAuthority(authority));
   if (!anchors.trusted_root.empty()) parsed->root = ReadRoot(anchors.trusted_root);
   parsed_ = std::move(parsed);
 }
@@ -197,8 +230,8 @@ Verdict Verifier::VerifyAt(const Evidence& evidence, std::string_view subject,
         parsed_->VerifySigstore(evidence, subject, &verdict);
         break;
       case EvidenceFormat::kNotationJws:
-        (void)now;
-        throw Refusal("signatures of Notation are not supported yet");
+        parsed_->VerifyNotation(evidence, subject, now, &verdict);
+        break;
       case EvidenceFormat::kNotationCose:
         throw Refusal("signatures of Notation in COSE form are not supported");
     }
