@@ -35,7 +35,8 @@ trust::Anchors ReadAnchors(const std::string& text) {
   json["authorities"].ForEachElement([&](const Json& authority) {
     anchors.authorities.push_back({authority["name"].StringOr(""),
                                    authority["material"].StringOr(""),
-                                   authority["subject"].StringOr("")});
+                                   authority["subject"].StringOr(""),
+                                   authority["signing_authority"].Boolean().value_or(false)});
   });
   anchors.trusted_root = json["trusted_root"].StringOr("");
   return anchors;

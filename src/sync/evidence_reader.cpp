@@ -19,13 +19,12 @@ namespace {
 constexpr std::string_view kBundle = "application/vnd.dev.sigstore.bundle";
 constexpr std::string_view kNotation = "application/vnd.cncf.notary.signature";
 constexpr std::string_view kCosignArtifact = "application/vnd.dev.cosign.artifact.";
-constexpr std::string_view kSimpleSigning = "application/vnd.dev.cosign.simplesigning.v1+json";
 constexpr std::string_view kDsse = "application/vnd.dsse.envelope.v1+json";
 
 // As table evidence names them; empty: the layer is no evidence.
 std::string FormatOf(const std::string& media_type) {
   if (media_type.starts_with(kBundle)) return "sigstore bundle";
-  if (media_type == kSimpleSigning) return "simple signing";
+  if (media_type == media_type::kSimpleSigning) return "simple signing";
   if (media_type == kDsse) return "dsse";
   if (media_type == "application/jose+json") return "notation jws";
   if (media_type == "application/cose") return "notation cose";
@@ -54,7 +53,7 @@ bool MayHaveEvidence(const Referrer& referrer) {
     return suffix == "sig" || suffix == "att";
   const std::string& type = referrer.artifact_type;
   return type.starts_with(kBundle) || type == kNotation || type.starts_with(kCosignArtifact) ||
-         type == kSimpleSigning || type == kDsse;
+         type == media_type::kSimpleSigning || type == kDsse;
 }
 
 // The evidence of one image while it is read.

@@ -243,6 +243,7 @@ BEGIN
       ('referrer_digest', '{image_signatures,image_provenance,provenance_materials}', 'Digest of the manifest that has the signature'),
       ('repositories', '{trusted_signers}', 'Patterns of host/repository: where the signer counts'),
       ('signed_by', '{rules}', 'Names of trusted signers, of one of which an image must have a verified signature to be approved; null: none is required'),
+      ('signing_authority', '{trusted_signers}', 'Whether signers of an authority may state the time of signing themselves'),
       ('signer', '{image_signatures,image_provenance,provenance_materials}', 'Name of the trusted signer; null: nobody who is trusted'),
       ('source', '{image_provenance}', 'Repository that was built, as a URI'),
       ('subject', '{image_signatures}', 'Of a certificate: its subject, such as a workflow or an e-mail address'),

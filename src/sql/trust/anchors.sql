@@ -79,7 +79,7 @@ BEGIN
       HINT = 'Images that only it has signed are not approved any more; see image_library.alter_rule.';
   END IF;
   PERFORM image_library_internal.change_trust(name, NULL,
-    CASE kind WHEN 'root' THEN ARRAY(SELECT a.name FROM image_library_internal.trust_anchor a WHERE a.kind <> 'authority') ELSE ARRAY[name] END,
+    CASE kind WHEN 'root' THEN ARRAY(SELECT a.name FROM image_library_internal.trust_anchor a) ELSE ARRAY[name] END,
     CASE kind WHEN 'root' THEN 'the trusted root was dropped' ELSE format('%s "%s" is not trusted any more', kind, name) END);
 END
 $$;
@@ -105,15 +105,17 @@ COMMENT ON FUNCTION image_library.add_trust_identity IS
   'Trusts keyless signatures with a certificate of this OpenID Connect issuer (exactly) for a subject that the pattern matches, such as a workflow or an e-mail address; needs set_trusted_root';
 GRANT EXECUTE ON FUNCTION image_library.add_trust_identity TO image_library_admin;
 
-CREATE FUNCTION image_library.add_trust_authority(name text, pem text, subject text DEFAULT '**', repositories text[] DEFAULT '{**}')
+CREATE FUNCTION image_library.add_trust_authority(name text, pem text, subject text DEFAULT '**', repositories text[] DEFAULT '{**}',
+  signing_authority boolean DEFAULT false)
 RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT image_library_internal.add_anchor(jsonb_populate_record(NULL::image_library_internal.trust_anchor, jsonb_build_object(
-    'name', name, 'kind', 'authority', 'material', pem, 'subject', subject, 'repositories', repositories)))
+    'name', name, 'kind', 'authority', 'material', pem, 'subject', subject, 'repositories', repositories,
+    'signing_authority', signing_authority)))
 $$;
 COMMENT ON FUNCTION image_library.add_trust_authority IS
-  'Trusts signatures of Notation with certificates of a root (PEM), for a subject that the pattern matches';
+  'Trusts signatures of Notation with certificates of a root (PEM), for a subject (distinguished name) that the pattern matches. signing_authority: its signers may state the time of signing themselves';
 GRANT EXECUTE ON FUNCTION image_library.add_trust_authority TO image_library_admin;
 
 CREATE FUNCTION image_library.set_trusted_root(root json) RETURNS void
@@ -136,7 +138,7 @@ BEGIN
       hint => 'Drop it, and add it with another name.');
   END IF;
   PERFORM image_library_internal.change_trust(anchor.name, anchor,
-    ARRAY(SELECT a.name FROM image_library_internal.trust_anchor a WHERE a.kind IN ('key', 'identity')), 'the trusted root has changed');
+    ARRAY(SELECT a.name FROM image_library_internal.trust_anchor a), 'the trusted root has changed');
 END
 $$;
 COMMENT ON FUNCTION image_library.set_trusted_root IS
@@ -171,7 +173,7 @@ GRANT EXECUTE ON FUNCTION image_library.drop_trusted_root TO image_library_admin
 
 CREATE VIEW image_library.trusted_signers WITH (security_barrier) AS
   SELECT a.name, a.kind, a.issuer, a.subject, a.repositories, CASE WHEN a.kind <> 'root' THEN a.material END AS pem,
-         encode(sha256(convert_to(a.material, 'UTF8')), 'hex') AS fingerprint, a.created_at, a.created_by
+         encode(sha256(convert_to(a.material, 'UTF8')), 'hex') AS fingerprint, a.created_at, a.created_by, a.signing_authority
   FROM image_library_internal.trust_anchor a;
 COMMENT ON VIEW image_library.trusted_signers IS
   'Who is trusted to sign images, and where: keys, identities, authorities of Notation, and the trusted root of Sigstore';

@@ -154,8 +154,8 @@ BEGIN
   END LOOP;
   DELETE FROM image_library_internal.trust_anchor a WHERE a.name = removed;
   IF gains THEN
-    INSERT INTO image_library_internal.trust_anchor (name, kind, material, issuer, subject, repositories)
-    VALUES (added.name, added.kind, added.material, added.issuer, added.subject, added.repositories);
+    INSERT INTO image_library_internal.trust_anchor (name, kind, material, issuer, subject, repositories, signing_authority)
+    VALUES (added.name, added.kind, added.material, added.issuer, added.subject, added.repositories, coalesce(added.signing_authority, false));
   END IF;
   SELECT count(*) INTO rows FROM image_library_internal.evidence e WHERE e.signer = ANY (losers) OR gains AND NOT e.verified;
   IF rows > image_library_internal.most_verified_at_once() THEN

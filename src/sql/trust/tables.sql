@@ -9,6 +9,7 @@ CREATE TABLE image_library_internal.trust_anchor (
   repositories text[] NOT NULL DEFAULT '{**}',
   created_at timestamptz NOT NULL DEFAULT now(),
   created_by name NOT NULL DEFAULT session_user,
+  signing_authority boolean NOT NULL DEFAULT false,
   CHECK ((material IS NULL) = (kind = 'identity')),
   CHECK ((issuer IS NULL) = (kind <> 'identity')),
   CHECK ((subject IS NULL) = (kind IN ('key', 'root')))
@@ -21,6 +22,8 @@ COMMENT ON COLUMN image_library_internal.trust_anchor.material IS
 COMMENT ON COLUMN image_library_internal.trust_anchor.issuer IS 'OpenID Connect issuer of an identity';
 COMMENT ON COLUMN image_library_internal.trust_anchor.subject IS
   'Pattern of the subject of an identity''s certificate, or of the certificates of an authority';
+COMMENT ON COLUMN image_library_internal.trust_anchor.signing_authority IS
+  'Whether signers of an authority may state the time of signing themselves, so that signatures outlive their certificates';
 COMMENT ON COLUMN image_library_internal.trust_anchor.repositories IS
   'Patterns of host/repository, of one of which a repository must be for the signer to count there';
 GRANT SELECT ON image_library_internal.trust_anchor TO image_library_agent;

@@ -22,7 +22,8 @@ AS $$
     'authorities', coalesce(jsonb_agg(anchor.json ORDER BY a.name) FILTER (WHERE a.kind = 'authority'), '[]'),
     'trusted_root', max(a.material) FILTER (WHERE a.kind = 'root'))
   FROM unnest(anchors) a
-  CROSS JOIN LATERAL (SELECT jsonb_build_object('name', a.name, 'material', a.material, 'issuer', a.issuer, 'subject', a.subject) AS json) anchor
+  CROSS JOIN LATERAL (SELECT jsonb_build_object('name', a.name, 'material', a.material, 'issuer', a.issuer, 'subject', a.subject,
+                                                 'signing_authority', a.signing_authority) AS json) anchor
 $$;
 COMMENT ON FUNCTION image_library_internal.anchors_json IS 'Trust anchors as check_anchors and verify_evidence take them';
 GRANT EXECUTE ON FUNCTION image_library_internal.anchors_json TO image_library_agent;
