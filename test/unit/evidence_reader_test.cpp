@@ -84,10 +84,15 @@ TEST_F(EvidenceReaderTest, AnImageWithoutSignaturesCostsNoQuestion) {
 
 // cosign signs equal texts with several keys: one layer in several places.
 TEST_F(EvidenceReaderTest, ALayerIsFetchedOnceWhicheverPlacesHaveIt) {
-  const std::string layer = Stored("payload");
-  Sign(ManifestOf(layer + "," + layer));
+  const std::string layer =
+      Stored("payload", kSimpleSigning, R"({"dev.cosignproject.cosign/signature":"first"})");
+  Sign(ManifestOf(
+      layer + "," +
+      Stored("payload", kSimpleSigning, R"({"dev.cosignproject.cosign/signature":"second"})")));
   Sync();
   ASSERT_THAT(store_.evidence, SizeIs(2));
+  EXPECT_EQ(Found(0).annotations.at("dev.cosignproject.cosign/signature"), "first");
+  EXPECT_EQ(Found(1).annotations.at("dev.cosignproject.cosign/signature"), "second");
   EXPECT_TRUE(Found(0).document.has_value());
   EXPECT_FALSE(Found(1).document.has_value());
   EXPECT_THAT(Found(1).unread, IsEmpty());
