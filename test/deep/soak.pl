@@ -62,7 +62,7 @@ sub connect_registries
 	for my $registry (@registries)
 	{
 		$node->safe_psql($database, sprintf q{SELECT image_library.add_registry('%s', '%s', allow_private => true, sync_interval => '10 s')}, $registry, $world->url($registry));
-		for my $rule ({ repositories => '**', approval => 'manual', priority => 500 }, { repositories => 'auto/*', approval => 'auto', priority => 1 })
+		for my $rule ({ repositories => 'regex:^[^a]', approval => 'manual', priority => 500 }, { repositories => 'auto/*', approval => 'auto', priority => 1 })
 		{
 			my $id = $node->safe_psql($database, qq{SELECT image_library.add_rule('$registry', '$rule->{repositories}', approval => '$rule->{approval}', priority => $rule->{priority})});
 			push @rules, { registry => $registry, tags => ['*'], exclude_tags => [], action => 'include', kind => 'auto', enabled => 1, %$rule, id => $id };

@@ -207,15 +207,13 @@ sub runs
 	return $self->rows(q{
 		SELECT 'run open: ' || run_id FROM image_library.sync_run WHERE outcome IS NULL
 		UNION ALL SELECT 'problem: ' || concat_ws(' ', registry, repository, tag, problem, detail) FROM image_library.sync_problem
-		UNION ALL SELECT 'removal refused: ' || r::text FROM image_library.refused_removals r
-		UNION ALL SELECT 'settled, but not as many tags: ' || s.repository_id FROM image_library_internal.settled_repository s
-		  WHERE s.tags <> (SELECT count(*) FROM image_library_internal.tag t WHERE t.repository_id = s.repository_id AND t.missing_since IS NULL AND t.rule_id IS NOT NULL)});
+		UNION ALL SELECT 'removal refused: ' || r::text FROM image_library.refused_removals r});
 }
 
 # --- defects: what each check must find, in a transaction that is rolled back
 
 my $a_tag = q{(SELECT t FROM image_library_internal.tag t WHERE rule_id IS NOT NULL AND missing_since IS NULL ORDER BY repository_id, name LIMIT 1)};
-my $an_entry = q{(SELECT (repository_id, tag) FROM image_library_internal.entry WHERE approval = 'approved' AND missing_since IS NULL ORDER BY repository_id, tag LIMIT 1)};
+my $an_entry = q{(SELECT repository_id, tag FROM image_library_internal.entry WHERE approval = 'approved' AND missing_since IS NULL ORDER BY repository_id, tag LIMIT 1)};
 my $a_decision = q{(SELECT max(decision_id) FROM image_library_internal.decision WHERE rule_id IS NULL)};
 our %defects = (
 	tags => {
@@ -260,7 +258,8 @@ sub overlooked
 		$self->rows('BEGIN; SET LOCAL session_replication_role = replica');
 		my $changed = $self->{session}->ask($defects{$name}{$defect} . ' RETURNING 1');
 		die "$defect: " . join ' ', map { $_->{text} } @{ $changed->{errors} } if $changed->{state} ne 'ok';
-		push @overlooked, @{ $changed->{rows} } ? $defect : "$defect (there was nothing to change)" if !@{ $changed->{rows} } || !$self->findings($name);
+		my @findings = $self->findings($name);
+		push @overlooked, @{ $changed->{rows} } ? $defect : "$defect (there was nothing to change)" if !@{ $changed->{rows} } || !@findings;
 		$self->rows('ROLLBACK');
 	}
 	return @overlooked;

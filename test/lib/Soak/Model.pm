@@ -10,7 +10,7 @@ use JSON::PP;
 sub new
 {
 	my ($class) = @_;
-	return bless { tags => {}, ever => {}, rules => [], kinds => {}, decisions => [] }, $class;
+	return bless { tags => {}, ever => {}, tags_of => {}, rules => [], kinds => {}, decisions => [] }, $class;
 }
 
 # --- tags
@@ -20,6 +20,7 @@ sub set_tag
 	my ($self, $registry, $repository, $tag, $digest) = @_;
 	$self->{tags}{$registry}{$repository}{$tag} = $digest;
 	$self->{ever}{"$registry $repository $tag"}{$digest} = 1;
+	$self->{tags_of}{"$registry $repository $digest"}{$tag} = 1;
 	return;
 }
 
@@ -91,7 +92,15 @@ sub deciding_rule
 	return (sort { $a->{priority} <=> $b->{priority} || $a->{id} <=> $b->{id} } @taking)[0];
 }
 
-# The tags that the library must have: { "registry repository tag" => { digest, kind (undef: not known to the model), approves } }
+# Whether every rule that takes a tag approves by itself, and the image never had another tag.
+sub _approves
+{
+	my ($self, $registry, $repository, $tag, $digest) = @_;
+	my @taking = grep { $_->{enabled} && $_->{action} eq 'include' && $_->{registry} eq $registry && _takes($_, $repository, $tag) } @{ $self->{rules} };
+	return !(grep { ($_->{approval} // '') ne 'auto' } @taking) && keys %{ $self->{tags_of}{"$registry $repository $digest"} } == 1;
+}
+
+# The tags that the library must have: { "registry repository tag" => { digest, kind (any: the model does not know), approves } }
 sub admitted
 {
 	my ($self) = @_;
@@ -107,7 +116,7 @@ sub admitted
 				$admitted{"$registry $repository $tag"} = {
 					digest => $tags->{$tag},
 					kind => $rule->{kind} ne 'auto' ? $rule->{kind} : $self->{kinds}{"$registry $repository"} // 'other',
-					approves => ($rule->{approval} // '') eq 'auto' };
+					approves => $self->_approves($registry, $repository, $tag, $tags->{$tag}) };
 			}
 		}
 	}

@@ -13,6 +13,7 @@ my %refusals = (
 	'55000' => 'the state of the image does not allow it (any more), or it changed at this moment',
 	'P0002' => 'the image, or its tag, is not in the library any more',
 	'42704' => 'the same, as find_image says it',
+	'25P02' => 'the statement before in the transaction was refused',
 	'55P03' => 'a row was locked for longer than lock_timeout');
 
 # Runs until time end in the calling process. node, number (from 1), registries (names), journal (file), seed, end.
@@ -134,9 +135,10 @@ my @tags = ([ '*' ], [ '1.*' ], [ '1.*', '2.*' ], ['*-rc*'], [ 'regex:[0-4]$' ])
 sub _wanted_rule
 {
 	my ($self) = @_;
+	my $tags = $tags[ rand @tags ];
 	return {
-		registry => $self->{registry}, repositories => $repositories[ rand @repositories ], tags => $tags[ rand @tags ],
-		exclude_tags => rand() < 0.3 ? ['*-rc*'] : [], action => rand() < 0.8 ? 'include' : 'exclude',
+		registry => $self->{registry}, repositories => $repositories[ rand @repositories ], tags => $tags,
+		exclude_tags => rand() < 0.3 && $tags->[0] ne '*-rc*' ? ['*-rc*'] : [], action => rand() < 0.8 ? 'include' : 'exclude',
 		kind => (qw(auto postgres model))[ rand 3 ], priority => 10 + int(rand 100), enabled => 1 };
 }
 

@@ -127,7 +127,7 @@ sub _middle { my @sorted = sort { $a <=> $b } @_; return $sorted[ @sorted / 2 ] 
 my @expected = (
 	[ qr/^57P01$/, 'backends and workers are terminated' ],
 	[ qr/^57P0[23]$/, 'an immediate stop or crash, and clients that come while the server starts' ],
-	[ qr/^(55000|P0002|42704|55P03)$/, 'answers to people, who write down those that are none', qr/^soak person/ ],
+	[ qr/^(55000|P0002|42704|55P03|25P02)$/, 'answers to people, who write down those that are none', qr/^soak person/ ],
 	[ qr/^(08006|08001|08P01|08000|55000|57014)$/, 'CALL sync says that the registry does not answer', qr/^soak sync/ ],
 );
 
