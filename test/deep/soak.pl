@@ -26,7 +26,9 @@ use Soak::World;
 my $minutes = $ENV{SOAK_MINUTES} // 30;
 my $seed = $ENV{SOAK_SEED} // time ^ $$;
 $seed = int $seed;
-diag "SOAK_SEED=$seed, $minutes minutes";
+# test/run shows lines with three blanks.
+sub say_of_run { return diag '  ', @_ }
+say_of_run("SOAK_SEED=$seed, $minutes minutes");
 srand $seed;
 
 my $folder = $ENV{SOAK_KEEP} // PostgreSQL::Test::Utils::tempdir('soak');
@@ -160,7 +162,7 @@ my @died = wait_for_children(@people, 'sync');
 $world->end_faults;
 is(join("\n", @died), '', 'every session came to its end');
 my $count = $world->count;
-diag join ', ', map { "$_: $count->{$_}" } sort keys %$count;
+say_of_run(join ', ', map { "$_: $count->{$_}" } sort keys %$count);
 my $session = Soak::Connection->new($node, name => 'soak watch, checks');
 $session->connect;
 $session->value(q{SELECT image_library.request_sync(name) FROM image_library.registries});
@@ -186,15 +188,15 @@ for my $person (@people)
 $model->{rules} = [ @fixed_rules, grep { defined } @last_rule{@people} ];
 my %became;
 ++$became{ $_->{became} } for @{ $model->{decisions} };
-diag 'decisions ', join(', ', map { "$became{$_} $_" } sort keys %became), '; refusals ', join(', ', map { "$_: $refusals{$_}" } sort keys %refusals);
-is(join("\n", @unexpected), '', 'people get no answer that they cannot have');
+say_of_run('decisions: ', join(', ', map { "$became{$_} $_" } sort keys %became), '; refusals: ', join(', ', map { "$refusals{$_} $_" } sort keys %refusals));
+is(few(@unexpected), '', 'people get no answer that they cannot have');
 cmp_ok($became{committed} // 0, '>', 50 * $minutes, 'they decide');
 cmp_ok($became{'rolled back'} // 0, '>', 0, 'and roll back');
 
 # --- the library and the model
 my $checks = Soak::Checks->new(session => $session, model => $model, hosts => { map { $world->host($_) => $_ } @registries },
 	automatic => { map { $_->{id} => 1 } grep { $_->{approval} eq 'auto' } @fixed_rules });
-sub few { my (@lines) = @_; return join "\n", @lines > 20 ? (@lines[ 0 .. 19 ], 'and ' . (@lines - 20) . ' more') : @lines }
+sub few { my (@lines) = @_; return join "\n  ", @lines > 20 ? (@lines[ 0 .. 19 ], 'and ' . (@lines - 20) . ' more') : @lines }
 for my $name (@Soak::Checks::names)
 {
 	$checks->rows('BEGIN');
@@ -232,7 +234,7 @@ sub watched
 	return (\%found, \@memory, \%longest);
 }
 my ($found, $memory, $longest) = watched();
-diag sprintf '%d looks; longest transaction %.1f s, wait for a lock %.1f s; the machine lost at most %.1f s in 15 s', $found->{looks}, @$longest{qw(transaction lock lost)};
+say_of_run(sprintf '%d looks; longest transaction %.1f s, wait for a lock %.1f s; the machine lost at most %.1f s in 15 s', $found->{looks}, @$longest{qw(transaction lock lost)});
 is(few(@{ $found->{$_} // [] }), '', "no $_ over $Soak::Watch::most_seconds s") for qw(transaction lock);
 is(few(@{ $found->{autovacuum} // [] }), '', 'autovacuum waits for nobody');
 for my $kind (sort keys %Soak::Watch::most_growth)
