@@ -92,31 +92,40 @@ sub private_memory
 }
 
 # Growth in kB allowed from the first to the last third: of the peaks of workers in the whole time, and of other processes in
-# the longest life of one of them.
+# the longest life of one of them, after the time in which its caches fill.
 our %most_growth = (worker => 2048, launcher => 512, sync => 2048, person => 2048);
+my ($fills, $least_seconds) = (60, 90);
 
-# samples: [{ at, pid, kind, kb }]. Returns a text of what grew, or nothing, and what was compared.
+# samples: [{ at, pid, kind, kb }]. Returns a text of what grew, or '', and what was compared.
 sub growth
 {
 	my ($kind, @samples) = @_;
-	@samples = grep { $_->{kind} eq $kind } @samples;
 	my %of_pid;
-	push @{ $of_pid{ $_->{pid} } }, $_ for @samples;
+	push @{ $of_pid{ $_->{pid} } }, $_ for grep { $_->{kind} eq $kind } @samples;
 	if ($kind eq 'worker')
 	{
-		@samples = sort { $a->{at} <=> $b->{at} } map { my ($peak) = sort { $b->{kb} <=> $a->{kb} } @$_; $peak } values %of_pid;
+		@samples = sort { $a->{at} <=> $b->{at} } map { (sort { $b->{kb} <=> $a->{kb} } @$_)[0] } values %of_pid;
 	}
 	else
 	{
-		my $span = sub { $_[0][-1]{at} - $_[0][0]{at} };
-		my ($longest) = sort { $span->($b) <=> $span->($a) } values %of_pid;
-		@samples = @{ $longest // [] };
+		my ($longest) = sort { _span(@$b) <=> _span(@$a) } values %of_pid;
+		@samples = grep { $_->{at} > $longest->[0]{at} + $fills } @{ $longest // [] };
+		return ('', "$kind: none lived long enough to judge") if _span(@samples) < $least_seconds;
 	}
-	return ("there are only " . @samples . " samples of a $kind") if @samples < 9;
-	my $third = int(@samples / 3);
-	my ($first, $last) = map { _middle(map { $_->{kb} } @$_) } [ @samples[ 0 .. $third - 1 ] ], [ @samples[ -$third .. -1 ] ];
-	my $told = sprintf '%s: %d kB, then %d kB (%d samples in %d s)', $kind, $first, $last, scalar @samples, $samples[-1]{at} - $samples[0]{at};
+	return ("$kind: there are only " . @samples . ' samples') if @samples < 9;
+	my ($first, $last) = thirds(@samples);
+	my $told = sprintf '%s: %d kB, then %d kB (%d samples in %d s)', $kind, $first, $last, scalar @samples, _span(@samples);
 	return ($last - $first > $most_growth{$kind} ? $told : '', $told);
+}
+
+sub _span { return @_ ? $_[-1]{at} - $_[0]{at} : 0 }
+
+# The middle values in kB of the first and the last third.
+sub thirds
+{
+	my (@samples) = @_;
+	my $third = int(@samples / 3);
+	return map { _middle(map { $_->{kb} } @$_) } [ @samples[ 0 .. $third - 1 ] ], [ @samples[ -$third .. -1 ] ];
 }
 
 sub _middle { my @sorted = sort { $a <=> $b } @_; return $sorted[ @sorted / 2 ] }
