@@ -145,7 +145,7 @@ for my $number (1 .. $people)
 }
 
 # --- the world: what happens on average every so many seconds
-my %every = (change_tags => 1.5, change_faults => 12, kill_registry => 40, terminate_worker => 12, terminate_person => 15, crash => 90, restart => 75);
+my %every = (change_tags => 1.5, change_faults => 12, kill_registry => 40, terminate_worker => 12, terminate_person => 15, terminate_launcher => 150, crash => 90, restart => 75);
 my %next = map { $_ => time + rand $every{$_} } sort keys %every;
 while (time < $end)
 {
@@ -153,7 +153,7 @@ while (time < $end)
 	usleep 1_000_000 * min(1, max(0, $next{$what} - time, 0.01));
 	next if $next{$what} > time;
 	$next{$what} = time + $every{$what} * (0.5 + rand);
-	next if time > $calm_from && $what =~ /^(crash|restart|terminate_person)$/;
+	next if time > $calm_from && $what =~ /^(crash|restart|terminate_person|terminate_launcher)$/;
 	$world->$what;
 }
 
@@ -192,6 +192,13 @@ say_of_run('decisions: ', join(', ', map { "$became{$_} $_" } sort keys %became)
 is(few(@unexpected), '', 'people get no answer that they cannot have');
 cmp_ok($became{committed} // 0, '>', 50 * $minutes, 'they decide');
 cmp_ok($became{'rolled back'} // 0, '>', 0, 'and roll back');
+
+# Otherwise nothing of it has been tested.
+my %runs = map { split /\|/ } split /\n/, $node->value('SELECT outcome, count(*) FROM image_library.sync_run GROUP BY 1');
+my $pruned = $node->value('SELECT coalesce(sum(images_removed), 0) FROM image_library.prune_run');
+say_of_run('runs: ', join(', ', map { "$runs{$_} $_" } sort keys %runs), "; images pruned: $pruned");
+cmp_ok(min(map { $runs{$_} // 0 } qw(complete partial failed)), '>', 0, 'runs were complete, partial and failed');
+cmp_ok($pruned, '>', 0, 'images were pruned');
 
 # --- the library and the model
 my $checks = Soak::Checks->new(session => $session, model => $model, hosts => { map { $world->host($_) => $_ } @registries },

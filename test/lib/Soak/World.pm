@@ -172,6 +172,8 @@ sub _signal
 my $is_worker = q{backend_type = 'image_library worker'};
 
 sub terminate_worker { return $_[0]->_signal('workers terminated', 'TERM', $is_worker) }
+# The server starts it again after 10 seconds.
+sub terminate_launcher { return $_[0]->_signal('launchers terminated', 'TERM', q{backend_type = 'image_library launcher'}) }
 sub terminate_person { return $_[0]->_signal('sessions terminated', 'TERM', q{application_name LIKE 'soak person%'}) }
 # The server restarts after it.
 sub crash { return $_[0]->_signal('workers or sessions killed, with a crash of the server', 'KILL', "$is_worker OR application_name LIKE 'soak person%'") }
