@@ -34,7 +34,7 @@ CREATE TYPE image_library_internal.batch_evidence AS (
 COMMENT ON TYPE image_library_internal.batch_evidence IS
   'A layer of a signature: columns as in evidence; without document and unread the library or another row has the document';
 
-CREATE TYPE image_library_internal.settled AS (fingerprint text, tags bigint);
+CREATE TYPE image_library_internal.settled AS (fingerprint text, tags bigint, movable bigint);
 COMMENT ON TYPE image_library_internal.settled IS 'What settled_repository has of a repository';
 
 CREATE TYPE image_library_internal.batch AS (

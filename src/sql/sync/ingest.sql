@@ -143,6 +143,7 @@ DECLARE
   images_added bigint;
   counts record;
   signed_images text[] := '{}';
+  answered text[] := '{}';
 BEGIN
   IF cardinality(batch.evidence) > 0 THEN
     PERFORM image_library_internal.lock_trust(exclusive => false);
@@ -178,6 +179,9 @@ BEGIN
   IF cardinality(batch.gone_children) > 0 THEN
     PERFORM image_library_internal.write_gone_children(id, batch.gone_children);
   END IF;
+  IF cardinality(batch.referrer_answers) > 0 THEN
+    answered := image_library_internal.answered_images(id, batch.referrer_answers);
+  END IF;
   IF cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 THEN
     PERFORM image_library_internal.write_referrers(id, batch);
   END IF;
@@ -185,8 +189,8 @@ BEGIN
   IF cardinality(batch.evidence) > 0 THEN
     signed_images := image_library_internal.write_evidence(id, batch.evidence);
   END IF;
-  IF cardinality(batch.referrer_answers) > 0 THEN
-    PERFORM image_library_internal.forget_evidence(id, batch.referrer_answers);
+  IF cardinality(answered) > 0 THEN
+    PERFORM image_library_internal.forget_evidence(id, answered);
   END IF;
   IF batch.refused_removals IS NOT NULL THEN
     PERFORM image_library_internal.write_removals(id, batch.refused_removals);

@@ -44,18 +44,37 @@ COMMENT ON FUNCTION image_library_internal.write_evidence IS
   'Stores and verifies signatures that a batch found in a repository; returns the digests of images that have a new verified one';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_evidence TO image_library_agent;
 
+-- Before the answers are written: a tag that is gone tells no image, but the library knows whose referrers it held.
+CREATE FUNCTION image_library_internal.answered_images(repository_id integer, answers image_library_internal.referrer_answer[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM image_library_internal.evidence e WHERE e.repository_id = answered_images.repository_id) THEN
+    RETURN '{}';
+  END IF;
+  RETURN ARRAY(
+    SELECT a.digest FROM unnest(answers) a WHERE a.digest IS NOT NULL
+    UNION
+    SELECT held.digest
+    FROM unnest(answers) a
+    CROSS JOIN LATERAL (
+      SELECT x.digest FROM image_library_internal.image_referrer x
+      WHERE x.repository_id = answered_images.repository_id AND x.tag = a.tag OFFSET 0) held
+    WHERE a.digest IS NULL);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.answered_images IS
+  'Images that answers to what refers to them are about, if signatures are stored in the repository';
+GRANT EXECUTE ON FUNCTION image_library_internal.answered_images TO image_library_agent;
+
 -- A signature does not become wrong because its copy in the registry is removed: one that is verified stays, unless the same
 -- layer is listed in another manifest, as after another signature was added to a tag of cosign.
-CREATE FUNCTION image_library_internal.forget_evidence(repository_id integer, answers image_library_internal.referrer_answer[]) RETURNS void
+CREATE FUNCTION image_library_internal.forget_evidence(repository_id integer, digests text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 BEGIN
   DELETE FROM image_library_internal.evidence e
-  USING (SELECT DISTINCT a.digest FROM unnest(answers) a WHERE a.digest IS NOT NULL
-         UNION
-         -- A tag is gone, and held the referrers of an image that is not known any more.
-         SELECT DISTINCT x.digest FROM image_library_internal.evidence x
-         WHERE x.repository_id = forget_evidence.repository_id AND EXISTS (SELECT FROM unnest(answers) a WHERE a.digest IS NULL)) asked
+  USING (SELECT DISTINCT u FROM unnest(digests) u) AS asked (digest)
   WHERE e.repository_id = forget_evidence.repository_id AND e.digest = asked.digest
     AND NOT image_library_internal.is_listed(e.repository_id, e.digest, e.referrer_digest)
     AND (NOT e.verified OR EXISTS (
