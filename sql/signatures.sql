@@ -219,9 +219,15 @@ SELECT add_trust_key('second', test.key('release'));
 SELECT drop_trust_key('release');
 SELECT signer, verified, reason FROM test.signed WHERE repository = 'app' ORDER BY 1, 3;
 SELECT repository, tag, approval FROM test.states WHERE approval = 'approved';
-CREATE OR REPLACE FUNCTION image_library_internal.most_verified_at_once() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 20000;
+CREATE OR REPLACE FUNCTION image_library_internal.most_verified_at_once() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 100000;
 SELECT verify_waiting(registry_id) FROM registry;
 SELECT signer, verified FROM test.signed WHERE repository = 'app' AND verified;
+
+-- What was right when it was set, and cannot be read any more: nothing is verified, and a sync goes on.
+UPDATE trust_anchor SET material = 'broken' WHERE name = 'second';
+SELECT test.bring('local', 'app', test.layer('a', 'release', NULL, jsonb_build_object('referrer_digest', test.digest('broken'))));
+SELECT DISTINCT reason FROM test.signed WHERE NOT verified AND reason LIKE 'what is trusted%';
+UPDATE trust_anchor SET material = test.key('release') WHERE name = 'second';
 
 -- Those that a registry had listed before somebody was trusted are asked for.
 DELETE FROM evidence;

@@ -97,7 +97,7 @@ COMMENT ON FUNCTION image_library_internal.take_back IS
 -- Up to so many signatures are verified in the transaction of the change. Of more, those that could lose their signer are
 -- not verified from then on, and the agent verifies them.
 CREATE FUNCTION image_library_internal.most_verified_at_once() RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 20000;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 100000;
 COMMENT ON FUNCTION image_library_internal.most_verified_at_once IS
   'Number of signatures that a change of trust verifies itself';
 GRANT EXECUTE ON FUNCTION image_library_internal.most_verified_at_once TO image_library_agent;
