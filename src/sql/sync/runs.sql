@@ -98,6 +98,7 @@ AS $$
 DECLARE
   id integer := (SELECT r.registry_id FROM image_library_internal.run r WHERE r.run_id = apply_changed_rules.run_id);
 BEGIN
+  PERFORM image_library_internal.verify_waiting(id);
   -- Rules may have changed while an earlier run applied the rules as they were before.
   IF (SELECT g.rules_changed_at FROM image_library_internal.registry g WHERE g.registry_id = id)
      > coalesce((SELECT max(r.started_at) FROM image_library_internal.run r WHERE r.registry_id = id AND r.decided), '-infinity') THEN
@@ -105,7 +106,6 @@ BEGIN
     PERFORM image_library_internal.lock_rules_of(id, exclusive => true);
     PERFORM image_library_internal.decide_registry(id);
   END IF;
-  PERFORM image_library_internal.verify_waiting(id);
   UPDATE image_library_internal.run r SET decided = true WHERE r.run_id = apply_changed_rules.run_id;
 END
 $$;

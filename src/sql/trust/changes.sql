@@ -106,16 +106,16 @@ CREATE FUNCTION image_library_internal.signed_images(signers text[], unverified 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  place record;
+  of_registry integer;
 BEGIN
-  -- In the order in which every function locks several repositories.
-  FOR place IN
-    SELECT DISTINCT r.registry_id, r.repository_id
+  -- As a change of rules does: batches and decisions wait, and those that hold locks are waited for.
+  FOR of_registry IN
+    SELECT DISTINCT r.registry_id
     FROM image_library_internal.evidence e JOIN image_library_internal.repository r USING (repository_id)
     WHERE e.signer = ANY (signers) OR unverified AND NOT e.verified
-    ORDER BY 1, 2
+    ORDER BY 1
   LOOP
-    PERFORM image_library_internal.lock_repository(place.registry_id, place.repository_id, for_batch => true);
+    PERFORM image_library_internal.lock_rules(of_registry);
   END LOOP;
   RETURN QUERY
     SELECT r.registry_id, r.repository_id, e.digest, coalesce(a.state = 'approved', false),
@@ -129,7 +129,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.signed_images IS
-  'Images with signatures by some signers, or that are not verified; locks their repositories';
+  'Images with signatures by some signers, or that are not verified; locks the rules of their registries';
 
 -- removed: name of an anchor; added: one that is not there. Both: it is replaced.
 CREATE FUNCTION image_library_internal.change_trust(removed text, added image_library_internal.trust_anchor, losers text[], why text) RETURNS void
@@ -196,6 +196,7 @@ BEGIN
     RETURN;
   END IF;
   PERFORM image_library_internal.lock_trust(exclusive => false);
+  PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => true);
   FOR waiting IN
     SELECT e.repository_id, array_agg(DISTINCT e.digest) AS digests
     FROM (SELECT x.repository_id, x.digest
@@ -204,7 +205,6 @@ BEGIN
           ORDER BY 1, 2 LIMIT image_library_internal.most_verified_at_once()) e
     GROUP BY 1 ORDER BY 1
   LOOP
-    PERFORM image_library_internal.lock_repository(registry_id, waiting.repository_id, for_batch => true);
     PERFORM image_library_internal.approve_signed(waiting.repository_id,
       image_library_internal.verify_rows(waiting.repository_id, waiting.digests, '{}', false));
   END LOOP;
