@@ -55,8 +55,8 @@ ProvenTimes CheckTimes(const SignedMaterial& material, const Content& content,
   return times;
 }
 
-ProvenTimes CheckKeyless(const SignedMaterial& material, X509* certificate,
-                         const TrustedRoot& root) {
+ProvenTimes CheckKeyless(const SignedMaterial& material, const TrustedRoot& root) {
+  X509* const certificate = material.x509.get();
   CheckCodeSigning(certificate, true);
   const PublicKey key = PublicKey::Of(certificate);
   const Content* content = nullptr;

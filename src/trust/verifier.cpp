@@ -97,7 +97,7 @@ struct Verifier::Parsed {
                       Verdict* verdict) const;
   void VerifyWithKeys(const SignedMaterial& material, std::string_view verifier,
                       Verdict* verdict) const;
-  void VerifyKeyless(const SignedMaterial& material, X509* certificate, Verdict* verdict) const;
+  void VerifyKeyless(const SignedMaterial& material, Verdict* verdict) const;
   const NamedKey* KeyOf(const X509* certificate) const;
 };
 
@@ -134,11 +134,10 @@ void Verifier::Parsed::VerifyWithKeys(const SignedMaterial& material, std::strin
   throw Refusal("the signature is not by a trusted key");
 }
 
-void Verifier::Parsed::VerifyKeyless(const SignedMaterial& material, X509* certificate,
-                                     Verdict* verdict) const {
+void Verifier::Parsed::VerifyKeyless(const SignedMaterial& material, Verdict* verdict) const {
   Check(root.has_value(), "the signature is by a certificate, and no trusted root is installed");
-  const ProvenTimes times = CheckKeyless(material, certificate, *root);
-  const FulcioIdentity identity = FulcioIdentityOf(certificate);
+  const ProvenTimes times = CheckKeyless(material, *root);
+  const FulcioIdentity identity = FulcioIdentityOf(material.x509.get());
   verdict->issuer = Shown(identity.issuer);
   verdict->subject = Shown(identity.subjects.front());
   verdict->signed_at = times.instants.front();
@@ -172,11 +171,10 @@ void Verifier::Parsed::VerifySigstore(const Evidence& evidence, std::string_view
   if (material.certificate.empty()) {
     VerifyWithKeys(material, {}, verdict);
   } else {
-    const X509Owner certificate = ReadCertificate(material.certificate);
-    if (KeyOf(certificate.get()) != nullptr)
+    if (KeyOf(material.x509.get()) != nullptr)
       VerifyWithKeys(material, material.certificate, verdict);
     else
-      VerifyKeyless(material, certificate.get(), verdict);
+      VerifyKeyless(material, verdict);
   }
   verdict->provenance = std::move(statement.provenance);
 }
