@@ -68,7 +68,7 @@ SignedMaterial ReadCosignLayer(const Evidence& evidence) {
     read.contents.push_back(std::move(content));
   }
   if (const auto pem = Annotation(evidence, "dev.sigstore.cosign/certificate"); !pem.empty()) {
-    read.x509 = std::move(ReadCertificates(pem).front());
+    read.x509 = ReadFirstCertificate(pem);
     read.certificate = DerOf(read.x509.get());
   }
   if (const auto bundle = Annotation(evidence, "dev.sigstore.cosign/bundle"); !bundle.empty())

@@ -17,6 +17,23 @@ using Token = Owned<PKCS7, PKCS7_free>;
 using Info = Owned<TS_TST_INFO, TS_TST_INFO_free>;
 using Context = Owned<TS_VERIFY_CTX, TS_VERIFY_CTX_free>;
 
+// Both pass into the context.
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+void SetStore(TS_VERIFY_CTX* context, X509_STORE* store) {
+  TS_VERIFY_CTX_set0_store(context, store);
+}
+void SetCertificates(TS_VERIFY_CTX* context, STACK_OF(X509) * certificates) {
+  TS_VERIFY_CTX_set0_certs(context, certificates);
+}
+#else
+void SetStore(TS_VERIFY_CTX* context, X509_STORE* store) {
+  TS_VERIFY_CTX_set_store(context, store);
+}
+void SetCertificates(TS_VERIFY_CTX* context, STACK_OF(X509) * certificates) {
+  TS_VERIFY_CTX_set_certs(context, certificates);
+}
+#endif
+
 constexpr char kMalformed[] = "the timestamp is malformed";
 
 // The token, and what owns it.
@@ -78,13 +95,13 @@ bool IsSigned(PKCS7* token, const CertificateChain& chain, bool whole, std::int6
   if (!context) throw std::bad_alloc();
   TS_VERIFY_CTX_set_flags(context.get(), TS_VFY_VERSION | TS_VFY_SIGNATURE);
   X509_STORE_up_ref(trusted);
-  TS_VERIFY_CTX_set_store(context.get(), trusted);
+  SetStore(context.get(), trusted);
   // With the root at hand OpenSSL would check its signature again.
   const Stack first(sk_X509_new_null());
   if (!first || sk_X509_push(first.get(), chain.first()) == 0) throw std::bad_alloc();
   STACK_OF(X509)* const certificates = X509_chain_up_ref(whole ? chain.all() : first.get());
   if (certificates == nullptr) throw std::bad_alloc();
-  TS_VERIFY_CTX_set_certs(context.get(), certificates);
+  SetCertificates(context.get(), certificates);
   X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(trusted), static_cast<time_t>(instant));
   return TS_RESP_verify_token(context.get(), token) == 1;
 }
