@@ -36,11 +36,14 @@ void SetCertificates(TS_VERIFY_CTX* context, STACK_OF(X509) * certificates) {
 
 constexpr char kMalformed[] = "the timestamp is malformed";
 
-// The token, and what owns it.
+// A response has a token, or the token is alone.
 struct Read {
   Response response;
-  Token owned;
-  PKCS7* token = nullptr;
+  Token alone;
+
+  PKCS7* token() const noexcept {
+    return response ? TS_RESP_get_token(response.get()) : alone.get();
+  }
 };
 
 Read ReadToken(std::string_view der) {
@@ -48,15 +51,14 @@ Read ReadToken(std::string_view der) {
   Response response(d2i_TS_RESP(nullptr, &at, static_cast<long>(der.size())));
   if (response) {
     Check(at == Bytes(der) + der.size(), kMalformed);
-    PKCS7* const token = TS_RESP_get_token(response.get());
-    Check(token != nullptr, "the timestamp was refused by its authority");
-    return {std::move(response), nullptr, token};
+    Check(TS_RESP_get_token(response.get()) != nullptr,
+          "the timestamp was refused by its authority");
+    return {std::move(response), nullptr};
   }
   at = Bytes(der);
   Token token(d2i_PKCS7(nullptr, &at, static_cast<long>(der.size())));
   Check(token != nullptr && at == Bytes(der) + der.size(), kMalformed);
-  PKCS7* const borrowed = token.get();
-  return {nullptr, std::move(token), borrowed};
+  return {nullptr, std::move(token)};
 }
 
 // The token names its signer by issuer and serial number.
@@ -112,7 +114,7 @@ std::int64_t CheckTimestamp(std::string_view der, std::string_view message,
                             const TrustedRoot& root) {
   const ErrorScope scope;
   const Read read = ReadToken(der);
-  PKCS7* const token = read.token;
+  PKCS7* const token = read.token();
   Check(PKCS7_type_is_signed(token), kMalformed);
   const Info info(PKCS7_to_TS_TST_INFO(token));
   Check(info != nullptr, kMalformed);
