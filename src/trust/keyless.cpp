@@ -61,6 +61,10 @@ ProvenTimes CheckKeyless(const SignedMaterial& material, const TrustedRoot& root
   const PublicKey key = PublicKey::Of(certificate);
   const Content* content = nullptr;
   for (const Content& one : material.contents) {
+    Check(
+        one.IsVerifiableBy(key),
+        "the certificate has a key of Ed25519, which signs the manifest itself, of which a bundle "
+        "has only the digest");
     if (!one.VerifiedBy(key)) continue;
     content = &one;
     break;

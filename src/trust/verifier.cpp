@@ -114,8 +114,10 @@ const NamedKey* Verifier::Parsed::KeyOf(const X509* certificate) const {
 void Verifier::Parsed::VerifyWithKeys(const SignedMaterial& material, std::string_view verifier,
                                       Verdict* verdict) const {
   Check(!keys.empty(), "the signature is by a key, and no key is trusted");
+  bool not_verifiable = false;
   for (const Content& content : material.contents) {
     for (const NamedKey& named : keys) {
+      not_verifiable |= !content.IsVerifiableBy(named.key);
       if (!content.VerifiedBy(named.key)) continue;
       verdict->verified = true;
       verdict->signer = "key:" + named.name;
@@ -131,7 +133,10 @@ void Verifier::Parsed::VerifyWithKeys(const SignedMaterial& material, std::strin
       return;
     }
   }
-  throw Refusal("the signature is not by a trusted key");
+  throw Refusal(not_verifiable
+                    ? "the signature is not by a trusted key, unless it is by one of Ed25519: that "
+                      "signs the manifest itself, of which a bundle has only the digest"
+                    : "the signature is not by a trusted key");
 }
 
 void Verifier::Parsed::VerifyKeyless(const SignedMaterial& material, Verdict* verdict) const {

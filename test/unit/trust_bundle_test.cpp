@@ -396,6 +396,9 @@ TEST_F(TrustBundle, AKeySuffices) {
   anchors.keys.push_back({"other", key.Pem()});
   EXPECT_THAT(Verifier(anchors).Verify(parts.ToEvidence(), kImage).reason,
               HasSubstr("not by a trusted key"));
+  anchors.keys.push_back({"plain", TestKey(TestKey::Kind::kEd25519).Pem()});
+  EXPECT_THAT(Verifier(anchors).Verify(parts.ToEvidence(), kImage).reason,
+              HasSubstr("unless it is by one of Ed25519"));
   BundleParts enveloped = instance_.Enveloped(
       test::StatementOf(kImage, "https://sigstore.dev/cosign/sign/v1"), "dsse 0.0.1");
   enveloped.certificate.clear();
