@@ -322,6 +322,14 @@ TEST_F(TrustBundle, ChecksTheCertificate) {
                          Options(), impostor, instance_.certificate_log_key, TestKey())))
                   .reason,
               HasSubstr("does not lead to the authority"));
+  // Where the certificate says which key issued it, that is seen before its signature.
+  options = Options();
+  options.extensions.push_back({"authorityKeyIdentifier", "keyid"});
+  EXPECT_TRUE(Verify(SignedBy(Logged(options))).verified);
+  EXPECT_THAT(Verify(SignedBy(test::MakeLoggedCertificate(
+                         options, impostor, instance_.certificate_log_key, TestKey())))
+                  .reason,
+              HasSubstr("not from an authority of the trusted root"));
   const auto stranger = test::MakeCertificate(test::AuthorityOptions("stranger"), nullptr);
   EXPECT_THAT(Verify(SignedBy(test::MakeLoggedCertificate(
                          Options(), stranger, instance_.certificate_log_key, TestKey())))
