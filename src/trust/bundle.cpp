@@ -51,32 +51,36 @@ Content ReadMessage(const Json& message, std::string_view digest) {
   return content;
 }
 
+void ReadCertificate(const Json& json, SignedMaterial* read) {
+  read->certificate = BytesOf(json["rawBytes"], "the certificate");
+  read->x509 = trust::ReadCertificate(read->certificate);
+}
+
 // Of a chain, only the signer's certificate counts: authorities come from the trusted root.
-std::string ReadChain(const Json& chain) {
-  std::string first;
+void ReadChain(const Json& chain, SignedMaterial* read) {
   std::size_t count = 0;
   chain["certificates"].ForEachElement([&](const Json& json) {
     Check(++count <= kMostChain, "the certificate chain has more than 10 certificates");
-    const std::string der = BytesOf(json["rawBytes"], "the certificate");
-    const X509Owner certificate = ReadCertificate(der);
-    Check(!IsSelfIssued(certificate.get()) || X509_check_ca(certificate.get()) == 0,
+    SignedMaterial other;
+    SignedMaterial* const into = count == 1 ? read : &other;
+    ReadCertificate(json, into);
+    X509* const certificate = into->x509.get();
+    Check(!IsSelfIssued(certificate) || X509_check_ca(certificate) == 0,
           "the certificate chain has the root, which must come from the trusted root");
-    if (count == 1) first = der;
   });
   Check(count > 0, "the certificate chain is empty");
-  return first;
 }
 
-std::string ReadCertificateOf(const Json& material, Version version) {
+void ReadSigner(const Json& material, Version version, SignedMaterial* read) {
   const bool key = !IsAbsent(material["publicKey"]);
   const bool certificate = !IsAbsent(material["certificate"]);
   const int kinds = key + certificate + !IsAbsent(material["x509CertificateChain"]);
   Check(kinds == 1, kinds == 0 ? "the bundle has neither a key nor a certificate"
                                : "the bundle has more than one of key, certificate and chain");
-  if (key) return {};
-  if (certificate) return BytesOf(material["certificate"]["rawBytes"], "the certificate");
+  if (key) return;
+  if (certificate) return ReadCertificate(material["certificate"], read);
   Check(version != Version::k03, "the bundle has a certificate chain, which version 0.3 has not");
-  return ReadChain(material["x509CertificateChain"]);
+  ReadChain(material["x509CertificateChain"], read);
 }
 
 InclusionProof ReadProof(const Json& json) {
@@ -145,7 +149,7 @@ SignedMaterial ReadBundle(std::string_view document, std::string_view digest) {
   } else {
     read.contents.push_back(ReadMessage(message, digest));
   }
-  read.certificate = ReadCertificateOf(material, version);
+  ReadSigner(material, version, &read);
   material["tlogEntries"].ForEachElement([&](const Json& entry) {
     Check(read.entries.size() < kMostLogEntries, "the bundle has more than 10 log entries");
     read.entries.push_back(ReadEntry(entry, version));

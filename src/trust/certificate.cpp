@@ -98,6 +98,14 @@ X509Owner ReadCertificate(std::string_view der) {
   return certificate;
 }
 
+X509Owner ReadFirstCertificate(std::string_view pem) {
+  Check(pem.size() <= kMostDocumentBytes, "the certificate is larger than 1 MiB");
+  const Bio bio = Reader(pem);
+  X509Owner certificate(PEM_read_bio_X509(bio.get(), nullptr, &NoPassphrase, nullptr));
+  Check(certificate != nullptr, "the certificate is not in PEM form");
+  return certificate;
+}
+
 std::vector<X509Owner> ReadCertificates(std::string_view pem) {
   Check(pem.size() <= kMostDocumentBytes, "the certificates are larger than 1 MiB");
   const Bio bio = Reader(pem);

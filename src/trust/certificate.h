@@ -24,6 +24,9 @@ using StoreOwner = Owned<X509_STORE, X509_STORE_free>;
 /// Throws Refusal.
 X509Owner ReadCertificate(std::string_view der);
 
+/// The first certificate of a text in PEM form. Throws Refusal.
+X509Owner ReadFirstCertificate(std::string_view pem);
+
 /// The certificates of a text in PEM form, at least one and at most kMostListed. Throws Refusal.
 std::vector<X509Owner> ReadCertificates(std::string_view pem);
 

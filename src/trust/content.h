@@ -20,6 +20,11 @@ struct Content {
   const Envelope* envelope = nullptr;  ///< not owned
   std::string timestamped;             ///< what timestamps are over: the signature, or a document
 
+  /// Not for a key of Ed25519, which signs the message itself, when only its hash is known.
+  bool IsVerifiableBy(const PublicKey& key) const noexcept {
+    return message.has_value() || key.kind() != PublicKey::Kind::kEd25519;
+  }
+
   bool VerifiedBy(const PublicKey& key) const {
     return message ? key.Verifies(*message, signature) : key.VerifiesHash(hash, hashed, signature);
   }

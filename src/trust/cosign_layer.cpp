@@ -67,8 +67,10 @@ SignedMaterial ReadCosignLayer(const Evidence& evidence) {
     content.timestamped = content.signature;
     read.contents.push_back(std::move(content));
   }
-  if (const auto pem = Annotation(evidence, "dev.sigstore.cosign/certificate"); !pem.empty())
-    read.certificate = DerOf(ReadCertificates(pem).front().get());
+  if (const auto pem = Annotation(evidence, "dev.sigstore.cosign/certificate"); !pem.empty()) {
+    read.x509 = ReadFirstCertificate(pem);
+    read.certificate = DerOf(read.x509.get());
+  }
   if (const auto bundle = Annotation(evidence, "dev.sigstore.cosign/bundle"); !bundle.empty())
     read.entries.push_back(ReadRekorBundle(bundle));
   if (const auto json = Annotation(evidence, "dev.sigstore.cosign/rfc3161timestamp"); !json.empty())

@@ -76,8 +76,8 @@ std::string Hex(std::string_view bytes) {
   return hex;
 }
 
-PublicKey::PublicKey(Key key)
-    : key_(std::move(key)), kind_(KindOf(key_.get())), der_(Der(i2d_PUBKEY, key_.get())) {
+PublicKey::PublicKey(Key key, std::string der)
+    : key_(std::move(key)), kind_(KindOf(key_.get())), der_(std::move(der)) {
   Check(!der_.empty(), "the key cannot be read");
 }
 
@@ -86,7 +86,8 @@ PublicKey PublicKey::FromPem(std::string_view pem) {
   const Bio bio = Reader(pem);
   Key key(PEM_read_bio_PUBKEY(bio.get(), nullptr, &NoPassphrase, nullptr));
   Check(key != nullptr, "the key is not a public key in PEM form");
-  return PublicKey(std::move(key));
+  std::string der = Der(i2d_PUBKEY, static_cast<const EVP_PKEY*>(key.get()));
+  return PublicKey(std::move(key), std::move(der));
 }
 
 PublicKey PublicKey::FromDer(std::string_view der) {
@@ -98,14 +99,18 @@ PublicKey PublicKey::FromDer(std::string_view der) {
     key.reset(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, static_cast<long>(der.size())));
   }
   Check(key != nullptr && at == Bytes(der) + der.size(), "the key is not a public key in DER form");
-  return PublicKey(std::move(key));
+  std::string encoded = Der(i2d_PUBKEY, static_cast<const EVP_PKEY*>(key.get()));
+  return PublicKey(std::move(key), std::move(encoded));
 }
 
 PublicKey PublicKey::Of(const X509* certificate) {
   EVP_PKEY* const key = X509_get0_pubkey(certificate);
   Check(key != nullptr, "the certificate has a key that cannot be read");
   EVP_PKEY_up_ref(key);
-  return PublicKey(Key(key));
+  // As it is in the certificate: to encode the key anew takes longer than a signature.
+  return PublicKey(
+      Key(key),
+      Der(i2d_X509_PUBKEY, static_cast<const X509_PUBKEY*>(X509_get_X509_PUBKEY(certificate))));
 }
 
 bool PublicKey::Verifies(std::string_view message, std::string_view signature) const {

@@ -48,11 +48,11 @@ class PublicKey {
 
   Kind kind() const noexcept { return kind_; }
   EVP_PKEY* get() const noexcept { return key_.get(); }
-  /// The DER of its SubjectPublicKeyInfo; equal for equal keys.
+  /// The DER of its SubjectPublicKeyInfo.
   const std::string& der() const noexcept { return der_; }
 
  private:
-  explicit PublicKey(Key key);
+  PublicKey(Key key, std::string der);
   bool VerifiesHashWith(HashAlgorithm hash, Padding padding, std::string_view hashed,
                         std::string_view signature) const;
 

@@ -1,5 +1,7 @@
 #include "trust/keyless.h"
 
+#include <openssl/x509v3.h>
+
 #include <string>
 
 #include "trust/certificate_log.h"
@@ -16,9 +18,8 @@ const TrustedAuthority& AuthorityOf(X509* certificate, std::int64_t instant,
                                     const TrustedRoot& root) {
   std::string reason = "the certificate is not from an authority of the trusted root";
   for (const TrustedAuthority& authority : root.authorities) {
-    if (X509_NAME_cmp(X509_get_issuer_name(certificate),
-                      X509_get_subject_name(authority.chain.first())) != 0)
-      continue;
+    // By name and key identifier: instances have had several authorities of one name.
+    if (X509_check_issued(authority.chain.first(), certificate) != X509_V_OK) continue;
     if (!authority.period.Contains(instant)) {
       reason = "the signature is from outside the period of its authority in the trusted root";
       continue;
@@ -55,12 +56,16 @@ ProvenTimes CheckTimes(const SignedMaterial& material, const Content& content,
   return times;
 }
 
-ProvenTimes CheckKeyless(const SignedMaterial& material, X509* certificate,
-                         const TrustedRoot& root) {
+ProvenTimes CheckKeyless(const SignedMaterial& material, const TrustedRoot& root) {
+  X509* const certificate = material.x509.get();
   CheckCodeSigning(certificate, true);
   const PublicKey key = PublicKey::Of(certificate);
   const Content* content = nullptr;
   for (const Content& one : material.contents) {
+    Check(
+        one.IsVerifiableBy(key),
+        "the certificate has a key of Ed25519, which signs the manifest itself, of which a bundle "
+        "has only the digest");
     if (!one.VerifiedBy(key)) continue;
     content = &one;
     break;

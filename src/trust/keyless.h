@@ -27,8 +27,7 @@ ProvenTimes CheckTimes(const SignedMaterial& material, const Content& content,
 /// Checks the certificate as sigstore's client specification says: the signature, the times, the
 /// authority at each of the times, the certificate's purpose and its log. Who it is for is not
 /// compared. Throws Refusal.
-ProvenTimes CheckKeyless(const SignedMaterial& material, X509* certificate,
-                         const TrustedRoot& root);
+ProvenTimes CheckKeyless(const SignedMaterial& material, const TrustedRoot& root);
 
 }  // namespace image_library::trust
 

@@ -8,6 +8,7 @@
 
 #include "trust/content.h"
 #include "trust/log_entry.h"
+#include "trust/openssl.h"
 
 namespace image_library::trust {
 
@@ -16,6 +17,7 @@ struct SignedMaterial {
   std::unique_ptr<const Envelope> envelope;  ///< that contents are of, if they are
   std::vector<Content> contents;             ///< one for each signature; at least one
   std::string certificate;                   ///< DER; empty: signed with a key
+  X509Owner x509;                            ///< the same, parsed
   std::vector<LogEntry> entries;
   std::vector<std::string> timestamps;  ///< DER of RFC 3161
 };

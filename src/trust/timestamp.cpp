@@ -4,6 +4,7 @@
 #include <openssl/ts.h>
 
 #include <string>
+#include <utility>
 
 #include "trust/instant.h"
 #include "trust/refusal.h"
@@ -16,23 +17,48 @@ using Token = Owned<PKCS7, PKCS7_free>;
 using Info = Owned<TS_TST_INFO, TS_TST_INFO_free>;
 using Context = Owned<TS_VERIFY_CTX, TS_VERIFY_CTX_free>;
 
+// Both pass into the context.
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+void SetStore(TS_VERIFY_CTX* context, X509_STORE* store) {
+  TS_VERIFY_CTX_set0_store(context, store);
+}
+void SetCertificates(TS_VERIFY_CTX* context, STACK_OF(X509) * certificates) {
+  TS_VERIFY_CTX_set0_certs(context, certificates);
+}
+#else
+void SetStore(TS_VERIFY_CTX* context, X509_STORE* store) {
+  TS_VERIFY_CTX_set_store(context, store);
+}
+void SetCertificates(TS_VERIFY_CTX* context, STACK_OF(X509) * certificates) {
+  TS_VERIFY_CTX_set_certs(context, certificates);
+}
+#endif
+
 constexpr char kMalformed[] = "the timestamp is malformed";
 
-Token ReadToken(std::string_view der) {
+// A response has a token, or the token is alone.
+struct Read {
+  Response response;
+  Token alone;
+
+  PKCS7* token() const noexcept {
+    return response ? TS_RESP_get_token(response.get()) : alone.get();
+  }
+};
+
+Read ReadToken(std::string_view der) {
   const unsigned char* at = Bytes(der);
-  const Response response(d2i_TS_RESP(nullptr, &at, static_cast<long>(der.size())));
+  Response response(d2i_TS_RESP(nullptr, &at, static_cast<long>(der.size())));
   if (response) {
     Check(at == Bytes(der) + der.size(), kMalformed);
-    PKCS7* const token = TS_RESP_get_token(response.get());
-    Check(token != nullptr, "the timestamp was refused by its authority");
-    Token copy(PKCS7_dup(token));
-    Check(copy != nullptr, kMalformed);
-    return copy;
+    Check(TS_RESP_get_token(response.get()) != nullptr,
+          "the timestamp was refused by its authority");
+    return {std::move(response), nullptr};
   }
   at = Bytes(der);
   Token token(d2i_PKCS7(nullptr, &at, static_cast<long>(der.size())));
   Check(token != nullptr && at == Bytes(der) + der.size(), kMalformed);
-  return token;
+  return {nullptr, std::move(token)};
 }
 
 // The token names its signer by issuer and serial number.
@@ -63,17 +89,21 @@ void CheckImprint(TS_TST_INFO* info, std::string_view message) {
 }
 
 // The signature of the token, the certificate's purpose and the reference to it that is signed (RFC
-// 5816), at the time of the token.
-bool IsSigned(PKCS7* token, const CertificateChain& chain, X509_STORE* trusted,
-              std::int64_t instant) {
+// 5816), at the time of the token. The chain has been checked, so that the first of its
+// certificates may be trusted by itself; tokens that refer to more of the chain need the whole.
+bool IsSigned(PKCS7* token, const CertificateChain& chain, bool whole, std::int64_t instant) {
+  X509_STORE* const trusted = whole ? chain.root_store() : chain.first_store();
   const Context context(TS_VERIFY_CTX_new());
   if (!context) throw std::bad_alloc();
   TS_VERIFY_CTX_set_flags(context.get(), TS_VFY_VERSION | TS_VFY_SIGNATURE);
   X509_STORE_up_ref(trusted);
-  TS_VERIFY_CTX_set_store(context.get(), trusted);
-  STACK_OF(X509)* const certificates = X509_chain_up_ref(chain.all());
+  SetStore(context.get(), trusted);
+  // With the root at hand OpenSSL would check its signature again.
+  const Stack first(sk_X509_new_null());
+  if (!first || sk_X509_push(first.get(), chain.first()) == 0) throw std::bad_alloc();
+  STACK_OF(X509)* const certificates = X509_chain_up_ref(whole ? chain.all() : first.get());
   if (certificates == nullptr) throw std::bad_alloc();
-  TS_VERIFY_CTX_set_certs(context.get(), certificates);
+  SetCertificates(context.get(), certificates);
   X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(trusted), static_cast<time_t>(instant));
   return TS_RESP_verify_token(context.get(), token) == 1;
 }
@@ -83,9 +113,10 @@ bool IsSigned(PKCS7* token, const CertificateChain& chain, X509_STORE* trusted,
 std::int64_t CheckTimestamp(std::string_view der, std::string_view message,
                             const TrustedRoot& root) {
   const ErrorScope scope;
-  const Token token = ReadToken(der);
-  Check(PKCS7_type_is_signed(token.get()), kMalformed);
-  const Info info(PKCS7_to_TS_TST_INFO(token.get()));
+  const Read read = ReadToken(der);
+  PKCS7* const token = read.token();
+  Check(PKCS7_type_is_signed(token), kMalformed);
+  const Info info(PKCS7_to_TS_TST_INFO(token));
   Check(info != nullptr, kMalformed);
   const auto instant = InstantOf(TS_TST_INFO_get_time(info.get()));
   Check(instant.has_value(), kMalformed);
@@ -93,14 +124,12 @@ std::int64_t CheckTimestamp(std::string_view der, std::string_view message,
   std::string reason = "the timestamp is not from an authority of the trusted root";
   for (const TrustedAuthority& authority : root.timestamp_authorities) {
     const CertificateChain& chain = authority.chain;
-    if (!IsSigner(token.get(), chain.first())) continue;
+    if (!IsSigner(token, chain.first())) continue;
     if (!authority.period.Contains(*instant))
       reason = "the timestamp is from outside the period of its authority in the trusted root";
     else if (!chain.IsValid(*instant))
       reason = "the timestamp is from when a certificate of its authority was not valid";
-    // The second is for tokens that refer to the whole chain.
-    else if (IsSigned(token.get(), chain, chain.first_store(), *instant) ||
-             IsSigned(token.get(), chain, chain.root_store(), *instant))
+    else if (IsSigned(token, chain, false, *instant) || IsSigned(token, chain, true, *instant))
       return *instant;
     else
       reason = "the signature of the timestamp is wrong";

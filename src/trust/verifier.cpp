@@ -97,7 +97,7 @@ struct Verifier::Parsed {
                       Verdict* verdict) const;
   void VerifyWithKeys(const SignedMaterial& material, std::string_view verifier,
                       Verdict* verdict) const;
-  void VerifyKeyless(const SignedMaterial& material, X509* certificate, Verdict* verdict) const;
+  void VerifyKeyless(const SignedMaterial& material, Verdict* verdict) const;
   const NamedKey* KeyOf(const X509* certificate) const;
 };
 
@@ -114,8 +114,10 @@ const NamedKey* Verifier::Parsed::KeyOf(const X509* certificate) const {
 void Verifier::Parsed::VerifyWithKeys(const SignedMaterial& material, std::string_view verifier,
                                       Verdict* verdict) const {
   Check(!keys.empty(), "the signature is by a key, and no key is trusted");
+  bool not_verifiable = false;
   for (const Content& content : material.contents) {
     for (const NamedKey& named : keys) {
+      not_verifiable |= !content.IsVerifiableBy(named.key);
       if (!content.VerifiedBy(named.key)) continue;
       verdict->verified = true;
       verdict->signer = "key:" + named.name;
@@ -131,14 +133,16 @@ void Verifier::Parsed::VerifyWithKeys(const SignedMaterial& material, std::strin
       return;
     }
   }
-  throw Refusal("the signature is not by a trusted key");
+  throw Refusal(not_verifiable
+                    ? "the signature is not by a trusted key, unless it is by one of Ed25519: that "
+                      "signs the manifest itself, of which a bundle has only the digest"
+                    : "the signature is not by a trusted key");
 }
 
-void Verifier::Parsed::VerifyKeyless(const SignedMaterial& material, X509* certificate,
-                                     Verdict* verdict) const {
+void Verifier::Parsed::VerifyKeyless(const SignedMaterial& material, Verdict* verdict) const {
   Check(root.has_value(), "the signature is by a certificate, and no trusted root is installed");
-  const ProvenTimes times = CheckKeyless(material, certificate, *root);
-  const FulcioIdentity identity = FulcioIdentityOf(certificate);
+  const ProvenTimes times = CheckKeyless(material, *root);
+  const FulcioIdentity identity = FulcioIdentityOf(material.x509.get());
   verdict->issuer = Shown(identity.issuer);
   verdict->subject = Shown(identity.subjects.front());
   verdict->signed_at = times.instants.front();
@@ -172,11 +176,10 @@ void Verifier::Parsed::VerifySigstore(const Evidence& evidence, std::string_view
   if (material.certificate.empty()) {
     VerifyWithKeys(material, {}, verdict);
   } else {
-    const X509Owner certificate = ReadCertificate(material.certificate);
-    if (KeyOf(certificate.get()) != nullptr)
+    if (KeyOf(material.x509.get()) != nullptr)
       VerifyWithKeys(material, material.certificate, verdict);
     else
-      VerifyKeyless(material, certificate.get(), verdict);
+      VerifyKeyless(material, verdict);
   }
   verdict->provenance = std::move(statement.provenance);
 }

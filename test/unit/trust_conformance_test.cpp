@@ -158,6 +158,7 @@ TEST(TrustConformance, Bundles) {
     SCOPED_TRACE(name + ": " + verdict.reason);
     const bool must_fail = name.ends_with("_fail");
     EXPECT_NE(verdict.verified, must_fail);
+    EXPECT_EQ(verdict.signed_at.has_value() && verdict.log_index.has_value(), verdict.verified);
     bool as_expected = verdict.verified != must_fail;
     if (must_fail) {
       const auto reason = Reasons().find(name);

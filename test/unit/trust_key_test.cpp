@@ -207,7 +207,7 @@ TEST_F(TrustLayer, KeylessSimpleSigning) {
   EXPECT_THAT(Reason(changed), HasSubstr("the log's promise is missing"));
   changed = evidence;
   changed.annotations["dev.sigstore.cosign/certificate"] = "no certificate";
-  EXPECT_THAT(Reason(changed), HasSubstr("there is no certificate in PEM form"));
+  EXPECT_THAT(Reason(changed), HasSubstr("the certificate is not in PEM form"));
   // Without a log in the root, the timestamp alone proves the time.
   const std::size_t logs = anchors_.trusted_root.find("\"tlogs\"");
   anchors_.trusted_root.replace(logs, 7, "\"none\"");

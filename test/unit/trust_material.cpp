@@ -149,7 +149,8 @@ TestCertificate MakeCertificate(const CertificateOptions& options, const TestCer
 CertificateOptions AuthorityOptions(const std::string& name) {
   return {.name = name,
           .extensions = {{"basicConstraints", "critical,CA:TRUE"},
-                         {"keyUsage", "critical,keyCertSign,cRLSign"}}};
+                         {"keyUsage", "critical,keyCertSign,cRLSign"},
+                         {"subjectKeyIdentifier", "hash"}}};
 }
 
 CertificateOptions SignerOptions(const std::string& subject, const std::string& issuer) {
