@@ -55,6 +55,13 @@ struct UntaggedImage {
   std::string tagged;  ///< digest of a tag of the repository; empty: it has none
 };
 
+/// A repository that a webhook asked to look at.
+struct RequestedRepository {
+  std::string name;
+  std::string request;            ///< which request this is: for Store::NoteLook
+  std::vector<std::string> tags;  ///< to look at; empty: the whole repository
+};
+
 /// What is stored of a digest.
 struct KnownImage {
   std::string digest;

@@ -29,7 +29,7 @@ Task<void> RepositorySync::Read(bool known_tags, ListingTurn& turn) {
     co_await ReadAll(known_tags, turn);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kBudget) {
-      writer_.Record({}, error);
+      if (!forgives_unknown_ || error.kind() != ErrorKind::kNotFound) writer_.Record({}, error);
       if (!state_.was_listed) refusal_ = error;
     } else {
       context_.stop.Stop(error);
@@ -116,6 +116,25 @@ bool RepositorySync::IsSettled() {
 void RepositorySync::Settle(std::size_t admitted) {
   if (!state_.known.problems.empty() || state_.absent) return;
   writer_.batch().settled = Settled{settled_, static_cast<std::int64_t>(admitted)};
+}
+
+// A tag that is not there is left to the next listing.
+Task<bool> RepositorySync::ReadNamed(std::vector<std::string> tags) {
+  state_.Load(context_.store.LoadRepository(state_.name));
+  if (state_.known.listing_fingerprint.empty() || tags.empty()) co_return false;
+  for (const std::string& tag : tags)
+    if (IsReferrerTag(tag)) co_return false;
+  for (const Rule& rule : context_.config.rules.rules())
+    if (rule.newest && rule.repositories.Matches(state_.name)) co_return false;
+  std::vector<TagDecision> wanted;
+  for (TagDecision& decision : context_.config.rules.Decide(state_.name, tags)) {
+    const KnownTag* const tag = state_.Known(decision.tag);
+    if (tag == nullptr || tag->missing || tag->unread || !decision.rule->immutable_tags)
+      wanted.push_back(std::move(decision));
+  }
+  co_await tags_.Read(wanted);
+  context_.statistics.tags_seen += static_cast<std::int64_t>(wanted.size());
+  co_return true;
 }
 
 // The rule that decided is the one that the library has: rules are applied to listings, and this

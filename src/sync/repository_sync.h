@@ -32,6 +32,14 @@ class RepositorySync {
   /// given back when this object is gone.
   registry::Task<void> Read(bool known_tags, registry::ListingTurn& turn);
 
+  /// Reads these tags without a listing, as after a push. False when that is not enough: the
+  /// repository was never listed, a rule takes the newest tags only, or a tag carries referrers.
+  /// Then call Read of another object.
+  registry::Task<bool> ReadNamed(std::vector<std::string> tags);
+
+  /// A repository that the registry does not have is no problem: its name came from outside.
+  void ForgiveUnknown() noexcept { forgives_unknown_ = true; }
+
   /// Looks at the tags that the library knows, from this name on, without a listing.
   registry::Task<void> Look(std::string from);
 
@@ -67,7 +75,8 @@ class RepositorySync {
   std::optional<Error> refusal_;
   bool took_too_much_ = false;
   bool resumes_here_ = true;
-  std::string settled_;         ///< see SettledFingerprint; empty before the listing
+  std::string settled_;  ///< see SettledFingerprint; empty before the listing
+  bool forgives_unknown_ = false;
   bool nothing_absent_ = true;  ///< every present tag is listed
 };
 
