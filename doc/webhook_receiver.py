@@ -164,6 +164,9 @@ class Server(http.server.ThreadingHTTPServer):
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__(address, Receiver)
 
+    def handle_error(self, request, client_address):
+        sys.stderr.write("{}: {!r}\n".format(client_address[0], sys.exc_info()[1]))
+
     def process_request(self, request, client_address):
         self._places.acquire()
         super().process_request(request, client_address)

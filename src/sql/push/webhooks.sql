@@ -24,10 +24,11 @@ AS $$
   LEFT JOIN LATERAL jsonb_path_query(d, 'lax $.resources[*].tag') AS t (tag) ON true
   WHERE format = 'harbor'
   UNION ALL
-  SELECT CASE WHEN lower(coalesce(p.package ->> 'package_type', p.package ->> 'ecosystem', 'container')) IN ('container', 'docker')
-              THEN lower(coalesce(p.package #>> '{owner,login}', p.package ->> 'namespace')) || '/' || lower(p.package ->> 'name') END,
+  SELECT lower(coalesce(p.package #>> '{owner,login}', p.package ->> 'namespace')) || '/' || lower(p.package ->> 'name'),
          p.package #>> '{package_version,container_metadata,tag,name}',
-         CASE WHEN payload ->> 'action' IN ('published', 'updated')
+         -- Packages of npm and others come along where a whole organization is watched.
+         CASE WHEN lower(coalesce(p.package ->> 'package_type', p.package ->> 'ecosystem', 'container')) NOT IN ('container', 'docker') THEN 'none'
+              WHEN payload ->> 'action' IN ('published', 'updated')
               THEN CASE WHEN p.package #>> '{package_version,container_metadata,tag,name}' <> '' THEN 'push' ELSE 'none' END
               WHEN payload ->> 'action' = 'deleted' THEN 'delete' ELSE 'none' END
   FROM (SELECT coalesce(payload -> 'registry_package', payload -> 'package') AS package) p
