@@ -211,6 +211,21 @@ void LookAtRequested(Database& database, std::int32_t registry_id, const Report&
   }
 }
 
+namespace {
+
+// Imported approvals that have waited for images which are there now. While other sessions hold
+// locks, the next run does it.
+void ApplyImports(Database& database, std::int32_t registry_id) {
+  try {
+    database.Query("SELECT image_library_internal.apply_imports($1::pg_catalog.int4)",
+                   {std::to_string(registry_id)});
+  } catch (const PostgresError& error) {
+    if (!IsBusy(error.sqlstate)) throw;
+  }
+}
+
+}  // namespace
+
 void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
              Run& run) {
   const bool is_worker = runner == Runner::kWorker;
@@ -272,6 +287,8 @@ void RunSync(Database& database, std::int32_t registry_id, Runner runner, const 
                     NullIfEmpty(result.warning)});
   });
   Patiently(waiter, [&] { Finish(database, number, result); });
+  if (result.outcome == sync::Outcome::kComplete || result.outcome == sync::Outcome::kPartial)
+    ApplyImports(database, registry_id);
 }
 
 }  // namespace image_library::postgres
