@@ -23,7 +23,7 @@ export function link(path, values = {}) {
 
 const STATES = {
   approved: ['✓', 'good'], pending: ['…', 'wait'], rejected: ['✕', 'bad'], revoked: ['⊘', 'bad'], expired: ['⌛', 'wait'],
-  complete: ['✓', 'good'], partial: ['◐', 'wait'], failed: ['✕', 'bad'], running: ['↻', 'wait'], disabled: ['‖', 'calm'], never: ['–', 'calm'],
+  complete: ['✓', 'good'], partial: ['◐', 'wait'], failed: ['✕', 'bad'], running: ['↻', 'wait'], kept: ['=', 'calm'], disabled: ['‖', 'calm'], never: ['–', 'calm'],
 };
 
 /** A state in words, with a sign, so that colour is not all that tells. */
@@ -63,10 +63,18 @@ export function size(bytes) {
 
 export const count = (n) => (n === null || n === undefined ? '–' : Number(n).toLocaleString('en'));
 
+/** `1 tag`, `1,200 tags`. */
+export const plural = (n, one, many = `${one}s`) => `${count(n)} ${Number(n) === 1 ? one : many}`;
+
 /** `sha256:0726e845ee95…`, whole in the title. */
 export function digest(text) {
   if (!text) return '<span class="none">–</span>';
   return `<code class="digest" title="${escape(text)}">${escape(text.slice(0, 19))}…</code>`;
+}
+
+/** A manifest as JSON, with its members in the order in which people write them; jsonb keeps none. */
+export function manifestText({ apiVersion, kind, metadata, ...rest }) {
+  return JSON.stringify({ apiVersion, kind, metadata, ...rest }, null, 2);
 }
 
 /** A button that copies a text; script.js does it. */
@@ -103,4 +111,4 @@ export const readme = (text) => markdown.render(text ?? '');
 export const imageLink = ({ registry, repository, tag, digest: d }, withDigest = false) => link('/image', { registry, repository, tag, digest: withDigest ? d : '' });
 export const repositoryLink = ({ registry, repository }) => link('/repository', { registry, repository });
 
-export const helpers = { escape, link, state, time, ago, size, count, digest, copy, hmTag, readme, imageLink, repositoryLink };
+export const helpers = { escape, link, state, time, ago, size, count, plural, digest, copy, hmTag, readme, imageLink, repositoryLink };

@@ -51,6 +51,8 @@ async function factsOf(request, image, digest) {
   return { platforms, extensions, ...whole, known: Boolean(whole) };
 }
 
+const when = (date) => date?.toISOString().slice(0, 19).replace('T', ' ');
+
 /**
  * Differences between two digests of a tag.
  * @returns {Promise<{rows: {part: string, name: string, before: string?, now: string?}[], known: boolean}>}
@@ -66,8 +68,8 @@ export async function differenceOf(request, image, digest) {
   };
   const pairs = (list, name, value) => Object.fromEntries(list.map((r) => [r[name], String(value(r))]));
   if (before.known && now.known) {
-    compare('image', { version: before.version, 'size in bytes': String(before.size_bytes), created: before.created_at?.toISOString() },
-      { version: now.version, 'size in bytes': String(now.size_bytes), created: now.created_at?.toISOString() });
+    compare('image', { version: before.version, 'size in bytes': String(before.size_bytes), created: when(before.created_at) },
+      { version: now.version, 'size in bytes': String(now.size_bytes), created: when(now.created_at) });
     compare('annotation', before.annotations ?? {}, now.annotations ?? {});
     compare('label', before.labels ?? {}, now.labels ?? {});
   }

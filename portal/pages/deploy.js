@@ -1,5 +1,6 @@
 /** Manifests of a model: a form, what the functions of the library make of it, and a download. */
 import { isFromServer } from '../database.js';
+import { manifestText } from '../html.js';
 import { text, words, whole } from '../listing.js';
 
 const json = (value) => text(value, 64_000) || null;
@@ -55,7 +56,7 @@ async function manifestOf(request, kind, reference, registry, query) {
   const notices = [];
   try {
     const [row] = await request.ask(`SELECT image_library.${kind}($1, ${[...given, 'registry => $2'].join(', ')}) AS manifest`, values, { notices });
-    return { manifest: JSON.stringify(row.manifest, null, 2), name: row.manifest?.metadata?.name ?? 'manifest', notices };
+    return { manifest: manifestText(row.manifest), name: row.manifest?.metadata?.name ?? 'manifest', notices };
   } catch (error) {
     if (!isFromServer(error) || error.code.startsWith('57')) throw error;
     return { error, notices };

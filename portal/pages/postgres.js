@@ -1,5 +1,6 @@
 /** Postgres images that may be used, channels, and the catalog that CloudNativePG takes. */
 import { isFromServer } from '../database.js';
+import { manifestText } from '../html.js';
 import { Conditions, CSV_ROWS, keyOf, oneOf, PAGE, pageOf, text, whole, words } from '../listing.js';
 
 const CSV = ['registry', 'repository', 'tag', 'digest', 'pinned_reference', 'flavor', 'major_version', 'version', 'variant', 'os', 'features', 'extensions', 'build_at', 'hm_tags'];
@@ -56,7 +57,7 @@ export default async function postgres(app) {
     const made = { notices: [] };
     try {
       const [row] = await request.ask(`SELECT image_library.cnpg_image_catalog($1${given.join('')}) AS manifest`, values, { notices: made.notices });
-      made.manifest = JSON.stringify(row.manifest, null, 2);
+      made.manifest = manifestText(row.manifest);
       made.name = row.manifest.metadata.name;
     } catch (error) {
       if (!isFromServer(error) || error.code.startsWith('57')) throw error;

@@ -12,6 +12,7 @@ GRANT image_library_reader TO rita;
 GRANT image_library_curator TO carl, cora;
 GRANT image_library_admin TO adam;
 
+SELECT add_rule('local', '{team,a-team-with-a-very-long-name}/**');
 CALL sync('local');
 SELECT add_rule('local', 'postgresql', tags => '{16.*}', required_approvals => 2, priority => 50);
 

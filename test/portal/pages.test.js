@@ -12,6 +12,8 @@ const PAGES = {
   'home-cards': '/?show=cards&sort=name',
   'home-empty': '/?q=unheard-of-thing',
   image: '/image?registry=local&repository=postgresql&tag=17.4-2503310734',
+  'image-hostile': '/image?registry=local&repository=team/hostile&tag=1.0',
+  'image-long': '/image?registry=local&repository=a-team-with-a-very-long-name/that-nests-its-repositories/in-many-folders/postgresql-with-everything-that-anybody-has-ever-asked-for&tag=17.4-2503310734-with-a-long-suffix-that-somebody-thought-useful',
   'image-edb': '/image?registry=local&repository=edb-postgres-advanced&tag=18.3-2605132051-full',
   'image-model': `/image?${NEMOTRON}`,
   'image-unknown': '/image?registry=local&repository=postgresql&tag=9.0',
@@ -46,7 +48,7 @@ const PAGES = {
   use: '/use',
   'no-such-page': '/no-such-page',
 };
-const MOBILE = ['home', 'image', 'pending', 'registry', 'rule'];
+const MOBILE = ['home', 'image', 'image-long', 'pending', 'registry', 'rule'];
 
 let portal;
 let browser;

@@ -51,8 +51,10 @@ export async function signedIn(browser, address, name, options = {}) {
 export async function violations(page) {
   // The policy of the page refuses a script element; the debugger's protocol is not bound to it.
   await page.evaluate(axeScript);
-  const { violations: found } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));
-  return found.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary.replace(/\s+/g, ' ')}`));
+  const { violations: found, incomplete } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));
+  // Text in the colour of its ground is "incomplete" to axe.
+  const unseen = incomplete.filter((v) => v.id === 'color-contrast').map((v) => ({ ...v, nodes: v.nodes.filter((n) => n.any.some((c) => c.data?.messageKey === 'equalRatio')) }));
+  return [...found, ...unseen].flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary.replace(/\s+/g, ' ')}`));
 }
 
 export function shotPath(name) {
