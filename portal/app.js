@@ -107,7 +107,7 @@ export async function createApp(settings, options = {}) {
     if (request.session || open) return undefined;
     if (request.headers['hx-request']) return reply.header('HX-Redirect', '/sign-in').code(401).send();
     const next = request.method === 'GET' && request.url !== '/' ? `?next=${encodeURIComponent(request.url)}` : '';
-    return reply.redirect(303, `/sign-in${next}`);
+    return reply.redirect(`/sign-in${next}`, 303);
   });
   // A form without its token is refused, whichever it is.
   app.addHook('preHandler', (request, reply, done) => {
@@ -167,7 +167,7 @@ export async function createApp(settings, options = {}) {
   });
   /** Where a form says to go next; never off this site. */
   app.decorateReply('goTo', function goTo(target, fallback = '/') {
-    return this.redirect(303, local(target) ?? fallback);
+    return this.redirect(local(target) ?? fallback, 303);
   });
 
   /** Shown in the navigation; counted at most every 20 seconds of a session. */
@@ -186,7 +186,7 @@ export async function createApp(settings, options = {}) {
       sessions.end(request.session.id);
       request.session = null;
       if (part) return reply.header('HX-Redirect', '/sign-in').code(401).send();
-      return reply.redirect(303, '/sign-in?ended=1');
+      return reply.redirect('/sign-in?ended=1', 303);
     }
     const status = statusOf(error);
     if (status >= 500 && status !== 503 && status !== 504) request.log.error({ code: error.code }, error.stack ?? error.message);

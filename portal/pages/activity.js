@@ -15,7 +15,7 @@ const LOGS = {
 const moment = (value) => (/^\d{4}-\d\d-\d\d(T\d\d:\d\d)?$/.test(value ?? '') ? `${value.replace('T', ' ')}${value.includes('T') ? '' : ' 00:00'}+00` : null);
 
 export default async function activity(app) {
-  app.get('/activity', (request, reply) => reply.redirect(303, '/activity/decisions'));
+  app.get('/activity', (request, reply) => reply.redirect('/activity/decisions', 303));
 
   app.get('/activity/:log', async (request, reply) => {
     const { query } = request;

@@ -17,7 +17,7 @@ export default async function models(app) {
     if (filter.name) conditions.add('strpos(lower(m.model), lower(?)) > 0', filter.name);
     const csvWanted = query.format === 'csv';
     const key = csvWanted ? null : keyOf(query.after, 3);
-    if (key) conditions.add('(m.repository, m.tag, m.registry) > (?, ?, ?)', ...key);
+    if (key) conditions.add('(m.repository, m.tag) >= (?, ?) AND (m.repository, m.tag, m.registry) > (?, ?, ?)', key[0], key[1], ...key);
     const fits = asked ? ', image_library.fits(m.pinned_reference, $1, $2::integer, m.registry) AS fits' : '';
     const rows = await request.ask(`
       SELECT m.*${fits} FROM (

@@ -1,9 +1,10 @@
 /** What waits for a decision, why, and how it differs from what was approved before. */
 import { approvedBefore, differenceOf, failuresOf, imageOf } from '../images.js';
-import { Conditions, CSV_ROWS, keyOf, oneOf, PAGE, pageOf, text } from '../listing.js';
+import { Conditions, CSV_ROWS, cursorOf, keyOf, oneOf, PAGE, pageOf, text } from '../listing.js';
 
 const CSV = ['registry', 'repository', 'tag', 'digest', 'pinned_reference', 'kind', 'why', 'since', 'version', 'previous_digest', 'previous_approval', 'votes',
   'votes_needed', 'voters', 'problem', 'requesters', 'requested_reason', 'conflicts', 'unmet_policies'];
+const SIFTED = 1000;
 const WHY = ['', 'new', 'tag moved', 'expired', 'reset'];
 
 export default async function pending(app) {
@@ -13,15 +14,27 @@ export default async function pending(app) {
     const conditions = new Conditions();
     if (filter.registry) conditions.add('registry = ?', filter.registry);
     if (filter.kind) conditions.add('kind = ?', filter.kind);
-    if (filter.why) conditions.add('why = ?', filter.why);
-    if (filter.requested) conditions.add("requesters <> '{}'");
     const csvWanted = query.format === 'csv';
     const key = csvWanted ? null : keyOf(query.after, 3);
     if (key) conditions.add('repository >= ? AND (repository, tag, registry) > (?, ?, ?)', key[0], ...key);
-    const rows = await request.ask(`SELECT * FROM image_library.pending_images${conditions.where}
-      ORDER BY repository, tag, registry LIMIT ${csvWanted ? CSV_ROWS : PAGE + 1}`, conditions.values);
-    if (csvWanted) return reply.csv('pending', CSV, rows);
-    return reply.page('pending', { title: 'Pending', filter, whys: WHY, found: pageOf(rows, (r) => [r.repository, r.tag, r.registry]), after: text(query.after, 4000) });
+    // Why it waits and who requested it have no index: a page looks for them among so many that wait, and the next page goes on there.
+    const sifts = Boolean(filter.why || filter.requested);
+    const most = csvWanted ? CSV_ROWS : sifts ? SIFTED : PAGE + 1;
+    const { where } = conditions;
+    const sieve = new Conditions();
+    sieve.values = conditions.values;
+    if (filter.why) sieve.add('why = ?', filter.why);
+    if (filter.requested) sieve.add("requesters <> '{}'");
+    const rows = await request.ask(`WITH p AS MATERIALIZED (SELECT * FROM image_library.pending_images${where} ORDER BY repository, tag, registry LIMIT ${most})
+      SELECT p.*, l.total, l.last FROM (SELECT * FROM p${sieve.where} ORDER BY repository, tag, registry LIMIT ${csvWanted ? CSV_ROWS : PAGE + 1}) p
+      RIGHT JOIN (SELECT count(*) AS total, (SELECT ARRAY[repository, tag, registry] FROM p ORDER BY repository DESC, tag DESC, registry DESC LIMIT 1) AS last FROM p) l ON true
+      ORDER BY p.repository, p.tag, p.registry`, sieve.values);
+    const [{ total, last }] = rows;
+    const shown = rows.filter((r) => r.digest !== null);
+    if (csvWanted) return reply.csv('pending', CSV, shown);
+    const found = pageOf(shown, (r) => [r.repository, r.tag, r.registry]);
+    if (sifts && !found.next && total >= SIFTED) Object.assign(found, { next: cursorOf(last), sifted: total });
+    return reply.page('pending', { title: 'Pending', filter, whys: WHY, found, after: text(query.after, 4000) });
   });
 
   // What opens below a row: policies, and the difference.

@@ -29,7 +29,7 @@ export default async function postgres(app) {
     }
     const csvWanted = query.format === 'csv';
     const key = csvWanted ? null : keyOf(query.after, 3);
-    if (key) conditions.add('(repository, tag, registry) > (?, ?, ?)', ...key);
+    if (key) conditions.add('(repository, tag) >= (?, ?) AND (repository, tag, registry) > (?, ?, ?)', key[0], key[1], ...key);
     const [rows, channels] = await Promise.all([
       request.ask(`SELECT p.* FROM image_library.postgres_images p${conditions.where} ORDER BY repository, tag, registry LIMIT ${csvWanted ? CSV_ROWS : PAGE + 1}`, conditions.values),
       csvWanted ? [] : request.ask('SELECT * FROM image_library.channels ORDER BY name LIMIT 30', []),

@@ -98,6 +98,7 @@ export default async function registries(app) {
 
   app.post('/registry/sync', async (request, reply) => {
     const name = text(request.body.name);
+    const [last] = await request.ask('SELECT max(run_id) AS run FROM image_library.sync_run WHERE registry = $1', [name]);
     try {
       await request.ask('SELECT image_library.request_sync($1)', [name]);
       request.sayNotices();
@@ -105,7 +106,7 @@ export default async function registries(app) {
     } catch (error) {
       request.sayError(error);
     }
-    return reply.goTo(link('/registry', { name, watch: 1 }));
+    return reply.goTo(link('/registry', { name, watch: String(last.run ?? 0) }));
   });
 
   // Asked every two seconds while a run is on.
@@ -116,8 +117,10 @@ export default async function registries(app) {
       request.ask('SELECT state, last_error FROM image_library.agent_status()', []).catch(() => [])]);
     const rounds = (whole(request.query.rounds) ?? 0) + 1;
     const runs = found?.state === 'running';
-    // Not begun yet counts as going on for half a minute.
-    return reply.page('progress', { part: true, registry: found, run, agent, runs, rounds, goesOn: rounds < 900 && (runs || rounds < 15) });
+    // The run that was there when the sync was asked for; not begun yet counts as going on for half a minute.
+    const watch = whole(request.query.watch) ?? 0;
+    const isDone = run?.run_id > watch && run.finished_at !== null;
+    return reply.page('progress', { part: true, registry: found, run, agent, runs, rounds, watch, goesOn: rounds < 900 && (runs || !isDone && rounds < 15) });
   });
 
   async function act(request, reply, sql, values, done, back, more) {

@@ -49,13 +49,13 @@ export default async function signIn(app) {
     if (request.session) sessions.end(request.session.id);
     reply.setCookie(COOKIE, session.id, { path: '/', httpOnly: true, sameSite: 'strict', secure: request.protocol === 'https' });
     reply.clearCookie(`${COOKIE}_form`, { path: '/' });
-    return reply.redirect(303, next);
+    return reply.redirect(next, 303);
   });
 
   app.post('/sign-out', async (request, reply) => {
     await sessions.end(request.session.id);
     reply.clearCookie(COOKIE, { path: '/' });
-    return reply.redirect(303, '/sign-in');
+    return reply.redirect('/sign-in', 303);
   });
 
   // Too many attempts from one address come here as an error of the limiter.

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { PEOPLE, shotPath, signedIn, sql, startBrowser, startPortal, violations } from './support.js';
+import { PEOPLE, shotPath, signedIn, sql, startBrowser, startPortal, violations } from './support.mjs';
 
 let portal;
 let browser;

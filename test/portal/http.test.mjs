@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { Client, PASSWORD, PEOPLE, sql, startPortal } from './support.js';
+import { Client, PASSWORD, PEOPLE, sql, startPortal } from './support.mjs';
 
 let portal;
 before(async () => { portal = await startPortal(); });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { PEOPLE, shotPath, signedIn, startBrowser, startPortal, violations } from './support.js';
+import { PEOPLE, shotPath, signedIn, startBrowser, startPortal, violations } from './support.mjs';
 
 const NEMOTRON = 'registry=local&repository=nim/nvidia/llama-3.3-nemotron-super-49b-v1&tag=1.8.5';
 const LLAMA = 'registry=local&repository=nim/meta/llama-3.1-8b-instruct&tag=1.3.3';
