@@ -35,20 +35,25 @@ export async function approvedBefore(request, image) {
   return row;
 }
 
-/** What is known of a digest: rows of its facts, and annotations where the library shows them. */
+/**
+ * What is known of a digest that the image's tag points at, or pointed at. `whole` has annotations and the like; `parts`, platforms with
+ * sizes and extensions; either may be undefined: the library shows a digest that no tag points at to some, and as a Postgres image that may be used to all.
+ */
 async function factsOf(request, image, digest) {
   const place = image.reference.slice(0, image.reference.length - image.tag.length - 1);
-  const [platforms, extensions, [row]] = await Promise.all([
-    request.ask('SELECT platform, size_bytes, created_at FROM image_library.image_platforms WHERE digest = $1 AND present ORDER BY platform', [digest]),
-    request.ask('SELECT DISTINCT name, version FROM image_library.image_extensions WHERE digest = $1 ORDER BY name', [digest]),
+  const [platforms, extensions, [tagged]] = await Promise.all([
+    request.ask('SELECT platform AS name, size_bytes::text AS value FROM image_library.image_platforms WHERE digest = $1 ORDER BY platform', [digest]),
+    request.ask("SELECT DISTINCT name, coalesce(version, 'no version') AS value FROM image_library.image_extensions WHERE digest = $1 ORDER BY name", [digest]),
     request.ask('SELECT annotations, labels, version, size_bytes, created_at FROM image_library.images WHERE registry = $1 AND repository = $2 AND tag = $3 AND digest = $4', [image.registry, image.repository, image.tag, digest]),
   ]);
-  let whole = row;
-  if (!whole) {
-    // The library shows a digest that its tag has left only if it is a Postgres image that may still be used.
-    [whole] = await request.ask('SELECT annotations, labels, version, size_bytes, created_at FROM image_library.find_postgres_image($1, $2)', [`${place}@${digest}`, image.registry], { notices: [] });
-  }
-  return { platforms, extensions, ...whole, known: Boolean(whole) };
+  const [whole] = tagged ? [tagged] : await request.ask('SELECT annotations, labels, version, size_bytes, created_at, platforms, extensions FROM image_library.find_postgres_image($1, $2)',
+    [`${place}@${digest}`, image.registry], { notices: [] });
+  const isSeen = tagged || platforms.length > 0 || extensions.length > 0;
+  return {
+    whole, parts: isSeen ? { platforms, extensions } : undefined,
+    names: isSeen ? platforms.map((p) => p.name) : whole?.platforms,
+    versions: isSeen ? extensions : whole?.extensions?.map((e) => ({ name: e.split(' ')[0], value: e.split(' ').slice(1).join(' ') || 'no version' })),
+  };
 }
 
 const when = (date) => date?.toISOString().slice(0, 19).replace('T', ' ');
@@ -56,7 +61,7 @@ const when = (date) => date?.toISOString().slice(0, 19).replace('T', ' ');
 /**
  * Differences between two digests of a tag.
  * @returns {Promise<{rows: {part: string, name: string, before: string?, now: string?}[], known: boolean}>}
- *   `known` is false where annotations of the earlier one are not to be had
+ *   `known` is false where annotations of the earlier one are not to be had, `nothing` is true where none of its facts is
  */
 export async function differenceOf(request, image, digest) {
   const [before, now] = await Promise.all([factsOf(request, image, digest), factsOf(request, image, image.digest)]);
@@ -66,14 +71,15 @@ export async function differenceOf(request, image, digest) {
       if (a[name] !== b[name]) rows.push({ part, name, before: a[name] ?? null, now: b[name] ?? null });
     }
   };
-  const pairs = (list, name, value) => Object.fromEntries(list.map((r) => [r[name], String(value(r))]));
-  if (before.known && now.known) {
-    compare('image', { version: before.version, 'size in bytes': String(before.size_bytes), created: when(before.created_at) },
-      { version: now.version, 'size in bytes': String(now.size_bytes), created: when(now.created_at) });
-    compare('annotation', before.annotations ?? {}, now.annotations ?? {});
-    compare('label', before.labels ?? {}, now.labels ?? {});
+  const pairs = (list) => Object.fromEntries(list.map((r) => [r.name, r.value ?? 'not told']));
+  if (before.whole && now.whole) {
+    const facts = (w) => ({ version: w.version, 'size in bytes': String(w.size_bytes), created: when(w.created_at) });
+    compare('image', facts(before.whole), facts(now.whole));
+    compare('annotation', before.whole.annotations ?? {}, now.whole.annotations ?? {});
+    compare('label', before.whole.labels ?? {}, now.whole.labels ?? {});
   }
-  compare('platform, size in bytes', pairs(before.platforms, 'platform', (r) => r.size_bytes ?? 'not told'), pairs(now.platforms, 'platform', (r) => r.size_bytes ?? 'not told'));
-  compare('extension', pairs(before.extensions, 'name', (r) => r.version ?? 'no version'), pairs(now.extensions, 'name', (r) => r.version ?? 'no version'));
-  return { rows, known: before.known };
+  if (before.parts && now.parts) compare('platform, size in bytes', pairs(before.parts.platforms), pairs(now.parts.platforms));
+  else if (before.names) compare('platform', Object.fromEntries(before.names.map((n) => [n, 'there'])), Object.fromEntries((now.names ?? []).map((n) => [n, 'there'])));
+  if (before.versions && now.versions) compare('extension', pairs(before.versions), pairs(now.versions));
+  return { rows, known: Boolean(before.whole), nothing: !before.whole && !before.parts };
 }
