@@ -18,6 +18,11 @@ export function whole(value) {
   return /^\d{1,15}$/.test(value ?? '') ? Number(value) : null;
 }
 
+/** Lines as an array: a pattern may have commas. */
+export function lines(value) {
+  return text(value, 20_000).split('\n').map((w) => w.trim()).filter(Boolean);
+}
+
 /** Lines or comma separated words as an array. */
 export function words(value) {
   return text(value, 20_000).split(/[\n,]/).map((w) => w.trim()).filter(Boolean);

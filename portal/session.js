@@ -22,8 +22,6 @@ export class Sessions {
   /** Signs in with a database login. Throws what the server says. */
   async begin(user, password) {
     this.endOld();
-    const own = [...this.byId.values()].filter((s) => s.user.name === user).sort((a, b) => a.usedAt - b.usedAt);
-    if (own.length >= SESSIONS_OF_ONE_LOGIN) this.end(own[0].id);
     if (this.byId.size >= this.settings.maxSessions) throw new TooManySessions();
     const { connection } = this.settings;
     const ssl = connection.ssl !== 'prefer' ? connection.ssl
@@ -36,6 +34,9 @@ export class Sessions {
       database.end();
       throw error;
     }
+    // Only who has the password ends an own session by beginning another.
+    const own = [...this.byId.values()].filter((s) => s.user.name === who.name).sort((a, b) => a.usedAt - b.usedAt);
+    if (own.length >= SESSIONS_OF_ONE_LOGIN) this.end(own[0].id);
     const now = Date.now();
     const session = { id: randomBytes(32).toString('base64url'), user: who, database, begunAt: now, usedAt: now, said: [] };
     this.byId.set(session.id, session);

@@ -1,10 +1,11 @@
 /** Manifests of a model: a form, what the functions of the library make of it, and a download. */
 import { isFromServer } from '../database.js';
 import { manifestText } from '../html.js';
-import { text, words, whole } from '../listing.js';
+import { lines, text, whole, words } from '../listing.js';
 
 const json = (value) => text(value, 64_000) || null;
 const list = (value) => words(value);
+const each = (value) => lines(value);
 const word = (value) => text(value) || null;
 
 /**
@@ -17,7 +18,7 @@ export const MANIFESTS = {
     fields: [['name', 'text', 'Name', word], ['namespace', 'text', 'Namespace', word], ['gpu_count', 'integer', 'GPUs', whole, 'number'],
       ['replicas', 'integer', 'Replicas', whole, 'number'], ['image_pull_secrets', 'text[]', 'Image pull secrets', list], ['ngc_secret', 'text', 'NGC secret', word],
       ['profile', 'text', 'Profile', word], ['nim_cache', 'text', 'NIMCache', word], ['cpu', 'text', 'CPU', word], ['memory', 'text', 'Memory', word],
-      ['args', 'text[]', 'Arguments', list], ['env', 'jsonb', 'Environment (JSON)', json, 'area'], ['overrides', 'jsonb', 'Overrides (JSON)', json, 'area']],
+      ['args', 'text[]', 'Arguments', each, 'area'], ['env', 'jsonb', 'Environment (JSON)', json, 'area'], ['overrides', 'jsonb', 'Overrides (JSON)', json, 'area']],
   },
   nim_cache: {
     title: 'NIM Operator: NIMCache', formats: ['nim'],
@@ -31,14 +32,14 @@ export const MANIFESTS = {
     fields: [['name', 'text', 'Name', word], ['namespace', 'text', 'Namespace', word], ['gpu_count', 'integer', 'GPUs', whole, 'number'],
       ['min_replicas', 'integer', 'Least replicas', whole, 'number'], ['max_replicas', 'integer', 'Most replicas', whole, 'number'],
       ['image_pull_secrets', 'text[]', 'Image pull secrets', list], ['runtime', 'text', 'Runtime', word], ['model_format', 'text', 'Model format', word],
-      ['storage', 'text', 'Storage', word], ['cpu', 'text', 'CPU', word], ['memory', 'text', 'Memory', word], ['args', 'text[]', 'Arguments', list],
+      ['storage', 'text', 'Storage', word], ['cpu', 'text', 'CPU', word], ['memory', 'text', 'Memory', word], ['args', 'text[]', 'Arguments', each, 'area'],
       ['env', 'jsonb', 'Environment (JSON)', json, 'area'], ['overrides', 'jsonb', 'Overrides (JSON)', json, 'area']],
   },
   kserve_serving_runtime: {
     title: 'KServe: ServingRuntime', formats: ['nim'],
     fields: [['name', 'text', 'Name', word], ['namespace', 'text', 'Namespace', word], ['gpu_count', 'integer', 'GPUs', whole, 'number'], ['server', 'text', 'Server', word],
       ['image_pull_secrets', 'text[]', 'Image pull secrets', list], ['ngc_secret', 'text', 'NGC secret', word], ['cpu', 'text', 'CPU', word], ['memory', 'text', 'Memory', word],
-      ['port', 'integer', 'Port', whole, 'number'], ['args', 'text[]', 'Arguments', list], ['env', 'jsonb', 'Environment (JSON)', json, 'area'],
+      ['port', 'integer', 'Port', whole, 'number'], ['args', 'text[]', 'Arguments', each, 'area'], ['env', 'jsonb', 'Environment (JSON)', json, 'area'],
       ['overrides', 'jsonb', 'Overrides (JSON)', json, 'area']],
   },
 };

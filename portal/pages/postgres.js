@@ -46,7 +46,7 @@ export default async function postgres(app) {
       ['registry', 'text', text(query.registry) || null], ['repository', 'text', text(query.repository) || null],
       ['variant', 'text', query.variant === undefined || query.variant === '' ? null : query.variant === '-' ? '' : text(query.variant)],
       ['os', 'text', text(query.os) || null], ['majors', 'integer[]', words(query.majors).map(whole).filter((n) => n !== null)],
-      ['extension_repositories', 'text[]', words(query.extension_repositories)], ['extension_settings', 'jsonb', text(query.extension_settings, 64_000) || null]];
+      ['extension_repositories', 'text[]', text(query.extension_repositories, 2000).split(/\s+/).filter(Boolean)], ['extension_settings', 'jsonb', text(query.extension_settings, 64_000) || null]];
     const values = [text(query.name, 253) || 'approved'];
     const given = [];
     for (const [name, type, value] of fields) {

@@ -1,6 +1,6 @@
 /** Rules: list, form with a live preview, and the explanation of one tag. */
 import { isFromServer } from '../database.js';
-import { Conditions, CSV_ROWS, oneOf, text, whole, words } from '../listing.js';
+import { Conditions, CSV_ROWS, lines, oneOf, text, whole } from '../listing.js';
 
 const CSV = ['rule_id', 'registry', 'repositories', 'tags', 'exclude_tags', 'action', 'kind', 'approval', 'platforms', 'immutable_tags', 'newest', 'priority', 'enabled', 'owner', 'required_approvals', 'separate_requester', 'created_at', 'created_by'];
 const SHOWN = 50;
@@ -8,10 +8,10 @@ const SHOWN = 50;
 /** What the form says, as the parameters of add_rule and alter_rule: name, type and value. */
 function parametersOf(form, changing) {
   const empty = changing ? { newest: 0, owner: '-', platforms: [] } : { newest: null, owner: null, platforms: null };
-  const platforms = words(form.platforms);
-  const tags = words(form.tags);
+  const platforms = lines(form.platforms);
+  const tags = lines(form.tags);
   return [
-    ['repositories', 'text', text(form.repositories, 1000)], ['tags', 'text[]', tags.length ? tags : ['*']], ['exclude_tags', 'text[]', words(form.exclude_tags)],
+    ['repositories', 'text', text(form.repositories, 1000)], ['tags', 'text[]', tags.length ? tags : ['*']], ['exclude_tags', 'text[]', lines(form.exclude_tags)],
     ['action', 'text', oneOf(form.action, ['include', 'exclude'])], ['kind', 'text', oneOf(form.kind, ['auto', 'postgres', 'model', 'other'])],
     ['approval', 'text', oneOf(form.approval, ['manual', 'auto'])], ['platforms', 'text[]', platforms.length ? platforms : empty.platforms],
     ['immutable_tags', 'boolean', form.immutable_tags === '1'], ['newest', 'integer', whole(form.newest) ?? empty.newest],

@@ -239,6 +239,28 @@ people('a registry: refusal of an address, check in words, sync with progress', 
   page.complaints = page.complaints.filter((c) => !/status of 422/.test(c));
 });
 
+people('a form that is saved as it was shown changes nothing', [PEOPLE.admin], async (page) => {
+  await sql(`SELECT image_library.add_rule('local', '{team,other}/**', tags => $1, exclude_tags => '{*-rc*}', platforms => '{linux/amd64,linux/arm64}', newest => 7, priority => 300,
+    immutable_tags => true, kind => 'other', owner => 'vault_team', required_approvals => 2, separate_requester => true)`, [['version:>=16 <18', '{17,18}.*', 'regex:^a{1,2}$']]);
+  await sql("SELECT image_library.alter_registry('vault', sync_interval => '2 hours', requests_per_second => 9, requests_per_run => 500, realm_hosts => '{tokens.example.org}')");
+  await sql("SELECT image_library.set_credential('vault', 'robot', 'secret')");
+  const rules = () => sql('SELECT * FROM image_library.rules ORDER BY rule_id');
+  const registries = () => sql('SELECT * FROM image_library.registries ORDER BY name');
+  const [before, connected] = [await rules(), await registries()];
+  for (const { rule_id: id } of before) {
+    await page.goto(`/rule?id=${id}`);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText(`Rule ${id} changed.`).waitFor();
+  }
+  assert.deepEqual(await rules(), before);
+  for (const { name } of connected) {
+    await page.goto(`/registry/edit?name=${name}`);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText(`Registry "${name}" changed.`).waitFor();
+  }
+  assert.deepEqual(await registries(), connected);
+});
+
 people('a README and HM tags are edited by a curator', [PEOPLE.curator], async (page) => {
   await page.goto('/repository?registry=local&repository=nim/meta/llama-3.1-8b-instruct');
   await page.getByRole('link', { name: 'Edit the README' }).click();
