@@ -128,6 +128,9 @@ export class Database {
                coalesce(pg_has_role(to_regrole('image_library_reader'), 'USAGE'), false) AS reads,
                coalesce(pg_has_role(to_regrole('image_library_curator'), 'USAGE'), false) AS curates,
                coalesce(pg_has_role(to_regrole('image_library_admin'), 'USAGE'), false) AS administers`);
+      if (!row.library) {
+        throw new SignInRefused(`Database "${this.pool.options.database}" has no image library.`, 'Run CREATE EXTENSION image_library there, or set PGDATABASE for the portal.');
+      }
       return row;
     } finally {
       client.release();

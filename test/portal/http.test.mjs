@@ -181,6 +181,26 @@ test('what the database refuses comes with detail and hint', async () => {
   assert.match(page.text, /Refused:[\s\S]*permission denied for function approve/);
 });
 
+test('an empty library, and a database without one', async () => {
+  await sql('CREATE DATABASE empty');
+  await sql('CREATE EXTENSION image_library', [], 'empty');
+  const empty = await startPortal({ PGDATABASE: 'empty' });
+  const client = new Client(empty.address);
+  await client.signIn(PEOPLE.admin);
+  for (const url of ['/', '/?sort=name', '/?q=postgres', '/pending', '/pending?why=new', '/postgres', '/postgres/catalog', '/models', '/repositories', '/registries', '/registries/alerts', '/rules', '/rule',
+    '/rules/explain', '/hm-tags', '/activity/decisions', '/activity/audit', '/activity/events', '/use']) {
+    assert.equal((await client.request(url)).status, 200, url);
+  }
+  assert.match((await client.request('/')).text, /No registry that you may see is connected/);
+  await empty.app.close();
+  const none = await startPortal({ PGDATABASE: 'postgres' });
+  const answer = await new Client(none.address).signIn(PEOPLE.admin);
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /has no image library/);
+  await none.app.close();
+  await sql('DROP DATABASE empty WITH (FORCE)', [], 'postgres');
+});
+
 test('CSV of tables; what a spreadsheet would run has an apostrophe', async () => {
   const client = new Client(portal.address);
   await client.signIn(PEOPLE.admin);

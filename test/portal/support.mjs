@@ -94,8 +94,8 @@ export class Client {
 }
 
 /** A statement as the superuser, past the portal. */
-export async function sql(text, values) {
-  const client = new pg.Client({ host: process.env.SERVER_FOLDER, port: Number(process.env.PGPORT), user: 'postgres', database: process.env.PGDATABASE });
+export async function sql(text, values, database = process.env.PGDATABASE) {
+  const client = new pg.Client({ host: process.env.SERVER_FOLDER, port: Number(process.env.PGPORT), user: 'postgres', database });
   await client.connect();
   try {
     return (await client.query(text, values)).rows;
