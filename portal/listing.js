@@ -67,8 +67,8 @@ export class Conditions {
 }
 
 /** Rows of a page, of which one more was read; `next` is the cursor of the following page. */
-export function pageOf(rows, key) {
-  const more = rows.length > PAGE;
-  const shown = more ? rows.slice(0, PAGE) : rows;
-  return { rows: shown, next: more ? cursorOf(key(shown[PAGE - 1])) : null };
+export function pageOf(rows, key, size = PAGE) {
+  const more = rows.length > size;
+  const shown = more ? rows.slice(0, size) : rows;
+  return { rows: shown, next: more ? cursorOf(key(shown[size - 1])) : null };
 }

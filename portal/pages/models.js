@@ -10,6 +10,8 @@ export default async function models(app) {
     const filter = { format: oneOf(query.format_of, FORMATS), publisher: text(query.publisher, 100), name: text(query.name, 100),
       gpu: text(query.gpu, 100), gpus: whole(query.gpus), only: query.only === '1' };
     const asked = Boolean(filter.gpu && filter.gpus);
+    // Whether a model fits is asked for each row.
+    const size = asked ? PAGE / 2 : PAGE;
     const conditions = new Conditions();
     if (asked) conditions.values.push(filter.gpu, filter.gpus);
     if (filter.format) conditions.add('m.format = ?', filter.format);
@@ -22,10 +24,10 @@ export default async function models(app) {
     const rows = await request.ask(`
       SELECT m.*${fits} FROM (
         SELECT * FROM image_library.model_library m${conditions.where} ORDER BY m.repository, m.tag, m.registry
-        LIMIT ${csvWanted ? CSV_ROWS : PAGE + 1}) m
+        LIMIT ${csvWanted ? CSV_ROWS : size + 1}) m
       ORDER BY m.repository, m.tag, m.registry`, conditions.values, { notices: [] });
     if (csvWanted) return reply.csv('models', CSV, rows);
-    const found = pageOf(rows, (r) => [r.repository, r.tag, r.registry]);
+    const found = pageOf(rows, (r) => [r.repository, r.tag, r.registry], size);
     if (asked && filter.only) found.rows = found.rows.filter((r) => r.fits !== false);
     return reply.page('models', { title: 'Models', filter, asked, formats: FORMATS, found, after: text(query.after, 4000) });
   });

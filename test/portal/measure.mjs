@@ -2,7 +2,7 @@
 /**
  * Server time of each page over a library, such as one that bench/load.sql made: median of the requests that follow the first ones.
  *
- *   PGHOST=... PGPORT=... PGDATABASE=... PORTAL_USER=... PORTAL_PASSWORD=... test/portal/measure.mjs [TIMES]
+ *   PGHOST=... PGPORT=... PGDATABASE=... PORTAL_USER=... PORTAL_PASSWORD=... test/portal/measure.mjs [TIMES [PART OF A NAME]]
  */
 import { Client, startPortal } from './support.mjs';
 import { cursorOf } from '../../portal/listing.js';
@@ -31,7 +31,9 @@ const pages = {
   Registries: '/registries', Registry: `/registry?${query({ name: image.registry })}`, Alerts: '/registries/alerts', Rules: '/rules', Rule: '/rule?id=1', Explain: `/rules/explain?${query(image)}`,
   Decisions: '/activity/decisions', 'Decisions of a registry': `/activity/decisions?registry=${image.registry}`, Audit: '/activity/audit', Events: '/activity/events', 'In use': '/use', 'HM tags': '/hm-tags',
 };
+const only = process.argv[3];
 for (const [name, url] of Object.entries(pages)) {
+  if (only && !name.includes(only)) continue;
   const taken = [];
   let shown = '';
   for (let i = 0; i < times + 2; i += 1) {
