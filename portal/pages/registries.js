@@ -50,6 +50,13 @@ export default async function registries(app) {
     const name = text(request.query.name);
     const found = await registryOf(request, name);
     if (!found) return reply.page('error', { title: 'No such registry', status: 404, lost: false, error: { message: `There is no registry "${name}" that you may see.` } });
+    if (request.query.format === 'csv') {
+      return request.query.table === 'problems'
+        ? reply.csv('sync_problem', ['repository', 'tag', 'problem', 'detail', 'first_seen_at', 'last_seen_at'],
+          await request.ask(`SELECT * FROM image_library.sync_problem WHERE registry = $1 ORDER BY repository, tag LIMIT ${CSV_ROWS}`, [name]))
+        : reply.csv('sync_run', ['run_id', 'started_at', 'finished_at', 'cause', 'outcome', 'error', 'requests', 'bytes', 'not_modified', 'retries', 'repositories', 'tags_seen', 'images_added', 'tags_moved', 'tags_missing', 'problems'],
+          await request.ask(`SELECT * FROM image_library.sync_run WHERE registry = $1 ORDER BY run_id DESC LIMIT ${CSV_ROWS}`, [name]));
+    }
     const [runs, problems, refused, rules] = await Promise.all([
       request.ask('SELECT * FROM image_library.sync_run WHERE registry = $1 ORDER BY run_id DESC LIMIT 15', [name]),
       request.ask('SELECT * FROM image_library.sync_problem WHERE registry = $1 ORDER BY last_seen_at DESC LIMIT 50', [name]),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { Client, PASSWORD, PEOPLE, sql, startPortal } from './support.mjs';
+import { Client, connected, PASSWORD, PEOPLE, sql, startPortal } from './support.mjs';
 
 let portal;
 before(async () => { portal = await startPortal(); });
@@ -161,6 +161,30 @@ test('a server that asks for no password lets nobody in', async () => {
   await demo.app.close();
 });
 
+test('a login with a zero byte does not set the connection', async () => {
+  const client = new Client(portal.address);
+  const _csrf = await client.token('/sign-in');
+  for (const name of [`${PEOPLE.reader}\0application_name\0taken over`, `${PEOPLE.reader}\n`.concat('x')]) {
+    const answer = await client.request('/sign-in', { method: 'POST', form: { _csrf, name, password: PASSWORD } });
+    assert.equal(answer.status, 422);
+  }
+  assert.deepEqual(await sql("SELECT FROM pg_stat_activity WHERE application_name = 'taken over'"), []);
+});
+
+test('a statement that takes too long ends with a page that says so', async () => {
+  const hasty = await startPortal({ PORTAL_STATEMENT_SECONDS: '1' });
+  const client = new Client(hasty.address);
+  await client.signIn(PEOPLE.reader);
+  const holder = await connected();
+  await holder.query('BEGIN; LOCK TABLE image_library_internal.hm_tag');
+  const answer = await client.request('/hm-tags');
+  assert.equal(answer.status, 504);
+  assert.match(answer.text, /It took too long[\s\S]*statement timeout/);
+  await holder.end();
+  assert.equal((await client.request('/hm-tags')).status, 200);
+  await hasty.app.close();
+});
+
 test('who has no role of the library is told so', async () => {
   const client = new Client(portal.address);
   await client.signIn(PEOPLE.outsider);
@@ -204,7 +228,7 @@ test('an empty library, and a database without one', async () => {
 test('CSV of tables; what a spreadsheet would run has an apostrophe', async () => {
   const client = new Client(portal.address);
   await client.signIn(PEOPLE.admin);
-  for (const url of ['/?', '/?q=postgres&', '/pending?', '/postgres?', '/models?', '/repositories?', '/registries?', '/rules?', '/hm-tags?', '/activity/decisions?', '/activity/audit?', '/activity/events?', '/use?']) {
+  for (const url of ['/?', '/?q=postgres&', '/pending?', '/postgres?', '/models?', '/repositories?', '/registries?', '/registry?name=local&', '/rules?', '/hm-tags?', '/activity/decisions?', '/activity/audit?', '/activity/events?', '/use?']) {
     const answer = await client.request(`${url}format=csv`);
     assert.equal(answer.status, 200, url);
     assert.match(answer.headers.get('content-type'), /^text\/csv/);

@@ -93,10 +93,16 @@ export class Client {
   }
 }
 
-/** A statement as the superuser, past the portal. */
-export async function sql(text, values, database = process.env.PGDATABASE) {
+/** A connection of the superuser, past the portal. */
+export async function connected(database = process.env.PGDATABASE) {
   const client = new pg.Client({ host: process.env.SERVER_FOLDER, port: Number(process.env.PGPORT), user: 'postgres', database });
   await client.connect();
+  return client;
+}
+
+/** A statement as the superuser, past the portal. */
+export async function sql(text, values, database) {
+  const client = await connected(database);
   try {
     return (await client.query(text, values)).rows;
   } finally {
