@@ -17,3 +17,7 @@ JOIN (SELECT digest, repository_id FROM image_library_internal.tag
       UNION SELECT digest, repository_id FROM image_library_internal.tag_period) t USING (digest);
 DELETE FROM image_library_internal.image_extension WHERE repository_id IS NULL;
 ALTER TABLE image_library_internal.image_extension ADD PRIMARY KEY (repository_id, digest, name);
+
+-- Signatures.
+ALTER TABLE image_library_internal.rule ADD COLUMN signed_by text[];
+ALTER TABLE image_library_internal.approval ADD COLUMN signature_lost_at timestamptz;
