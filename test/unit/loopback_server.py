@@ -31,7 +31,6 @@ def registry():
         "/v2/_catalog": json.dumps({"repositories": ["app/web"]}).encode(),
         "/v2/app/web/tags/list": json.dumps({"name": "app/web", "tags": ["1.0", "1.1"]}).encode()}
     paths = {path: ("application/json", body) for path, body in answers.items()}
-    paths.update({path + "?n=1000": answer for path, answer in list(paths.items())})
     paths.update({f"/v2/app/web/manifests/{name}": (manifest_type, manifest)
                   for name in ("1.0", "1.1", digest(manifest))})
     paths[f"/v2/app/web/blobs/{digest(config)}"] = ("application/octet-stream", config)
@@ -86,8 +85,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
                 self.wfile.flush()
                 time.sleep(0.05)
-        elif self.path in REGISTRY:
-            content_type, body = REGISTRY[self.path]
+        elif self.path.partition("?")[0] in REGISTRY:
+            content_type, body = REGISTRY[self.path.partition("?")[0]]
+            if "last=" in self.path:
+                body = b'{"repositories": [], "tags": []}'
             self.answer(body, headers=[("Content-Type", content_type)])
         elif name == "v2":  # an object of exactly so many bytes, whatever is asked of so named a repository
             self.answer(b"{" + b" " * (int(argument.partition("/")[0]) - 2) + b"}")

@@ -1,4 +1,5 @@
-// What puts transport, limits, client and run together, against a registry on the loopback interface.
+// What puts transport, limits, client and run together, against a registry on the loopback
+// interface.
 #include <string>
 #include <vector>
 
@@ -68,9 +69,12 @@ TEST_F(OverHttp, APrivateAddressIsRefusedUnlessAllowed) {
 }
 
 TEST_F(OverHttp, BrowsingListsRepositoriesAndTags) {
-  EXPECT_THAT(BrowseRepositories(config_, Pattern::Parse("app/*", PatternSubject::kRepository), 30, waiter_),
+  EXPECT_THAT(BrowseRepositories(config_, Pattern::Parse("app/*", PatternSubject::kRepository), 30,
+                                 waiter_),
               ElementsAre("app/web"));
-  EXPECT_THAT(BrowseRepositories(config_, Pattern::Parse("other/*", PatternSubject::kRepository), 30, waiter_), ElementsAre());
+  EXPECT_THAT(BrowseRepositories(config_, Pattern::Parse("other/*", PatternSubject::kRepository),
+                                 30, waiter_),
+              ElementsAre());
   const std::vector<ListedRepository> listed =
       BrowseTags(config_, {"app/web", "app/none"}, 30, waiter_);
   ASSERT_EQ(listed.size(), 2u);
