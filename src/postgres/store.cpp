@@ -357,6 +357,26 @@ void SqlStore::NoteUntagged(const std::string& repository, const std::string& di
       {registry_id_, repository, digest, found ? "true" : "false"});
 }
 
+std::vector<sync::RequestedRepository> SqlStore::Requested() {
+  std::vector<sync::RequestedRepository> requested;
+  for (const Row& row : database_.Query("SELECT repository, request, tags FROM "
+                                        "image_library_internal.due_looks($1::pg_catalog.int4)",
+                                        {registry_id_})) {
+    requested.push_back({Text(row[0]), Text(row[1]), {}});
+    if (row[2]) requested.back().tags = Json::Parse(*row[2], Json::kAnyNumber).Strings();
+  }
+  return requested;
+}
+
+void SqlStore::NoteLook(const sync::RequestedRepository& requested, double seconds,
+                        const std::string& problem) {
+  database_.Query(
+      "SELECT image_library_internal.note_look($1::pg_catalog.int4, $2, $3, $4::pg_catalog.float8, "
+      "$5)",
+      {registry_id_, requested.name, requested.request, std::to_string(seconds),
+       problem.empty() ? std::nullopt : std::optional<std::string>(problem)});
+}
+
 void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch) {
   database.Transaction([&] {
     database.Execute("SELECT image_library_internal.write_batch($1::pg_catalog.int4, $2, $3)",

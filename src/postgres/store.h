@@ -45,6 +45,9 @@ class SqlStore : public sync::Store {
                                    const std::string& subject) override;
   std::vector<sync::UntaggedImage> UntaggedDue() override;
   void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override;
+  std::vector<sync::RequestedRepository> Requested() override;
+  void NoteLook(const sync::RequestedRepository& requested, double seconds,
+                const std::string& problem) override;
   void ReportProgress(const sync::RunReport& report) override { report_(report); }
 
  private:

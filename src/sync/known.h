@@ -77,6 +77,13 @@ struct RepositoryDigest {
   auto operator<=>(const RepositoryDigest&) const = default;
 };
 
+/// A repository that a webhook asked to look at.
+struct RequestedRepository {
+  std::string name;
+  std::string request;            ///< which request this is: for Store::NoteLook
+  std::vector<std::string> tags;  ///< to look at; empty: the whole repository
+};
+
 /// What is stored of a digest.
 struct KnownImage {
   std::string digest;

@@ -72,6 +72,13 @@ class Store {
   /// Whether the registry has such an image.
   virtual void NoteUntagged(const std::string& repository, const std::string& digest,
                             bool found) = 0;
+  /// Repositories that somebody asked to look at now and that were not looked at since, in the
+  /// order of the requests.
+  virtual std::vector<RequestedRepository> Requested() = 0;
+  /// Such a repository was looked at for so many seconds. problem: why that failed; empty: it did
+  /// not.
+  virtual void NoteLook(const RequestedRepository& requested, double seconds,
+                        const std::string& problem) = 0;
   /// How far the run is: about once a second while it waits for the registry.
   virtual void ReportProgress(const RunReport& report) = 0;
 };

@@ -174,6 +174,16 @@ class MemoryStore : public Store {
   void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override {
     untagged_found[{repository, digest}] = found;
   }
+  std::vector<RequestedRepository> Requested() override {
+    if (on_requested) on_requested();
+    return requested;
+  }
+  void NoteLook(const RequestedRepository& answered, double, const std::string& problem) override {
+    looked[answered.name].push_back(problem);
+    std::erase_if(requested, [&](const RequestedRepository& one) {
+      return one.name == answered.name && one.request == answered.request;
+    });
+  }
   void ReportProgress(const RunReport&) override {}
   // What a later run sees: nothing is of this run any more.
   void NextRun() {
@@ -200,6 +210,9 @@ class MemoryStore : public Store {
       details;  ///< of problems, past ones too
   /// Called before a batch is written: may throw what a database does.
   std::function<void(const Batch&)> before_write;
+  std::vector<RequestedRepository> requested;
+  std::function<void()> on_requested;  ///< called when the run asks for requests
+  std::map<std::string, std::vector<std::string>> looked;  ///< problems of the looks, by repository
   bool broken = false;     ///< knows no images any more: every look for one throws
   bool forgetful = false;  ///< keeps no annotations: a database is not in memory
   int loads = 0;           ///< repositories of which more than their listing was looked at

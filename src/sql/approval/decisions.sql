@@ -158,10 +158,10 @@ BEGIN
   decision.decided_at := clock_timestamp();
   decision.statement_at := statement_timestamp();
   INSERT INTO image_library_internal.decision (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state, actor,
-                                      decided_at, reason, rule_id, policy, action, valid_until, deprecated_from, statement_at)
+                                      decided_at, reason, rule_id, policy, action, valid_until, deprecated_from, statement_at, origin)
   VALUES (decision.decision_id, decision.registry_id, decision.registry, decision.repository, decision.tag, decision.digest,
           decision.old_state, decision.new_state, decision.actor, decision.decided_at, decision.reason, decision.rule_id,
-          decision.policy, decision.action, decision.valid_until, decision.deprecated_from, decision.statement_at);
+          decision.policy, decision.action, decision.valid_until, decision.deprecated_from, decision.statement_at, decision.origin);
   PERFORM image_library_internal.emit('image ' || CASE decision.action
       WHEN 'approve' THEN 'approved' WHEN 'vote' THEN 'voted for' WHEN 'reject' THEN 'rejected' WHEN 'revoke' THEN 'revoked'
       WHEN 'deprecate' THEN 'deprecated' WHEN 'undeprecate' THEN 'undeprecated' WHEN 'quarantine' THEN 'quarantined'

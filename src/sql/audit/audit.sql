@@ -81,6 +81,7 @@ AS $$
     WHEN 'removals' THEN (SELECT r.name FROM image_library_internal.repository r WHERE r.repository_id = (changed ->> 'repository_id')::integer)
     WHEN 'credential' THEN concat_ws('/', (image_library_internal.audited_registry(changed)).registry, nullif(changed ->> 'repository_prefix', ''))
     WHEN 'client certificate' THEN (image_library_internal.audited_registry(changed)).registry
+    WHEN 'bundle' THEN changed ->> 'library'
     WHEN 'extension alias' THEN changed ->> 'alias'
     WHEN 'annotation key' THEN concat_ws(' ', changed ->> 'purpose', changed ->> 'position')
     WHEN 'HM tag of' THEN (
@@ -147,7 +148,7 @@ BEGIN
   FOR relation, object IN VALUES
     ('registry', 'registry'), ('rule', 'rule'), ('credential', 'credential'), ('client_certificate', 'client certificate'), ('annotation_key', 'annotation key'),
     ('hm_tag', 'HM tag'), ('hm_tag_repository', 'HM tag of'), ('hm_tag_image', 'HM tag of'), ('policy', 'policy'),
-    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts'),
+    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts'), ('imported_bundle', 'bundle'),
     ('trust_anchor', 'trusted signer')
   LOOP
     -- Scripts of pg_dump run with an empty search_path. What they restore was audited when it was made.

@@ -156,7 +156,8 @@ CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
          d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from, d.transaction,
          CASE WHEN (SELECT image_library_internal.sees_everything()) THEN d.client_address END AS client_address,
-         c.position AS chain_position, encode(c.previous_hash, 'hex') AS previous_hash, encode(c.row_hash, 'hex') AS row_hash
+         c.position AS chain_position, encode(c.previous_hash, 'hex') AS previous_hash, encode(c.row_hash, 'hex') AS row_hash,
+         d.origin
   FROM image_library_internal.decision d
   LEFT JOIN image_library_internal.chain c ON c.log = 'decisions' AND c.number = d.decision_id
   -- It is not known any more whether a dropped registry was private, so only admins see its decisions.

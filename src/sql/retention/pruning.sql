@@ -171,6 +171,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY(SELECT p.digest FROM image_library_internal.prunable_image p
                WHERE p.after_run < coalesce((SELECT min(r.run_id) FROM image_library_internal.run r WHERE r.outcome IS NULL), p.after_run + 1)
+                 AND NOT image_library_internal.looks_are_going_on()
                ORDER BY p.digest LIMIT max_rows)
 $$;
 COMMENT ON FUNCTION image_library_internal.removable_images IS 'Marked images that no run knows which is going on';
