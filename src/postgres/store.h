@@ -2,8 +2,10 @@
 #ifndef IMAGE_LIBRARY_POSTGRES_STORE_H_
 #define IMAGE_LIBRARY_POSTGRES_STORE_H_
 
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,14 +26,28 @@ class SqlStore : public sync::Store {
         report_(std::move(report)) {}
 
   sync::KnownRepository LoadRepository(const std::string& repository) override;
-  std::vector<sync::KnownImage> KnownImages(const std::vector<std::string>& digests) override;
+  std::vector<sync::KnownTag> KnownTags(const std::string& repository, const std::string& from,
+                                        std::size_t most) override;
+  std::vector<sync::KnownProblem> KnownProblems(const std::string& repository,
+                                                const std::string& from, std::size_t most) override;
+  std::vector<std::string> ReferrerTags(const std::string& repository, const std::string& from,
+                                        std::size_t most) override;
+  std::vector<std::optional<sync::KnownImage>> KnownImages(
+      const std::vector<sync::RepositoryDigest>& digests) override;
+  std::vector<std::string> Subjects(const std::string& repository,
+                                    const std::vector<std::string>& subjects) override;
   void Write(const sync::Batch& batch) override;
   std::vector<std::string> KnownRepositories() override;
   std::map<std::string, sync::Settled> SettledRepositories() override;
   void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
   std::vector<sync::DueReferrers> ReferrersDue(bool with_api) override;
+  sync::KnownEvidence FindEvidence(const std::string& repository,
+                                   const std::string& subject) override;
   std::vector<sync::UntaggedImage> UntaggedDue() override;
   void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override;
+  std::vector<sync::RequestedRepository> Requested() override;
+  void NoteLook(const sync::RequestedRepository& requested, double seconds,
+                const std::string& problem) override;
   void ReportProgress(const sync::RunReport& report) override { report_(report); }
 
  private:

@@ -20,10 +20,14 @@ struct RunOptions {
   std::size_t images_per_batch = 500;
   /// ... or fewer, of so many bytes of text.
   std::size_t bytes_per_batch = 2u << 20;
+  /// Tags, or problems with them, read from the store at once.
+  std::size_t tags_per_portion = 1000;
   /// Temporary failures in a row after which the run stops.
   int failures_to_stop = 5;
   /// How long a run may take, in seconds; 0: no limit.
   int run_timeout = 0;
+  /// Only the repositories that were requested (Store::Requested) are read.
+  bool requested_only = false;
   /// Sees how long the registry takes to answer; it must outlive the run. nullptr: nobody looks.
   AnswerWatch* watch = nullptr;
 };
