@@ -35,6 +35,8 @@ struct RegistryConfig {
   std::string rules_fingerprint;  ///< of all that the rules say
   std::string rules_version;      ///< differs when a rule is changed while the run is under way
   Progress progress;              ///< of the last run
+  /// Somebody is trusted, so that signatures are read and not only listed.
+  bool reads_evidence = false;
   registry::Abilities abilities;  ///< as runs of the last day found them
 };
 
