@@ -58,8 +58,17 @@ http: {{addr: "127.0.0.1:{port}"}}
     return registry
 
 
-def nginx(folder):
-    """The answers as files: what a registry behind a fast cache could give."""
+# The answers as files: what a registry behind a fast cache could give.
+FILES = """
+    location ~ /manifests/ {
+      default_type application/vnd.oci.image.manifest.v1+json;
+      add_header Docker-Content-Digest $digest;
+      etag off;
+    }"""
+
+
+def nginx(folder, locations=FILES):
+    """Answers from the files in `static` and from the locations; $digest is what `digests.map` has for a path."""
     port = free_port()
     config = folder / "nginx.conf"
     # Open files are kept, within what the user may have open.
@@ -82,11 +91,7 @@ http {{
     root {folder}/static;
     default_type application/json;
     location = /v2/ {{ return 200 "{{}}"; }}
-    location ~ /manifests/ {{
-      default_type application/vnd.oci.image.manifest.v1+json;
-      add_header Docker-Content-Digest $digest;
-      etag off;
-    }}
+{locations}
   }}
 }}
 """)

@@ -49,8 +49,8 @@ class Syncs:
         server.sql(f"""SELECT image_library.add_registry('bench', 'http://127.0.0.1:{registry.port}', max_connections => {CONNECTIONS},
                          allow_private => true);
                        SELECT image_library.add_rule('bench', r) FROM unnest('{{{",".join(images.repositories)}}}'::text[]) r;""")
-        full = self._sync()
-        unchanged = self._sync()
+        full = self.sync()
+        unchanged = self.sync()
         count = len(images.rows)
         if int(full["images_added"]) != count:
             raise SystemExit(f"{registry.name}: {full['images_added']} of {count} images: {full}")
@@ -62,7 +62,7 @@ class Syncs:
             "full sync: private memory, MiB": full["memory"],
             "full sync: WAL an image, bytes": full["wal"] / count,
             "unchanged sync: requests a repository": unchanged["requests"] / len(images.repositories),
-            "unchanged sync: rows written": self._rows_written(),
+            "unchanged sync: rows written": self.rows_written(),
         }
 
     def copy(self, count):
@@ -80,7 +80,7 @@ class Syncs:
         wal = float(server.sql(f"SELECT pg_current_wal_lsn() - '{before}'"))
         return {"COPY of the same rows": count / seconds, "COPY: WAL an image, bytes": wal / count}
 
-    def _sync(self):
+    def sync(self):
         """A sync in a session of its own: its row of sync_run, wall time and time in functions in seconds, WAL in
         bytes, and the peak of its private memory in MiB."""
         server = self._server
@@ -107,7 +107,7 @@ class Syncs:
         return row
 
     # Since the last sync began.
-    def _rows_written(self):
+    def rows_written(self):
         return int(self._server.sql("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_all_tables "
                                     "WHERE schemaname = 'image_library_internal' AND relname <> 'run'"))
 

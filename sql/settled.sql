@@ -1,4 +1,4 @@
--- Repositories in which a sync has nothing to do while listing and rules stay: when it is stored, and when it ends.
+-- Repositories of which a sync only looks at tags that may move while listing and rules stay: when it is stored, and when it ends.
 \getenv srcdir PG_ABS_SRCDIR
 \set library :srcdir '/test/lib/library.sql'
 \i :library
@@ -6,9 +6,9 @@ SELECT add_registry('local', 'http://localhost:5000', allow_private => true) AS 
 SELECT add_rule('local', '**', immutable_tags => true) AS rule \gset
 SELECT test.sync('local', 'app', '{"1": {"image": "a"}, "2": {"image": "b"}}') \g /dev/null
 CREATE FUNCTION test.settle(tags integer) RETURNS text LANGUAGE sql AS $$
-  SELECT test.write_batch(registry_id, 'app', test.batch(jsonb_build_object('settled', jsonb_build_object('fingerprint', 'f' || tags, 'tags', tags))))
+  SELECT test.write_batch(registry_id, 'app', test.batch(jsonb_build_object('settled', jsonb_build_object('fingerprint', 'f' || tags, 'tags', tags, 'movable', tags - 1))))
   FROM image_library_internal.registry;
-  SELECT string_agg(format('%s %s %s', s.name, s.fingerprint, s.tags), ', ')
+  SELECT string_agg(format('%s %s %s, movable: %s', s.name, s.fingerprint, s.tags, s.movable), ', ')
   FROM image_library_internal.registry g, image_library_internal.settled_repositories(g.registry_id) s $$;
 -- Not before every admitted tag is there.
 SELECT test.settle(3);
@@ -16,10 +16,10 @@ SELECT test.settle(2);
 -- The same again writes no row.
 SELECT xmin AS before FROM settled_repository \gset
 SELECT test.settle(2), (SELECT xmin = :'before' FROM settled_repository) AS same_row;
--- Nor while an image of it is not read.
+-- Nor while an image of it is not read, which ends it too.
 UPDATE image SET unread = 'config' WHERE digest = test.digest('b');
-DELETE FROM settled_repository;
 SELECT test.settle(2);
+SELECT count(*) FROM settled_repository;
 UPDATE image SET unread = NULL;
 SELECT test.settle(2);
 -- A problem and a refused removal are the next run's to end.

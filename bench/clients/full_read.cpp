@@ -35,7 +35,25 @@ class PollWaiter : public image_library::registry::Waiter {
 class EmptyStore : public Store {
  public:
   KnownRepository LoadRepository(const std::string&) override { return {}; }
-  std::vector<KnownImage> KnownImages(const std::vector<std::string>&) override { return {}; }
+  std::vector<KnownTag> KnownTags(const std::string&, const std::string&, std::size_t) override {
+    return {};
+  }
+  std::vector<KnownProblem> KnownProblems(const std::string&, const std::string&,
+                                          std::size_t) override {
+    return {};
+  }
+  std::vector<std::string> ReferrerTags(const std::string&, const std::string&,
+                                        std::size_t) override {
+    return {};
+  }
+  std::vector<std::optional<KnownImage>> KnownImages(
+      const std::vector<RepositoryDigest>& digests) override {
+    return std::vector<std::optional<KnownImage>>(digests.size());
+  }
+  std::vector<std::string> Subjects(const std::string&,
+                                    const std::vector<std::string>& subjects) override {
+    return std::vector<std::string>(subjects.size());
+  }
   void Write(const Batch& batch) override { images += batch.images.size(); }
   std::vector<std::string> KnownRepositories() override { return {}; }
   std::map<std::string, Settled> SettledRepositories() override { return {}; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -93,28 +94,14 @@ const Rule* FirstTaking(const std::vector<const Rule*>& rules, std::string_view 
   return found == rules.end() ? nullptr : *found;
 }
 
-/// The result of the rules for every tag, before `newest` is applied.
-std::vector<TagDecision> DecideAll(const std::vector<Rule>& rules, std::string_view repository,
-                                   const std::vector<std::string>& tags) {
-  const std::vector<const Rule*> includes = RulesFor(rules, repository, true);
-  const std::vector<const Rule*> excludes = RulesFor(rules, repository, false);
-  std::vector<TagDecision> decisions;
-  if (includes.empty()) return decisions;
-  for (const std::string& tag : tags) {
-    if (IsReferrerTag(tag)) continue;
-    const Rule* rule = FirstTaking(includes, tag);
-    if (rule != nullptr && FirstTaking(excludes, tag) == nullptr) decisions.push_back({tag, rule});
-  }
-  return decisions;
-}
-
 using Ranking = std::map<const Rule*, std::vector<std::string>>;
 
 /// By rule with `newest`: the version keys of the tags it decides, newest first, each once.
-Ranking RankTags(const std::vector<TagDecision>& decisions) {
+Ranking RankTags(const TagRules& rules, const std::vector<std::string>& tags) {
   Ranking ranking;
-  for (const TagDecision& decision : decisions) {
-    if (decision.rule->newest) ranking[decision.rule].push_back(VersionKey(decision.tag));
+  for (const std::string& tag : tags) {
+    const Rule* const rule = rules.DecideByPatterns(tag);
+    if (rule != nullptr && rule->newest) ranking[rule].push_back(VersionKey(tag));
   }
   for (auto& [rule, keys] : ranking) {
     std::sort(keys.begin(), keys.end(), std::greater<>());
@@ -208,10 +195,43 @@ RuleSet RuleSet::FromJson(const Json& array) {
 
 std::vector<TagDecision> RuleSet::Decide(std::string_view repository,
                                          const std::vector<std::string>& tags) const {
-  std::vector<TagDecision> decisions = DecideAll(rules_, repository, tags);
-  const Ranking ranking = RankTags(decisions);
-  std::erase_if(decisions, [&](const TagDecision& d) { return !IsKept(ranking, d); });
+  const TagRules rules(*this, repository, tags);
+  std::vector<TagDecision> decisions;
+  for (const std::string& tag : tags)
+    if (const Rule* rule = rules.Decide(tag)) decisions.push_back({tag, rule});
   return decisions;
+}
+
+TagRules::TagRules(const RuleSet& set, std::string_view repository,
+                   const std::vector<std::string>& listing)
+    : includes_(RulesFor(set.rules(), repository, true)),
+      excludes_(RulesFor(set.rules(), repository, false)) {
+  const bool ranks = std::any_of(includes_.begin(), includes_.end(),
+                                 [](const Rule* rule) { return rule->newest; });
+  if (!ranks) return;
+  std::map<const Rule*, std::set<std::string>> kept;
+  for (const std::string& tag : listing) {
+    const Rule* const rule = DecideByPatterns(tag);
+    if (rule == nullptr || !rule->newest) continue;
+    std::set<std::string>& keys = kept[rule];
+    keys.insert(VersionKey(tag));
+    if (keys.size() <= static_cast<std::size_t>(*rule->newest)) continue;
+    keys.erase(keys.begin());
+    oldest_[rule] = *keys.begin();
+  }
+}
+
+const Rule* TagRules::DecideByPatterns(std::string_view tag) const {
+  if (includes_.empty() || IsReferrerTag(tag)) return nullptr;
+  const Rule* const rule = FirstTaking(includes_, tag);
+  return rule != nullptr && FirstTaking(excludes_, tag) == nullptr ? rule : nullptr;
+}
+
+const Rule* TagRules::Decide(std::string_view tag) const {
+  const Rule* const rule = DecideByPatterns(tag);
+  if (rule == nullptr || oldest_.empty()) return rule;
+  const auto oldest = oldest_.find(rule);
+  return oldest == oldest_.end() || VersionKey(tag) >= oldest->second ? rule : nullptr;
 }
 
 std::vector<RuleExplanation> RuleSet::Explain(std::string_view repository, std::string_view tag,
@@ -221,7 +241,7 @@ std::vector<RuleExplanation> RuleSet::Explain(std::string_view repository, std::
   const Rule* exclude = FirstTaking(RulesFor(rules_, repository, false), tag);
   std::vector<std::string> listing = tags;
   if (std::find(tags.begin(), tags.end(), tag) == tags.end()) listing.emplace_back(tag);
-  const Ranking ranking = RankTags(DecideAll(rules_, repository, listing));
+  const Ranking ranking = RankTags(TagRules(*this, repository, listing), listing);
 
   std::vector<RuleExplanation> lines;
   for (const Rule& rule : rules_) {

@@ -3,6 +3,7 @@
 #define IMAGE_LIBRARY_CORE_RULE_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,6 +70,25 @@ class RuleSet {
 
  private:
   std::vector<Rule> rules_;  // by priority, then id
+};
+
+/// What the rules of a registry say of the tags of one repository, tag by tag.
+class TagRules {
+ public:
+  /// The set must outlive it. listing: the tags of the repository, which `newest` needs; only the
+  /// newest are kept of them.
+  TagRules(const RuleSet& set, std::string_view repository,
+           const std::vector<std::string>& listing);
+
+  /// The deciding rule of a tag of the listing; nullptr: the rules do not admit it.
+  const Rule* Decide(std::string_view tag) const;
+  /// The same before `newest` is applied.
+  const Rule* DecideByPatterns(std::string_view tag) const;
+
+ private:
+  std::vector<const Rule*> includes_, excludes_;
+  /// Of rules with `newest` that decide more tags than that: the version key of the oldest kept.
+  std::map<const Rule*, std::string> oldest_;
 };
 
 /// True for the OCI referrers fallback tag `sha256-<64 hex>` and cosign's `sha256-<64 hex>.sig`,

@@ -211,6 +211,7 @@ class BatchBuilder {
     RowDatumBuilder row;
     row.Text(settled.fingerprint);
     row.Add(Int64GetDatum(settled.tags));
+    row.Add(Int64GetDatum(settled.movable));
     return row.Finish(settled_);
   }
 

@@ -190,36 +190,88 @@ sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) 
 
 sync::KnownRepository SqlStore::LoadRepository(const std::string& repository) {
   sync::KnownRepository known;
+  for (const Row& row : database_.Query(
+           "SELECT fingerprint, has_tags, problem, tag_problems, removals_refused, accepted "
+           "FROM image_library_internal.known_repository($1::pg_catalog.int4, $2)",
+           {registry_id_, repository})) {
+    known.listing_fingerprint = Text(row[0]);
+    known.has_tags = Text(row[1]) == "t";
+    known.problem = Text(row[2]);
+    known.tag_problems = Text(row[3]) == "t";
+    known.removals_refused = Text(row[4]) == "t";
+    known.accepted = Sorted(Json::Parse(Text(row[5]), Json::kAnyNumber).Strings());
+  }
+  return known;
+}
+
+std::vector<sync::KnownTag> SqlStore::KnownTags(const std::string& repository,
+                                                const std::string& from, std::size_t most) {
+  std::vector<sync::KnownTag> known;
+  for (const Row& row :
+       database_.Query("SELECT name, digest, missing, rule_id, fresh, unread FROM "
+                       "image_library_internal.known_tags($1::pg_catalog.int4, $2, $3, "
+                       "$4::pg_catalog.int4)",
+                       {registry_id_, repository, from, std::to_string(most)}))
+    known.push_back({Text(row[0]), Text(row[1]), Text(row[2]) == "t", std::stoll(Text(row[3])),
+                     Text(row[4]) == "t", Text(row[5]) == "t"});
+  return known;
+}
+
+std::vector<sync::KnownProblem> SqlStore::KnownProblems(const std::string& repository,
+                                                        const std::string& from, std::size_t most) {
+  std::vector<sync::KnownProblem> known;
+  for (const Row& row :
+       database_.Query("SELECT tag, problem FROM image_library_internal.known_problems("
+                       "$1::pg_catalog.int4, $2, $3, $4::pg_catalog.int4)",
+                       {registry_id_, repository, from, std::to_string(most)}))
+    known.push_back({Text(row[0]), Text(row[1])});
+  return known;
+}
+
+std::vector<std::string> SqlStore::ReferrerTags(const std::string& repository,
+                                                const std::string& from, std::size_t most) {
+  std::vector<std::string> known;
+  for (const Row& row : database_.Query(
+           "SELECT tag FROM image_library_internal.known_referrer_tags($1::pg_catalog.int4, $2, "
+           "$3, $4::pg_catalog.int4) AS tag",
+           {registry_id_, repository, from, std::to_string(most)}))
+    known.push_back(Text(row[0]));
+  return known;
+}
+
+std::vector<std::optional<sync::KnownImage>> SqlStore::KnownImages(
+    const std::vector<sync::RepositoryDigest>& digests) {
+  std::vector<std::string> repositories, texts;
+  for (const sync::RepositoryDigest& asked : digests) {
+    repositories.push_back(asked.repository);
+    texts.push_back(asked.digest);
+  }
+  std::vector<std::optional<sync::KnownImage>> known(digests.size());
   database_.Transaction([&] {
-    for (const Row& row : database_.Execute(
-             "SELECT fingerprint, problems, referrer_tags, removals_refused, accepted "
-             "FROM image_library_internal.known_repository($1::pg_catalog.int4, $2)",
-             {registry_id_, repository})) {
-      known.listing_fingerprint = Text(row[0]);
-      known.problems = Json::Parse(Text(row[1]), Json::kAnyNumber).Map();
-      known.referrer_tags = Sorted(Json::Parse(Text(row[2]), Json::kAnyNumber).Strings());
-      known.removals_refused = Text(row[3]) == "t";
-      known.accepted = Sorted(Json::Parse(Text(row[4]), Json::kAnyNumber).Strings());
-    }
     for (const Row& row :
-         database_.Execute("SELECT name, digest, missing, rule_id, fresh, unread FROM "
-                           "image_library_internal.known_tags($1::pg_catalog.int4, $2)",
-                           {registry_id_, repository}))
-      known.tags.push_back({Text(row[0]), Text(row[1]), Text(row[2]) == "t",
-                            std::stoll(Text(row[3])), Text(row[4]) == "t", Text(row[5]) == "t"});
+         database_.Execute("SELECT place, here, whole FROM "
+                           "image_library_internal.known_digests($1::pg_catalog.int4, $2, $3)",
+                           {registry_id_},
+                           {{TEXTARRAYOID, TextArrayDatum(repositories)},
+                            {TEXTARRAYOID, TextArrayDatum(texts)}})) {
+      const std::size_t place = std::stoul(Text(row[0])) - 1;
+      known.at(place) = sync::KnownImage{texts.at(place), Text(row[1]) == "t", Text(row[2]) == "t"};
+    }
   });
   return known;
 }
 
-std::vector<sync::KnownImage> SqlStore::KnownImages(const std::vector<std::string>& digests) {
-  std::vector<sync::KnownImage> known;
+std::vector<std::string> SqlStore::Subjects(const std::string& repository,
+                                            const std::vector<std::string>& subjects) {
+  std::vector<std::string> found(subjects.size());
   database_.Transaction([&] {
     for (const Row& row :
-         database_.Execute("SELECT digest, whole FROM image_library_internal.known_images($1)", {},
-                           {{TEXTARRAYOID, TextArrayDatum(digests)}}))
-      known.push_back({Text(row[0]), Text(row[1]) == "t"});
+         database_.Execute("SELECT place, digest FROM "
+                           "image_library_internal.known_subjects($1::pg_catalog.int4, $2, $3)",
+                           {registry_id_, repository}, {{TEXTARRAYOID, TextArrayDatum(subjects)}}))
+      found.at(std::stoul(Text(row[0])) - 1) = Text(row[1]);
   });
-  return known;
+  return found;
 }
 
 void SqlStore::Write(const sync::Batch& batch) {
@@ -246,10 +298,11 @@ std::vector<std::string> SqlStore::KnownRepositories() {
 std::map<std::string, sync::Settled> SqlStore::SettledRepositories() {
   std::map<std::string, sync::Settled> settled;
   for (const Row& row :
-       database_.Query("SELECT name, fingerprint, tags FROM "
+       database_.Query("SELECT name, fingerprint, tags, movable FROM "
                        "image_library_internal.settled_repositories($1::pg_catalog.int4)",
                        {registry_id_}))
-    settled.emplace(Text(row[0]), sync::Settled{Text(row[1]), std::stoll(Text(row[2]))});
+    settled.emplace(Text(row[0]), sync::Settled{Text(row[1]), std::stoll(Text(row[2])),
+                                                std::stoll(Text(row[3]))});
   return settled;
 }
 

@@ -2,8 +2,10 @@
 #ifndef IMAGE_LIBRARY_POSTGRES_STORE_H_
 #define IMAGE_LIBRARY_POSTGRES_STORE_H_
 
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +26,16 @@ class SqlStore : public sync::Store {
         report_(std::move(report)) {}
 
   sync::KnownRepository LoadRepository(const std::string& repository) override;
-  std::vector<sync::KnownImage> KnownImages(const std::vector<std::string>& digests) override;
+  std::vector<sync::KnownTag> KnownTags(const std::string& repository, const std::string& from,
+                                        std::size_t most) override;
+  std::vector<sync::KnownProblem> KnownProblems(const std::string& repository,
+                                                const std::string& from, std::size_t most) override;
+  std::vector<std::string> ReferrerTags(const std::string& repository, const std::string& from,
+                                        std::size_t most) override;
+  std::vector<std::optional<sync::KnownImage>> KnownImages(
+      const std::vector<sync::RepositoryDigest>& digests) override;
+  std::vector<std::string> Subjects(const std::string& repository,
+                                    const std::vector<std::string>& subjects) override;
   void Write(const sync::Batch& batch) override;
   std::vector<std::string> KnownRepositories() override;
   std::map<std::string, sync::Settled> SettledRepositories() override;

@@ -2,6 +2,7 @@
 #ifndef IMAGE_LIBRARY_SYNC_KNOWN_H_
 #define IMAGE_LIBRARY_SYNC_KNOWN_H_
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -19,22 +20,29 @@ struct KnownTag {
   bool unread = false;       ///< something of its image could not be read
 };
 
-/// A repository as the library knows it before the run.
+/// A problem that is on record of a tag.
+struct KnownProblem {
+  std::string name;
+  std::string problem;
+};
+
+/// A repository as the library knows it before the run, without its tags: those are read in
+/// portions (see TagWalk), for there may be very many.
 struct KnownRepository {
-  std::string listing_fingerprint;  ///< of the last complete listing; empty: never listed
-  std::vector<KnownTag> tags;       ///< sorted by name
-  /// What is on record by tag; the empty name stands for the repository itself.
-  std::map<std::string, std::string> problems;
-  /// Tags that only carry referrers, as far as they were read; sorted.
-  std::vector<std::string> referrer_tags;
+  std::string listing_fingerprint;    ///< of the last complete listing; empty: never listed
+  bool has_tags = false;              ///< missing ones too
+  std::string problem;                ///< on record of the repository itself; empty: none
+  bool tag_problems = false;          ///< problems of tags are on record
   bool removals_refused = false;      ///< the last listing lacked too many tags
   std::vector<std::string> accepted;  ///< of those, the tags that a person accepted as gone; sorted
 };
 
-/// A repository whose listed tags are all in the library, read, and do not move by their rules.
+/// A repository whose listed tags are all in the library and read, and whose known tags are all
+/// listed: while listing and rules stay, only tags that may move are looked at.
 struct Settled {
-  std::string fingerprint;  ///< of the listing and the rules for which that is so
-  std::int64_t tags = 0;    ///< that the rules admit
+  std::string fingerprint;   ///< of the listing and the rules for which that is so
+  std::int64_t tags = 0;     ///< that the rules admit
+  std::int64_t movable = 0;  ///< of these, tags that may move by their rules
 };
 
 /// An image whose referrers it is time to ask for again, and what its index names and lacked.
@@ -62,9 +70,18 @@ struct RequestedRepository {
   std::vector<std::string> tags;  ///< to look at; empty: the whole repository
 };
 
+/// A digest that a repository has a tag for.
+struct RepositoryDigest {
+  std::string repository;
+  std::string digest;
+  auto operator<=>(const RepositoryDigest&) const = default;
+};
+
 /// What is stored of a digest.
 struct KnownImage {
   std::string digest;
+  /// The repository has a tag for it, and all of it was read.
+  bool here = false;
   /// False: something of it could not be read, or its index named manifests that were not there.
   bool whole = true;
 };

@@ -1,7 +1,7 @@
 #include "sync/known_images.h"
 
+#include <cstddef>
 #include <exception>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -10,18 +10,19 @@ namespace image_library::sync {
 using registry::Task;
 
 struct KnownImages::Question {
-  std::vector<std::string> digests;
-  std::map<std::string, KnownImage> stored;
+  std::vector<RepositoryDigest> digests;
+  std::vector<std::optional<KnownImage>> stored;  // in the places of digests
   std::exception_ptr error;
   registry::WaitQueue waiting;
 };
 
-Task<std::optional<KnownImage>> KnownImages::Find(std::string digest) {
+Task<std::optional<KnownImage>> KnownImages::Find(RepositoryDigest digest) {
   const bool first = open_ == nullptr;
   if (first) open_ = std::make_shared<Question>();
   // Owned by those who wait for it: the run may be cancelled meanwhile.
   const std::shared_ptr<Question> question = open_;
-  question->digests.push_back(digest);
+  const std::size_t place = question->digests.size();
+  question->digests.push_back(std::move(digest));
   if (first) {
     try {
       co_await Answer(*question);
@@ -33,9 +34,7 @@ Task<std::optional<KnownImage>> KnownImages::Find(std::string digest) {
     co_await question->waiting.Wait();
   }
   if (question->error) std::rethrow_exception(question->error);
-  const auto found = question->stored.find(digest);
-  if (found == question->stored.end()) co_return std::nullopt;
-  co_return found->second;
+  co_return std::move(question->stored.at(place));
 }
 
 // Timers end after everything else that the turn brought.
@@ -48,10 +47,7 @@ Task<void> KnownImages::Answer(Question& question) {
   }
   open_.reset();
   if (failure) std::rethrow_exception(failure);
-  for (KnownImage& image : store_.KnownImages(question.digests)) {
-    std::string digest = image.digest;
-    question.stored.emplace(std::move(digest), std::move(image));
-  }
+  question.stored = store_.KnownImages(question.digests);
 }
 
 }  // namespace image_library::sync

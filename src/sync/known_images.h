@@ -23,9 +23,9 @@ class KnownImages {
   KnownImages(const KnownImages&) = delete;
   KnownImages& operator=(const KnownImages&) = delete;
 
-  /// What is stored of a digest; nothing when its image is not stored. Throws what the Store
-  /// throws, to everyone who asked with it.
-  registry::Task<std::optional<KnownImage>> Find(std::string digest);
+  /// What is stored of a digest that a repository has a tag for; nothing when its image is not
+  /// stored. Throws what the Store throws, to everyone who asked with it.
+  registry::Task<std::optional<KnownImage>> Find(RepositoryDigest digest);
 
  private:
   struct Question;

@@ -2,14 +2,18 @@
 #ifndef IMAGE_LIBRARY_SYNC_REFERRER_SYNC_H_
 #define IMAGE_LIBRARY_SYNC_REFERRER_SYNC_H_
 
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "registry/task.h"
+#include "sync/portions.h"
 #include "sync/referrer_reader.h"
 #include "sync/repository_state.h"
 #include "sync/repository_writer.h"
 #include "sync/run_context.h"
+#include "sync/tag_walk.h"
 
 namespace image_library::sync {
 
@@ -29,7 +33,9 @@ class ReferrerSync {
   registry::Task<void> ReadTags();
 
  private:
-  std::string SubjectOf(const std::string& tag) const;
+  std::vector<std::string> SubjectsOf(const std::vector<TagWalk::Step>& tags) const;
+  bool SkipRead(Portions<std::string>& before, const std::optional<TagWalk::Step>& tag);
+  registry::Task<void> ReadSome(std::vector<TagWalk::Step> tags);
 
   RunContext& context_;
   const RepositoryState& state_;

@@ -1,6 +1,7 @@
 #include "sync/repository_sync.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <map>
@@ -42,143 +43,225 @@ Task<void> RepositorySync::Read(bool known_tags, ListingTurn& turn) {
 }
 
 Task<void> RepositorySync::ReadAll(bool known_tags, ListingTurn& turn) {
-  if (!co_await List(turn)) {
-    resumes_here_ = false;
-    co_return;
-  }
-  bool may_move = false;
-  std::size_t admitted = 0;
-  std::vector<TagDecision> fresh, again, known;
-  for (TagDecision& decision : context_.config.rules.Decide(state_.name, state_.listed)) {
-    const KnownTag* const tag = state_.Known(decision.tag);
-    ++admitted;
-    may_move = may_move || !decision.rule->immutable_tags;
-    if (tag == nullptr || tag->missing) {
-      (state_.HadProblem(decision.tag) ? again : fresh).push_back(std::move(decision));
-    } else if (!decision.rule->immutable_tags || tag->unread) {
-      known.push_back(std::move(decision));
-    } else {
-      ++context_.statistics.not_modified;
-      if (!state_.HadProblem(decision.tag, problem::kImmutableMoved)) writer_.Fine(decision.tag);
-    }
-  }
-  context_.statistics.tags_seen += static_cast<std::int64_t>(fresh.size() + again.size());
-  co_await tags_.Read(fresh);
-  if (known_tags) {
-    context_.statistics.tags_seen += static_cast<std::int64_t>(known.size());
-    co_await tags_.Read(known);
-  }
-  if (context_.stop.stopped() || writer_.busy()) co_return;
-  ForgetProblems();
-  co_await FindMissing();
-  co_await referrers_.ReadTags();
-  if (context_.stop.stopped()) co_return;
-  if (state_.listing_changed) {
-    writer_.batch().listing = state_.listed;
-    writer_.batch().listing_fingerprint = ListingFingerprint(state_.listed);
-  }
-  // Tags that failed before may fail again: they come last, and the next run does not begin here
-  // for them.
-  resumes_here_ = false;
-  co_await tags_.Read(again);
-  if (!may_move && nothing_absent_ && !context_.stop.stopped()) Settle(admitted);
+  co_await List(turn);
+  rules_.emplace(context_.config.rules, state_.name, state_.listed);
+  const auto settled = context_.settled.find(state_.name);
+  if (!state_.absent && settled != context_.settled.end() &&
+      settled->second.fingerprint == settled_)
+    co_await ReadSettled(settled->second, known_tags);
+  else
+    co_await ReadUnsettled(known_tags);
 }
 
-// False when the listing shows that nothing is to be done.
-Task<bool> RepositorySync::List(ListingTurn& turn) {
+Task<void> RepositorySync::List(ListingTurn& turn) {
   std::optional<Listing> listing = co_await context_.client.ListTags(state_.name, &turn);
   context_.stop.Succeeded();
   state_.was_listed = true;
   state_.absent = !listing;
   if (listing) state_.listed = std::move(listing->names);
-  const std::string fingerprint = ListingFingerprint(state_.listed);
-  settled_ = SettledFingerprint(fingerprint, context_.config.rules_fingerprint);
-  if (listing && IsSettled()) co_return false;
+  listing_fingerprint_ = ListingFingerprint(state_.listed);
+  settled_ = SettledFingerprint(listing_fingerprint_, context_.config.rules_fingerprint);
+}
+
+// Every admitted tag is in the library, and every tag of the library is listed: only tags that may
+// move are looked at, and the rest of the repository is not even read from the store.
+Task<void> RepositorySync::ReadSettled(const Settled& before, bool known_tags) {
+  context_.statistics.not_modified += before.tags - before.movable;
+  if (known_tags && before.movable > 0) co_await LookAtListed(false);
+  if (context_.stop.stopped() || writer_.busy()) co_return;
+  if (!state_.new_digests.Empty()) {
+    state_.known = context_.store.LoadRepository(state_.name);
+    co_await referrers_.ReadTags();
+    if (context_.stop.stopped()) co_return;
+  }
+  resumes_here_ = false;
+  if (writer_.has_tags()) Settle(before.tags, before.movable);
+}
+
+Task<void> RepositorySync::ReadUnsettled(bool known_tags) {
   // Only now: while listings are waited for, nothing is held.
-  state_.Load(context_.store.LoadRepository(state_.name));
-  if (!listing && state_.known.tags.empty() && state_.known.listing_fingerprint.empty())
+  state_.known = context_.store.LoadRepository(state_.name);
+  if (state_.absent && !state_.known.has_tags && state_.known.listing_fingerprint.empty())
     throw Error(ErrorKind::kNotFound,
                 "repository \"" + state_.name + "\" was not found in registry \"" +
                     context_.config.name + "\"",
                 {}, "Check the name: it is relative to the registry's URL.");
-  state_.listing_changed = fingerprint != state_.known.listing_fingerprint;
-  co_return true;
-}
-
-bool RepositorySync::IsSettled() {
-  const auto before = context_.settled.find(state_.name);
-  if (before == context_.settled.end() || before->second.fingerprint != settled_) return false;
-  context_.statistics.not_modified += before->second.tags;
-  return true;
+  state_.listing_changed = listing_fingerprint_ != state_.known.listing_fingerprint;
+  Survey survey;
+  co_await ReadNew(survey);
+  if (known_tags && survey.to_look_at > 0) co_await LookAtListed(state_.known.tag_problems);
+  if (context_.stop.stopped() || writer_.busy()) co_return;
+  co_await FindMissing(survey);
+  co_await referrers_.ReadTags();
+  if (context_.stop.stopped()) co_return;
+  if (state_.listing_changed) {
+    writer_.batch().listing = state_.listed;
+    writer_.batch().listing_fingerprint = listing_fingerprint_;
+  }
+  // Tags that failed before may fail again: they come last, and the next run does not begin here
+  // for them.
+  resumes_here_ = false;
+  co_await ReadAgain(survey);
+  const bool no_problems = state_.known.problem.empty() && !state_.known.tag_problems;
+  if (survey.absent.empty() && no_problems && !state_.absent && !context_.stop.stopped())
+    Settle(survey.admitted, survey.movable);
 }
 
 // The store takes it if every admitted tag is there and read, and forgets it with any problem.
-void RepositorySync::Settle(std::size_t admitted) {
-  if (!state_.known.problems.empty() || state_.absent) return;
-  writer_.batch().settled = Settled{settled_, static_cast<std::int64_t>(admitted)};
+void RepositorySync::Settle(std::int64_t admitted, std::int64_t movable) {
+  writer_.batch().settled = Settled{settled_, admitted, movable};
+}
+
+TagWalk RepositorySync::Walk(bool tags, bool problems) const {
+  return TagWalk(context_.store, state_.name, state_.listed,
+                 {context_.options.tags_per_portion, tags, problems});
+}
+
+// Reads the tags that are new and had no problem, and surveys the others.
+Task<void> RepositorySync::ReadNew(Survey& survey) {
+  TagWalk walk = Walk(state_.known.has_tags, state_.known.tag_problems);
+  const auto next = [&]() -> std::optional<TagToRead> {
+    while (std::optional<TagWalk::Step> step = walk.Next()) {
+      const Rule* const rule = step->listed() ? rules_->Decide(step->name) : nullptr;
+      if (Take(survey, *step, rule))
+        return TagToRead{std::move(step->name), rule, std::move(step->known), {}};
+    }
+    return std::nullopt;
+  };
+  Task<void> task = tags_.Read(next);
+  co_await std::move(task);
+}
+
+// True for a tag that is to be read at once.
+bool RepositorySync::Take(Survey& survey, const TagWalk::Step& step, const Rule* rule) {
+  if (step.present()) {
+    ++survey.present;
+    if (!step.listed()) survey.absent.push_back(step.name);
+  }
+  if (rule == nullptr) {
+    // Nobody asks about it any more. Those of referrer tags are ReferrerSync's.
+    if (!step.problem.empty() && !(step.listed() && IsReferrerTag(step.name)))
+      writer_.EndProblem(step.name);
+    return false;
+  }
+  ++survey.admitted;
+  if (!rule->immutable_tags) ++survey.movable;
+  if (!step.present()) {
+    ++context_.statistics.tags_seen;
+    if (step.problem.empty()) return true;
+    survey.again.push_back(step.place);
+  } else if (!rule->immutable_tags || step.known->unread) {
+    ++survey.to_look_at;
+  } else {
+    ++context_.statistics.not_modified;
+    if (!step.problem.empty() && step.problem != problem::kImmutableMoved)
+      writer_.EndProblem(step.name);
+  }
+  return false;
+}
+
+// Looks at the known tags that may move, or whose image is not read.
+Task<void> RepositorySync::LookAtListed(bool problems) {
+  TagWalk walk = Walk(true, problems);
+  const auto next = [&]() -> std::optional<TagToRead> {
+    while (std::optional<TagWalk::Step> step = walk.Next()) {
+      if (!step->listed() || !step->present() || step->known->fresh) continue;
+      const Rule* const rule = rules_->Decide(step->name);
+      if (rule == nullptr || (rule->immutable_tags && !step->known->unread)) continue;
+      ++context_.statistics.tags_seen;
+      return TagToRead{std::move(step->name), rule, std::move(step->known),
+                       std::move(step->problem)};
+    }
+    return std::nullopt;
+  };
+  Task<void> task = tags_.Read(next);
+  co_await std::move(task);
+}
+
+Task<void> RepositorySync::ReadAgain(const Survey& survey) {
+  if (survey.again.empty()) co_return;
+  TagWalk walk = Walk(state_.known.has_tags, true);
+  auto place = survey.again.begin();
+  const auto next = [&]() -> std::optional<TagToRead> {
+    while (place != survey.again.end()) {
+      std::optional<TagWalk::Step> step = walk.Next();
+      if (!step) return std::nullopt;
+      if (step->place != *place) continue;
+      ++place;
+      const Rule* const rule = rules_->Decide(step->name);
+      return TagToRead{std::move(step->name), rule, std::move(step->known),
+                       std::move(step->problem)};
+    }
+    return std::nullopt;
+  };
+  Task<void> task = tags_.Read(next);
+  co_await std::move(task);
 }
 
 // A tag that is not there is left to the next listing.
 Task<bool> RepositorySync::ReadNamed(std::vector<std::string> tags) {
-  state_.Load(context_.store.LoadRepository(state_.name));
+  state_.known = context_.store.LoadRepository(state_.name);
   if (state_.known.listing_fingerprint.empty() || tags.empty()) co_return false;
   for (const std::string& tag : tags)
     if (IsReferrerTag(tag)) co_return false;
   for (const Rule& rule : context_.config.rules.rules())
     if (rule.newest && rule.repositories.Matches(state_.name)) co_return false;
-  std::vector<TagDecision> wanted;
-  for (TagDecision& decision : context_.config.rules.Decide(state_.name, tags)) {
-    const KnownTag* const tag = state_.Known(decision.tag);
-    if (tag == nullptr || tag->missing || tag->unread || !decision.rule->immutable_tags)
-      wanted.push_back(std::move(decision));
-  }
-  co_await tags_.Read(wanted);
-  context_.statistics.tags_seen += static_cast<std::int64_t>(wanted.size());
+  rules_.emplace(context_.config.rules, state_.name, tags);
+  auto name = tags.begin();
+  const auto next = [&]() -> std::optional<TagToRead> {
+    while (name != tags.end()) {
+      TagToRead tag{*name, rules_->Decide(*name), {}, {}};
+      ++name;
+      if (tag.rule == nullptr) continue;
+      for (KnownTag& known : context_.store.KnownTags(state_.name, tag.name, 1))
+        if (known.name == tag.name) tag.known = std::move(known);
+      if (tag.present() && tag.rule->immutable_tags && !tag.known->unread) continue;
+      for (KnownProblem& known : context_.store.KnownProblems(state_.name, tag.name, 1))
+        if (known.name == tag.name) tag.problem = std::move(known.problem);
+      ++context_.statistics.tags_seen;
+      return tag;
+    }
+    return std::nullopt;
+  };
+  Task<void> task = tags_.Read(next);
+  co_await std::move(task);
   co_return true;
 }
 
 // The rule that decided is the one that the library has: rules are applied to listings, and this
 // reads none.
 Task<void> RepositorySync::Look(std::string from) {
-  state_.Load(context_.store.LoadRepository(state_.name));
+  state_.known = context_.store.LoadRepository(state_.name);
   std::map<std::int64_t, const Rule*> rules;
   for (const Rule& rule : context_.config.rules.rules()) rules[rule.id] = &rule;
-  std::vector<TagDecision> known;
-  for (const KnownTag& tag : state_.known.tags) {
-    const auto rule = rules.find(tag.rule_id);
-    if (tag.name < from || tag.missing || tag.fresh || rule == rules.end() ||
-        (rule->second->immutable_tags && !tag.unread))
-      continue;
-    known.push_back({tag.name, rule->second});
-  }
-  co_await tags_.Read(known);
-  context_.statistics.tags_seen += static_cast<std::int64_t>(known.size());
-}
-
-// Known tags that the listing lacks, sorted; present receives how many the library has.
-std::vector<std::string> RepositorySync::AbsentTags(std::size_t* present) const {
-  std::vector<std::string> absent;
-  for (const KnownTag& tag : state_.known.tags) {
-    if (tag.missing) continue;
-    ++*present;
-    if (!state_.IsListed(tag.name)) absent.push_back(tag.name);
-  }
-  return absent;
+  TagWalk walk(context_.store, state_.name, state_.listed,
+               {context_.options.tags_per_portion, true, state_.known.tag_problems}, from);
+  const auto next = [&]() -> std::optional<TagToRead> {
+    while (std::optional<TagWalk::Step> step = walk.Next()) {
+      if (!step->present() || step->known->fresh) continue;
+      const auto rule = rules.find(step->known->rule_id);
+      if (rule == rules.end() || (rule->second->immutable_tags && !step->known->unread)) continue;
+      ++context_.statistics.tags_seen;
+      return TagToRead{std::move(step->name), rule->second, std::move(step->known),
+                       std::move(step->problem)};
+    }
+    return std::nullopt;
+  };
+  Task<void> task = tags_.Read(next);
+  co_await std::move(task);
 }
 
 // Marks tags missing that the listing lacks and whose manifest answers 404, unless the listing
 // lacks more than max_removal_percent of them. Those that a person accepted do not count.
-Task<void> RepositorySync::FindMissing() {
-  std::size_t present = 0;
-  const std::vector<std::string> absent = AbsentTags(&present);
-  nothing_absent_ = absent.empty();
+Task<void> RepositorySync::FindMissing(const Survey& survey) {
+  const std::vector<std::string>& absent = survey.absent;
   const std::vector<std::string>& accepted = state_.known.accepted;
   std::vector<std::string> gone, unexpected;
   std::set_intersection(absent.begin(), absent.end(), accepted.begin(), accepted.end(),
                         std::back_inserter(gone));
   std::set_difference(absent.begin(), absent.end(), accepted.begin(), accepted.end(),
                       std::back_inserter(unexpected));
-  const std::size_t left = present - gone.size();
+  const std::size_t left = survey.present - gone.size();
   const auto percent = static_cast<std::size_t>(context_.options.max_removal_percent);
   // A registry may answer 404 to those who may no longer see a repository.
   const std::size_t allowed =
@@ -188,7 +271,7 @@ Task<void> RepositorySync::FindMissing() {
   } else {
     gone.insert(gone.end(), unexpected.begin(), unexpected.end());
     if (state_.known.removals_refused) writer_.batch().refused_removals.emplace();
-    writer_.Fine({});
+    if (!state_.known.problem.empty()) writer_.EndProblem({});
   }
   for (const std::string& tag : gone) {
     const TagHead head = co_await context_.client.HeadTag(state_.name, tag);
@@ -210,16 +293,6 @@ void RepositorySync::RefuseRemovals(std::vector<std::string> absent, std::size_t
             what + std::to_string(absent.size()) + " of " + std::to_string(present) + " known tags",
             "Nothing was marked missing; if they are gone, call image_library.accept_removals."));
   writer_.batch().refused_removals = std::move(absent);
-}
-
-// Ends the problems of tags that are not listed any more, or that no rule takes any more.
-void RepositorySync::ForgetProblems() {
-  for (const auto& [tag, problem] : state_.known.problems) {
-    if (tag.empty()) continue;
-    if (!state_.IsListed(tag) ||
-        (!IsReferrerTag(tag) && context_.config.rules.Decide(state_.name, {tag}).empty()))
-      writer_.Forget(tag);
-  }
 }
 
 }  // namespace image_library::sync

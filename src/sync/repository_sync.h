@@ -2,11 +2,14 @@
 #ifndef IMAGE_LIBRARY_SYNC_REPOSITORY_SYNC_H_
 #define IMAGE_LIBRARY_SYNC_REPOSITORY_SYNC_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "core/rule.h"
 #include "registry/listing_turn.h"
 #include "registry/task.h"
 #include "sync/referrer_sync.h"
@@ -14,6 +17,7 @@
 #include "sync/repository_writer.h"
 #include "sync/run_context.h"
 #include "sync/tag_reader.h"
+#include "sync/tag_walk.h"
 
 namespace image_library::sync {
 
@@ -58,14 +62,28 @@ class RepositorySync {
   const std::string& first_unread() const noexcept { return tags_.first_unread(); }
 
  private:
+  // What a walk through all tags found.
+  struct Survey {
+    std::int64_t admitted = 0;        // listed tags that the rules admit
+    std::int64_t movable = 0;         // of these, those that may move by their rules
+    std::size_t present = 0;          // tags of the library that are not missing
+    std::size_t to_look_at = 0;       // of these, admitted ones that may move, or are not read
+    std::vector<std::string> absent;  // tags of the library that the listing lacks, by name
+    std::vector<std::size_t> again;   // places of tags to be read that had a problem
+  };
+
   registry::Task<void> ReadAll(bool known_tags, registry::ListingTurn& turn);
-  registry::Task<bool> List(registry::ListingTurn& turn);
-  bool IsSettled();
-  void Settle(std::size_t admitted);
-  registry::Task<void> FindMissing();
-  std::vector<std::string> AbsentTags(std::size_t* present) const;
+  registry::Task<void> List(registry::ListingTurn& turn);
+  registry::Task<void> ReadSettled(const Settled& before, bool known_tags);
+  registry::Task<void> ReadUnsettled(bool known_tags);
+  void Settle(std::int64_t admitted, std::int64_t movable);
+  TagWalk Walk(bool tags, bool problems) const;
+  registry::Task<void> ReadNew(Survey& survey);
+  bool Take(Survey& survey, const TagWalk::Step& step, const Rule* rule);
+  registry::Task<void> LookAtListed(bool problems);
+  registry::Task<void> ReadAgain(const Survey& survey);
+  registry::Task<void> FindMissing(const Survey& survey);
   void RefuseRemovals(std::vector<std::string> absent, std::size_t present);
-  void ForgetProblems();
 
   RunContext& context_;
   RepositoryState state_;
@@ -75,9 +93,10 @@ class RepositorySync {
   std::optional<Error> refusal_;
   bool took_too_much_ = false;
   bool resumes_here_ = true;
-  std::string settled_;  ///< see SettledFingerprint; empty before the listing
   bool forgives_unknown_ = false;
-  bool nothing_absent_ = true;  ///< every present tag is listed
+  std::optional<TagRules> rules_;    ///< of the listing
+  std::string listing_fingerprint_;  ///< see ListingFingerprint; empty before the listing
+  std::string settled_;              ///< see SettledFingerprint; the same
 };
 
 }  // namespace image_library::sync

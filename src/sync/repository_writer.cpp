@@ -29,14 +29,6 @@ void RepositoryWriter::Warn(const std::string& tag, const char* problem, std::st
   batch_.problems.push_back({state_.name, tag, problem, std::move(detail)});
 }
 
-void RepositoryWriter::Fine(const std::string& tag) {
-  if (state_.HadProblem(tag)) batch_.checked.push_back(tag);
-}
-
-void RepositoryWriter::Unchanged(const std::string& tag) {
-  if (!state_.HadProblem(tag, problem::kAnnotationsCut)) Fine(tag);
-}
-
 bool RepositoryWriter::WasRefused(const FoundTag& tag) {
   const auto refused = refused_.find(tag.digest);
   if (refused == refused_.end()) return false;
@@ -47,8 +39,8 @@ bool RepositoryWriter::WasRefused(const FoundTag& tag) {
 
 Task<void> RepositoryWriter::FlushIfFull() {
   const RunOptions& options = context_.options;
-  if (std::max({batch_.images.size(), batch_.tags.size(), batch_.problems.size()}) >=
-          options.images_per_batch ||
+  if (std::max({batch_.images.size(), batch_.tags.size(), batch_.problems.size(),
+                batch_.checked.size()}) >= options.images_per_batch ||
       batch_.bytes >= options.bytes_per_batch)
     co_await Flush();
 }
@@ -79,6 +71,7 @@ Task<void> RepositoryWriter::Write() {
 
 Batch RepositoryWriter::TakeBatch() {
   Batch taken = std::exchange(batch_, Batch());
+  has_tags_ = has_tags_ || !taken.tags.empty();
   batch_.repository = state_.name;
   batch_.rules_fingerprint = context_.config.rules_fingerprint;
   return taken;

@@ -32,12 +32,10 @@ class RepositoryWriter {
   void Record(const std::string& tag, const char* problem, const Error& error);
   /// Records what people should know although it keeps nothing from being read.
   void Warn(const std::string& tag, const char* problem, std::string detail);
-  /// Ends the problem of the tag (empty: of the repository) that is on record, if any.
-  void Fine(const std::string& tag);
-  /// The same for a tag that did not move: a problem of its image's annotations stays.
-  void Unchanged(const std::string& tag);
-  /// Ends the problem on record of a tag that is not asked about any more.
-  void Forget(const std::string& tag) { batch_.checked.push_back(tag); }
+  /// Ends the problem of the tag (empty: of the repository) that is on record.
+  void EndProblem(const std::string& tag) { batch_.checked.push_back(tag); }
+  /// Tags were written, or are in the batch.
+  bool has_tags() const noexcept { return has_tags_ || !batch_.tags.empty(); }
 
   /// True when the database refused the tag's image in this run, and so would refuse the tag; this
   /// is recorded as a problem of the tag.
@@ -54,6 +52,7 @@ class RepositoryWriter {
   const RepositoryState& state_;
   Batch batch_;
   bool busy_ = false;
+  bool has_tags_ = false;
   /// Batches are written one after the other: tags come after their images.
   registry::Mutex writing_;
   /// Images that the database refused, with its message by digest.

@@ -20,6 +20,8 @@ struct RunOptions {
   std::size_t images_per_batch = 500;
   /// ... or fewer, of so many bytes of text.
   std::size_t bytes_per_batch = 2u << 20;
+  /// Tags, or problems with them, read from the store at once.
+  std::size_t tags_per_portion = 1000;
   /// Temporary failures in a row after which the run stops.
   int failures_to_stop = 5;
   /// How long a run may take, in seconds; 0: no limit.

@@ -2,7 +2,9 @@
 #ifndef IMAGE_LIBRARY_SYNC_STORE_H_
 #define IMAGE_LIBRARY_SYNC_STORE_H_
 
+#include <cstddef>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -35,14 +37,28 @@ class Store {
   virtual ~Store() = default;
 
   virtual KnownRepository LoadRepository(const std::string& repository) = 0;
-  /// Those of digests whose image is stored already.
-  virtual std::vector<KnownImage> KnownImages(const std::vector<std::string>& digests) = 0;
+  /// Tags of a repository from a name on, by name (as bytes), at most so many: fewer are the last.
+  virtual std::vector<KnownTag> KnownTags(const std::string& repository, const std::string& from,
+                                          std::size_t most) = 0;
+  /// The same of the problems with its tags.
+  virtual std::vector<KnownProblem> KnownProblems(const std::string& repository,
+                                                  const std::string& from, std::size_t most) = 0;
+  /// The same of its tags that only carry referrers, as far as they were read.
+  virtual std::vector<std::string> ReferrerTags(const std::string& repository,
+                                                const std::string& from, std::size_t most) = 0;
+  /// What is stored of each digest, in its place; nothing when its image is not stored.
+  virtual std::vector<std::optional<KnownImage>> KnownImages(
+      const std::vector<RepositoryDigest>& digests) = 0;
+  /// For each subject (a digest, or the beginning of one) the digest of an image that the
+  /// repository has a tag for, in its place; empty: it has none.
+  virtual std::vector<std::string> Subjects(const std::string& repository,
+                                            const std::vector<std::string>& subjects) = 0;
   /// Of an image that is stored, what is more complete wins. May throw DataRefused and StoreBusy.
   virtual void Write(const Batch& batch) = 0;
   /// Names of the repositories that the library holds tags of.
   virtual std::vector<std::string> KnownRepositories() = 0;
-  /// Of the repositories in which nothing is to be done while listing and rules stay, those that no
-  /// problem and no refused removal is on record of. A batch with tags or a listing ends that.
+  /// Of the repositories that are settled, those that no problem and no refused removal is on
+  /// record of. A batch with tags or a listing ends that.
   virtual std::map<std::string, Settled> SettledRepositories() = 0;
   /// Ends the problems with all repositories but these: no rule asks for those any more.
   virtual void ForgetOtherProblems(const std::vector<std::string>& repositories) = 0;

@@ -1,6 +1,5 @@
 #include "sync/tag_reader.h"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -23,46 +22,65 @@ constexpr std::size_t kMostFailed = 1000;
 // small, as nearly all are; a larger one is asked for again.
 constexpr std::size_t kSmallManifest = 64u << 10;
 
+// False for an error that only tells that the registry could not be asked now: the library keeps
+// what it has, unless the run before met the same error.
+bool TellsOfImage(const TagToRead& tag, const Error& error) {
+  if (error.kind() == ErrorKind::kBudget || error.kind() == ErrorKind::kRateLimited) return false;
+  return !error.temporary() || tag.problem == ProblemName(error.kind());
+}
+
+bool IsAsKnown(const TagToRead& tag) {
+  return tag.present() && tag.known->digest == tag.digest && tag.known->rule_id == tag.rule->id;
+}
+
 }  // namespace
 
 TagReader::TagReader(RunContext& context, RepositoryState& state, RepositoryWriter& writer,
                      ReferrerSync& referrers)
     : context_(context), state_(state), writer_(writer), referrers_(referrers) {}
 
-Task<void> TagReader::Read(const std::vector<TagDecision>& tags) {
+Task<void> TagReader::Read(Source next) {
   Group group(context_.options.tags_at_once);
-  for (const TagDecision& decision : tags) {
-    if (context_.stop.stopped() || writer_.busy()) {
-      LeaveUnread(decision.tag);
-      break;
+  std::exception_ptr failure;
+  try {
+    while (std::optional<TagToRead> tag = next()) {
+      if (context_.stop.stopped() || writer_.busy()) {
+        LeaveUnread(tag->name);
+        break;
+      }
+      Task<void> task = ReadOne(std::move(*tag));
+      co_await group.Spawn(std::move(task));
     }
-    Task<void> task = ReadOne(decision.tag, decision.rule);
-    co_await group.Spawn(std::move(task));
+  } catch (...) {
+    failure = std::current_exception();
   }
+  // Those under way are waited for, whatever the source throws.
   co_await group.Join();
+  if (failure) std::rethrow_exception(failure);
 }
 
-Task<void> TagReader::ReadOne(std::string tag, const Rule* rule) {
+Task<void> TagReader::ReadOne(TagToRead tag) {
   if (context_.stop.stopped() || writer_.busy()) {
-    LeaveUnread(tag);
+    LeaveUnread(tag.name);
     co_return;
   }
+  const std::string name = tag.name;
   const RunBudget::Mark before = context_.budget.Now();
   Room::Place place;
   std::exception_ptr failure;
   try {
-    co_await ReadTag(tag, rule, place);
+    co_await ReadTag(std::move(tag), place);
     context_.stop.Succeeded();
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kBudget) {
-      writer_.Record(tag, error);
-      if (error.kind() == ErrorKind::kRateLimited) LeaveUnread(tag);
+      writer_.Record(name, error);
+      if (error.kind() == ErrorKind::kRateLimited) LeaveUnread(name);
     } else {
       context_.stop.Stop(error);
       if (context_.budget.TookMoreThanHalf(before))
-        writer_.Record(tag, error);
+        writer_.Record(name, error);
       else
-        LeaveUnread(tag);
+        LeaveUnread(name);
     }
   } catch (...) {
     failure = std::current_exception();
@@ -73,23 +91,20 @@ Task<void> TagReader::ReadOne(std::string tag, const Rule* rule) {
   co_await writer_.FlushIfFull();
 }
 
-Task<void> TagReader::ReadTag(std::string tag, const Rule* rule, Room::Place& place) {
-  const KnownTag* const known = state_.Known(tag);
-  FoundTag found{tag, {}, rule->id};
+Task<void> TagReader::ReadTag(TagToRead tag, Room::Place& place) {
   std::optional<FetchedManifest> manifest;
   // Where a registry has sent a wrong digest of this tag before, only the body counts.
-  if (known != nullptr && !known->missing && !state_.HadProblem(tag, problem::kDigestMismatch)) {
-    TagCheck check = co_await context_.client.CheckTag(state_.name, tag, known->digest);
+  if (tag.present() && tag.problem != problem::kDigestMismatch) {
+    TagCheck check = co_await context_.client.CheckTag(state_.name, tag.name, tag.known->digest);
     if (!check.found) co_return;  // deleted since the listing: the next listing shows it
-    found.digest = check.digest;
-    if (found.digest == known->digest && !known->unread && !check.manifest) {
-      ++context_.statistics.not_modified;
-      writer_.Unchanged(tag);
+    tag.digest = check.digest;
+    if (tag.digest == tag.known->digest && !tag.known->unread && !check.manifest) {
+      Unchanged(tag);
       co_return;
     }
     if (check.manifest && check.manifest->body.size() <= kSmallManifest)
       manifest = std::move(check.manifest);
-    else if (!found.digest.empty() && co_await ReadImage(found, std::nullopt, place))
+    else if (!tag.digest.empty() && co_await ReadImage(tag, std::nullopt, place))
       co_return;
     // The tag moved since the HEAD, or the registry sends no digest: read its manifest.
   }
@@ -97,32 +112,34 @@ Task<void> TagReader::ReadTag(std::string tag, const Rule* rule, Room::Place& pl
   // One request gives both the digest and the manifest, so no move of the tag comes between.
   std::optional<Error> failure;
   try {
-    if (!manifest) manifest = co_await context_.client.GetManifest(state_.name, tag);
-    if (!manifest && found.digest.empty()) co_return;
+    if (!manifest) manifest = co_await context_.client.GetManifest(state_.name, tag.name);
+    if (!manifest && tag.digest.empty()) co_return;
     if (!manifest)
-      failure = Error(ErrorKind::kNotFound, "the registry says that tag \"" + tag +
+      failure = Error(ErrorKind::kNotFound, "the registry says that tag \"" + tag.name +
                                                 "\" of repository \"" + state_.name + "\" is " +
-                                                found.digest + ", and does not have that manifest");
+                                                tag.digest + ", and does not have that manifest");
   } catch (const Error& error) {
     failure = error;
   }
   if (failure) {
-    co_await KeepUnread(std::move(found), std::move(*failure));
+    co_await KeepUnread(std::move(tag), std::move(*failure));
     co_return;
   }
   std::string claimed = manifest->claimed_digest;
-  if (claimed.empty() && lies_.count(found.digest) != 0) claimed = found.digest;
-  found.digest = manifest->digest;
-  if (known != nullptr && !known->missing && !known->unread && found.digest == known->digest) {
+  if (claimed.empty() && lies_.count(tag.digest) != 0) claimed = tag.digest;
+  tag.digest = manifest->digest;
+  if (tag.present() && !tag.known->unread && tag.digest == tag.known->digest) {
+    if (claimed.empty()) {
+      Unchanged(tag);
+      co_return;
+    }
     ++context_.statistics.not_modified;
-    if (claimed.empty())
-      writer_.Unchanged(tag);
-    else if (!state_.HadProblem(tag, problem::kDigestMismatch))
-      WarnOfClaim(tag, claimed);
+    if (tag.problem != problem::kDigestMismatch) WarnOfClaim(tag.name, claimed);
     co_return;
   }
-  (void)co_await ReadImage(std::move(found), std::move(manifest), place);
-  if (!claimed.empty()) WarnOfClaim(tag, claimed);
+  const std::string name = tag.name;
+  (void)co_await ReadImage(std::move(tag), std::move(manifest), place);
+  if (!claimed.empty()) WarnOfClaim(name, claimed);
 }
 
 void TagReader::WarnOfClaim(const std::string& tag, const std::string& claimed) {
@@ -134,36 +151,38 @@ void TagReader::WarnOfClaim(const std::string& tag, const std::string& claimed) 
 // Adds the tag to the batch once its image is there: in the library, in the batch, or read now.
 // False when the registry does not have the manifest of the digest. The error of an image that is
 // added unread is thrown when it is.
-Task<bool> TagReader::ReadImage(FoundTag tag, std::optional<FetchedManifest> manifest,
+Task<bool> TagReader::ReadImage(TagToRead tag, std::optional<FetchedManifest> manifest,
                                 Room::Place& place) {
-  if (writer_.WasRefused(tag)) co_return true;
+  if (writer_.WasRefused(tag.Found())) co_return true;
   const std::string digest = tag.digest;
   const auto reading = waiting_.find(digest);
   if (reading != waiting_.end()) {
     reading->second.push_back(std::move(tag));
     co_return true;
   }
-  bool is_new = !state_.Knows(digest) && failed_.count(digest) == 0;
-  if (is_new) {
+  bool is_new = false;
+  if (!state_.new_digests.Has(digest) && failed_.count(digest) == 0) {
     const std::optional<KnownImage> stored = co_await FindStored(digest);
+    const bool here = stored && stored->here;
     // Another registry may have lacked manifests of the image that this one has.
-    if (!stored || !stored->whole) {
+    if (!stored || (!here && !stored->whole)) {
       if (!co_await ReadNewImage(tag, std::move(manifest), place)) co_return false;
       if (!stored) ++context_.statistics.images_added;
     }
     const auto failed = failed_.find(digest);
-    is_new = failed == failed_.end() || (!stored && failed->second.unread != Unread::kManifest);
-    if (is_new) state_.new_digests.insert(digest);
+    is_new = !here &&
+             (failed == failed_.end() || (!stored && failed->second.unread != Unread::kManifest));
+    if (is_new) state_.new_digests.Add(digest);
   }
   const auto failed = failed_.find(digest);
   std::optional<Error> failure;
   if (failed != failed_.end()) failure = failed->second.error;
   // No co_await between these: a batch that is written must have an image before its tags.
-  for (FoundTag& waiting : TakeWaiting(digest)) {
+  for (const TagToRead& waiting : TakeWaiting(digest)) {
     if (failure) writer_.Record(waiting.name, *failure);
-    AddTag(std::move(waiting));
+    AddTag(waiting);
   }
-  AddTag(std::move(tag));
+  AddTag(tag);
   context_.room.Leave(place);
   if (is_new) co_await referrers_.ReadNew(digest);
   if (failure) throw Error(*failure);
@@ -175,7 +194,9 @@ Task<std::optional<KnownImage>> TagReader::FindStored(std::string digest) {
   waiting_[digest];
   std::exception_ptr failure;
   try {
-    co_return co_await context_.known_images.Find(digest);
+    Task<std::optional<KnownImage>> task =
+        context_.known_images.Find(RepositoryDigest{state_.name, digest});
+    co_return co_await std::move(task);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -186,7 +207,7 @@ Task<std::optional<KnownImage>> TagReader::FindStored(std::string digest) {
 // Reads an image into the batch, while other tags of its digest wait: as far as it can be read, and
 // why no further is in failed_. False when the registry does not have it, or sends something else
 // for its digest, and nobody waits.
-Task<bool> TagReader::ReadNewImage(const FoundTag& tag, std::optional<FetchedManifest> manifest,
+Task<bool> TagReader::ReadNewImage(const TagToRead& tag, std::optional<FetchedManifest> manifest,
                                    Room::Place& place) {
   try {
     co_await context_.room.Enter(place);
@@ -208,19 +229,19 @@ Task<bool> TagReader::ReadNewImage(const FoundTag& tag, std::optional<FetchedMan
                                             "\" is gone from repository \"" + state_.name + "\"");
     FetchedImage read = co_await context_.reader.Read(state_.name, std::move(*manifest), place);
     if (read.config_error) {
-      if (!TellsOfImage(tag.name, *read.config_error)) throw Error(*read.config_error);
+      if (!TellsOfImage(tag, *read.config_error)) throw Error(*read.config_error);
       Fail(tag.digest, *read.config_error, read.image.unread);
     }
     if (read.image.cut) cut_digests_.insert(tag.digest);
     writer_.batch().Add(std::move(read.image));
   } catch (const Error& error) {
-    if (TellsOfImage(tag.name, error)) {
+    if (TellsOfImage(tag, error)) {
       Fail(tag.digest, error, Unread::kManifest);
       writer_.batch().Add(UnreadImage(tag.digest));
       co_return true;
     }
     // The same error is that of every tag that waited for this image.
-    for (const FoundTag& waiting : TakeWaiting(tag.digest)) {
+    for (const TagToRead& waiting : TakeWaiting(tag.digest)) {
       if (error.kind() == ErrorKind::kBudget)
         LeaveUnread(waiting.name);
       else
@@ -233,45 +254,45 @@ Task<bool> TagReader::ReadNewImage(const FoundTag& tag, std::optional<FetchedMan
 
 // The manifest of a tag could not be read. If the registry tells its digest, the tag is added with
 // it, so that nobody takes the tag for what it was before. Throws the error.
-Task<void> TagReader::KeepUnread(FoundTag tag, Error error) {
-  if (!TellsOfImage(tag.name, error)) throw error;
-  if (tag.digest.empty()) tag.digest = co_await ClaimedDigest(tag.name);
-  if (tag.digest.empty() || writer_.WasRefused(tag)) throw error;
+Task<void> TagReader::KeepUnread(TagToRead tag, Error error) {
+  if (!TellsOfImage(tag, error)) throw error;
+  if (tag.digest.empty()) tag.digest = co_await ClaimedDigest(tag);
+  if (tag.digest.empty() || writer_.WasRefused(tag.Found())) throw error;
   const auto reading = waiting_.find(tag.digest);
   if (reading != waiting_.end()) {
     reading->second.push_back(std::move(tag));
     throw error;
   }
-  if (!state_.Knows(tag.digest) && failed_.count(tag.digest) == 0) {
+  if (!state_.new_digests.Has(tag.digest) && failed_.count(tag.digest) == 0) {
     // Alone: this is rare, and no other tag of the digest may come between.
-    const std::vector<KnownImage> stored = context_.store.KnownImages({tag.digest});
-    if (stored.empty()) {
+    const std::optional<KnownImage> stored =
+        context_.store.KnownImages({{state_.name, tag.digest}}).front();
+    if (!stored) {
       writer_.batch().Add(UnreadImage(tag.digest));
       ++context_.statistics.images_added;
     }
-    if (stored.empty() || !stored.front().whole) Fail(tag.digest, error, Unread::kManifest);
+    if (!stored || (!stored->here && !stored->whole)) Fail(tag.digest, error, Unread::kManifest);
   }
-  AddTag(std::move(tag));
+  AddTag(tag);
   throw error;
 }
 
 // What HEAD says of a tag; empty when it says nothing that can be used.
-Task<std::string> TagReader::ClaimedDigest(std::string tag) {
-  if (context_.client.abilities().head == false || state_.HadProblem(tag, problem::kDigestMismatch))
+Task<std::string> TagReader::ClaimedDigest(const TagToRead& tag) {
+  if (context_.client.abilities().head == false || tag.problem == problem::kDigestMismatch)
     co_return std::string();
   try {
-    co_return (co_await context_.client.HeadTag(state_.name, tag)).digest;
+    co_return (co_await context_.client.HeadTag(state_.name, tag.name)).digest;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kBudget || error.kind() == ErrorKind::kRateLimited) throw;
   }
   co_return std::string();
 }
 
-// False for an error that only tells that the registry could not be asked now: the library keeps
-// what it has, unless the run before met the same error.
-bool TagReader::TellsOfImage(const std::string& tag, const Error& error) const {
-  if (error.kind() == ErrorKind::kBudget || error.kind() == ErrorKind::kRateLimited) return false;
-  return !error.temporary() || state_.HadProblem(tag, ProblemName(error.kind()));
+// A problem of its image's annotations stays.
+void TagReader::Unchanged(const TagToRead& tag) {
+  ++context_.statistics.not_modified;
+  if (!tag.problem.empty() && tag.problem != problem::kAnnotationsCut) writer_.EndProblem(tag.name);
 }
 
 void TagReader::Fail(const std::string& digest, const Error& error, Unread unread) {
@@ -279,23 +300,13 @@ void TagReader::Fail(const std::string& digest, const Error& error, Unread unrea
   failed_.insert_or_assign(digest, Failure{error, unread});
 }
 
-bool TagReader::IsAsKnown(const FoundTag& tag) const {
-  const KnownTag* const known = state_.Known(tag.name);
-  return known != nullptr && !known->missing && known->digest == tag.digest &&
-         known->rule_id == tag.rule_id;
-}
-
-void TagReader::AddTag(FoundTag tag) {
+void TagReader::AddTag(const TagToRead& tag) {
   const bool failed = failed_.count(tag.digest) != 0;
   if (failed && IsAsKnown(tag)) return;
-  if (!failed) writer_.Fine(tag.name);
-  const KnownTag* const known = state_.Known(tag.name);
-  if (known != nullptr && known->digest != tag.digest) {
+  if (!failed && !tag.problem.empty()) writer_.EndProblem(tag.name);
+  if (tag.known && tag.known->digest != tag.digest) {
     ++context_.statistics.tags_moved;
-    const std::vector<Rule>& rules = context_.config.rules.rules();
-    const auto rule = std::find_if(rules.begin(), rules.end(),
-                                   [&](const Rule& one) { return one.id == tag.rule_id; });
-    if (!failed && rule != rules.end() && rule->immutable_tags)
+    if (!failed && tag.rule->immutable_tags)
       writer_.Warn(
           tag.name, problem::kImmutableMoved,
           "the rule says that tags do not move, and this one came back with another digest");
@@ -305,13 +316,13 @@ void TagReader::AddTag(FoundTag tag) {
         tag.name, problem::kAnnotationsCut,
         "annotations, labels, layer types or attestations of the image are over their limits: "
         "those that fit are kept");
-  writer_.batch().tags.push_back(std::move(tag));
+  writer_.batch().tags.push_back(tag.Found());
 }
 
-std::vector<FoundTag> TagReader::TakeWaiting(const std::string& digest) {
+std::vector<TagToRead> TagReader::TakeWaiting(const std::string& digest) {
   const auto found = waiting_.find(digest);
   if (found == waiting_.end()) return {};
-  std::vector<FoundTag> taken = std::move(found->second);
+  std::vector<TagToRead> taken = std::move(found->second);
   waiting_.erase(found);
   return taken;
 }

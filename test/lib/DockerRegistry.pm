@@ -144,7 +144,7 @@ sub push_samples
 	return { map { (split / /)[ 0, 1 ] } split /\n/, $out };
 }
 
-# Pushes small images: [repository, tag, content], see plain.py.
+# Pushes small images: [repository, tag, content], and deletes those without content, see plain.py. Returns the digests.
 sub push_plain
 {
 	my ($self, @images) = @_;
@@ -153,7 +153,7 @@ sub push_plain
 	push @command, '--user', "$self->{user}:$self->{password}" if $self->{needs_user};
 	my ($out, $err) = ('', '');
 	IPC::Run::run(\@command, '<', \$lines, '>', \$out, '2>', \$err) or die "could not push: $err";
-	return;
+	return map { (split / /)[2] } split /\n/, $out;
 }
 
 # Options that skopeo needs to read this registry, and those of them that are about TLS.

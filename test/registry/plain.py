@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Pushes small images without layers to a registry: a line `repository tag content` of standard
-input is one. Images of equal content have one digest; the content is a label."""
+input is one. Images of equal content have one digest; the content is a label. A line `repository
+tag` deletes what the tag points to. Prints `repository tag digest` for each line."""
 
 import argparse
 import sys
@@ -22,8 +23,14 @@ def main():
     options = parser.parse_args()
     registry = oci.Registry(options.url, user=options.user)
     for line in sys.stdin:
-        repository, tag, content = line.split()
-        registry.push(repository, tag, image(content))
+        repository, tag, *content = line.split()
+        if content:
+            artifact = image(*content)
+            registry.push(repository, tag, artifact)
+            digest = artifact.digest
+        else:
+            digest = registry.delete(repository, tag)
+        print(repository, tag, digest)
 
 
 if __name__ == "__main__":

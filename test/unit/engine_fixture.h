@@ -48,6 +48,9 @@ class MemoryRegistry {
   void Copy(const std::string& from, const std::string& tag, const std::string& to) {
     tags_[to][tag] = tags_[from][tag];
   }
+  void Alias(const std::string& repository, const std::string& tag, const std::string& digest) {
+    tags_[repository][tag] = digest;
+  }
   // A stored manifest with more members.
   std::string Body(const std::string& digest, const std::string& more) {
     return "{" + more + manifests_[digest].substr(1);

@@ -22,7 +22,7 @@ class KnownImagesTest : public EngineTest {
     transport_.holding_sleeps = true;
   }
   Task<std::optional<KnownImage>> Ask(const std::string& digest) {
-    Task<std::optional<KnownImage>> task = known_.Find(digest);
+    Task<std::optional<KnownImage>> task = known_.Find({"team/app", digest});
     task.Start();
     return task;
   }

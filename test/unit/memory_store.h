@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -21,28 +23,68 @@ class MemoryStore : public Store {
     ++loads;
     KnownRepository known;
     known.listing_fingerprint = fingerprints[repository];
-    for (const auto& [name, tag] : tags[repository]) {
-      known.tags.push_back(tag);
-      known.tags.back().unread = images[tag.digest].unread != Unread::kNothing;
+    known.has_tags = !tags[repository].empty();
+    for (const auto& [key, problem] : problems) {
+      if (key.first != repository) continue;
+      if (key.second.empty())
+        known.problem = problem;
+      else
+        known.tag_problems = true;
     }
-    for (const auto& [key, problem] : problems)
-      if (key.first == repository) known.problems[key.second] = problem;
-    for (const Referrer& referrer : referrers)
-      if (!referrer.tag.empty()) known.referrer_tags.push_back(referrer.tag);
-    std::sort(known.referrer_tags.begin(), known.referrer_tags.end());
     known.removals_refused = refused.count(repository) != 0;
     if (accepted) known.accepted = refused[repository];
     return known;
   }
-  std::vector<KnownImage> KnownImages(const std::vector<std::string>& digests) override {
-    looks.push_back(digests);
-    if (broken) throw std::runtime_error("the database is gone");
-    std::vector<KnownImage> known;
-    for (const std::string& digest : digests)
-      if (images.count(digest) != 0)
-        known.push_back(
-            {digest, images[digest].unread == Unread::kNothing && Absent(images[digest]) == 0});
+  std::vector<KnownTag> KnownTags(const std::string& repository, const std::string& from,
+                                  std::size_t most) override {
+    std::vector<KnownTag> known;
+    auto& its_tags = tags[repository];
+    for (auto tag = its_tags.lower_bound(from); tag != its_tags.end() && known.size() < most;
+         ++tag) {
+      known.push_back(tag->second);
+      known.back().unread = images[tag->second.digest].unread != Unread::kNothing;
+    }
+    portions.push_back(known.size());
     return known;
+  }
+  std::vector<KnownProblem> KnownProblems(const std::string& repository, const std::string& from,
+                                          std::size_t most) override {
+    std::vector<KnownProblem> known;
+    for (auto entry = problems.lower_bound({repository, from});
+         entry != problems.end() && entry->first.first == repository && known.size() < most;
+         ++entry)
+      if (!entry->first.second.empty()) known.push_back({entry->first.second, entry->second});
+    return known;
+  }
+  std::vector<std::string> ReferrerTags(const std::string&, const std::string& from,
+                                        std::size_t most) override {
+    std::set<std::string> names;
+    for (const Referrer& referrer : referrers)
+      if (!referrer.tag.empty() && referrer.tag >= from) names.insert(referrer.tag);
+    std::vector<std::string> known(names.begin(), names.end());
+    if (known.size() > most) known.resize(most);
+    return known;
+  }
+  std::vector<std::optional<KnownImage>> KnownImages(
+      const std::vector<RepositoryDigest>& digests) override {
+    looks.emplace_back();
+    for (const RepositoryDigest& asked : digests) looks.back().push_back(asked.digest);
+    if (broken) throw std::runtime_error("the database is gone");
+    std::vector<std::optional<KnownImage>> known(digests.size());
+    for (std::size_t i = 0; i < digests.size(); ++i) {
+      const auto& [repository, digest] = digests[i];
+      if (images.count(digest) == 0) continue;
+      const bool read = images[digest].unread == Unread::kNothing;
+      const bool has = !Subject(repository, digest).empty();
+      known[i] = KnownImage{digest, has && read, read && Absent(images[digest]) == 0};
+    }
+    return known;
+  }
+  std::vector<std::string> Subjects(const std::string& repository,
+                                    const std::vector<std::string>& subjects) override {
+    std::vector<std::string> found;
+    for (const std::string& subject : subjects) found.push_back(Subject(repository, subject));
+    return found;
   }
   void Write(const Batch& batch) override {
     ++tries;
@@ -152,7 +194,8 @@ class MemoryStore : public Store {
   std::map<std::string, std::vector<std::string>> looked;  ///< problems of the looks, by repository
   bool broken = false;     ///< knows no images any more: every look for one throws
   bool forgetful = false;  ///< keeps no annotations: a database is not in memory
-  int loads = 0;           ///< repositories whose tags were read
+  int loads = 0;           ///< repositories of which more than their listing was looked at
+  std::vector<std::size_t> portions;  ///< of tags that were read, their sizes
   int tries = 0;
   int writes = 0;
   std::size_t largest_batch = 0;
@@ -163,6 +206,14 @@ class MemoryStore : public Store {
     return std::count_if(tags[repository].begin(), tags[repository].end(), [&](const auto& tag) {
       return !tag.second.missing && images[tag.second.digest].unread == Unread::kNothing;
     });
+  }
+
+  // The digest of an image of the repository that was read and begins so.
+  std::string Subject(const std::string& repository, const std::string& beginning) {
+    for (const auto& [name, tag] : tags[repository])
+      if (tag.digest.starts_with(beginning) && images[tag.digest].unread == Unread::kNothing)
+        return tag.digest;
+    return {};
   }
 
   static std::size_t Absent(const Image& image) {

@@ -1,9 +1,11 @@
-// Repositories in which nothing is to be done: what is not read of the store, and when it is.
+// Repositories in which nothing is to be done, or only tags are to be looked at that may move: what
+// is not read of the store, and when it is.
 #include "engine_fixture.h"
 
 namespace image_library::sync {
 namespace {
 
+using testing::ElementsAre;
 using testing::SizeIs;
 
 class SettledTest : public EngineTest {
@@ -74,13 +76,53 @@ TEST_F(SettledTest, OtherRulesReadItAgain) {
   EXPECT_EQ(LoadsOfSync(), 0);
 }
 
-TEST_F(SettledTest, TagsThatMayMoveAreLookedAt) {
+TEST_F(SettledTest, OnlyTagsThatMayMoveAreLookedAt) {
   Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"],"immutable_tags":true},)"
         R"({"rule_id":2,"repositories":"team/app","tags":["2.0"],"priority":1}])");
   Sync();
+  Requests();
+  EXPECT_EQ(LoadsOfSync(), 0);
+  EXPECT_THAT(Requests(), ElementsAre("GET team/app/tags/list?n=100", "HEAD team/app/manifests/2.0"));
+  EXPECT_EQ(result_.statistics.not_modified, 3);
+  EXPECT_EQ(store_.writes, 0);
   registry_.Tag("team/app", "2.0", "moved");
-  EXPECT_EQ(LoadsOfSync(), 1);
+  LoadsOfSync();
   EXPECT_EQ(result_.statistics.tags_moved, 1);
+  EXPECT_EQ(store_.tags["team/app"]["2.0"].digest, registry_.DigestOf("team/app", "2.0"));
+  // It was settled again.
+  EXPECT_EQ(LoadsOfSync(), 0);
+  EXPECT_EQ(result_.statistics.not_modified, 3);
+}
+
+TEST_F(SettledTest, ATagThatMovedToWhatCannotBeReadEndsIt) {
+  Rules(R"([{"rule_id":1,"repositories":"team/web","tags":["*"]}])");
+  Sync();
+  EXPECT_EQ(LoadsOfSync(), 0);
+  registry_.Tag("team/web", "1.0", "moved");
+  registry_.Serve("/blobs/", Answer(200, "no config"));
+  Sync();
+  EXPECT_EQ((store_.problems[{"team/web", "1.0"}]), "digest mismatch");
+  EXPECT_THAT(store_.settled, SizeIs(0));
+  registry_.Heal();
+  EXPECT_EQ(LoadsOfSync(), 1);
+  EXPECT_THAT(store_.problems, SizeIs(0));
+  EXPECT_EQ(LoadsOfSync(), 1);  // the last one still had a problem on record
+  EXPECT_EQ(LoadsOfSync(), 0);
+}
+
+// Its listing is the same, but the image is new to the repository.
+TEST_F(SettledTest, SignaturesOfAnImageThatATagMovedToAreRead) {
+  Rules(R"([{"rule_id":1,"repositories":"team/app","tags":["*"]}])");
+  registry_.Tag("team/other", "1.0", "signed");
+  const std::string digest = registry_.DigestOf("team/other", "1.0");
+  registry_.Tag("team/app", "sha256-" + digest.substr(7) + ".sig", "signature");
+  Sync();
+  EXPECT_THAT(store_.referrers, SizeIs(0));
+  EXPECT_EQ(LoadsOfSync(), 0);
+  registry_.Copy("team/other", "1.0", "team/app");
+  Sync();
+  ASSERT_THAT(store_.referrers, SizeIs(1));
+  EXPECT_EQ(store_.referrers[0].subject, digest);
 }
 
 TEST_F(SettledTest, AProblemIsEndedByTheNextRun) {

@@ -221,6 +221,7 @@ TEST(LyingHeadTest, TheTagIsWhatItsBodySays) {
   config.rules = RuleSet::FromJson(R"([{"rule_id":1,"repositories":"app","tags":["*"]}])");
   MemoryStore store;
   const auto sync = [&] {
+    store.NextRun();
     LimitedTransport limits(registry.transport, std::nullopt, config.url.Origin());
     DeadlineTransport deadline(limits, DeadlineTransport::Seconds(0));
     registry::Client client({config.url, {}}, deadline);

@@ -1,6 +1,6 @@
 -- End of life of PostgreSQL's major versions and of operating systems, as published.
 
-CREATE TABLE image_library_internal.end_of_life (
+CREATE TABLE image_library_internal.end_of_life_date (
   product text COLLATE "C" NOT NULL,
   version text COLLATE "C" NOT NULL,
   ends_on date NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE image_library_internal.end_of_life (
   set_by name NOT NULL DEFAULT session_user,
   PRIMARY KEY (product, version)
 );
-COMMENT ON TABLE image_library_internal.end_of_life IS 'Dates that admins have set, in place of the published ones';
+COMMENT ON TABLE image_library_internal.end_of_life_date IS 'Dates that admins have set, in place of the published ones';
 
 -- Debian's dates are those of its long term support, Ubuntu's those of standard support.
 CREATE FUNCTION image_library_internal.default_end_of_life() RETURNS TABLE (product text, version text, ends_on date, source text)
@@ -40,10 +40,10 @@ COMMENT ON FUNCTION image_library_internal.default_end_of_life IS 'End of life a
 GRANT EXECUTE ON FUNCTION image_library_internal.default_end_of_life TO image_library_reader;
 
 CREATE VIEW image_library.end_of_life WITH (security_barrier) AS
-  SELECT e.product, e.version, e.ends_on, e.source, false AS is_default FROM image_library_internal.end_of_life e
+  SELECT e.product, e.version, e.ends_on, e.source, false AS is_default FROM image_library_internal.end_of_life_date e
   UNION ALL
   SELECT d.product, d.version, d.ends_on, d.source, true FROM image_library_internal.default_end_of_life() d
-  WHERE NOT EXISTS (SELECT FROM image_library_internal.end_of_life e WHERE (e.product, e.version) = (d.product, d.version));
+  WHERE NOT EXISTS (SELECT FROM image_library_internal.end_of_life_date e WHERE (e.product, e.version) = (d.product, d.version));
 COMMENT ON VIEW image_library.end_of_life IS
   'When support ends: of PostgreSQL''s major versions, by flavor, and of operating systems, as published or as an admin has set it; drift reads it';
 GRANT SELECT ON image_library.end_of_life TO image_library_reader;
@@ -67,12 +67,12 @@ BEGIN
       hint => 'For example set_end_of_life(''postgresql'', ''17'', ''2029-11-08''), or set_end_of_life(''os'', ''bookworm'', ''2028-06-30'').');
   END IF;
   IF ends_on IS NULL THEN
-    DELETE FROM image_library_internal.end_of_life e WHERE e.product = set_end_of_life.product AND e.version = set_end_of_life.version;
+    DELETE FROM image_library_internal.end_of_life_date e WHERE e.product = set_end_of_life.product AND e.version = set_end_of_life.version;
     RETURN;
   END IF;
-  INSERT INTO image_library_internal.end_of_life AS e (product, version, ends_on, source)
+  INSERT INTO image_library_internal.end_of_life_date AS e (product, version, ends_on, source)
   VALUES (set_end_of_life.product, set_end_of_life.version, set_end_of_life.ends_on, set_end_of_life.source)
-  ON CONFLICT ON CONSTRAINT end_of_life_pkey DO UPDATE
+  ON CONFLICT ON CONSTRAINT end_of_life_date_pkey DO UPDATE
   SET ends_on = excluded.ends_on, source = excluded.source, set_at = now(), set_by = session_user;
 END
 $$;

@@ -145,7 +145,7 @@ BEGIN
   FOR relation, object IN VALUES
     ('registry', 'registry'), ('rule', 'rule'), ('credential', 'credential'), ('client_certificate', 'client certificate'), ('annotation_key', 'annotation key'),
     ('hm_tag', 'HM tag'), ('hm_tag_repository', 'HM tag of'), ('hm_tag_image', 'HM tag of'), ('policy', 'policy'),
-    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts'), ('imported_bundle', 'bundle'), ('end_of_life', 'end of life')
+    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts'), ('imported_bundle', 'bundle'), ('end_of_life_date', 'end of life')
   LOOP
     -- Scripts of pg_dump run with an empty search_path. What they restore was audited when it was made.
     EXECUTE format(

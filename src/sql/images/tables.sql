@@ -43,6 +43,7 @@ CREATE TABLE image_library_internal.image (
   first_seen_at timestamptz NOT NULL DEFAULT now(),
   unread text CHECK (unread IN ('manifest', 'config'))
 );
+CREATE INDEX image_unread ON image_library_internal.image (digest) WHERE unread IS NOT NULL;
 COMMENT ON TABLE image_library_internal.image IS
   'Facts of a digest, read once since manifest and config never change; read again if something of it could not be read or did not exist';
 COMMENT ON COLUMN image_library_internal.image.unread IS

@@ -56,55 +56,6 @@ COMMENT ON FUNCTION image_library_internal.registry_config IS
   'Configuration of a registry for a run, with its enabled rules and the state that the last run stored';
 GRANT EXECUTE ON FUNCTION image_library_internal.registry_config TO image_library_agent;
 
--- In PL/pgSQL, which keeps the plans: they are called once for each repository. Plans read by key, however small the tables
--- were when they were made.
-CREATE FUNCTION image_library_internal.known_repository(registry_id integer, repository text)
-RETURNS TABLE (fingerprint text, problems jsonb, referrer_tags jsonb, removals_refused boolean, accepted jsonb)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
-AS $$
-#variable_conflict use_column
-BEGIN
-  RETURN QUERY
-    SELECT l.fingerprint,
-           (SELECT coalesce(jsonb_object_agg(p.tag, p.problem), '{}')
-            FROM image_library_internal.problem p
-            WHERE p.registry_id = known_repository.registry_id AND p.repository = known_repository.repository),
-           (SELECT coalesce(jsonb_agg(DISTINCT x.tag), '[]')
-            FROM image_library_internal.image_referrer x WHERE x.repository_id = r.repository_id AND x.tag IS NOT NULL),
-           f.repository_id IS NOT NULL,
-           CASE WHEN f.accepted_at IS NULL THEN '[]' ELSE to_jsonb(f.tags) END
-    FROM (VALUES (1)) one
-    LEFT JOIN image_library_internal.repository r
-      ON r.registry_id = known_repository.registry_id AND r.name = known_repository.repository
-    LEFT JOIN image_library_internal.listing l USING (repository_id)
-    LEFT JOIN image_library_internal.refused_removal f USING (repository_id);
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.known_repository IS
-  'Fingerprint of the last complete listing, problems by tag (empty: the repository), tags of referrers, removals';
-GRANT EXECUTE ON FUNCTION image_library_internal.known_repository TO image_library_agent;
-
-CREATE FUNCTION image_library_internal.known_tags(registry_id integer, repository text)
-RETURNS TABLE (name text, digest text, missing boolean, rule_id bigint, fresh boolean, unread boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
-AS $$
-#variable_conflict use_column
-BEGIN
-  RETURN QUERY
-    SELECT t.name, t.digest, t.missing_since IS NOT NULL, coalesce(t.rule_id, 0),
-           coalesce(t.digest_changed_at >= (SELECT n.started_at FROM image_library_internal.run n
-                                            WHERE n.registry_id = known_tags.registry_id
-                                            ORDER BY n.run_id DESC LIMIT 1), false),
-           (SELECT i.unread IS NOT NULL FROM image_library_internal.image i WHERE i.digest = t.digest)
-    FROM image_library_internal.repository r JOIN image_library_internal.tag t USING (repository_id)
-    WHERE r.registry_id = known_tags.registry_id AND r.name = known_tags.repository
-    ORDER BY t.name;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.known_tags IS
-  'Tags of a repository that were read before, sorted by bytes; fresh: read by the current run; unread: something of the image could not be read';
-GRANT EXECUTE ON FUNCTION image_library_internal.known_tags TO image_library_agent;
-
 -- Approved and used images are asked about every day, pending images at growing intervals: signatures are mostly pushed
 -- minutes after their image, and a policy may wait for them.
 CREATE FUNCTION image_library_internal.due_referrers(registry_id integer, with_api boolean)
@@ -163,29 +114,6 @@ $$;
 COMMENT ON FUNCTION image_library_internal.due_referrers IS
   'Images whose referrers are to be asked for again, the one asked longest ago first; without an API those with referrer tags, or whose index named missing manifests. children: manifests of approved images that are checked every day';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_agent;
-
--- PL/pgSQL keeps the plan, which must stay good while the table grows: by key, one digest at a time.
-CREATE FUNCTION image_library_internal.known_images(digests text[])
-RETURNS TABLE (digest text, whole boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
-AS $$
-BEGIN
-  RETURN QUERY
-    SELECT i.digest, i.whole
-    FROM unnest(digests) AS wanted (digest)
-    CROSS JOIN LATERAL (
-      SELECT m.digest, m.unread IS NULL AND NOT EXISTS (
-        SELECT FROM image_library_internal.image_platform p WHERE p.digest = m.digest AND NOT p.present) AS whole
-      FROM image_library_internal.image m
-      -- One that may be removed at any time is read again: see retention/pruning.sql.
-      WHERE m.digest = wanted.digest AND NOT EXISTS (SELECT FROM image_library_internal.prunable_image u WHERE u.digest = m.digest)
-      OFFSET 0) i;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.known_images IS
-  'Those of the given digests whose image is stored, and whether all of it was read, and all manifests that its index names were there';
-GRANT EXECUTE ON FUNCTION image_library_internal.known_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp

@@ -30,7 +30,7 @@ COMMENT ON TYPE image_library_internal.gone_child IS 'A manifest that an index n
 CREATE TYPE image_library_internal.batch_problem AS (tag text, problem text, detail text);
 COMMENT ON TYPE image_library_internal.batch_problem IS 'A problem of a batch; tag null: of the repository';
 
-CREATE TYPE image_library_internal.settled AS (fingerprint text, tags bigint);
+CREATE TYPE image_library_internal.settled AS (fingerprint text, tags bigint, movable bigint);
 COMMENT ON TYPE image_library_internal.settled IS 'What settled_repository has of a repository';
 
 CREATE TYPE image_library_internal.batch AS (

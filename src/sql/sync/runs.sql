@@ -101,6 +101,8 @@ BEGIN
   -- Rules may have changed while an earlier run applied the rules as they were before.
   IF (SELECT g.rules_changed_at FROM image_library_internal.registry g WHERE g.registry_id = id)
      > coalesce((SELECT max(r.started_at) FROM image_library_internal.run r WHERE r.registry_id = id AND r.decided), '-infinity') THEN
+    -- As a change of rules does: otherwise this and a person who decides on images of several repositories could wait for each other.
+    PERFORM image_library_internal.lock_rules_of(id, exclusive => true);
     PERFORM image_library_internal.decide_registry(id);
   END IF;
   UPDATE image_library_internal.run r SET decided = true WHERE r.run_id = apply_changed_rules.run_id;
