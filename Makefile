@@ -72,12 +72,17 @@ $(SQL_UPGRADE): scripts/upgrade_script $(SQL_SCRIPT) $(wildcard src/sql/upgrade/
 # Every object is rebuilt when a header changes: the tree is small.
 $(OBJS): $(wildcard src/*/*.h) Makefile
 
-.PHONY: installcheck-needs demo demo-stop test test-deep test-matrix test-package unit bench format lint dist image-root
+.PHONY: installcheck-needs demo demo-stop portal portal-test test test-deep test-matrix test-package unit bench format lint dist image-root
 # Everything on a bare Debian machine: packages, build, servers, the main job.
 demo:
 	demo/run
 demo-stop:
 	demo/stop
+# Pages over the library in a browser, beside the demo's server: see portal/README.md.
+portal:
+	portal/run
+portal-test:
+	test/run portal
 test:
 	test/run
 # The same on other versions of PostgreSQL and with Clang, in roots of their own; needs root.

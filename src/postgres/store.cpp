@@ -182,6 +182,7 @@ sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) 
   config.progress = sync::Progress::FromText(text("progress"));
   if (json["head_refused"].Boolean() == true) config.abilities.head = false;
   if (json["referrers_refused"].Boolean() == true) config.abilities.referrers = false;
+  config.reads_evidence = json["reads_evidence"].Boolean().value_or(false);
   config.abilities.conditional = json["conditional"].Boolean();
   return config;
 }
@@ -326,6 +327,18 @@ std::vector<sync::DueReferrers> SqlStore::ReferrersDue(bool with_api) {
                    Json::Parse(Text(row[5]), Json::kAnyNumber).Strings(),
                    Json::Parse(Text(row[6]), Json::kAnyNumber).Strings()});
   return due;
+}
+
+sync::KnownEvidence SqlStore::FindEvidence(const std::string& repository,
+                                           const std::string& subject) {
+  sync::KnownEvidence known;
+  for (const Row& row :
+       database_.Query("SELECT manifests, layers, bytes FROM "
+                       "image_library_internal.known_evidence($1::pg_catalog.int4, $2, $3)",
+                       {registry_id_, repository, subject}))
+    known = {Json::Parse(Text(row[0]), Json::kAnyNumber).Strings(),
+             Json::Parse(Text(row[1]), Json::kAnyNumber).Strings(), std::stoll(Text(row[2]))};
+  return known;
 }
 
 std::vector<sync::UntaggedImage> SqlStore::UntaggedDue() {

@@ -210,14 +210,8 @@ Task<bool> RepositorySync::ReadNamed(std::vector<std::string> tags) {
   auto name = tags.begin();
   const auto next = [&]() -> std::optional<TagToRead> {
     while (name != tags.end()) {
-      TagToRead tag{*name, rules_->Decide(*name), {}, {}};
-      ++name;
-      if (tag.rule == nullptr) continue;
-      for (KnownTag& known : context_.store.KnownTags(state_.name, tag.name, 1))
-        if (known.name == tag.name) tag.known = std::move(known);
-      if (tag.present() && tag.rule->immutable_tags && !tag.known->unread) continue;
-      for (KnownProblem& known : context_.store.KnownProblems(state_.name, tag.name, 1))
-        if (known.name == tag.name) tag.problem = std::move(known.problem);
+      std::optional<TagToRead> tag = Named(*name++);
+      if (!tag) continue;
       ++context_.statistics.tags_seen;
       return tag;
     }
@@ -226,6 +220,19 @@ Task<bool> RepositorySync::ReadNamed(std::vector<std::string> tags) {
   Task<void> task = tags_.Read(next);
   co_await std::move(task);
   co_return true;
+}
+
+// Nothing for a tag that the rules do not admit, or of which nothing is to be read.
+std::optional<TagToRead> RepositorySync::Named(const std::string& name) const {
+  const Rule* const rule = rules_->Decide(name);
+  if (rule == nullptr) return std::nullopt;
+  TagToRead tag{name, rule};
+  for (KnownTag& known : context_.store.KnownTags(state_.name, name, 1))
+    if (known.name == name) tag.known = std::move(known);
+  if (tag.present() && !tag.known->unread && rule->immutable_tags) return std::nullopt;
+  for (KnownProblem& problem : context_.store.KnownProblems(state_.name, name, 1))
+    if (problem.name == name) tag.problem = std::move(problem.problem);
+  return tag;
 }
 
 // The rule that decided is the one that the library has: rules are applied to listings, and this

@@ -82,6 +82,7 @@ class RepositorySync {
   bool Take(Survey& survey, const TagWalk::Step& step, const Rule* rule);
   registry::Task<void> LookAtListed(bool problems);
   registry::Task<void> ReadAgain(const Survey& survey);
+  std::optional<TagToRead> Named(const std::string& name) const;
   registry::Task<void> FindMissing(const Survey& survey);
   void RefuseRemovals(std::vector<std::string> absent, std::size_t present);
 
@@ -93,10 +94,10 @@ class RepositorySync {
   std::optional<Error> refusal_;
   bool took_too_much_ = false;
   bool resumes_here_ = true;
-  bool forgives_unknown_ = false;
   std::optional<TagRules> rules_;    ///< of the listing
   std::string listing_fingerprint_;  ///< see ListingFingerprint; empty before the listing
   std::string settled_;              ///< see SettledFingerprint; the same
+  bool forgives_unknown_ = false;
 };
 
 }  // namespace image_library::sync

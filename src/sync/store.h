@@ -65,6 +65,8 @@ class Store {
   /// Images in use, approved or new whose referrers were not asked for in a while, longest first.
   /// with_api: else only those that have referrer tags.
   virtual std::vector<DueReferrers> ReferrersDue(bool with_api) = 0;
+  /// What is stored of the signatures of an image.
+  virtual KnownEvidence FindEvidence(const std::string& repository, const std::string& subject) = 0;
   /// Approved images that no tag points at and that were not asked for in a while, longest first.
   virtual std::vector<UntaggedImage> UntaggedDue() = 0;
   /// Whether the registry has such an image.

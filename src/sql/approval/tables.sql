@@ -13,6 +13,7 @@ CREATE TABLE image_library_internal.approval (
   deprecation_id bigint,
   quarantined_at timestamptz,
   quarantine_id bigint,
+  signature_lost_at timestamptz,
   PRIMARY KEY (repository_id, digest),
   CHECK ((deprecated_from IS NULL) = (deprecation_id IS NULL)),
   CHECK ((quarantined_at IS NULL) = (quarantine_id IS NULL))
@@ -32,6 +33,8 @@ COMMENT ON COLUMN image_library_internal.approval.deprecation_id IS 'Decision th
 COMMENT ON COLUMN image_library_internal.approval.quarantined_at IS
   'When the image was put in quarantine, which blocks it in any state; null: not in quarantine';
 COMMENT ON COLUMN image_library_internal.approval.quarantine_id IS 'Decision that put the image in quarantine';
+COMMENT ON COLUMN image_library_internal.approval.signature_lost_at IS
+  'When a signature that the approval rests on stopped being verified. Pending: a rule or policy approves again once there is one; approved: by a person, who keeps it';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.approval TO image_library_agent;
 
 CREATE TABLE image_library_internal.approval_vote (

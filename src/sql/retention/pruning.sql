@@ -128,6 +128,7 @@ BEGIN
     WHERE num_nonnulls(tagged.here, was_tagged.here) = 0);
   DELETE FROM image_library_internal.referrer_check x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
   DELETE FROM image_library_internal.policy_verdict x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
+  DELETE FROM image_library_internal.evidence x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
   DELETE FROM image_library_internal.untagged_check x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
   RETURN number;
 END

@@ -1,0 +1,256 @@
+/** What the portal answers to a client without a browser: sign-in, sessions, tokens, headers, CSV. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Client, connected, PASSWORD, PEOPLE, sql, startPortal } from './support.mjs';
+
+let portal;
+before(async () => { portal = await startPortal(); });
+after(() => portal?.app.close());
+
+const connections = async (name) => (await sql("SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'image_library portal' AND usename = $1", [name]))[0].n;
+
+test('without a session every page leads to the sign-in, and back', async () => {
+  const client = new Client(portal.address);
+  const answer = await client.request('/pending?kind=model');
+  assert.equal(answer.status, 303);
+  assert.equal(answer.headers.get('location'), '/sign-in?next=%2Fpending%3Fkind%3Dmodel');
+  const signedIn = await client.request('/sign-in', { method: 'POST', form: { _csrf: await client.token('/sign-in'), name: PEOPLE.reader, password: PASSWORD, next: '/pending?kind=model' } });
+  assert.equal(signedIn.headers.get('location'), '/pending?kind=model');
+  assert.equal((await client.request('/pending?kind=model')).status, 200);
+});
+
+test('the sign-in does not lead off the site', async () => {
+  for (const next of ['https://example.org/', '//example.org', '/\\example.org', 'javascript:alert(1)']) {
+    const client = new Client(portal.address);
+    const answer = await client.request('/sign-in', { method: 'POST', form: { _csrf: await client.token('/sign-in'), name: PEOPLE.reader, password: PASSWORD, next } });
+    assert.equal(answer.headers.get('location'), '/', next);
+  }
+});
+
+test('a wrong password, and a login that is not there, get the same answer', async () => {
+  const one = await new Client(portal.address).signIn(PEOPLE.reader, 'wrong');
+  const other = await new Client(portal.address).signIn('unheard_of', 'wrong');
+  assert.equal(one.status, 401);
+  assert.match(one.text, /Name or password is wrong/);
+  assert.equal(other.status, 401);
+  assert.match(other.text, /Name or password is wrong/);
+});
+
+test('the cookie of the session, and the headers of a page', async () => {
+  const client = new Client(portal.address);
+  const answer = await client.signIn(PEOPLE.reader);
+  const cookie = answer.headers.getSetCookie().find((c) => c.startsWith('image_library_portal='));
+  assert.match(cookie, /; HttpOnly; SameSite=Strict$/);
+  assert.equal(Buffer.from(cookie.split(/[=;]/)[1], 'base64url').length, 32);
+  const page = await client.request('/');
+  const policy = page.headers.get('content-security-policy');
+  assert.match(policy, /default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe|\*|http/);
+  assert.equal(page.headers.get('cache-control'), 'no-store');
+  assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
+  for (const [, address] of page.text.matchAll(/(?:src|href|action|hx-[a-z]+)="(https?:[^"]*)"/g)) assert.fail(`another host: ${address}`);
+  assert.doesNotMatch(page.text, /<script(?! src=)|<style| style=| on[a-z]+=/);
+});
+
+test('behind https the cookies are secure', async () => {
+  const proxied = await startPortal({ PORTAL_TRUST_PROXY: '127.0.0.1' });
+  const client = new Client(proxied.address);
+  const headers = { 'x-forwarded-proto': 'https' };
+  const form = await client.request('/sign-in', { headers });
+  const answer = await client.request('/sign-in', { method: 'POST', headers, form: { _csrf: /name="_csrf" value="([^"]+)"/.exec(form.text)[1], name: PEOPLE.reader, password: PASSWORD } });
+  for (const cookie of [...form.headers.getSetCookie(), answer.headers.getSetCookie().find((c) => c.startsWith('image_library_portal='))]) assert.match(cookie, /; Secure/);
+  await proxied.app.close();
+});
+
+test('every form without its token is refused', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.admin);
+  const before_ = await sql('SELECT count(*)::int AS n FROM image_library.audit');
+  const routes = ['/image/decision', '/pending/decision', '/image/hm-tag', '/repository/readme', '/repository/hm-tag', '/hm-tags', '/rule', '/rule/preview', '/rule/state', '/registry',
+    '/registry/check', '/registry/sync', '/registry/state', '/registry/credential', '/registry/removals', '/sign-out', '/sign-in'];
+  const printed = portal.app.printRoutes({ commonPrefix: false });
+  assert.equal((printed.match(/\bPOST\b/g) ?? []).length, routes.length, 'every POST is in the list');
+  for (const route of routes) {
+    for (const token of [{}, { _csrf: 'guessed' }]) {
+      const answer = await client.request(route, { method: 'POST', form: { name: 'x', action: 'add', ...token } });
+      assert.equal(answer.status, 403, route);
+    }
+  }
+  // The token of another session is none.
+  const other = new Client(portal.address);
+  await other.signIn(PEOPLE.admin);
+  const foreign = await other.token('/hm-tags');
+  assert.equal((await client.request('/hm-tags', { method: 'POST', form: { _csrf: foreign, name: 'x' } })).status, 403);
+  assert.deepEqual(await sql('SELECT count(*)::int AS n FROM image_library.audit'), before_);
+});
+
+test('too many attempts: by name, and by address', async () => {
+  const strict = await startPortal({ PORTAL_SIGN_INS_PER_MINUTE: '3', PORTAL_TRUST_PROXY: '127.0.0.1' });
+  const attempt = async (address, name) => {
+    const client = new Client(strict.address);
+    const headers = { 'x-forwarded-for': address };
+    return client.request('/sign-in', { method: 'POST', headers, form: { _csrf: await client.token('/sign-in'), name, password: 'wrong' } });
+  };
+  const byName = [];
+  for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4']) byName.push(await attempt(address, PEOPLE.curator));
+  assert.deepEqual(byName.map((a) => a.status), [401, 401, 401, 429]);
+  assert.ok(Number(byName[3].headers.get('retry-after')) > 0);
+  const byAddress = [];
+  for (const name of ['one', 'two', 'three', 'four']) byAddress.push(await attempt('198.51.100.1', name));
+  assert.deepEqual(byAddress.map((a) => a.status), [401, 401, 401, 429]);
+  await strict.app.close();
+});
+
+test('a session ends with the sign-out, with its connections', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.second);
+  assert.equal((await client.request('/')).status, 200);
+  assert.ok(await connections(PEOPLE.second) > 0);
+  const session = client.cookies.get('image_library_portal');
+  await client.request('/sign-out', { method: 'POST', form: { _csrf: await client.token('/') } });
+  client.cookies.set('image_library_portal', session);
+  assert.equal((await client.request('/')).status, 303);
+  for (let i = 0; i < 50 && await connections(PEOPLE.second) > 0; i += 1) await new Promise((go) => { setTimeout(go, 50); });
+  assert.equal(await connections(PEOPLE.second), 0);
+});
+
+test('the number of sessions is bounded', async () => {
+  const small = await startPortal({ PORTAL_MAX_SESSIONS: '1' });
+  assert.equal((await new Client(small.address).signIn(PEOPLE.reader)).status, 303);
+  const second = await new Client(small.address).signIn(PEOPLE.curator);
+  assert.equal(second.status, 503);
+  assert.match(second.text, /Too many people/);
+  await small.app.close();
+});
+
+test('an idle session ends', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.reader);
+  const session = portal.app.sessions.byId.get(client.cookies.get('image_library_portal'));
+  session.usedAt -= 31 * 60_000;
+  assert.equal((await client.request('/')).status, 303);
+});
+
+test('a login that is taken away ends the session', async () => {
+  await sql("CREATE ROLE leaver LOGIN PASSWORD 'correct horse'");
+  await sql('GRANT image_library_reader TO leaver');
+  const client = new Client(portal.address);
+  await client.signIn('leaver');
+  await sql('ALTER ROLE leaver NOLOGIN');
+  await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'leaver'");
+  let answer;
+  for (let i = 0; i < 20; i += 1) {
+    answer = await client.request('/');
+    if (answer.status === 303) break;
+    await new Promise((go) => { setTimeout(go, 50); });
+  }
+  assert.equal(answer.status, 303);
+  assert.match(answer.headers.get('location'), /^\/sign-in/);
+  await sql('DROP ROLE leaver');
+});
+
+test('a server that asks for no password lets nobody in', async () => {
+  const open = await startPortal({ PGHOST: process.env.SERVER_FOLDER });
+  const answer = await new Client(open.address).signIn(PEOPLE.admin, 'anything');
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /without asking for a password/);
+  await open.app.close();
+  const demo = await startPortal({ PGHOST: process.env.SERVER_FOLDER, PORTAL_ALLOW_TRUST: '1' });
+  assert.equal((await new Client(demo.address).signIn(PEOPLE.admin, '')).status, 303);
+  await demo.app.close();
+});
+
+test('a login with a zero byte does not set the connection', async () => {
+  const client = new Client(portal.address);
+  const _csrf = await client.token('/sign-in');
+  for (const name of [`${PEOPLE.reader}\0application_name\0taken over`, `${PEOPLE.reader}\n`.concat('x')]) {
+    const answer = await client.request('/sign-in', { method: 'POST', form: { _csrf, name, password: PASSWORD } });
+    assert.equal(answer.status, 422);
+  }
+  assert.deepEqual(await sql("SELECT FROM pg_stat_activity WHERE application_name = 'taken over'"), []);
+});
+
+test('a statement that takes too long ends with a page that says so', async () => {
+  const hasty = await startPortal({ PORTAL_STATEMENT_SECONDS: '1' });
+  const client = new Client(hasty.address);
+  await client.signIn(PEOPLE.reader);
+  const holder = await connected();
+  await holder.query('BEGIN; LOCK TABLE image_library_internal.hm_tag');
+  const answer = await client.request('/hm-tags');
+  assert.equal(answer.status, 504);
+  assert.match(answer.text, /It took too long[\s\S]*statement timeout/);
+  await holder.end();
+  assert.equal((await client.request('/hm-tags')).status, 200);
+  await hasty.app.close();
+});
+
+test('who has no role of the library is told so', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.outsider);
+  const answer = await client.request('/');
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /permission denied/);
+});
+
+test('what the database refuses comes with detail and hint', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.reader);
+  const [image] = await sql("SELECT pinned_reference FROM image_library.images WHERE repository = 'postgresql' AND tag = '17.4-2503310734'");
+  const where = { registry: 'local', repository: 'postgresql', tag: '17.4-2503310734' };
+  const token = await client.token('/');
+  const answer = await client.request('/image/decision', { method: 'POST', form: { _csrf: token, ...where, reference: image.pinned_reference, action: 'approve' } });
+  assert.equal(answer.status, 303);
+  const page = await client.request(answer.headers.get('location'));
+  assert.match(page.text, /Refused:[\s\S]*permission denied for function approve/);
+});
+
+test('an empty library, and a database without one', async () => {
+  await sql('CREATE DATABASE empty');
+  await sql('CREATE EXTENSION image_library', [], 'empty');
+  const empty = await startPortal({ PGDATABASE: 'empty' });
+  const client = new Client(empty.address);
+  await client.signIn(PEOPLE.admin);
+  for (const url of ['/', '/?sort=name', '/?q=postgres', '/pending', '/pending?why=new', '/postgres', '/postgres/catalog', '/models', '/repositories', '/registries', '/registries/alerts', '/rules', '/rule',
+    '/rules/explain', '/hm-tags', '/activity/decisions', '/activity/audit', '/activity/events', '/use']) {
+    assert.equal((await client.request(url)).status, 200, url);
+  }
+  assert.match((await client.request('/')).text, /No registry that you may see is connected/);
+  await empty.app.close();
+  const none = await startPortal({ PGDATABASE: 'postgres' });
+  const answer = await new Client(none.address).signIn(PEOPLE.admin);
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /has no image library/);
+  await none.app.close();
+  await sql('DROP DATABASE empty WITH (FORCE)', [], 'postgres');
+});
+
+test('CSV of tables; what a spreadsheet would run has an apostrophe', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.admin);
+  for (const url of ['/?', '/?q=postgres&', '/pending?', '/postgres?', '/models?', '/repositories?', '/registries?', '/registry?name=local&', '/rules?', '/hm-tags?', '/activity/decisions?', '/activity/audit?', '/activity/events?', '/use?']) {
+    const answer = await client.request(`${url}format=csv`);
+    assert.equal(answer.status, 200, url);
+    assert.match(answer.headers.get('content-type'), /^text\/csv/);
+    assert.ok(answer.text.split('\r\n').length > 2, url);
+  }
+  await sql("SELECT image_library.add_hm_tag('=cmd|calc', 'gray')");
+  assert.match((await client.request('/hm-tags?format=csv')).text, /^'=cmd\|calc,/m);
+  await sql("SELECT image_library.drop_hm_tag('=cmd|calc')");
+});
+
+test('pages by key: every image once, and a broken key is the first page', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.admin);
+  const { pageOf, PAGE, keyOf } = await import('../../portal/listing.js');
+  const rows = Array.from({ length: PAGE + 1 }, (_, i) => ({ k: `n${i}` }));
+  const page = pageOf(rows, (r) => [r.k]);
+  assert.equal(page.rows.length, PAGE);
+  assert.deepEqual(keyOf(page.next, 1), [`n${PAGE - 1}`]);
+  for (const broken of ['%', 'e30', page.next.slice(3), '"']) assert.equal((await client.request(`/?sort=name&after=${encodeURIComponent(broken)}`)).status, 200);
+  const [first] = await sql('SELECT registry, repository, tag FROM image_library.images ORDER BY repository, tag, registry LIMIT 1');
+  const { cursorOf } = await import('../../portal/listing.js');
+  const rest = (await client.request(`/?sort=name&after=${cursorOf([first.repository, first.tag, first.registry])}`)).text;
+  const [{ n }] = await sql('SELECT count(*)::int AS n FROM image_library.images');
+  assert.equal((rest.match(/<th scope="row" class="name">/g) ?? []).length, n - 1);
+});
