@@ -150,6 +150,7 @@ Image ImageParts::Assemble(std::string digest, Manifest manifest) && {
     if (primary_->config) {
       image.labels = ScrubMap(std::move(primary_->config->labels), limit::kLabels, &image.cut);
       image.cut = image.cut || primary_->config->labels_cut;
+      image.chain_ids = std::move(primary_->config->chain_ids);
       image.created = primary_->config->created;
       image.created_text = primary_->config->created_text;
     }

@@ -55,6 +55,7 @@ struct Image {
   std::string created_text;  ///< what is written where that is no time, else empty
   StringMap annotations;     ///< the index's over its primary child's over its descriptor's
   StringMap labels;          ///< of the primary platform's config
+  std::vector<std::string> chain_ids;  ///< of the primary platform's layers, see ImageConfig
   std::vector<PlatformImage> platforms;
   std::vector<Referrer> referrers;  ///< attestations among the children, at most 1,000
   /// Annotations, labels, layer types or attestations exceeded their limits, and some were left

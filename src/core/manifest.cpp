@@ -194,6 +194,24 @@ bool IsImageConfig(std::string_view type) {
   return type == media_type::kOciConfig || type == media_type::kDockerConfig;
 }
 
+namespace {
+
+constexpr std::size_t kMostLayers = 200;
+
+std::vector<std::string> ChainIds(const std::vector<std::string>& diff_ids) {
+  std::vector<std::string> chain;
+  if (diff_ids.size() > kMostLayers) return chain;
+  for (const std::string& diff_id : diff_ids) {
+    if (!IsDigest(diff_id)) return {};
+    chain.push_back(chain.empty() ? diff_id : Sha256Digest(chain.back() + " " + diff_id));
+  }
+  // The first one is the diff_id itself, which may be of another algorithm.
+  if (!chain.empty() && !chain.front().starts_with("sha256:")) return {};
+  return chain;
+}
+
+}  // namespace
+
 ImageConfig ParseImageConfig(JsonText body) {
   const Json root = Json::Parse(body);
   if (!root.IsObject()) Malformed("image config is not a JSON object");
@@ -202,6 +220,7 @@ ImageConfig ParseImageConfig(JsonText body) {
   config.created_text = Scrub(root["created"].StringOr(""), 64);
   config.created = NormalizeTimestamp(config.created_text);
   config.labels = root["config"]["Labels"].Map(limit::kLabels, &config.labels_cut);
+  config.chain_ids = ChainIds(root["rootfs"]["diff_ids"].Strings());
   return config;
 }
 

@@ -109,6 +109,10 @@ struct ImageConfig {
   std::string created_text;  ///< as it is written
   StringMap labels;          ///< at most limit::kLabels bytes
   bool labels_cut = false;   ///< some were left out
+  /// Chain ID of each prefix of the layers, the shortest first (image-spec, config.md, "Layer
+  /// ChainID"), as sha256 digests. Two images that begin with the same layers have the same IDs so
+  /// far. Empty for more than 200 layers, and where a diff_id is no digest.
+  std::vector<std::string> chain_ids;
 };
 
 /// True for the config media types that ParseImageConfig reads and that are worth a request.

@@ -183,6 +183,7 @@ class BatchBuilder {
         to.Add(CStringGetTextDatum(image.unread == Unread::kManifest ? "manifest" : "config"));
       to.Add(Platforms(image.platforms));
       to.Add(Referrers(image.referrers));
+      to.Add(TextsOf(image.chain_ids));
     });
   }
 

@@ -1,6 +1,7 @@
 # A sync from an open docker-registry, with skopeo as the oracle.
 use strict;
 use warnings;
+use Digest::SHA qw(sha256_hex);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use JSON::PP;
@@ -80,6 +81,16 @@ for (@images)
 	$size += $_->{size} for @{ $manifest->{layers} };
 	is($ours->{size}, $size, "size of $repository:$tag");
 }
+
+# --- layers, by what skopeo says of a config
+my $config = decode_json((run_command([ 'skopeo', 'inspect', '--config', '--tls-verify=false', "docker://$host/postgresql:17.4-2503310734" ]))[0]);
+my @chain;
+push @chain, @chain ? 'sha256:' . sha256_hex("$chain[-1] $_") : $_ for @{ $config->{rootfs}{diff_ids} };
+cmp_ok(scalar @chain, '>', 0, 'the image has layers');
+is($node->safe_psql('postgres', q{
+	SELECT string_agg('sha256:' || encode(l.id, 'hex'), ' ' ORDER BY l.place)
+	FROM image_library.images i JOIN image_library_internal.image_chain c USING (digest), unnest(c.chain_ids) WITH ORDINALITY l (id, place)
+	WHERE (i.repository, i.tag) = ('postgresql', '17.4-2503310734')}), "@chain", 'chain IDs of the layers');
 
 # --- what it is for: the main job's views have something to show after approval
 $node->safe_psql('postgres', q{SELECT image_library.approve(reference) FROM image_library.pending_images});

@@ -56,6 +56,7 @@ $node->value(sprintf q{
 	SELECT write_removals(repository_id(registry_id, 'unruled'), '{1,2}') FROM registry;
 	SELECT tag_image('%1$s/postgresql:17.7', 'green'), tag_repository('local', 'nim/nvidia/llama', 'green');
 	SELECT count(approve(reference)) FROM pending_images WHERE tag <> '17.5';
+	INSERT INTO image_chain SELECT digest, '{"\\\\x00"}', '\\x00' FROM image;
 	SELECT quarantine('%1$s/postgresql:17.6'), deprecate('%1$s/postgresql:17.7', now() + interval '1 year')}, $host, $certificate, $key, $public, $ca->certificate, $root);
 my ($rule, $digest) = split /\|/, $node->value(q{
 	SELECT u.rule_id, i.digest FROM image_library.rules u, image_library.images i

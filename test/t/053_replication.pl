@@ -77,7 +77,7 @@ is($hub->value(q{
 	SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c
 	WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r'
 	  AND NOT EXISTS (SELECT FROM pg_publication_tables t WHERE t.schemaname = 'image_library_internal' AND t.tablename = c.relname)}),
-	'client_certificate credential shipped_model_fact shipped_privilege', 'all but secrets, and what the extension brings along');
+	'client_certificate credential shipped_model_fact shipped_privilege staged_line', 'all but secrets, and what the extension brings along');
 is($hub->value(q{
 	SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c JOIN pg_publication_tables t ON t.tablename = c.relname
 	WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relreplident = 'd'

@@ -376,6 +376,29 @@ TEST(ImageConfigTest, WhatIsAbsentOrOfAnotherTypeIsEmpty) {
   }
 }
 
+std::string DiffIds(const std::vector<std::string>& ids) {
+  std::string list;
+  for (const std::string& id : ids) list += (list.empty() ? "\"" : ",\"") + id + "\"";
+  return R"({"rootfs": {"type": "layers", "diff_ids": [)" + list + "]}}";
+}
+
+// By hand: sha256 of the ID before, a space and the diff_id.
+TEST(ImageConfigTest, ChainsLayers) {
+  const std::string a = "sha256:" + std::string(64, 'a'), b = "sha256:" + std::string(64, 'b'),
+                    c = "sha256:" + std::string(64, 'c');
+  EXPECT_THAT(ParseImageConfig(DiffIds({a, b, c})).chain_ids,
+              testing::ElementsAre(
+                  a, "sha256:ccd722928bd92476ba1745586fed6e45a102504185ad88cd89e01ff116fd146c",
+                  "sha256:c1377126441fb2f5ec2c21ae2a60255331d639e830f0ee1b40a36e52d4c40588"));
+  EXPECT_THAT(ParseImageConfig(DiffIds({a, "sha256:b"})).chain_ids, IsEmpty());
+  EXPECT_THAT(ParseImageConfig(DiffIds({"sha512:" + std::string(128, 'a'), b})).chain_ids,
+              IsEmpty());
+  EXPECT_EQ(ParseImageConfig(DiffIds(std::vector<std::string>(200, a))).chain_ids.size(), 200u);
+  EXPECT_THAT(ParseImageConfig(DiffIds(std::vector<std::string>(201, a))).chain_ids, IsEmpty());
+  EXPECT_THAT(ParseImageConfig(R"({"rootfs": {"diff_ids": {"a": 1}}})").chain_ids, IsEmpty());
+  EXPECT_THAT(ParseImageConfig(R"({"rootfs": [7]})").chain_ids, IsEmpty());
+}
+
 TEST(ImageConfigTest, Refuses) {
   for (const char* body : {"", "[]", "null", "{", "\x1f\x8b\x08", R"({"os": "\u0000"})"}) {
     SCOPED_TRACE(body);

@@ -144,7 +144,8 @@ COMMENT ON FUNCTION image_library_internal.postgres_image IS
 GRANT EXECUTE ON FUNCTION image_library_internal.postgres_image TO image_library_reader;
 
 CREATE VIEW image_library.drift WITH (security_barrier) AS
-  SELECT u.registry, u.repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail, runs_on.blocks = '{}' AS usable
+  SELECT u.registry, u.repository, u.tag, u.digest, u.consumer, u.location, d.drift, d.detail, runs_on.blocks = '{}' AS usable,
+         life.ends_on AS end_of_life
   FROM image_library_internal.visible_use u
   LEFT JOIN image_library_internal.tag t ON t.repository_id = u.repository_id AND t.name = u.tag
   LEFT JOIN image_library_internal.approval a ON a.repository_id = u.repository_id AND a.digest = u.digest
@@ -154,6 +155,11 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     UNION ALL
     SELECT p.* FROM image_library_internal.postgres_image(u.repository_id, u.tag, u.digest) p WHERE t.digest <> u.digest
   ) runs ON true
+  LEFT JOIN LATERAL (
+    SELECT l.ends_on, CASE l.product WHEN 'os' THEN l.version ELSE concat_ws(' ', l.product, l.version) END AS what
+    FROM image_library.end_of_life l
+    WHERE l.product = runs.flavor AND l.version = runs.major_version::text OR l.product = 'os' AND l.version = runs.os
+    ORDER BY l.ends_on LIMIT 1) life ON true
   -- As in candidates.
   CROSS JOIN LATERAL (
     SELECT CASE WHEN tags.present THEN NULL WHEN c.checked_at IS NOT NULL THEN c.gone_since
@@ -190,6 +196,8 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     WHERE a.state = 'approved' AND a.signature_lost_at IS NOT NULL
     UNION ALL
     SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > clock_timestamp()
+    UNION ALL
+    SELECT 'end of life', format('support of %s ended on %s', life.what, to_char(life.ends_on, 'YYYY-MM-DD')) WHERE life.ends_on <= current_date
     UNION ALL
     SELECT 'major downgrade', format('the tag was PostgreSQL %s and is %s now', runs.major_version, e.major_version)
     WHERE t.digest <> u.digest AND e.kind = 'postgres' AND e.major_version < runs.major_version

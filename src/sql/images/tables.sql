@@ -75,6 +75,19 @@ COMMENT ON COLUMN image_library_internal.image_platform.present IS
   'False: the index names it, and the registry did not have it, or no repository has it any more';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_platform TO image_library_agent;
 
+CREATE TABLE image_library_internal.image_chain (
+  digest text COLLATE "C" PRIMARY KEY REFERENCES image_library_internal.image ON DELETE CASCADE,
+  chain_ids bytea[] NOT NULL,
+  top bytea NOT NULL
+);
+CREATE INDEX image_chain_top ON image_library_internal.image_chain (top);
+COMMENT ON TABLE image_library_internal.image_chain IS
+  'Layers of the primary platform of an image; no row: the image was stored before these were read, or has none, or more than 200';
+COMMENT ON COLUMN image_library_internal.image_chain.chain_ids IS
+  'OCI chain ID of each prefix of the layers, the shortest first: images that begin with the same layers have the same IDs';
+COMMENT ON COLUMN image_library_internal.image_chain.top IS 'The last chain ID, that of all layers';
+GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.image_chain TO image_library_agent;
+
 CREATE TABLE image_library_internal.image_referrer (
   repository_id integer REFERENCES image_library_internal.repository ON DELETE CASCADE,
   digest text COLLATE "C" NOT NULL,

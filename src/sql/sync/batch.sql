@@ -13,8 +13,9 @@ COMMENT ON TYPE image_library_internal.batch_referrer IS 'A referrer of a batch:
 CREATE TYPE image_library_internal.batch_image AS (
   digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types text[], size_bytes bigint,
   created_at timestamptz, created_text text, annotations jsonb, labels jsonb, unread text,
-  platforms image_library_internal.batch_platform[], referrers image_library_internal.batch_referrer[]);
-COMMENT ON TYPE image_library_internal.batch_image IS 'An image of a batch, with its platforms and the referrers that its own index names';
+  platforms image_library_internal.batch_platform[], referrers image_library_internal.batch_referrer[], chain_ids text[]);
+COMMENT ON TYPE image_library_internal.batch_image IS
+  'An image of a batch, with its platforms, the referrers that its own index names, and the chain IDs of its layers';
 
 CREATE TYPE image_library_internal.batch_tag AS (name text, digest text, rule_id bigint);
 COMMENT ON TYPE image_library_internal.batch_tag IS 'A tag of a batch and the digest that the registry has for it';

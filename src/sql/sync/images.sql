@@ -37,6 +37,22 @@ $$;
 COMMENT ON FUNCTION image_library_internal.write_platforms IS 'Stores the platforms of the new images of a batch';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_platforms TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.write_chains(images image_library_internal.batch_image[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  INSERT INTO image_library_internal.image_chain (digest, chain_ids, top)
+  SELECT n.digest, c.ids, c.ids[cardinality(c.ids)]
+  FROM unnest(images) n
+  CROSS JOIN LATERAL (SELECT ARRAY(SELECT decode(substr(i.id, 8), 'hex') FROM unnest(n.chain_ids) WITH ORDINALITY i (id, place) ORDER BY i.place) AS ids) c
+  WHERE cardinality(n.chain_ids) > 0
+  ORDER BY n.digest COLLATE "C"
+  ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_chains IS 'Stores the chain IDs of the layers of images of a batch';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_chains TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.write_images(images image_library_internal.batch_image[], keys jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -52,6 +68,7 @@ BEGIN
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
   PERFORM image_library_internal.write_platforms(images);
+  PERFORM image_library_internal.write_chains(images);
 
   -- Referrers that an image's own index names apply to every repository that has the image.
   INSERT INTO image_library_internal.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
@@ -106,6 +123,7 @@ BEGIN
   USING unnest(images) n JOIN image_library_internal.image i ON i.digest = n.digest
   WHERE p.digest = i.digest AND (NOT p.present OR i.unread IS NOT NULL);
   PERFORM image_library_internal.write_platforms(images);
+  PERFORM image_library_internal.write_chains(images);
   UPDATE image_library_internal.image i
   SET media_type = n.media_type, unread = n.unread, artifact_type = n.artifact_type, config_type = n.config_type, config_digest = n.config_digest,
       layer_types = n.layer_types, size_bytes = n.size_bytes, created_at = n.created_at, created_text = n.created_text,
