@@ -77,12 +77,14 @@ SET ROLE test_reader;
 INSERT INTO test.before SELECT 'test_reader', e.* FROM test.everything() e;
 RESET ROLE;
 SELECT count(*) > 20 AS many_views FROM test.before;
--- It has everything: images of its own and of others' digests, HM tags, decisions, a use, a problem, a run, a README, conflicts, referrers.
+-- It has everything: images of its own and of others' digests, HM tags, decisions, a use, a problem, a run, a README, conflicts, referrers, a signature.
 SELECT add_registry('secret', 'http://localhost:5002', allow_private => true, owner => 'test_secret_team', private => true) AS secret \gset
 SELECT add_rule('secret', '**') AS secret_rule \gset
 SELECT test.sync('secret', 'project/x', '{"17": {"image": "a"}, "18.1-2503310734": {"image": "s", "annotations": {"org.enterprisedb.pg.flavor": "epas", "org.enterprisedb.pg.major_version": "16"},
   "referrers": [{"digest": "sha256:043a718774c572bd8a25adbeb1bfcd5c0256ae11cecf9f9c3f925d0e52beaf89", "referrer_digest": "y", "artifact_type": "z", "size_bytes": 1, "annotations": {}, "source": "api"}]}}');
-SELECT test.write_batch(:secret, 'project/x', test.batch('{"problems": [{"tag": "bad", "problem": "p", "detail": "d"}]}'));
+SELECT test.write_batch(:secret, 'project/x', test.batch('{"problems": [{"tag": "bad", "problem": "p", "detail": "d"}],
+  "evidence": [{"digest": "sha256:043a718774c572bd8a25adbeb1bfcd5c0256ae11cecf9f9c3f925d0e52beaf89", "referrer_digest": "y", "place": 0, "layer_digest": "z", "format": "dsse",
+    "document": "\\x00", "annotations": {}, "retry": false}]}'));
 SELECT begin_run(:secret, 'call') IS NOT NULL;
 SELECT tag_image('localhost:5002/project/x:17', 'green'), tag_repository('secret', 'project/x', 'green'), set_readme('secret', 'project/x', 'top');
 SELECT approve('localhost:5002/project/x:17', 'ours') IS NOT NULL, record_use('localhost:5002/project/x:18.1-2503310734', 'cluster-a') IS NOT NULL;

@@ -59,6 +59,7 @@ class EmptyStore : public Store {
   std::map<std::string, Settled> SettledRepositories() override { return {}; }
   void ForgetOtherProblems(const std::vector<std::string>&) override {}
   std::vector<DueReferrers> ReferrersDue(bool) override { return {}; }
+  KnownEvidence FindEvidence(const std::string&, const std::string&) override { return {}; }
   std::vector<UntaggedImage> UntaggedDue() override { return {}; }
   void NoteUntagged(const std::string&, const std::string&, bool) override {}
   void ReportProgress(const RunReport&) override {}

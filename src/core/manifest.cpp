@@ -57,7 +57,8 @@ std::optional<Descriptor> ReadDescriptor(const Json& json, Allowance* left) {
   return descriptor;
 }
 
-// Annotations of a repeated digest are dropped, so that repetitions do not use up the limit.
+// Annotations of a repeated digest are dropped, so that repetitions do not use up the limit; but not
+// those of cosign's signatures, which are the annotations of equal texts.
 std::vector<Descriptor> ReadDescriptors(const Json& json, Allowance* left) {
   std::vector<Descriptor> descriptors;
   std::set<std::string_view> seen;  // in the document
@@ -67,11 +68,12 @@ std::vector<Descriptor> ReadDescriptors(const Json& json, Allowance* left) {
       throw Error(ErrorKind::kTooLarge,
                   "manifest has more than " + std::to_string(kMaxDescriptors) + " descriptors");
     const std::string_view digest = element["digest"].Text().value_or("");
-    const bool repeated = seen.count(digest) != 0;
+    const bool repeated =
+        seen.count(digest) != 0 && element["mediaType"].Text() != media_type::kSimpleSigning;
     Allowance nothing{0, 0};
     auto descriptor = ReadDescriptor(element, repeated ? &nothing : left);
     if (!descriptor) return;
-    if (!repeated) seen.insert(digest);
+    seen.insert(digest);
     descriptors.push_back(std::move(*descriptor));
   });
   return descriptors;

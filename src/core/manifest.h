@@ -23,6 +23,9 @@ inline constexpr std::string_view kDockerList =
 inline constexpr std::string_view kDockerManifest =
     "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
+/// cosign's signatures: the layer is what is signed, its annotations have the signature.
+inline constexpr std::string_view kSimpleSigning =
+    "application/vnd.dev.cosign.simplesigning.v1+json";
 /// Docker's withdrawn first format, plain and signed.
 inline constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
 inline constexpr std::string_view kSignedSchema1 =

@@ -25,6 +25,7 @@ constexpr std::string_view kRegexPrefix = "regex:";
 constexpr std::string_view kVersionPrefix = "version:";
 
 std::string_view SubjectName(PatternSubject subject) {
+  if (subject == PatternSubject::kText) return "text";
   return subject == PatternSubject::kTag ? "tag" : "repository";
 }
 
@@ -44,6 +45,7 @@ std::string Quoted(std::string_view text, PatternSubject subject) {
 bool IsGlobMeta(char c) { return std::string_view("*?[]{}\\").find(c) != std::string_view::npos; }
 
 bool IsNameCharacter(char c, PatternSubject subject) {
+  if (subject == PatternSubject::kText) return true;
   if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) return true;
   if (c == '.' || c == '_' || c == '-') return true;
   if (subject == PatternSubject::kTag) return c >= 'A' && c <= 'Z';
@@ -192,7 +194,10 @@ class GlobTranslator {
                  "\", so the pattern can match nothing.",
              "To use a regular expression, write regex: before it.");
     }
-    out_ += QuoteByte(static_cast<unsigned char>(c));
+    if (static_cast<unsigned char>(c) < 128)
+      out_ += QuoteByte(static_cast<unsigned char>(c));
+    else
+      out_ += c;  // a part of a character of the expression, which is UTF-8
     ++position_;
   }
 
@@ -219,6 +224,7 @@ std::unique_ptr<const re2::RE2> Compile(std::string_view text, PatternSubject su
 }
 
 void CheckLiteral(std::string_view text, PatternSubject subject) {
+  if (subject == PatternSubject::kText) return;
   if (subject == PatternSubject::kPlace) {
     const std::size_t slash = text.find('/');
     if (slash != 0 && slash != std::string_view::npos && IsRepositoryName(text.substr(slash + 1)))

@@ -8,9 +8,9 @@
 
 namespace image_library {
 
-/// What a pattern matches: the name of a repository, a tag, or a place, which is host/repository
-/// (the host may have a port).
-enum class PatternSubject { kRepository, kTag, kPlace };
+/// What a pattern matches: the name of a repository, a tag, a place, which is host/repository (the
+/// host may have a port), or any text, such as the name that a certificate is for.
+enum class PatternSubject { kRepository, kTag, kPlace, kText };
 
 /// A glob (anchored, case sensitive; `*` and `?` stay inside a path part, `**` crosses parts,
 /// `[abc]`, `[a-z]`, `[!x]`, `{a,b}`, backslash escapes), `regex:` (RE2, unanchored as EDB's rules

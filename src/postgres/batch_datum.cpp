@@ -5,7 +5,7 @@ namespace {
 
 // Everything here runs inside one Call: no object with a destructor.
 
-constexpr int kMaxColumns = 16;
+constexpr int kMaxColumns = 24;
 
 // A composite type of src/sql/sync/batch.sql.
 struct RowType {
@@ -44,6 +44,11 @@ Datum JsonbOf(const StringMap& map) {
     (void)pushJsonbValue(&state, WJB_VALUE, &value);
   }
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+}
+
+Datum BytesDatum(const std::string& bytes) {
+  return PointerGetDatum(
+      cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));  // bytea alike
 }
 
 Datum PlatformName(const Platform& platform) {
@@ -144,6 +149,7 @@ class BatchBuilder {
       to.Text(problem.problem);
       to.Text(problem.detail);
     }));
+    row.Add(Evidence(batch.evidence));
     return row.Finish(batch_);
   }
 
@@ -206,6 +212,23 @@ class BatchBuilder {
     });
   }
 
+  Datum Evidence(const std::vector<sync::FoundEvidence>& evidence) {
+    return RowsOf(evidence, evidence_, [](RowDatumBuilder& to, const sync::FoundEvidence& found) {
+      to.Text(found.subject);
+      to.Text(found.referrer);
+      to.Add(Int32GetDatum(found.place));
+      to.Text(found.digest);
+      to.Text(found.format);
+      if (found.document)
+        to.Add(BytesDatum(*found.document));
+      else
+        to.Null();
+      to.Add(JsonbOf(found.annotations));
+      to.TextOrNull(found.unread);
+      to.Add(BoolGetDatum(found.retry));
+    });
+  }
+
   Datum Settled(const sync::Settled& settled) {
     RowDatumBuilder row;
     row.Text(settled.fingerprint);
@@ -216,7 +239,7 @@ class BatchBuilder {
 
   RowType platform_{"batch_platform"}, referrer_{"batch_referrer"}, image_{"batch_image"},
       tag_{"batch_tag"}, answer_{"referrer_answer"}, gone_{"gone_child"}, problem_{"batch_problem"},
-      settled_{"settled"}, batch_{"batch"};
+      settled_{"settled"}, evidence_{"batch_evidence"}, batch_{"batch"};
 };
 
 }  // namespace

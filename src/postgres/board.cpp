@@ -62,10 +62,33 @@ Board::Slot* FindOrTakeSlot(Board* board, Oid database) {
   return slot;
 }
 
+namespace {
+
+// A worker of the database that waits for something to do, told to look; 0: none does. The caller
+// holds the board's lock exclusively.
+pid_t WakeLingering(Board* board, Oid database) {
+  for (Board::Worker& worker : board->workers) {
+    if (worker.number == 0 || worker.database != database || !worker.lingers) continue;
+    worker.lingers = false;
+    return worker.pid;
+  }
+  return 0;
+}
+
+}  // namespace
+
 void Post(Oid database) {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   Board::Slot* const slot = FindOrTakeSlot(board, database);
+  const pid_t lingering = slot == nullptr ? 0 : WakeLingering(board, database);
+  if (lingering != 0) {
+    LWLockRelease(&board->lock);
+    // One that is gone has ended without a word: the launcher looks again.
+    PGPROC* const process = BackendPidGetProc(lingering);
+    if (process != nullptr) SetLatch(&process->procLatch);
+    return;
+  }
   if (slot == nullptr) {
     board->look_again = true;
   } else {

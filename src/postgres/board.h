@@ -62,7 +62,8 @@ struct Board {
     Oid database;          ///< in which it works
     pid_t pid;             ///< 0: its process has not begun
     WorkerEnd end;
-    bool noted;  ///< it has told why it fails
+    bool noted;    ///< it has told why it fails
+    bool lingers;  ///< it waits for something to be due: Post wakes it, and clears this
   };
   LWLock lock;
   pid_t launcher;  ///< 0: none runs

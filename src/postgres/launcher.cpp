@@ -275,7 +275,7 @@ bool StartWorker(Board* board, Oid database, TimestampTz now) {
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   if (++board->last_worker == 0) ++board->last_worker;
   const WorkerPlace told = {place, board->last_worker};
-  board->workers[place] = {told.number, database, 0, WorkerEnd::kNone, false};
+  board->workers[place] = {told.number, database, 0, WorkerEnd::kNone, false, false};
   LWLockRelease(&board->lock);
   BackgroundWorker worker;
   DefineWorker(&worker, "image_library_worker_main", "image_library worker");

@@ -20,6 +20,7 @@ namespace {
 PatternSubject SubjectArgument(FunctionCallInfo fcinfo, int number) {
   const std::string subject = TextArgument(fcinfo, number);
   if (subject == "tag") return PatternSubject::kTag;
+  if (subject == "text") return PatternSubject::kText;
   return subject == "place" ? PatternSubject::kPlace : PatternSubject::kRepository;
 }
 

@@ -182,6 +182,7 @@ sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) 
   config.progress = sync::Progress::FromText(text("progress"));
   if (json["head_refused"].Boolean() == true) config.abilities.head = false;
   if (json["referrers_refused"].Boolean() == true) config.abilities.referrers = false;
+  config.reads_evidence = json["reads_evidence"].Boolean().value_or(false);
   config.abilities.conditional = json["conditional"].Boolean();
   return config;
 }
@@ -328,6 +329,18 @@ std::vector<sync::DueReferrers> SqlStore::ReferrersDue(bool with_api) {
   return due;
 }
 
+sync::KnownEvidence SqlStore::FindEvidence(const std::string& repository,
+                                           const std::string& subject) {
+  sync::KnownEvidence known;
+  for (const Row& row :
+       database_.Query("SELECT manifests, layers, bytes FROM "
+                       "image_library_internal.known_evidence($1::pg_catalog.int4, $2, $3)",
+                       {registry_id_, repository, subject}))
+    known = {Json::Parse(Text(row[0]), Json::kAnyNumber).Strings(),
+             Json::Parse(Text(row[1]), Json::kAnyNumber).Strings(), std::stoll(Text(row[2]))};
+  return known;
+}
+
 std::vector<sync::UntaggedImage> SqlStore::UntaggedDue() {
   std::vector<sync::UntaggedImage> due;
   for (const Row& row : database_.Query("SELECT repository, digest, tagged FROM "
@@ -342,6 +355,26 @@ void SqlStore::NoteUntagged(const std::string& repository, const std::string& di
       "SELECT image_library_internal.note_untagged($1::pg_catalog.int4, $2, $3, "
       "$4::pg_catalog.bool)",
       {registry_id_, repository, digest, found ? "true" : "false"});
+}
+
+std::vector<sync::RequestedRepository> SqlStore::Requested() {
+  std::vector<sync::RequestedRepository> requested;
+  for (const Row& row : database_.Query("SELECT repository, request, tags FROM "
+                                        "image_library_internal.due_looks($1::pg_catalog.int4)",
+                                        {registry_id_})) {
+    requested.push_back({Text(row[0]), Text(row[1]), {}});
+    if (row[2]) requested.back().tags = Json::Parse(*row[2], Json::kAnyNumber).Strings();
+  }
+  return requested;
+}
+
+void SqlStore::NoteLook(const sync::RequestedRepository& requested, double seconds,
+                        const std::string& problem) {
+  database_.Query(
+      "SELECT image_library_internal.note_look($1::pg_catalog.int4, $2, $3, $4::pg_catalog.float8, "
+      "$5)",
+      {registry_id_, requested.name, requested.request, std::to_string(seconds),
+       problem.empty() ? std::nullopt : std::optional<std::string>(problem)});
 }
 
 void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch) {

@@ -41,8 +41,13 @@ class SqlStore : public sync::Store {
   std::map<std::string, sync::Settled> SettledRepositories() override;
   void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
   std::vector<sync::DueReferrers> ReferrersDue(bool with_api) override;
+  sync::KnownEvidence FindEvidence(const std::string& repository,
+                                   const std::string& subject) override;
   std::vector<sync::UntaggedImage> UntaggedDue() override;
   void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override;
+  std::vector<sync::RequestedRepository> Requested() override;
+  void NoteLook(const sync::RequestedRepository& requested, double seconds,
+                const std::string& problem) override;
   void ReportProgress(const sync::RunReport& report) override { report_(report); }
 
  private:

@@ -170,6 +170,62 @@ std::string Run::Name(const std::string& registry) const {
   return "registry \"" + registry + "\"" + (number.empty() ? "" : ", run " + number);
 }
 
+namespace {
+
+// In a transaction of its own; while other sessions hold locks the worker comes again later.
+void FailLooks(Database& database, std::int32_t registry_id, const std::string& why) {
+  database.Query("SELECT image_library_internal.fail_looks($1::pg_catalog.int4, $2)",
+                 {std::to_string(registry_id), why});
+}
+
+}  // namespace
+
+void LookAtRequested(Database& database, std::int32_t registry_id, const Report& report) {
+  sync::AnswerWatch watch;
+  LatchWaiter waiter(database, watch);
+  try {
+    sync::RegistryConfig config = LoadRegistry(database, registry_id);
+    SqlStore store(database, registry_id,
+                   [&](const sync::RunReport& so_far) { report(so_far.ToText()); });
+    sync::RunOptions options;
+    options.max_removal_percent = settings::max_removal_percent;
+    options.run_timeout = settings::run_timeout;
+    options.watch = &watch;
+    options.requested_only = true;
+    sync::RunResult result = sync::SyncRegistry(config, store, waiter, options);
+    // The next run of the registry goes on where the last one stopped.
+    result.progress = config.progress;
+    if (result.limited) Remember(database, registry_id, result);
+    if (result.outcome == sync::Outcome::kFailed) FailLooks(database, registry_id, result.error);
+  } catch (const Error& error) {
+    FailLooks(database, registry_id, error.what());
+  } catch (const ExtensionGone&) {
+    throw;
+  } catch (const PostgresError& error) {
+    if (IsBusy(error.sqlstate) || error.sqlstate == ERRCODE_QUERY_CANCELED) throw;
+    FailLooks(database, registry_id, error.what());
+    throw;
+  } catch (const DataRefusedByPostgres& error) {
+    FailLooks(database, registry_id, error.what());
+    throw error.cause;
+  }
+}
+
+namespace {
+
+// Imported approvals that have waited for images which are there now. While other sessions hold
+// locks, the next run does it.
+void ApplyImports(Database& database, std::int32_t registry_id) {
+  try {
+    database.Query("SELECT image_library_internal.apply_imports($1::pg_catalog.int4)",
+                   {std::to_string(registry_id)});
+  } catch (const PostgresError& error) {
+    if (!IsBusy(error.sqlstate)) throw;
+  }
+}
+
+}  // namespace
+
 void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
              Run& run) {
   const bool is_worker = runner == Runner::kWorker;
@@ -231,6 +287,8 @@ void RunSync(Database& database, std::int32_t registry_id, Runner runner, const 
                     NullIfEmpty(result.warning)});
   });
   Patiently(waiter, [&] { Finish(database, number, result); });
+  if (result.outcome == sync::Outcome::kComplete || result.outcome == sync::Outcome::kPartial)
+    ApplyImports(database, registry_id);
 }
 
 }  // namespace image_library::postgres

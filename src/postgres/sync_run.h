@@ -61,6 +61,11 @@ using Report = std::function<void(const std::string& line)>;
 void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
              Run& run);
 
+/// Looks at the repositories of the registry that were requested, by a worker; its schedule stays.
+/// Precondition: its SyncLock is held. Trouble is stored beside the requests, which are tried again
+/// later; what the database itself refuses is thrown after that.
+void LookAtRequested(Database& database, std::int32_t registry_id, const Report& report);
+
 }  // namespace image_library::postgres
 
 #endif

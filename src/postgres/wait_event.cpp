@@ -4,7 +4,8 @@ namespace image_library::postgres {
 
 uint32 WaitEventInfo(WaitsFor what) {
   static constexpr const char* kNames[] = {"ImageLibraryLauncher", "ImageLibraryLauncherStart",
-                                           "ImageLibraryRegistry", "ImageLibrarySyncTurn"};
+                                           "ImageLibraryRegistry", "ImageLibrarySyncTurn",
+                                           "ImageLibraryPush"};
   // The numbers are the server's. Each process asks for them when it first waits: when the
   // postmaster loads the library, there is no shared memory yet.
   static constinit uint32 numbers[lengthof(kNames)] = {};

@@ -11,6 +11,7 @@ enum class WaitsFor {
   kLauncherStart,  // a session that starts the launcher: until it runs
   kRegistry,       // a sync: for the answer of a registry
   kSyncTurn,       // a session: for another session that syncs the registry
+  kPush,           // a worker that has looked at a push: for the next one
 };
 
 // The value for WaitLatch. Before PostgreSQL 17, which brought names for an extension's wait

@@ -15,6 +15,7 @@
 #include "postgres/registry_lock.h"
 #include "postgres/settings.h"
 #include "postgres/sync_run.h"
+#include "postgres/wait_event.h"
 
 namespace image_library::postgres {
 namespace {
@@ -34,6 +35,7 @@ struct Due {
   std::string name;
   std::string database;
   TimestampTz at;
+  bool whole;  // else only the repositories that were requested
 };
 
 TimestampTz FromText(const std::string& text) {
@@ -59,9 +61,9 @@ std::vector<Due> Registries(Database& database) {
         "$3::pg_catalog.timestamptz)",
         {std::to_string(failure.registry_id), failure.message, ToText(failure.at)});
     for (const Row& row :
-         database.Execute("SELECT registry_id, name, due_at, pg_catalog.current_database() "
+         database.Execute("SELECT registry_id, name, due_at, pg_catalog.current_database(), whole "
                           "FROM image_library_internal.due_registries()"))
-      due.push_back({std::stoi(*row[0]), *row[1], *row[3], FromText(*row[2])});
+      due.push_back({std::stoi(*row[0]), *row[1], *row[3], FromText(*row[2]), *row[4] == "t"});
   });
   return due;
 }
@@ -103,7 +105,10 @@ void LogRecovery(Database& database, const Due& due, const Run& run) {
 // worker skips it and returns false.
 bool RunUnlessLocked(Database& database, const Due& due, const Report& report, Run& run) {
   try {
-    RunSync(database, due.registry_id, Runner::kWorker, report, run);
+    if (due.whole)
+      RunSync(database, due.registry_id, Runner::kWorker, report, run);
+    else
+      LookAtRequested(database, due.registry_id, report);
     return true;
   } catch (const PostgresError& error) {
     if (!IsBusy(error.sqlstate)) {
@@ -121,9 +126,54 @@ void Activity(const std::string& line) {
   Call([&] { pgstat_report_activity(STATE_RUNNING, text); });
 }
 
+// Waits for more pushes for a moment, after it has looked at one: those come in groups, and the
+// start of a worker takes longer than a look. At most until the given time. True when something may
+// be due. DROP DATABASE waits five seconds for connections to end, so it finds this one gone.
+bool Linger(Database& database, TimestampTz until) {
+  Call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
+  Board* const board = GetBoard();
+  Board::Worker& self = board->workers[own_place.place];
+  bool posted = false;
+  Call([&] {
+    LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+    const Board::Slot* const slot = FindSlot(board, MyDatabaseId);
+    posted = slot != nullptr && slot->next_due <= GetCurrentTimestamp();
+    self.lingers = !posted && self.number == own_place.number;
+    LWLockRelease(&board->lock);
+  });
+  const auto is_over = [&] {
+    return posted || !self.lingers || GetCurrentTimestamp() >= until || !settings::enabled ||
+           OthersWait();
+  };
+  while (!is_over())
+    Call([&] {
+      const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+      (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, Min(left, 400),
+                      WaitEventInfo(WaitsFor::kPush));
+      ResetLatch(MyLatch);
+      CHECK_FOR_INTERRUPTS();
+      if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+      }
+    });
+  Call([&] {
+    LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+    posted = posted || (self.number == own_place.number && !self.lingers);
+    self.lingers = false;
+    LWLockRelease(&board->lock);
+  });
+  return posted && database.ExtensionIsThere();
+}
+
+// How long a worker may wait for pushes, and for the next one of them.
+constexpr int kLingerMs = 4000;
+constexpr int kNextPushMs = 2000;
+
 WorkerEnd SyncDue(Database& database) {
   if (!database.ExtensionIsThere()) return WorkerEnd::kNoLibrary;
   std::set<std::int32_t> locked;
+  TimestampTz lingers_until = 0;
   for (bool has_run = false;; has_run = true) {
     // Also of one database alone, by ALTER DATABASE; promote_replica wakes the agent.
     if (IsReplica()) {
@@ -136,6 +186,9 @@ WorkerEnd SyncDue(Database& database) {
     // A database that waits for a worker has its turn before the next registry of this one.
     if (due.empty() || due.front().at > now || !settings::enabled || (has_run && OthersWait())) {
       PostRest(due, 0, locked.empty() ? DT_NOEND : TimestampTzPlusMilliseconds(now, kLaterMs));
+      if (now < lingers_until &&
+          Linger(database, Min(lingers_until, TimestampTzPlusMilliseconds(now, kNextPushMs))))
+        continue;
       PruneForAWhile(database);
       return WorkerEnd::kClean;
     }
@@ -156,6 +209,10 @@ WorkerEnd SyncDue(Database& database) {
     syncing = first.registry_id;
     if (!RunUnlessLocked(database, first, report, run))
       locked.insert(first.registry_id);
+    else if (!first.whole)
+      lingers_until = lingers_until != 0
+                          ? lingers_until
+                          : TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kLingerMs);
     else if (run.result.outcome == sync::Outcome::kFailed)
       Log(first, run, run.result.error, run.result.hint);
     else if (run.result.outcome != sync::Outcome::kCancelled)
@@ -198,7 +255,10 @@ void OnWorkerExit(int, Datum database) {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   Board::Worker& worker = board->workers[own_place.place];
-  if (worker.number == own_place.number) worker.noted = last_error[0] != '\0';
+  if (worker.number == own_place.number) {
+    worker.noted = last_error[0] != '\0';
+    worker.lingers = false;
+  }
   LWLockRelease(&board->lock);
 }
 

@@ -39,6 +39,13 @@ void Batch::Add(Referrer referrer) {
   referrers.push_back(std::move(referrer));
 }
 
+void Batch::Add(FoundEvidence found) {
+  bytes += found.subject.size() + found.referrer.size() + found.digest.size() +
+           BytesOf(found.annotations) + found.unread.size() +
+           (found.document ? found.document->size() : 0);
+  evidence.push_back(std::move(found));
+}
+
 std::string ListingFingerprint(const std::vector<std::string>& tags) {
   std::string joined;
   for (const std::string& tag : tags) {

@@ -34,6 +34,21 @@ struct FoundTag {
   std::int64_t rule_id = 0;  ///< the deciding rule
 };
 
+/// A layer of a signature or attestation. Several places may have the same layer, with other
+/// annotations: cosign signs equal texts with several keys.
+struct FoundEvidence {
+  std::string subject;     ///< digest of the image that it is listed for
+  std::string referrer;    ///< digest of the manifest that has the layer
+  std::int32_t place = 0;  ///< of the layer in the manifest
+  std::string digest;      ///< of the layer
+  std::string format;      ///< as table evidence names it
+  /// Nothing: the library has it, another place of the batch has it, or unread says why not.
+  std::optional<std::string> document = {};
+  StringMap annotations = {};  ///< those of the descriptor that belong to the signature
+  std::string unread = {};     ///< why it was not read
+  bool retry = false;          ///< another try may read it
+};
+
 /// What is written in one transaction: part of one repository.
 struct Batch {
   std::string repository;
@@ -45,6 +60,7 @@ struct Batch {
   std::vector<ReferrerAnswer> referrer_answers;
   std::vector<std::string> referrers_checked;  ///< subjects that were asked about again
   std::vector<GoneChild> gone_children;
+  std::vector<FoundEvidence> evidence;  ///< of subjects whose answers are in the batch
   /// Tags that a listing lacks and that were not marked missing, for accept_removals; empty: the
   /// refusal on record is over.
   std::optional<std::vector<std::string>> refused_removals;
@@ -57,16 +73,17 @@ struct Batch {
   /// Tags (empty: the repository) whose problem on record is over unless it is named in problems.
   std::vector<std::string> checked;
   std::vector<Problem> problems;
-  std::size_t bytes = 0;  ///< of the text of images and referrers that were added by Add
+  std::size_t bytes = 0;  ///< of images, referrers and evidence that were added by Add
 
   void Add(Image image);
   void Add(Referrer referrer);
+  void Add(FoundEvidence found);
 
   bool Empty() const {
     return images.empty() && completed.empty() && tags.empty() && missing.empty() &&
            referrers.empty() && referrer_answers.empty() && referrers_checked.empty() &&
-           gone_children.empty() && !refused_removals && !listing && !settled && checked.empty() &&
-           problems.empty();
+           gone_children.empty() && evidence.empty() && !refused_removals && !listing && !settled &&
+           checked.empty() && problems.empty();
   }
 };
 

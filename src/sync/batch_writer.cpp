@@ -24,7 +24,7 @@ constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 struct BatchWriter::Atom {
   std::size_t image = kNone, tag = kNone, completed = kNone, gone_child = kNone, answer = kNone,
               referrer = kNone, missing = kNone, referrers_checked = kNone, checked = kNone,
-              problem = kNone;
+              problem = kNone, evidence = kNone;
   bool refused_removals = false, listing = false;
 };
 
@@ -49,6 +49,7 @@ class BatchWriter::Parts {
       atoms_.push_back({.gone_child = i});
     for (std::size_t i = 0; i < batch.referrer_answers.size(); ++i) atoms_.push_back({.answer = i});
     for (std::size_t i = 0; i < batch.referrers.size(); ++i) atoms_.push_back({.referrer = i});
+    for (std::size_t i = 0; i < batch.evidence.size(); ++i) atoms_.push_back({.evidence = i});
     for (std::size_t i = 0; i < batch.missing.size(); ++i) atoms_.push_back({.missing = i});
     if (batch.refused_removals) atoms_.push_back({.refused_removals = true});
     if (batch.listing) atoms_.push_back({.listing = true});
@@ -75,6 +76,7 @@ class BatchWriter::Parts {
       Copy(batch_.gone_children, atom.gone_child, part.gone_children);
       Copy(batch_.referrer_answers, atom.answer, part.referrer_answers);
       Copy(batch_.referrers, atom.referrer, part.referrers);
+      Copy(batch_.evidence, atom.evidence, part.evidence);
       Copy(batch_.missing, atom.missing, part.missing);
       Copy(batch_.referrers_checked, atom.referrers_checked, part.referrers_checked);
       Copy(batch_.checked, atom.checked, part.checked);
@@ -110,6 +112,9 @@ class BatchWriter::Parts {
       problem.tag = batch_.checked[atom.checked];
     else if (atom.problem != kNone)
       problem.tag = batch_.problems[atom.problem].tag;
+    else if (atom.evidence != kNone)
+      problem.detail = "signature " + batch_.evidence[atom.evidence].referrer + " of " +
+                       batch_.evidence[atom.evidence].subject + ": " + message;
     else if (atom.completed != kNone)
       problem.detail = "image " + batch_.completed[atom.completed].digest + ": " + message;
     else if (atom.image != kNone)

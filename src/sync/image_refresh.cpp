@@ -40,7 +40,9 @@ bool HasMore(const Image& image, const DueReferrers& before) {
 
 }  // namespace
 
-ImageRefresh::ImageRefresh(RunContext& context) : context_(context), reader_(context.client) {}
+ImageRefresh::ImageRefresh(RunContext& context)
+    : context_(context),
+      reader_(context.client, context.config.reads_evidence ? &context.evidence : nullptr) {}
 
 Task<void> ImageRefresh::Refresh() {
   Group group(context_.config.requests_per_run ? 1 : kAtOnce);

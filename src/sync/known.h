@@ -56,6 +56,13 @@ struct DueReferrers {
   std::vector<std::string> children = {};    ///< manifests to be looked for: are they still there?
 };
 
+/// What the library has of the signatures of an image in a repository.
+struct KnownEvidence {
+  std::vector<std::string> manifests;  ///< of which nothing is to be read again
+  std::vector<std::string> layers;     ///< whose documents are stored
+  std::int64_t bytes = 0;              ///< of those
+};
+
 /// An approved image that no tag points at, and that it is time to ask for.
 struct UntaggedImage {
   std::string repository;
@@ -68,6 +75,13 @@ struct RepositoryDigest {
   std::string repository;
   std::string digest;
   auto operator<=>(const RepositoryDigest&) const = default;
+};
+
+/// A repository that a webhook asked to look at.
+struct RequestedRepository {
+  std::string name;
+  std::string request;            ///< which request this is: for Store::NoteLook
+  std::vector<std::string> tags;  ///< to look at; empty: the whole repository
 };
 
 /// What is stored of a digest.

@@ -36,15 +36,25 @@ class Collected {
   }
   std::vector<Referrer> Take() { return std::move(referrers_); }
   bool empty() const { return referrers_.empty(); }
+  const std::vector<Referrer>& referrers() const { return referrers_; }
 
  private:
   std::size_t left_ = image_library::limit::kListedAnnotations;
   std::vector<Referrer> referrers_;
 };
 
-void AddAnswer(Batch& batch, ReferrerAnswer answer, std::vector<Referrer> referrers) {
+void AddAnswer(Batch& batch, ReferrerAnswer answer, std::vector<Referrer> referrers,
+               std::vector<FoundEvidence> evidence) {
   batch.referrer_answers.push_back(std::move(answer));
   for (Referrer& referrer : referrers) batch.Add(std::move(referrer));
+  for (FoundEvidence& found : evidence) batch.Add(std::move(found));
+}
+
+std::vector<EvidenceSource> SourcesAmong(const std::vector<Referrer>& referrers) {
+  std::vector<EvidenceSource> sources;
+  for (const Referrer& referrer : referrers)
+    if (MayHaveEvidence(referrer)) sources.push_back({referrer.digest, std::nullopt});
+  return sources;
 }
 
 }  // namespace
@@ -64,7 +74,11 @@ Task<bool> ReferrerReader::ReadApi(Batch& batch, std::string subject,
     if (referrer) referrers.Add(std::move(*referrer));
   }
   const bool any = !referrers.empty();
-  AddAnswer(batch, {subject, {}}, referrers.Take());
+  std::vector<FoundEvidence> evidence;
+  if (evidence_ != nullptr)
+    evidence =
+        co_await evidence_->Read(batch.repository, subject, SourcesAmong(referrers.referrers()));
+  AddAnswer(batch, {subject, {}}, referrers.Take(), std::move(evidence));
   co_return any;
 }
 
@@ -75,7 +89,7 @@ Task<void> ReferrerReader::ReadTag(Batch& batch, std::string subject, std::strin
       co_await client_.GetManifest(batch.repository, tag);
   // A registry may resolve the tag's name to the subject itself.
   if (!fetched || fetched->digest == subject) co_return;
-  const Manifest manifest = ParseManifest(fetched->body, fetched->content_type);
+  Manifest manifest = ParseManifest(fetched->body, fetched->content_type);
   Collected referrers;
   if (!suffix.empty()) {
     Referrer signature{subject,
@@ -97,8 +111,14 @@ Task<void> ReferrerReader::ReadTag(Batch& batch, std::string subject, std::strin
     referrer->tag = tag;
     referrers.Add(std::move(*referrer));
   }
+  std::vector<FoundEvidence> evidence;
+  if (evidence_ != nullptr) {
+    std::vector<EvidenceSource> sources = SourcesAmong(referrers.referrers());
+    if (!suffix.empty() && !sources.empty()) sources.front().manifest = std::move(manifest);
+    evidence = co_await evidence_->Read(batch.repository, subject, std::move(sources));
+  }
   // Added at once, after the last co_await: the batch may be written while this waits.
-  AddAnswer(batch, {subject, tag}, referrers.Take());
+  AddAnswer(batch, {subject, tag}, referrers.Take(), std::move(evidence));
 }
 
 // The referrer that a descriptor stands for; one that does not say its type is read. Nothing for

@@ -11,6 +11,7 @@
 #include "registry/client.h"
 #include "registry/task.h"
 #include "sync/batch.h"
+#include "sync/evidence_reader.h"
 
 namespace image_library::sync {
 
@@ -19,8 +20,10 @@ namespace image_library::sync {
 /// Every method throws Error, and adds to the batch only what it has read to the end.
 class ReferrerReader {
  public:
-  /// The client must outlive it.
-  explicit ReferrerReader(registry::Client& client) : client_(client) {}
+  /// Both must outlive it. evidence: reads the signatures among the referrers too; null: they are
+  /// only listed.
+  explicit ReferrerReader(registry::Client& client, EvidenceReader* evidence = nullptr)
+      : client_(client), evidence_(evidence) {}
 
   /// Asks the referrers API about a subject of the batch's repository. known: artifact types by
   /// digest of the referrer, as far as the library has them; those are not read again. False when
@@ -37,6 +40,7 @@ class ReferrerReader {
                                                      Descriptor descriptor);
 
   registry::Client& client_;
+  EvidenceReader* evidence_;
 };
 
 }  // namespace image_library::sync

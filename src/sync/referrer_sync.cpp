@@ -11,7 +11,10 @@ using registry::Task;
 
 ReferrerSync::ReferrerSync(RunContext& context, const RepositoryState& state,
                            RepositoryWriter& writer)
-    : context_(context), state_(state), writer_(writer), reader_(context.client) {}
+    : context_(context),
+      state_(state),
+      writer_(writer),
+      reader_(context.client, context.config.reads_evidence ? &context.evidence : nullptr) {}
 
 // The subjects of tags, in their places: images of this repository; empty: none that is known. A
 // tag has only half of a sha512 digest (distribution-spec, "Referrers Tag Schema").

@@ -34,6 +34,8 @@ struct RegistryConfig {
   RuleSet rules;
   std::string rules_fingerprint;  ///< of all that the rules say
   Progress progress;              ///< of the last run
+  /// Somebody is trusted, so that signatures are read and not only listed.
+  bool reads_evidence = false;
   registry::Abilities abilities;  ///< as runs of the last day found them
 };
 

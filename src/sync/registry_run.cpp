@@ -18,6 +18,9 @@ using registry::Task;
 
 namespace {
 
+// How often a run looks for requests, once it has taken so long.
+constexpr DeadlineTransport::Seconds kAskForRequests(1);
+
 // A registry that cannot be reached, or that may not be asked, is no refusal of its catalogue.
 bool RefusesCatalogue(const Error& error) {
   switch (error.kind()) {
@@ -42,23 +45,16 @@ RegistryRun::RegistryRun(const RegistryConfig& config, Store& store, registry::C
       limits_(limits),
       deadline_(deadline),
       progress_(config.progress),
-      in_rounds_(config.requests_per_run || config.progress != Progress()) {}
+      in_rounds_(!options.requested_only &&
+                 (config.requests_per_run || config.progress != Progress())) {}
 
 Task<void> RegistryRun::Execute() {
-  ImageRefresh refresh(context_);
-  UntaggedCheck untagged(context_);
   try {
     co_await context_.client.Ping();
-    std::vector<std::string> repositories = co_await FindRepositories();
-    repositories_ = repositories.size();
-    ForgetOtherProblems(repositories);
-    context_.settled = context_.store.SettledRepositories();
-    if (in_rounds_)
-      co_await SyncInRounds(std::move(repositories));
+    if (context_.options.requested_only)
+      co_await TakeRequests();
     else
-      co_await SyncSideBySide(std::move(repositories));
-    if (!context_.stop.stopped()) co_await refresh.Refresh();
-    if (!context_.stop.stopped()) co_await untagged.Check();
+      co_await ReadRegistry();
     // A registry of which nothing could be listed has not been synced in part.
     if (first_refusal_ && repositories_listed_ == 0) throw *first_refusal_;
     if (context_.stop.stopped() || context_.statistics.problems > 0)
@@ -73,6 +69,75 @@ Task<void> RegistryRun::Execute() {
     result_.hint = error.hint();
   }
   Finish();
+}
+
+Task<void> RegistryRun::ReadRegistry() {
+  ImageRefresh refresh(context_);
+  UntaggedCheck untagged(context_);
+  std::vector<std::string> repositories = co_await FindRepositories();
+  repositories_ = repositories.size();
+  ForgetOtherProblems(repositories);
+  context_.settled = context_.store.SettledRepositories();
+  if (in_rounds_)
+    co_await SyncInRounds(std::move(repositories));
+  else
+    co_await SyncSideBySide(std::move(repositories));
+  if (!context_.stop.stopped()) co_await refresh.Refresh();
+  if (!context_.stop.stopped()) co_await untagged.Check();
+}
+
+// Looks at what was requested since. A repository that is being read at this moment stays for
+// later; the caller begins to read no other until this has ended.
+Task<void> RegistryRun::TakeRequests() {
+  Group group(context_.options.repositories_at_once);
+  for (RequestedRepository& requested : context_.store.Requested()) {
+    if (context_.stop.stopped()) break;
+    if (reading_.count(requested.name) != 0) continue;
+    if (!taken_.insert(requested.name + " " + requested.request).second) continue;
+    Task<void> task = LookAt(std::move(requested));
+    co_await group.Spawn(std::move(task));
+  }
+  co_await group.Join();
+}
+
+Task<void> RegistryRun::LookAt(RequestedRepository requested) {
+  const DeadlineTransport::Seconds began = deadline_.elapsed();
+  std::string problem;
+  if (!context_.config.rules.WantsRepository(requested.name))
+    problem = "no rule takes the repository";
+  else
+    problem = co_await LookAtParts(requested);
+  context_.store.NoteLook(requested, (deadline_.elapsed() - began).count(), problem);
+}
+
+// Why the repository, or what was asked for in it, could not be read; empty: it was.
+Task<std::string> RegistryRun::LookAtParts(const RequestedRepository& requested) {
+  std::exception_ptr failure;
+  std::optional<Error> refusal;
+  reading_.insert(requested.name);
+  {
+    registry::ListingTurn turn(context_.large_listing);
+    try {
+      std::optional<RepositorySync> repository;
+      ++context_.statistics.repositories;
+      repository.emplace(context_, requested.name);
+      if (!co_await repository->ReadNamed(requested.tags)) {
+        repository.emplace(context_, requested.name);
+        repository->ForgiveUnknown();
+        co_await repository->Read(true, turn);
+      }
+      refusal = repository->refusal();
+      co_await repository->Flush();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    turn.Leave();
+  }
+  reading_.erase(requested.name);
+  if (failure) std::rethrow_exception(failure);
+  if (refusal) co_return Describe(*refusal);
+  if (const std::optional<Error>& reason = context_.stop.reason()) co_return Describe(*reason);
+  co_return std::string();
 }
 
 RunReport RegistryRun::Report() const {
@@ -158,6 +223,11 @@ Task<void> RegistryRun::SyncSideBySide(std::vector<std::string> repositories) {
       NoteUnfinished(name);
       break;
     }
+    // Whoever pushes does not wait for the end of a long run.
+    if (deadline_.elapsed() - asked_at_ >= kAskForRequests) {
+      asked_at_ = deadline_.elapsed();
+      co_await TakeRequests();
+    }
     Task<void> task = SyncOne(std::move(name));
     co_await group.Spawn(std::move(task));
   }
@@ -227,11 +297,13 @@ Task<bool> RegistryRun::SyncRepository(std::string name) {
   registry::ListingTurn turn(context_.large_listing);
   std::exception_ptr failure;
   bool finished = false;
+  reading_.insert(name);
   try {
-    finished = co_await SyncInTurn(std::move(name), turn);
+    finished = co_await SyncInTurn(name, turn);
   } catch (...) {
     failure = std::current_exception();
   }
+  reading_.erase(name);
   turn.Leave();
   if (failure) std::rethrow_exception(failure);
   co_return finished;

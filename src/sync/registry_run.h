@@ -51,6 +51,10 @@ class RegistryRun {
   registry::Task<std::vector<std::string>> FindRepositories();
   registry::Task<void> RecordRefusedCatalogue(Error refusal);
   void ForgetOtherProblems(const std::vector<std::string>& repositories);
+  registry::Task<void> ReadRegistry();
+  registry::Task<void> TakeRequests();
+  registry::Task<void> LookAt(RequestedRepository requested);
+  registry::Task<std::string> LookAtParts(const RequestedRepository& requested);
   registry::Task<void> SyncSideBySide(std::vector<std::string> repositories);
   registry::Task<void> SyncInRounds(std::vector<std::string> repositories);
   registry::Task<bool> ListRound(const std::vector<std::string>& repositories, std::size_t& at,
@@ -73,8 +77,11 @@ class RegistryRun {
   std::optional<std::size_t> repositories_;  // to be read
   std::size_t repositories_done_ = 0;
   std::size_t repositories_listed_ = 0;
-  std::optional<Error> first_refusal_;  // of a repository that could not be listed
-  std::set<std::string> unlisted_;      // patterns of rules that need a catalogue which is refused
+  std::optional<Error> first_refusal_;      // of a repository that could not be listed
+  std::set<std::string> reading_;           // repositories that are being read at this moment
+  std::set<std::string> taken_;             // requests that this run has taken
+  DeadlineTransport::Seconds asked_at_{0};  // when it last asked for requests
+  std::set<std::string> unlisted_;  // patterns of rules that need a catalogue which is refused
 };
 
 }  // namespace image_library::sync

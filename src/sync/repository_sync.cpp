@@ -30,7 +30,7 @@ Task<void> RepositorySync::Read(bool known_tags, ListingTurn& turn) {
     co_await ReadAll(known_tags, turn);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kBudget) {
-      writer_.Record({}, error);
+      if (!forgives_unknown_ || error.kind() != ErrorKind::kNotFound) writer_.Record({}, error);
       if (!state_.was_listed) refusal_ = error;
     } else {
       context_.stop.Stop(error);
@@ -196,6 +196,43 @@ Task<void> RepositorySync::ReadAgain(const Survey& survey) {
   };
   Task<void> task = tags_.Read(next);
   co_await std::move(task);
+}
+
+// A tag that is not there is left to the next listing.
+Task<bool> RepositorySync::ReadNamed(std::vector<std::string> tags) {
+  state_.known = context_.store.LoadRepository(state_.name);
+  if (state_.known.listing_fingerprint.empty() || tags.empty()) co_return false;
+  for (const std::string& tag : tags)
+    if (IsReferrerTag(tag)) co_return false;
+  for (const Rule& rule : context_.config.rules.rules())
+    if (rule.newest && rule.repositories.Matches(state_.name)) co_return false;
+  rules_.emplace(context_.config.rules, state_.name, tags);
+  auto name = tags.begin();
+  const auto next = [&]() -> std::optional<TagToRead> {
+    while (name != tags.end()) {
+      std::optional<TagToRead> tag = Named(*name++);
+      if (!tag) continue;
+      ++context_.statistics.tags_seen;
+      return tag;
+    }
+    return std::nullopt;
+  };
+  Task<void> task = tags_.Read(next);
+  co_await std::move(task);
+  co_return true;
+}
+
+// Nothing for a tag that the rules do not admit, or of which nothing is to be read.
+std::optional<TagToRead> RepositorySync::Named(const std::string& name) const {
+  const Rule* const rule = rules_->Decide(name);
+  if (rule == nullptr) return std::nullopt;
+  TagToRead tag{name, rule};
+  for (KnownTag& known : context_.store.KnownTags(state_.name, name, 1))
+    if (known.name == name) tag.known = std::move(known);
+  if (tag.present() && !tag.known->unread && rule->immutable_tags) return std::nullopt;
+  for (KnownProblem& problem : context_.store.KnownProblems(state_.name, name, 1))
+    if (problem.name == name) tag.problem = std::move(problem.problem);
+  return tag;
 }
 
 // The rule that decided is the one that the library has: rules are applied to listings, and this

@@ -36,6 +36,14 @@ class RepositorySync {
   /// given back when this object is gone.
   registry::Task<void> Read(bool known_tags, registry::ListingTurn& turn);
 
+  /// Reads these tags without a listing, as after a push. False when that is not enough: the
+  /// repository was never listed, a rule takes the newest tags only, or a tag carries referrers.
+  /// Then call Read of another object.
+  registry::Task<bool> ReadNamed(std::vector<std::string> tags);
+
+  /// A repository that the registry does not have is no problem: its name came from outside.
+  void ForgiveUnknown() noexcept { forgives_unknown_ = true; }
+
   /// Looks at the tags that the library knows, from this name on, without a listing.
   registry::Task<void> Look(std::string from);
 
@@ -74,6 +82,7 @@ class RepositorySync {
   bool Take(Survey& survey, const TagWalk::Step& step, const Rule* rule);
   registry::Task<void> LookAtListed(bool problems);
   registry::Task<void> ReadAgain(const Survey& survey);
+  std::optional<TagToRead> Named(const std::string& name) const;
   registry::Task<void> FindMissing(const Survey& survey);
   void RefuseRemovals(std::vector<std::string> absent, std::size_t present);
 
@@ -88,6 +97,7 @@ class RepositorySync {
   std::optional<TagRules> rules_;    ///< of the listing
   std::string listing_fingerprint_;  ///< see ListingFingerprint; empty before the listing
   std::string settled_;              ///< see SettledFingerprint; the same
+  bool forgives_unknown_ = false;
 };
 
 }  // namespace image_library::sync

@@ -12,6 +12,7 @@
 #include "registry/types.h"
 #include "sync/batch_writer.h"
 #include "sync/deadline.h"
+#include "sync/evidence_reader.h"
 #include "sync/image_reader.h"
 #include "sync/known_images.h"
 #include "sync/limits.h"
@@ -41,6 +42,7 @@ struct RunContext {
         room(static_cast<std::size_t>(std::max(32, config.max_connections)) << 20,
              2 * registry::limit::kManifest),
         reader(client, room),
+        evidence(client, store),
         known_images(store, deadline),
         writer(store, deadline) {
     // A budget is for whole images: of images read side by side, none might come to its end.
@@ -59,6 +61,7 @@ struct RunContext {
   Room room;
   registry::Mutex large_listing;  ///< see registry::ListingTurn
   ImageReader reader;
+  EvidenceReader evidence;
   KnownImages known_images;
   BatchWriter writer;
   std::map<std::string, Settled> settled;  ///< repositories, as the run found them

@@ -26,6 +26,8 @@ struct RunOptions {
   int failures_to_stop = 5;
   /// How long a run may take, in seconds; 0: no limit.
   int run_timeout = 0;
+  /// Only the repositories that were requested (Store::Requested) are read.
+  bool requested_only = false;
   /// Sees how long the registry takes to answer; it must outlive the run. nullptr: nobody looks.
   AnswerWatch* watch = nullptr;
 };

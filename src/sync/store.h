@@ -65,11 +65,20 @@ class Store {
   /// Images in use, approved or new whose referrers were not asked for in a while, longest first.
   /// with_api: else only those that have referrer tags.
   virtual std::vector<DueReferrers> ReferrersDue(bool with_api) = 0;
+  /// What is stored of the signatures of an image.
+  virtual KnownEvidence FindEvidence(const std::string& repository, const std::string& subject) = 0;
   /// Approved images that no tag points at and that were not asked for in a while, longest first.
   virtual std::vector<UntaggedImage> UntaggedDue() = 0;
   /// Whether the registry has such an image.
   virtual void NoteUntagged(const std::string& repository, const std::string& digest,
                             bool found) = 0;
+  /// Repositories that somebody asked to look at now and that were not looked at since, in the
+  /// order of the requests.
+  virtual std::vector<RequestedRepository> Requested() = 0;
+  /// Such a repository was looked at for so many seconds. problem: why that failed; empty: it did
+  /// not.
+  virtual void NoteLook(const RequestedRepository& requested, double seconds,
+                        const std::string& problem) = 0;
   /// How far the run is: about once a second while it waits for the registry.
   virtual void ReportProgress(const RunReport& report) = 0;
 };

@@ -25,6 +25,9 @@ struct TrustAuthority {
   std::string name;
   std::string pem;      ///< root certificates
   std::string subject;  ///< pattern of the distinguished name (RFC 4514); `**`: any
+  /// Trust store `signingAuthority`: its signers may state the time of signing themselves (scheme
+  /// notary.x509.signingAuthority), so a signature outlives its certificate.
+  bool signing_authority = false;
 };
 
 /// Everything that is trusted; nothing is trusted by default.
@@ -33,7 +36,9 @@ struct Anchors {
   std::vector<TrustIdentity> identities;
   std::vector<TrustAuthority> authorities;
   /// Sigstore's trusted_root.json (application/vnd.dev.sigstore.trustedroot+json;version=0.1 or
-  /// 0.2); empty: keyless signatures are unverified.
+  /// 0.2); empty: keyless signatures are unverified. Where it has no log of signatures, or no log
+  /// of certificates, as roots of private instances may, none is asked for. Its timestamp
+  /// authorities count for signatures with keys and of Notation too.
   std::string trusted_root;
 };
 

@@ -2,6 +2,7 @@
 #ifndef IMAGE_LIBRARY_TRUST_VERIFIER_H_
 #define IMAGE_LIBRARY_TRUST_VERIFIER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ class Verifier {
   /// that is malformed, hostile or of a form that is not supported is unverified and says why;
   /// nothing is thrown for it.
   Verdict Verify(const Evidence& evidence, std::string_view subject) const;
+
+  /// The same at a time (seconds of Unix time), which counts for signatures of Notation without a
+  /// timestamp: their certificate must be valid when they are verified.
+  Verdict VerifyAt(const Evidence& evidence, std::string_view subject, std::int64_t now) const;
 
  private:
   struct Parsed;

@@ -39,6 +39,7 @@ my %modes = (
 #   redirect  like open, blobs are redirected to target => a BlobStore or an URL
 #   ipv6      at [::1]
 # storage => another DockerRegistry: serves what that one stores.
+# notify => { url, secret }: posts its events there.
 sub new
 {
 	my ($class, %options) = @_;
@@ -62,6 +63,9 @@ sub new
 			delete => { enabled => $true }
 		},
 		http => {});
+	$configuration{notifications}{endpoints} = [ {
+		name => 'webhook', url => $options{notify}{url}, timeout => '5s', threshold => 3, backoff => '1s',
+		headers => { Authorization => [ "Bearer $options{notify}{secret}" ] } } ] if $options{notify};
 	for (split /\+/, $mode)
 	{
 		my $configure = $modes{$_} or die "unknown mode of a registry: $_";

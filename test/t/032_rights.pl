@@ -6,6 +6,8 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Digest::SHA qw(sha256);
+use MIME::Base64;
 use Test::More;
 use FaultRegistry;
 use ImageLibrary;
@@ -15,8 +17,15 @@ my $registry = FaultRegistry->new({ repositories => {
 	'postgresql' => { map { $_ => {} } qw(17.4 17.5 17.6 17.7) },
 	'nim/nvidia/llama' => { '1.0' => {} } } });
 my $host = $registry->host;
-my ($key, $certificate) =
-  map { slurp_file($_) } PrivateCa->new(PostgreSQL::Test::Utils::tempdir())->issue('client', 'clientAuth');
+my $ca = PrivateCa->new(PostgreSQL::Test::Utils::tempdir());
+my ($key_file, $certificate_file) = $ca->issue('client', 'clientAuth');
+my ($key, $certificate) = map { slurp_file($_) } $key_file, $certificate_file;
+my ($public) = run_command([ 'openssl', 'pkey', '-in', $key_file, '-pubout' ]);
+# A trusted root needs a log.
+(my $log = $public) =~ s/-----[A-Z ]+-----|\n//g;
+my $root = sprintf '{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1", "tlogs": [{"baseUrl": "https://log.example.com",
+	"hashAlgorithm": "SHA2_256", "publicKey": {"rawBytes": "%s", "keyDetails": "PKIX_ECDSA_P256_SHA_256", "validFor": {"start": "2020-01-01T00:00:00Z"}},
+	"logId": {"keyId": "%s"}}]}', $log, encode_base64(sha256(decode_base64($log)), '');
 my $folder = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$folder/file.json", qq({"auths": {"$host": {"username": "user", "password": "secret"}}}));
 $ENV{IMAGE_LIBRARY_LOCAL} = 'secret';
@@ -39,19 +48,22 @@ $node->value(sprintf q{
 	SET search_path = image_library, image_library_internal, public;
 	SELECT set_credential('local', 'user', 'secret');
 	SELECT set_client_certificate('local', '%2$s', '%3$s');
+	SELECT add_trust_key('signer', '%4$s'), add_trust_authority('an authority', '%5$s'), add_trust_identity('an identity', 'https://example.com', '**');
+	SELECT set_trusted_root('%6$s');
 	SELECT add_policy('signed', 'is_signed(images)', effect => 'warn');
 	SELECT add_hm_tag('green');
 	SELECT add_channel('channel', 'local', '{postgresql}');
 	SELECT write_removals(repository_id(registry_id, 'unruled'), '{1,2}') FROM registry;
 	SELECT tag_image('%1$s/postgresql:17.7', 'green'), tag_repository('local', 'nim/nvidia/llama', 'green');
 	SELECT count(approve(reference)) FROM pending_images WHERE tag <> '17.5';
-	SELECT quarantine('%1$s/postgresql:17.6'), deprecate('%1$s/postgresql:17.7', now() + interval '1 year')}, $host, $certificate, $key);
+	SELECT quarantine('%1$s/postgresql:17.6'), deprecate('%1$s/postgresql:17.7', now() + interval '1 year')}, $host, $certificate, $key, $public, $ca->certificate, $root);
 my ($rule, $digest) = split /\|/, $node->value(q{
 	SELECT u.rule_id, i.digest FROM image_library.rules u, image_library.images i
 	WHERE u.repositories = 'postgresql' AND i.tag = '17.4'});
 
 # --- the decisions
-my %stands_for = (HOST => $host, RULE => $rule, DIGEST => $digest, CERTIFICATE => $certificate, KEY => $key);
+my %stands_for = (HOST => $host, RULE => $rule, DIGEST => $digest, CERTIFICATE => $certificate, KEY => $key,
+	PUBLIC => $public, ROOT => $root =~ tr/\n\t/ /r, AUTHORITY => $ca->certificate);
 my (%least, %call);
 for (split /\n/, slurp_file("$FindBin::RealBin/../lib/rights.txt"))
 {

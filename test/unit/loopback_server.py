@@ -2,7 +2,9 @@
 --mtls, when it wants one from its clients, also the key of that certificate, which they may show. It
 is a proxy for http as well: an absolute URL is answered here. Ends when its standard input does."""
 import gzip
+import hashlib
 import http.server
+import json
 import os
 import socket
 import ssl
@@ -12,6 +14,30 @@ import tempfile
 import threading
 import time
 
+
+
+def registry():
+    """A repository app/web with an image at two tags: {path: (content type, body)}."""
+    def digest(body):
+        return "sha256:" + hashlib.sha256(body).hexdigest()
+    config_type = "application/vnd.oci.image.config.v1+json"
+    manifest_type = "application/vnd.oci.image.manifest.v1+json"
+    config = json.dumps({"os": "linux", "architecture": "amd64"}).encode()
+    manifest = json.dumps({
+        "schemaVersion": 2, "mediaType": manifest_type, "layers": [],
+        "config": {"mediaType": config_type, "digest": digest(config), "size": len(config)}}).encode()
+    answers = {
+        "/v2/": b"{}",
+        "/v2/_catalog": json.dumps({"repositories": ["app/web"]}).encode(),
+        "/v2/app/web/tags/list": json.dumps({"name": "app/web", "tags": ["1.0", "1.1"]}).encode()}
+    paths = {path: ("application/json", body) for path, body in answers.items()}
+    paths.update({f"/v2/app/web/manifests/{name}": (manifest_type, manifest)
+                  for name in ("1.0", "1.1", digest(manifest))})
+    paths[f"/v2/app/web/blobs/{digest(config)}"] = ("application/octet-stream", config)
+    return paths
+
+
+REGISTRY = registry()
 state = {"connections": 0, "now": 0, "peak": 0}
 lock = threading.Lock()
 
@@ -59,6 +85,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
                 self.wfile.flush()
                 time.sleep(0.05)
+        elif self.path.partition("?")[0] in REGISTRY:
+            content_type, body = REGISTRY[self.path.partition("?")[0]]
+            if "last=" in self.path:
+                body = b'{"repositories": [], "tags": []}'
+            self.answer(body, headers=[("Content-Type", content_type)])
         elif name == "v2":  # an object of exactly so many bytes, whatever is asked of so named a repository
             self.answer(b"{" + b" " * (int(argument.partition("/")[0]) - 2) + b"}")
         elif name == "bytes":

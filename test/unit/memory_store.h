@@ -116,6 +116,12 @@ class MemoryStore : public Store {
                (answer.subject.empty() || referrer.subject == answer.subject);
       });
     for (const Referrer& referrer : batch.referrers) referrers.push_back(referrer);
+    for (const FoundEvidence& found : batch.evidence) {
+      std::erase_if(evidence, [&](const auto& stored) {
+        return stored.second.referrer == found.referrer && stored.second.place == found.place;
+      });
+      evidence.emplace_back(batch.repository, found);
+    }
     for (const std::string& digest : batch.referrers_checked) checked.push_back(digest);
     if (batch.refused_removals) {
       accepted = false;
@@ -151,9 +157,32 @@ class MemoryStore : public Store {
     });
   }
   std::vector<DueReferrers> ReferrersDue(bool) override { return due; }
+  sync::KnownEvidence FindEvidence(const std::string& repository,
+                                   const std::string& subject) override {
+    ++evidence_looks;
+    sync::KnownEvidence known;
+    for (const auto& [where, found] : evidence) {
+      if (where != repository || found.subject != subject) continue;
+      if (!found.retry) known.manifests.push_back(found.referrer);
+      if (!found.document) continue;
+      known.layers.push_back(found.digest);
+      known.bytes += static_cast<std::int64_t>(found.document->size());
+    }
+    return known;
+  }
   std::vector<UntaggedImage> UntaggedDue() override { return untagged; }
   void NoteUntagged(const std::string& repository, const std::string& digest, bool found) override {
     untagged_found[{repository, digest}] = found;
+  }
+  std::vector<RequestedRepository> Requested() override {
+    if (on_requested) on_requested();
+    return requested;
+  }
+  void NoteLook(const RequestedRepository& answered, double, const std::string& problem) override {
+    looked[answered.name].push_back(problem);
+    std::erase_if(requested, [&](const RequestedRepository& one) {
+      return one.name == answered.name && one.request == answered.request;
+    });
   }
   void ReportProgress(const RunReport&) override {}
   // What a later run sees: nothing is of this run any more.
@@ -168,6 +197,8 @@ class MemoryStore : public Store {
   std::map<std::string, Settled> settled;
   std::map<std::pair<std::string, std::string>, std::string> problems;
   std::vector<Referrer> referrers;
+  std::vector<std::pair<std::string, FoundEvidence>> evidence;  // with its repository
+  int evidence_looks = 0;
   std::vector<DueReferrers> due;
   std::vector<UntaggedImage> untagged;
   std::map<std::pair<std::string, std::string>, bool> untagged_found;
@@ -179,6 +210,9 @@ class MemoryStore : public Store {
       details;  ///< of problems, past ones too
   /// Called before a batch is written: may throw what a database does.
   std::function<void(const Batch&)> before_write;
+  std::vector<RequestedRepository> requested;
+  std::function<void()> on_requested;  ///< called when the run asks for requests
+  std::map<std::string, std::vector<std::string>> looked;  ///< problems of the looks, by repository
   bool broken = false;     ///< knows no images any more: every look for one throws
   bool forgetful = false;  ///< keeps no annotations: a database is not in memory
   int loads = 0;           ///< repositories of which more than their listing was looked at

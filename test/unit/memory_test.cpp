@@ -133,7 +133,7 @@ TEST(MemoryTest, TasksWithoutMemoryEnd) {
               int done = 0;
               registry::Await(SpawnAll(&done));
             }),
-            5);
+            3);
   only_one = false;
 }
 

@@ -11,6 +11,7 @@ namespace {
 constexpr auto kRepository = PatternSubject::kRepository;
 constexpr auto kTag = PatternSubject::kTag;
 constexpr auto kPlace = PatternSubject::kPlace;
+constexpr auto kText = PatternSubject::kText;
 
 struct MatchCase {
   PatternSubject subject;
@@ -67,6 +68,14 @@ TEST(PatternTest, Matches) {
       {kPlace, "localhost:5000/pgvector", "localhost:5000/pgvector", true},
       {kPlace, "localhost:500*/**", "localhost:5000/cnpg/pgvector", true},
       {kPlace, "localhost:5000/*", "localhost/pgvector", false},
+      {kText, "Jo@Team.test", "Jo@Team.test", true},
+      {kText, "Jo@Team.test", "jo@team.test", false},
+      {kText, "https://git.test/*/.ci.yml@refs/heads/**",
+       "https://git.test/a/.ci.yml@refs/heads/b/c", true},
+      {kText, "https://git.test/*", "https://git.test/a/b", false},
+      {kText, "CN=J\u00fcrgen,*", "CN=J\u00fcrgen,O=Team", true},
+      {kText, "CN=J\u00fcrgen,?=Team", "CN=J\u00fcrgen,O=Team", true},
+      {kText, "**", "a\nb", false},
   };
   for (const MatchCase& c : cases) {
     EXPECT_EQ(Pattern::Parse(c.pattern, c.subject).Matches(c.text), c.matches)

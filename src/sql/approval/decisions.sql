@@ -158,10 +158,10 @@ BEGIN
   decision.decided_at := clock_timestamp();
   decision.statement_at := statement_timestamp();
   INSERT INTO image_library_internal.decision (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state, actor,
-                                      decided_at, reason, rule_id, policy, action, valid_until, deprecated_from, statement_at)
+                                      decided_at, reason, rule_id, policy, action, valid_until, deprecated_from, statement_at, origin)
   VALUES (decision.decision_id, decision.registry_id, decision.registry, decision.repository, decision.tag, decision.digest,
           decision.old_state, decision.new_state, decision.actor, decision.decided_at, decision.reason, decision.rule_id,
-          decision.policy, decision.action, decision.valid_until, decision.deprecated_from, decision.statement_at);
+          decision.policy, decision.action, decision.valid_until, decision.deprecated_from, decision.statement_at, decision.origin);
   PERFORM image_library_internal.emit('image ' || CASE decision.action
       WHEN 'approve' THEN 'approved' WHEN 'vote' THEN 'voted for' WHEN 'reject' THEN 'rejected' WHEN 'revoke' THEN 'revoked'
       WHEN 'deprecate' THEN 'deprecated' WHEN 'undeprecate' THEN 'undeprecated' WHEN 'quarantine' THEN 'quarantined'
@@ -259,6 +259,7 @@ BEGIN
   END IF;
   PERFORM image_library_internal.check_transition(reference, verb, new_state, current);
   IF new_state = 'approved' THEN
+    PERFORM image_library_internal.check_signed(reference, image.repository_id, image.digest);
     PERFORM image_library_internal.check_policies(reference, image.registry, image.repository, image.digest);
   END IF;
   decision := image_library_internal.decision_on(image, verb, current.state, new_state, reason);
@@ -279,7 +280,7 @@ BEGIN
   UPDATE image_library_internal.approval a
   SET state = decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = clock_timestamp(),
       valid_until = decision.valid_until,
-      reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END
+      reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END, signature_lost_at = NULL
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
   IF new_state IN ('approved', 'rejected') THEN
@@ -326,7 +327,12 @@ BEGIN
     FROM unnest(tags) AS asked (name)
     JOIN image_library_internal.tag t ON t.repository_id = approve_by_rule.repository_id AND t.name = asked.name
     JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
-    WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest));
+    WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest
+                      AND NOT (a.state = 'pending' AND a.signature_lost_at IS NOT NULL)));
+  IF cardinality(undecided) > 0 THEN
+    undecided := ARRAY(SELECT u FROM unnest(undecided) u
+                       EXCEPT SELECT s.digest FROM image_library_internal.unsigned_images(repository_id, undecided) s);
+  END IF;
   IF cardinality(undecided) = 0 THEN
     RETURN;
   END IF;
@@ -345,7 +351,10 @@ BEGIN
     INSERT INTO image_library_internal.approval AS a (repository_id, digest, state, approvals, decision_id)
     SELECT approve_by_rule.repository_id, n.digest, 'approved', 0, nextval('image_library_internal.decision_decision_id_seq')
     FROM arrived n ORDER BY n.digest
-    ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING
+    ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE
+    SET state = 'approved', approvals = 0, decision_id = excluded.decision_id, decided_at = excluded.decided_at, reset_at = NULL,
+        signature_lost_at = NULL
+    WHERE a.state = 'pending' AND a.signature_lost_at IS NOT NULL
     RETURNING a.digest, a.decision_id
   ), told AS (
     INSERT INTO image_library_internal.decision AS d (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state,

@@ -16,16 +16,19 @@ RETURNS TABLE (registry_id integer, registry text, repository text, tag text, di
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH waiting AS (
-    SELECT DISTINCT t.digest, a.digest IS NULL AS undecided
+    SELECT DISTINCT t.digest, a.digest IS NULL OR a.state = 'pending' AND a.signature_lost_at IS NOT NULL AS undecided
     FROM unnest(tags) AS asked (name)
     JOIN image_library_internal.tag t ON t.repository_id = waiting_images.repository_id AND t.name = asked.name
     JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
     LEFT JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest
     WHERE a.digest IS NULL OR a.state = 'pending' OR a.state = 'approved' AND a.valid_until <= clock_timestamp()
+  ), unsigned AS MATERIALIZED (
+    SELECT s.digest FROM image_library_internal.unsigned_images(waiting_images.repository_id, ARRAY(SELECT u.digest FROM waiting u)) s
   )
   SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name, t.digest, CASE WHEN asked.required = 0 THEN t.rule_id END,
          w.undecided AND (asked.required = 0
            OR asked.required = 1 AND EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect = 'auto_approve'))
+         AND NOT EXISTS (SELECT FROM unsigned u WHERE u.digest = t.digest)
   FROM waiting w
   JOIN image_library_internal.required_approvals(waiting_images.repository_id, ARRAY(SELECT u.digest FROM waiting u)) asked USING (digest)
   JOIN image_library_internal.tag t ON t.repository_id = waiting_images.repository_id AND t.digest = asked.digest
@@ -34,7 +37,7 @@ AS $$
   ORDER BY t.digest, t.name
 $$;
 COMMENT ON FUNCTION image_library_internal.waiting_images IS
-  'Images of some tags that wait for a decision and could be read; approvable: nobody has decided on it, and one approval is enough, of the rule if there is one';
+  'Images of some tags that wait for a decision and could be read; approvable: nobody has decided on it, one approval is enough, of the rule if there is one, and it has the signature that a rule requires';
 GRANT EXECUTE ON FUNCTION image_library_internal.waiting_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.policy_verdict(registry text, repository text, digest text,
@@ -100,7 +103,10 @@ BEGIN
     END IF;
     INSERT INTO image_library_internal.approval (repository_id, digest, state, approvals, decision_id)
     VALUES (approve_by_policy.repository_id, image.digest, 'approved', CASE WHEN image.rule_id IS NULL THEN 1 ELSE 0 END,
-            image_library_internal.tell_decision(decision));
+            image_library_internal.tell_decision(decision))
+    ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE
+    SET state = 'approved', approvals = excluded.approvals, decision_id = excluded.decision_id, decided_at = excluded.decided_at,
+        reset_at = NULL, signature_lost_at = NULL;
     approved_digests := approved_digests || image.digest;
   END LOOP;
   PERFORM image_library_internal.end_requests(repository_id, approved_digests);

@@ -13,6 +13,7 @@ CREATE TABLE image_library_internal.approval (
   deprecation_id bigint,
   quarantined_at timestamptz,
   quarantine_id bigint,
+  signature_lost_at timestamptz,
   PRIMARY KEY (repository_id, digest),
   CHECK ((deprecated_from IS NULL) = (deprecation_id IS NULL)),
   CHECK ((quarantined_at IS NULL) = (quarantine_id IS NULL))
@@ -32,6 +33,8 @@ COMMENT ON COLUMN image_library_internal.approval.deprecation_id IS 'Decision th
 COMMENT ON COLUMN image_library_internal.approval.quarantined_at IS
   'When the image was put in quarantine, which blocks it in any state; null: not in quarantine';
 COMMENT ON COLUMN image_library_internal.approval.quarantine_id IS 'Decision that put the image in quarantine';
+COMMENT ON COLUMN image_library_internal.approval.signature_lost_at IS
+  'When a signature that the approval rests on stopped being verified. Pending: a rule or policy approves again once there is one; approved: by a person, who keeps it';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.approval TO image_library_agent;
 
 CREATE TABLE image_library_internal.approval_vote (
@@ -120,7 +123,8 @@ CREATE TABLE image_library_internal.decision (
   deprecated_from timestamptz,
   statement_at timestamptz NOT NULL DEFAULT statement_timestamp(),
   transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  client_address inet DEFAULT inet_client_addr()
+  client_address inet DEFAULT inet_client_addr(),
+  origin jsonb
 );
 CREATE INDEX decision_image ON image_library_internal.decision (digest, decision_id);
 CREATE INDEX decision_transaction ON image_library_internal.decision (transaction);
@@ -133,6 +137,8 @@ COMMENT ON COLUMN image_library_internal.decision.transaction IS
   'Transaction that wrote the row, in the server that did: pg_dump restores it as it was';
 COMMENT ON COLUMN image_library_internal.decision.client_address IS
   'Address of the client; null: a local socket, or the agent';
+COMMENT ON COLUMN image_library_internal.decision.origin IS
+  'Of an imported decision: the library that it comes from, and who decided there and when; null: it was made here';
 COMMENT ON COLUMN image_library_internal.decision.statement_at IS
   'Start of the statement that decided; a statement decides once on an image, even if it names several of its tags';
 GRANT SELECT, INSERT ON image_library_internal.decision TO image_library_agent;

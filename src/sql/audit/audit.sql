@@ -17,7 +17,7 @@ CREATE TABLE image_library_internal.audit_entry (
 );
 CREATE INDEX audit_entry_registry ON image_library_internal.audit_entry (registry_id, audit_id);
 COMMENT ON TABLE image_library_internal.audit_entry IS
-  'Changes of registries, rules, channels, credentials, HM tags, policies, model facts, annotation keys and aliases of extensions, and purges by a person; rows are added and never changed';
+  'Changes of registries, rules, channels, credentials, HM tags, policies, trusted signers, model facts, annotation keys and aliases of extensions, and purges by a person; rows are added and never changed';
 COMMENT ON COLUMN image_library_internal.audit_entry.actor IS
   'Session user, also inside SECURITY DEFINER functions and after SET ROLE';
 COMMENT ON COLUMN image_library_internal.audit_entry.transaction IS
@@ -46,6 +46,9 @@ AS $$
       'kind', CASE WHEN changed ->> 'file' IS NOT NULL THEN 'file'
                    WHEN changed ->> 'variable' IS NOT NULL THEN 'variable' ELSE 'password' END, 'set_at', changed -> 'set_at')
     WHEN 'client certificate' THEN jsonb_build_object('set_at', changed -> 'set_at')
+    -- As a text of 100 kB it would be no help.
+    WHEN 'trusted signer' THEN CASE changed ->> 'kind' WHEN 'root'
+      THEN changed || jsonb_build_object('material', 'sha256:' || encode(sha256(convert_to(changed ->> 'material', 'UTF8')), 'hex')) ELSE changed END
     -- Changes that the agent makes are not audited.
     ELSE changed - '{sync_requested_at,rules_changed_at,enabled_at}'::text[] END
 $$;
@@ -78,6 +81,7 @@ AS $$
     WHEN 'removals' THEN (SELECT r.name FROM image_library_internal.repository r WHERE r.repository_id = (changed ->> 'repository_id')::integer)
     WHEN 'credential' THEN concat_ws('/', (image_library_internal.audited_registry(changed)).registry, nullif(changed ->> 'repository_prefix', ''))
     WHEN 'client certificate' THEN (image_library_internal.audited_registry(changed)).registry
+    WHEN 'bundle' THEN changed ->> 'library'
     WHEN 'extension alias' THEN changed ->> 'alias'
     WHEN 'annotation key' THEN concat_ws(' ', changed ->> 'purpose', changed ->> 'position')
     WHEN 'HM tag of' THEN (
@@ -116,16 +120,17 @@ BEGIN
   INSERT INTO image_library_internal.audit_entry AS e (action, object, name, registry_id, registry, old, new)
   VALUES (done, kind, called, of_registry.registry_id, of_registry.registry, was, is_now)
   RETURNING e.audit_id INTO id;
-  IF kind IN ('registry', 'rule', 'policy', 'channel') THEN
+  IF kind IN ('registry', 'rule', 'policy', 'channel', 'trusted signer') THEN
     PERFORM image_library_internal.emit(kind || ' ' || done, of_registry.registry_id, of_registry.registry, NULL, NULL, NULL,
       jsonb_build_object('audit_id', id, 'actor', session_user, 'rule_id', changed -> 'rule_id',
-                         'policy', CASE kind WHEN 'policy' THEN called END, 'channel', CASE kind WHEN 'channel' THEN called END));
+                         'policy', CASE kind WHEN 'policy' THEN called END, 'channel', CASE kind WHEN 'channel' THEN called END,
+                         'signer', CASE kind WHEN 'trusted signer' THEN called END));
   END IF;
   RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_audit IS
-  'Writes the audit entry of a changed row, and the event of a changed registry, rule, policy or channel';
+  'Writes the audit entry of a changed row, and the event of a changed registry, rule, policy, channel or trusted signer';
 
 CREATE FUNCTION image_library_internal.audit_purge(object text, purged jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -143,7 +148,8 @@ BEGIN
   FOR relation, object IN VALUES
     ('registry', 'registry'), ('rule', 'rule'), ('credential', 'credential'), ('client_certificate', 'client certificate'), ('annotation_key', 'annotation key'),
     ('hm_tag', 'HM tag'), ('hm_tag_repository', 'HM tag of'), ('hm_tag_image', 'HM tag of'), ('policy', 'policy'),
-    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts')
+    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts'), ('imported_bundle', 'bundle'),
+    ('trust_anchor', 'trusted signer')
   LOOP
     -- Scripts of pg_dump run with an empty search_path. What they restore was audited when it was made.
     EXECUTE format(
@@ -168,5 +174,5 @@ CREATE VIEW image_library.audit WITH (security_barrier) AS
   WHERE e.registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
      OR e.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);
 COMMENT ON VIEW image_library.audit IS
-  'Changes of registries, rules, channels, credentials (without their content), HM tags, policies, model facts, annotation keys and aliases of extensions: who made them, old and new values; purges of events and history';
+  'Changes of registries, rules, channels, credentials (without their content), HM tags, policies, trusted signers, model facts, annotation keys and aliases of extensions: who made them, old and new values; purges of events and history';
 GRANT SELECT ON image_library.audit TO image_library_reader;

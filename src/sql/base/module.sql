@@ -35,7 +35,8 @@ CREATE FUNCTION image_library_internal.matching_names(patterns text[], subject t
 RETURNS TABLE (name text, pattern text)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_matching_names';
 COMMENT ON FUNCTION image_library_internal.matching_names IS
-  'The names of repositories, tags or places (host/repository) that match any of some patterns, each with the first one; raises 22023 or 2201B';
+  'The names of repositories, tags or places (host/repository), or any texts, that match any of some patterns, each with the first one; raises 22023 or 2201B';
+GRANT EXECUTE ON FUNCTION image_library_internal.matching_names TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.parse_reference(reference text, OUT host text, OUT repository text, OUT tag text, OUT digest text,
   OUT short_name text)

@@ -8,6 +8,7 @@ BEGIN
     ('image_library_reader', 'reads the views of image_library'),
     ('image_library_curator', 'approves images, gives HM tags, rules the repositories that its team owns'),
     ('image_library_admin', 'connects registries, keeps credentials, rules everything in image_library'),
+    ('image_library_webhook', 'passes on what registries send to their webhooks, and may do nothing else'),
     ('image_library_agent', 'the rights that the sync agent works with; nobody logs in as it'),
     ('image_library_owner', 'owns the objects of image_library, so that they have no superuser''s rights; nobody is a member'),
     ('image_library_views', 'owns the views of image_library that row level security filters; nobody is a member')

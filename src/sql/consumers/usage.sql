@@ -186,6 +186,9 @@ CREATE VIEW image_library.drift WITH (security_barrier) AS
     SELECT 'policy unmet', format('policy "%s" for the consumer was not met at %s', p.name, u.policies_checked_at)
     FROM image_library_internal.policy p WHERE p.name = ANY (u.unmet_policies) AND p.enabled AND p.applies_to = 'consumer:' || u.consumer
     UNION ALL
+    SELECT 'signature lost', format('a person has approved it, and a signature that this rests on is not verified any more since %s', a.signature_lost_at)
+    WHERE a.state = 'approved' AND a.signature_lost_at IS NOT NULL
+    UNION ALL
     SELECT 'deprecated', 'the image may be used until ' || a.deprecated_from WHERE a.deprecated_from > clock_timestamp()
     UNION ALL
     SELECT 'major downgrade', format('the tag was PostgreSQL %s and is %s now', runs.major_version, e.major_version)

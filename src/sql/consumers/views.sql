@@ -18,7 +18,7 @@ GRANT SELECT ON image_library.registries TO image_library_reader;
 CREATE VIEW image_library.rules WITH (security_barrier) AS
   SELECT r.rule_id, g.name AS registry, r.repositories, r.tags, r.exclude_tags, r.action, r.kind, r.approval,
          r.platforms, r.immutable_tags, r.newest, r.priority, r.enabled, r.owner, r.created_at, r.created_by,
-         r.required_approvals, r.separate_requester
+         r.required_approvals, r.separate_requester, r.signed_by
   FROM image_library_internal.rule r
   JOIN image_library_internal.visible_registry g USING (registry_id);
 COMMENT ON VIEW image_library.rules IS 'Repository rules, enabled and disabled';
@@ -131,7 +131,10 @@ CREATE VIEW image_library.pending_images AS
          CASE WHEN (f.verdict).checked_at >= f.policies_from
               THEN ARRAY(SELECT p.name FROM image_library_internal.policy p WHERE p.name = ANY ((f.verdict).unmet) AND p.enabled ORDER BY 1) END
            AS unmet_policies,
-         CASE WHEN (f.verdict).checked_at >= f.policies_from THEN (f.verdict).checked_at END AS policies_checked_at
+         CASE WHEN (f.verdict).checked_at >= f.policies_from THEN (f.verdict).checked_at END AS policies_checked_at,
+         CASE WHEN t.registry_id IN (SELECT u.registry_id FROM image_library_internal.rule u WHERE u.enabled AND u.signed_by IS NOT NULL)
+              THEN (SELECT string_agg(image_library_internal.requires_text(s.rule_id, s.signers), '; ')
+                    FROM image_library_internal.unsigned_images(t.repository_id, ARRAY[t.digest]) s) END AS missing_signature
   FROM image_library_internal.visible_tags t
   CROSS JOIN LATERAL (
     SELECT (SELECT p FROM image_library_internal.tag_period p
@@ -153,7 +156,8 @@ CREATE VIEW image_library.decisions WITH (security_barrier) AS
   SELECT d.decision_id, d.registry, d.repository, d.tag, d.digest, d.old_state, d.new_state, d.actor, d.decided_at,
          d.reason, d.rule_id, d.policy, d.action, d.valid_until, d.deprecated_from, d.transaction,
          CASE WHEN (SELECT image_library_internal.sees_everything()) THEN d.client_address END AS client_address,
-         c.position AS chain_position, encode(c.previous_hash, 'hex') AS previous_hash, encode(c.row_hash, 'hex') AS row_hash
+         c.position AS chain_position, encode(c.previous_hash, 'hex') AS previous_hash, encode(c.row_hash, 'hex') AS row_hash,
+         d.origin
   FROM image_library_internal.decision d
   LEFT JOIN image_library_internal.chain c ON c.log = 'decisions' AND c.number = d.decision_id
   -- It is not known any more whether a dropped registry was private, so only admins see its decisions.

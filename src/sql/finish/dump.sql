@@ -1,5 +1,6 @@
 -- pg_dump dumps all tables except those with secrets, those whose rows the script itself inserts, the counts, which triggers
--- write when tags are restored, and those of the removal of old images, which begins anew.
+-- write when tags are restored, those of the removal of old images, which begins anew, and bundles that are
+-- staged.
 
 DO $$
 DECLARE
@@ -10,7 +11,7 @@ BEGIN
     FROM pg_class c
     WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind IN ('r', 'S')
       AND c.oid <> ALL (image_library_internal.secret_tables()::oid[])
-      AND c.relname NOT IN ('shipped_model_fact', 'shipped_privilege', 'tag_count', 'filled_repository', 'pruning', 'prunable_image')
+      AND c.relname NOT IN ('shipped_model_fact', 'shipped_privilege', 'tag_count', 'filled_repository', 'pruning', 'prunable_image', 'staged_line')
     ORDER BY c.oid
   LOOP
     PERFORM pg_extension_config_dump(relation.name, '');

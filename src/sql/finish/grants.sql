@@ -28,13 +28,13 @@ BEGIN
     ) AS o (object, acl, owner), LATERAL aclexplode(o.acl) AS a
     WHERE a.grantee <> o.owner AND a.grantee <> 0
       -- The rights of these roles are granted beside each object.
-      AND a.grantee <> ALL ('{image_library_reader,image_library_curator,image_library_admin,image_library_agent}'::regrole[])
+      AND a.grantee <> ALL ('{image_library_reader,image_library_curator,image_library_admin,image_library_webhook,image_library_agent}'::regrole[])
   LOOP
     EXECUTE statement;
   END LOOP;
 END
 $$;
 
-GRANT USAGE ON SCHEMA image_library TO image_library_reader, image_library_agent;
+GRANT USAGE ON SCHEMA image_library TO image_library_reader, image_library_webhook, image_library_agent;
 GRANT USAGE ON SCHEMA image_library_internal TO image_library_agent;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA image_library_internal TO image_library_agent;

@@ -24,7 +24,7 @@ AS $$
     SELECT d.registry, d.repository, d.tag, d.digest, d.drift, d.usable, count(*) AS uses, min(d.detail) AS detail,
            min(concat(d.consumer, ' at ' || d.location)) AS consumer
     FROM image_library.drift d
-    WHERE NOT d.usable OR d.drift IN ('missing', 'policy unmet')
+    WHERE NOT d.usable OR d.drift IN ('missing', 'policy unmet', 'signature lost')
     GROUP BY 1, 2, 3, 4, 5, 6
   ), ending AS MATERIALIZED (
     SELECT e.* FROM image_library.ending_approvals e WHERE e.ends_at < clock_timestamp() + ends_within
@@ -91,9 +91,15 @@ AS $$
     FROM drifting d WHERE d.drift = 'unknown'
     HAVING count(*) > 0
     UNION ALL
-    SELECT CASE d.drift WHEN 'missing' THEN 'missing in use' ELSE 'policy unmet' END, 'warning', d.registry, concat(d.repository, ':' || d.tag, '@' || d.digest), NULL,
+    SELECT CASE d.drift WHEN 'missing' THEN 'missing in use' WHEN 'signature lost' THEN 'signature lost in use' ELSE 'policy unmet' END, 'warning', d.registry, concat(d.repository, ':' || d.tag, '@' || d.digest), NULL,
            format('%s; uses: %s, such as %s', d.detail, d.uses, d.consumer), 'See image_library.drift.'
-    FROM drifting d WHERE d.usable AND d.drift IN ('missing', 'policy unmet')
+    FROM drifting d WHERE d.usable AND d.drift IN ('missing', 'policy unmet', 'signature lost')
+    UNION ALL
+    SELECT 'signature lost', 'warning', l.registry, NULL, min(l.lost_at),
+           format('images that a person has approved and whose signature is not verified any more: %s, such as %s', count(*), min(l.pinned_reference)),
+           'See image_library.lost_signatures; revoke them, or reset and approve them again.'
+    FROM image_library.lost_signatures l WHERE l.approval = 'approved'
+    GROUP BY l.registry
     UNION ALL
     SELECT 'registry warning', 'warning', g.name, NULL, NULL, g.warning, 'It is what the registry tells its clients.'
     FROM image_library.registries g WHERE g.warning IS NOT NULL AND g.enabled

@@ -5,7 +5,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT c.oid::regclass FROM pg_class c
   WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-    AND c.oid <> ALL (image_library_internal.secret_tables()::oid[]) AND c.relname NOT IN ('shipped_model_fact', 'shipped_privilege')
+    AND c.oid <> ALL (image_library_internal.secret_tables()::oid[]) AND c.relname NOT IN ('shipped_model_fact', 'shipped_privilege', 'staged_line')
   ORDER BY c.relname
 $$;
 COMMENT ON FUNCTION image_library_internal.published_tables IS 'Tables that create_publication publishes';

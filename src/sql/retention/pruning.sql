@@ -128,6 +128,7 @@ BEGIN
     WHERE num_nonnulls(tagged.here, was_tagged.here) = 0);
   DELETE FROM image_library_internal.referrer_check x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
   DELETE FROM image_library_internal.policy_verdict x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
+  DELETE FROM image_library_internal.evidence x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
   DELETE FROM image_library_internal.untagged_check x USING unnest(removed) r WHERE x.repository_id = r.repository_id AND x.digest = r.digest;
   RETURN number;
 END
@@ -170,6 +171,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY(SELECT p.digest FROM image_library_internal.prunable_image p
                WHERE p.after_run < coalesce((SELECT min(r.run_id) FROM image_library_internal.run r WHERE r.outcome IS NULL), p.after_run + 1)
+                 AND NOT image_library_internal.looks_are_going_on()
                ORDER BY p.digest LIMIT max_rows)
 $$;
 COMMENT ON FUNCTION image_library_internal.removable_images IS 'Marked images that no run knows which is going on';

@@ -101,6 +101,22 @@ $$;
 COMMENT ON FUNCTION image_library_internal.why_absent IS
   'Why a tag is not in the library whatever its rules say; null: it is there';
 
+CREATE FUNCTION image_library_internal.signature_note(registry_id integer, repository text, tag text, rule_id bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE
+    WHEN t.digest IS NULL THEN format('; a signature of %s is required', array_to_string(u.signed_by, ' or '))
+    WHEN image_library_internal.has_signature(t.repository_id, t.digest, u.signed_by)
+      THEN format('; the required signature of %s is verified', array_to_string(u.signed_by, ' or '))
+    ELSE format('; a signature of %s is required for an approval, and none is verified', array_to_string(u.signed_by, ' or ')) END
+  FROM image_library_internal.rule u
+  LEFT JOIN image_library_internal.repository r ON r.registry_id = u.registry_id AND r.name = signature_note.repository
+  LEFT JOIN image_library_internal.tag t ON t.repository_id = r.repository_id AND t.name = signature_note.tag
+  WHERE u.rule_id = signature_note.rule_id AND u.registry_id = signature_note.registry_id AND u.signed_by IS NOT NULL
+$$;
+COMMENT ON FUNCTION image_library_internal.signature_note IS
+  'What explain_tag adds for a rule that requires a signature; null: it does not';
+
 CREATE FUNCTION image_library.explain_tag(registry text, repository text, tag text)
 RETURNS TABLE (rule_id bigint, action text, matched boolean, decides boolean, reason text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -119,7 +135,8 @@ BEGIN
   FROM image_library_internal.repository r JOIN image_library_internal.listing l USING (repository_id)
   WHERE r.registry_id = of_registry.registry_id AND r.name = explain_tag.repository;
   RETURN QUERY
-    SELECT e.rule_id, e.action, e.matched, e.decides, e.reason
+    SELECT e.rule_id, e.action, e.matched, e.decides,
+           concat(e.reason, CASE WHEN e.matched THEN image_library_internal.signature_note(of_registry.registry_id, explain_tag.repository, explain_tag.tag, e.rule_id) END)
     FROM image_library_internal.explain_decision(image_library_internal.rules_json(of_registry.registry_id),
                                     explain_tag.repository, explain_tag.tag,
                                     CASE WHEN explain_tag.tag = ANY (listed) THEN listed

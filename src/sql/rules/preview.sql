@@ -154,7 +154,8 @@ CREATE FUNCTION image_library.preview_rule(registry text, repositories text, tag
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
   approval text DEFAULT 'manual', platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT false,
   newest integer DEFAULT NULL, priority integer DEFAULT 100, owner regrole DEFAULT NULL,
-  refresh boolean DEFAULT false, required_approvals integer DEFAULT 1, separate_requester boolean DEFAULT false)
+  refresh boolean DEFAULT false, required_approvals integer DEFAULT 1, separate_requester boolean DEFAULT false,
+  signed_by text[] DEFAULT NULL)
 RETURNS SETOF image_library.previewed_tag
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -171,7 +172,7 @@ BEGIN
     'rule_id', 9223372036854775807, 'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags,
     'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval, 'platforms', platforms,
     'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority, 'required_approvals', required_approvals,
-    'separate_requester', separate_requester));
+    'separate_requester', separate_requester, 'signed_by', signed_by));
   IF refresh IS NOT TRUE THEN
     PERFORM image_library_internal.tell_unlisted(of_registry, repositories, action);
   END IF;
@@ -186,7 +187,8 @@ CREATE FUNCTION image_library.preview_rule_change(rule_id bigint, repositories t
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
   platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT NULL, newest integer DEFAULT NULL,
   priority integer DEFAULT NULL, owner regrole DEFAULT NULL, required_approvals integer DEFAULT NULL,
-  enabled boolean DEFAULT NULL, dropped boolean DEFAULT false, separate_requester boolean DEFAULT NULL)
+  enabled boolean DEFAULT NULL, dropped boolean DEFAULT false, separate_requester boolean DEFAULT NULL,
+  signed_by text[] DEFAULT NULL)
 RETURNS SETOF image_library.previewed_tag
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -195,7 +197,7 @@ DECLARE
   change jsonb := jsonb_build_object(
     'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval,
     'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority, 'enabled', enabled,
-    'owner', owner, 'required_approvals', required_approvals, 'separate_requester', separate_requester);
+    'owner', owner, 'required_approvals', required_approvals, 'separate_requester', separate_requester, 'signed_by', signed_by);
   changed image_library_internal.rule[] := '{}';
 BEGIN
   IF dropped IS NOT TRUE THEN

@@ -18,7 +18,8 @@ CREATE TABLE image_library_internal.rule (
   created_at timestamptz NOT NULL DEFAULT now(),
   created_by name NOT NULL DEFAULT session_user,
   required_approvals integer NOT NULL DEFAULT 1 CHECK (required_approvals BETWEEN 1 AND 10),
-  separate_requester boolean NOT NULL DEFAULT false
+  separate_requester boolean NOT NULL DEFAULT false,
+  signed_by text[]
 );
 CREATE INDEX rule_registry ON image_library_internal.rule (registry_id);
 COMMENT ON TABLE image_library_internal.rule IS
@@ -27,6 +28,8 @@ COMMENT ON COLUMN image_library_internal.rule.required_approvals IS
   'Number of people who must approve an image; of several rules that take it the largest number counts';
 COMMENT ON COLUMN image_library_internal.rule.separate_requester IS
   'Whether the approval of a person who requested an image does not count; one rule that takes it is enough';
+COMMENT ON COLUMN image_library_internal.rule.signed_by IS
+  'Names of trusted signers, of one of which an image must have a verified signature to be approved; every rule that takes it counts; null: none is required';
 GRANT SELECT ON image_library_internal.rule TO image_library_agent;
 CREATE TRIGGER wake_agent AFTER INSERT OR UPDATE OR DELETE ON image_library_internal.rule
 FOR EACH STATEMENT EXECUTE FUNCTION image_library_internal.wake_after_change();
@@ -100,7 +103,7 @@ BEGIN
   problem := (
     SELECT string_agg(CASE WHEN array_ndims(l.list) > 1 THEN format('%s must be a list, not an array of arrays', l.field)
                            ELSE format('%s has %s elements, at most 1000 are allowed', l.field, cardinality(l.list)) END, '; ')
-    FROM (VALUES ('tags', rule.tags), ('exclude_tags', rule.exclude_tags), ('platforms', rule.platforms)) l (field, list)
+    FROM (VALUES ('tags', rule.tags), ('exclude_tags', rule.exclude_tags), ('platforms', rule.platforms), ('signed_by', rule.signed_by)) l (field, list)
     WHERE array_ndims(l.list) > 1 OR cardinality(l.list) > 1000);
   IF problem IS NOT NULL THEN
     PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => 'invalid rule: ' || problem);
@@ -141,6 +144,7 @@ BEGIN
         'required_approvals is for include rules with approval => ''manual'''
       WHEN rule.separate_requester AND (rule.approval, rule.action) <> ('manual', 'include') THEN
         'separate_requester is for include rules with approval => ''manual'''
+      WHEN rule.signed_by IS NOT NULL AND rule.action <> 'include' THEN 'signed_by is for include rules'
     END);
   IF problem IS NOT NULL THEN
     PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => 'invalid rule: ' || problem);
@@ -163,6 +167,8 @@ BEGIN
   made.immutable_tags := coalesce(made.immutable_tags, false);
   made.separate_requester := coalesce(made.separate_requester, false);
   made.enabled := true;
+  made.signed_by := nullif(made.signed_by, '{}');
+  PERFORM image_library_internal.check_signers(made.signed_by);
   PERFORM image_library_internal.check_rule(made);
   RETURN made;
 END
@@ -195,7 +201,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   -- A role that may approve alone must not remove the requirement that others approve too.
-  IF rule.required_approvals > 1 OR rule.separate_requester THEN
+  IF rule.required_approvals > 1 OR rule.separate_requester OR rule.signed_by IS NOT NULL THEN
     PERFORM image_library_internal.require_admin(what);
   END IF;
   PERFORM image_library_internal.require_owner(what, rule.owner,
@@ -203,7 +209,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.require_rule_owner IS
-  'Raises 42501 unless the acting role may change the rule; only admins may change one that requires several approvals or separates the requester';
+  'Raises 42501 unless the acting role may change the rule; only admins may change one that requires several approvals or a signature, or separates the requester';
 
 CREATE FUNCTION image_library_internal.lock_rules(registry_id integer) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -246,7 +252,7 @@ CREATE FUNCTION image_library.add_rule(registry text, repositories text, tags te
   exclude_tags text[] DEFAULT '{}', action text DEFAULT 'include', kind text DEFAULT 'auto',
   approval text DEFAULT 'manual', platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT false,
   newest integer DEFAULT NULL, priority integer DEFAULT 100, owner regrole DEFAULT NULL,
-  required_approvals integer DEFAULT 1, separate_requester boolean DEFAULT false)
+  required_approvals integer DEFAULT 1, separate_requester boolean DEFAULT false, signed_by text[] DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -259,19 +265,19 @@ BEGIN
     'registry_id', of_registry.registry_id, 'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action,
     'kind', kind, 'approval', approval, 'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest,
     'priority', priority, 'owner', nullif(image_library_internal.checked_owner(owner), '-'::regrole), 'required_approvals', required_approvals,
-    'separate_requester', separate_requester));
+    'separate_requester', separate_requester, 'signed_by', signed_by));
   INSERT INTO image_library_internal.rule AS r (registry_id, repositories, tags, exclude_tags, action, kind, approval,
-                                       platforms, immutable_tags, newest, priority, owner, required_approvals, separate_requester)
+                                       platforms, immutable_tags, newest, priority, owner, required_approvals, separate_requester, signed_by)
   VALUES (new_rule.registry_id, new_rule.repositories, new_rule.tags, new_rule.exclude_tags, new_rule.action,
           new_rule.kind, new_rule.approval, new_rule.platforms, new_rule.immutable_tags, new_rule.newest,
-          new_rule.priority, new_rule.owner, new_rule.required_approvals, new_rule.separate_requester)
+          new_rule.priority, new_rule.owner, new_rule.required_approvals, new_rule.separate_requester, new_rule.signed_by)
   RETURNING r.rule_id INTO new_rule.rule_id;
   PERFORM image_library_internal.apply_rules(of_registry.registry_id);
   RETURN new_rule.rule_id;
 END
 $$;
 COMMENT ON FUNCTION image_library.add_rule IS
-  'Adds a rule, applies it at once to the known tags, and returns its number. Patterns are globs, regex: or version:';
+  'Adds a rule, applies it at once to the known tags, and returns its number. Patterns are globs, regex: or version:. With signed_by an image that the rule takes is approved, by whomever, only with a verified signature of one of these signers';
 GRANT EXECUTE ON FUNCTION image_library.add_rule TO image_library_curator;
 
 CREATE FUNCTION image_library_internal.altered_rule(rule image_library_internal.rule, change jsonb) RETURNS image_library_internal.rule
@@ -284,6 +290,11 @@ BEGIN
   altered.platforms := nullif(altered.platforms, '{}');
   altered.newest := nullif(altered.newest, 0);
   altered.owner := nullif(altered.owner, '-'::regrole);
+  altered.signed_by := nullif(altered.signed_by, '{}');
+  -- A signer that the rule names may have been dropped since.
+  IF altered.signed_by IS DISTINCT FROM rule.signed_by THEN
+    PERFORM image_library_internal.check_signers(altered.signed_by);
+  END IF;
   PERFORM image_library_internal.check_rule(altered);
   RETURN altered;
 END
@@ -318,7 +329,7 @@ CREATE FUNCTION image_library.alter_rule(rule_id bigint, repositories text DEFAU
   exclude_tags text[] DEFAULT NULL, action text DEFAULT NULL, kind text DEFAULT NULL, approval text DEFAULT NULL,
   platforms text[] DEFAULT NULL, immutable_tags boolean DEFAULT NULL, newest integer DEFAULT NULL,
   priority integer DEFAULT NULL, owner regrole DEFAULT NULL, required_approvals integer DEFAULT NULL,
-  separate_requester boolean DEFAULT NULL)
+  separate_requester boolean DEFAULT NULL, signed_by text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -331,19 +342,20 @@ BEGIN
     'repositories', repositories, 'tags', tags, 'exclude_tags', exclude_tags, 'action', action, 'kind', kind, 'approval', approval,
     'platforms', platforms, 'immutable_tags', immutable_tags, 'newest', newest, 'priority', priority,
     'owner', image_library_internal.checked_owner(owner), 'required_approvals', required_approvals,
-    'separate_requester', separate_requester));
+    'separate_requester', separate_requester, 'signed_by', signed_by));
   PERFORM image_library_internal.check_rule_scope(old, changed);
   UPDATE image_library_internal.rule r
   SET repositories = changed.repositories, tags = changed.tags, exclude_tags = changed.exclude_tags,
       action = changed.action, kind = changed.kind, approval = changed.approval, platforms = changed.platforms,
       immutable_tags = changed.immutable_tags, newest = changed.newest, priority = changed.priority,
-      owner = changed.owner, required_approvals = changed.required_approvals, separate_requester = changed.separate_requester
+      owner = changed.owner, required_approvals = changed.required_approvals, separate_requester = changed.separate_requester,
+      signed_by = changed.signed_by
   WHERE r.rule_id = alter_rule.rule_id;
   PERFORM image_library_internal.apply_rules(changed.registry_id, rule_id);
 END
 $$;
 COMMENT ON FUNCTION image_library.alter_rule IS
-  'Changes the options of a rule that are given, and applies it; newest => 0, platforms => ''{}'' and owner => ''-'' remove the value';
+  'Changes the options of a rule that are given, and applies it; newest => 0, platforms => ''{}'', signed_by => ''{}'' and owner => ''-'' remove the value';
 GRANT EXECUTE ON FUNCTION image_library.alter_rule TO image_library_curator;
 
 CREATE FUNCTION image_library_internal.set_rule_enabled(rule_id bigint, enabled boolean) RETURNS void

@@ -42,6 +42,7 @@ AS $$
     'name', g.name, 'scheme', g.scheme, 'host', g.host, 'prefix', g.prefix, 'proxy', g.proxy, 'realm_hosts', g.realm_hosts,
     'ca_certificate', g.ca_certificate, 'allow_private', g.allow_private, 'client_certificate', c.certificate, 'client_key', c.key,
     'max_connections', g.max_connections, 'requests_per_second', g.requests_per_second, 'requests_per_run', g.requests_per_run,
+    'reads_evidence', EXISTS (SELECT FROM image_library_internal.trust_anchor),
     'rules', rules.json, 'rules_fingerprint', image_library_internal.rules_fingerprint(rules.json), 'progress', coalesce(m.progress, ''),
     'head_refused', coalesce(m.head_refused_at > now() - interval '1 day', false),
     'referrers_refused', coalesce(m.referrers_refused_at > now() - interval '1 day', false),
@@ -55,6 +56,17 @@ $$;
 COMMENT ON FUNCTION image_library_internal.registry_config IS
   'Configuration of a registry for a run, with its enabled rules and the state that the last run stored';
 GRANT EXECUTE ON FUNCTION image_library_internal.registry_config TO image_library_agent;
+
+-- As MayHaveEvidence in src/sync/evidence_reader.cpp.
+CREATE FUNCTION image_library_internal.may_have_evidence(artifact_type text, tag text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN tag LIKE '%.%' THEN tag LIKE '%.sig' OR tag LIKE '%.att'
+            ELSE artifact_type LIKE 'application/vnd.dev.sigstore.bundle%' OR artifact_type LIKE 'application/vnd.dev.cosign.artifact.%'
+                 OR artifact_type = 'application/vnd.cncf.notary.signature' OR artifact_type = 'application/vnd.dev.cosign.simplesigning.v1+json'
+                 OR artifact_type = 'application/vnd.dsse.envelope.v1+json' END;
+COMMENT ON FUNCTION image_library_internal.may_have_evidence IS
+  'Whether a referrer of a type, in a tag (null: none), may be a signature that can be verified';
+GRANT EXECUTE ON FUNCTION image_library_internal.may_have_evidence TO image_library_agent;
 
 -- Approved and used images are asked about every day, pending images at growing intervals: signatures are mostly pushed
 -- minutes after their image, and a policy may wait for them.
@@ -84,6 +96,17 @@ AS $$
       FROM image_library_internal.repository p
       JOIN image_library_internal.tag t USING (repository_id)
       WHERE p.registry_id = due_referrers.registry_id AND t.digest_changed_at > now() - interval '3 days'
+        AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
+      UNION ALL
+      -- Signatures that were only listed until somebody was trusted.
+      SELECT t.repository_id, t.digest, t.digest_changed_at, false
+      FROM image_library_internal.repository p
+      JOIN image_library_internal.image_referrer x USING (repository_id)
+      JOIN image_library_internal.tag t ON t.repository_id = x.repository_id AND t.digest = x.digest
+      WHERE p.registry_id = due_referrers.registry_id AND EXISTS (SELECT FROM image_library_internal.trust_anchor)
+        AND image_library_internal.may_have_evidence(x.artifact_type, x.tag)
+        AND NOT EXISTS (SELECT FROM image_library_internal.evidence e
+                        WHERE e.repository_id = x.repository_id AND e.digest = x.digest AND e.referrer_digest = x.referrer_digest)
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ) wanted
     LEFT JOIN image_library_internal.referrer_check c USING (repository_id, digest)

@@ -29,6 +29,11 @@ COMMENT ON TYPE image_library_internal.gone_child IS 'A manifest that an index n
 CREATE TYPE image_library_internal.batch_problem AS (tag text, problem text, detail text);
 COMMENT ON TYPE image_library_internal.batch_problem IS 'A problem of a batch; tag null: of the repository';
 
+CREATE TYPE image_library_internal.batch_evidence AS (
+  digest text, referrer_digest text, place integer, layer_digest text, format text, document bytea, annotations jsonb, unread text, retry boolean);
+COMMENT ON TYPE image_library_internal.batch_evidence IS
+  'A layer of a signature: columns as in evidence; without document and unread the library or another row has the document';
+
 CREATE TYPE image_library_internal.settled AS (fingerprint text, tags bigint, movable bigint);
 COMMENT ON TYPE image_library_internal.settled IS 'What settled_repository has of a repository';
 
@@ -47,7 +52,8 @@ CREATE TYPE image_library_internal.batch AS (
   rules_fingerprint text,
   settled image_library_internal.settled,
   checked text[],
-  problems image_library_internal.batch_problem[]);
+  problems image_library_internal.batch_problem[],
+  evidence image_library_internal.batch_evidence[]);
 COMMENT ON TYPE image_library_internal.batch IS
   'What is written of a repository in one transaction: see struct Batch in src/sync/batch.h. A null array is as an empty one; refused_removals, listing and settled null: nothing to write of them';
 COMMENT ON COLUMN image_library_internal.batch.rules_fingerprint IS 'Fingerprint of the rules that decided on the tags of the listing; null: not known';

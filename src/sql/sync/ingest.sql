@@ -142,14 +142,19 @@ DECLARE
   completed image_library_internal.batch_image[];
   images_added bigint;
   counts record;
+  signed_images text[] := '{}';
+  answered text[] := '{}';
 BEGIN
+  IF cardinality(batch.evidence) > 0 THEN
+    PERFORM image_library_internal.lock_trust(exclusive => false);
+  END IF;
   IF cardinality(batch.problems) > 0 OR cardinality(batch.checked) > 0 THEN
     PERFORM image_library_internal.write_problems(registry_id, repository, batch.problems, batch.checked);
   END IF;
   -- Problems alone do not add a repository that was never read.
   IF NOT coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0
                   OR cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0
-                  OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.gone_children) > 0 OR batch.listing IS NOT NULL OR batch.refused_removals IS NOT NULL OR batch.settled IS NOT NULL, false) THEN
+                  OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.gone_children) > 0 OR cardinality(batch.evidence) > 0 OR batch.listing IS NOT NULL OR batch.refused_removals IS NOT NULL OR batch.settled IS NOT NULL, false) THEN
     RETURN '{}';
   END IF;
   -- An image of which something was not read is completed, also from another repository that has more of it.
@@ -174,13 +179,26 @@ BEGIN
   IF cardinality(batch.gone_children) > 0 THEN
     PERFORM image_library_internal.write_gone_children(id, batch.gone_children);
   END IF;
+  IF cardinality(batch.referrer_answers) > 0 THEN
+    answered := image_library_internal.answered_images(id, batch.referrer_answers);
+  END IF;
   IF cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 THEN
     PERFORM image_library_internal.write_referrers(id, batch);
+  END IF;
+  -- Before the tags, which rules and policies approve.
+  IF cardinality(batch.evidence) > 0 THEN
+    signed_images := image_library_internal.write_evidence(id, batch.evidence);
+  END IF;
+  IF cardinality(answered) > 0 THEN
+    PERFORM image_library_internal.forget_evidence(id, answered);
   END IF;
   IF batch.refused_removals IS NOT NULL THEN
     PERFORM image_library_internal.write_removals(id, batch.refused_removals);
   END IF;
   SELECT * INTO counts FROM image_library_internal.write_tags(id, batch.tags, coalesce(batch.missing, '{}'), keys);
+  IF cardinality(signed_images) > 0 THEN
+    PERFORM image_library_internal.approve_signed(id, signed_images);
+  END IF;
   IF batch.listing IS NOT NULL THEN
     INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint)
     VALUES (id, batch.listing, batch.fingerprint)

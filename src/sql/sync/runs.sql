@@ -98,6 +98,7 @@ AS $$
 DECLARE
   id integer := (SELECT r.registry_id FROM image_library_internal.run r WHERE r.run_id = apply_changed_rules.run_id);
 BEGIN
+  PERFORM image_library_internal.verify_waiting(id);
   -- Rules may have changed while an earlier run applied the rules as they were before.
   IF (SELECT g.rules_changed_at FROM image_library_internal.registry g WHERE g.registry_id = id)
      > coalesce((SELECT max(r.started_at) FROM image_library_internal.run r WHERE r.registry_id = id AND r.decided), '-infinity') THEN
@@ -109,7 +110,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_changed_rules IS
-  'Applies rules that have changed since an earlier run to the known tags';
+  'Applies rules that have changed since an earlier run to the known tags, and verifies signatures that wait for it';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_changed_rules TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.end_interrupted_runs(failed_registry integer, failure text, failed_at timestamptz)
@@ -142,7 +143,9 @@ AS $$
       repositories = (counts ->> 'repositories')::bigint, tags_seen = (counts ->> 'tags_seen')::bigint,
       images_added = (counts ->> 'images_added')::bigint, tags_moved = (counts ->> 'tags_moved')::bigint,
       tags_missing = (counts ->> 'tags_missing')::bigint, problems = (counts ->> 'problems')::bigint
-  WHERE r.run_id = finish_run.run_id
+  WHERE r.run_id = finish_run.run_id;
+  SELECT image_library_internal.answer_looks(r.registry_id, r.started_at) FROM image_library_internal.run r
+  WHERE r.run_id = finish_run.run_id AND r.outcome = 'complete'
 $$;
 COMMENT ON FUNCTION image_library_internal.finish_run IS 'Stores the result of a run';
 GRANT EXECUTE ON FUNCTION image_library_internal.finish_run TO image_library_agent;
@@ -171,25 +174,28 @@ COMMENT ON FUNCTION image_library_internal.due_at IS
   'When a sync of a registry is due; at once if it was never synced, a sync was requested, or its run was interrupted';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_at TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library_internal.due_registries() RETURNS TABLE (registry_id integer, name text, due_at timestamptz)
+CREATE FUNCTION image_library_internal.due_registries() RETURNS TABLE (registry_id integer, name text, due_at timestamptz, whole boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   -- A registry that failed comes after others that became due up to five minutes later, so that registries which do not
   -- answer keep no others waiting.
-  SELECT g.registry_id, g.name, due.at
+  SELECT g.registry_id, g.name, due.at, due.whole
   FROM image_library_internal.registry g
   LEFT JOIN LATERAL (SELECT r.started_at, r.next_at, r.outcome FROM image_library_internal.run r
                      WHERE r.registry_id = g.registry_id ORDER BY r.run_id DESC LIMIT 1) last ON true
-  CROSS JOIN LATERAL (SELECT greatest(image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at),
-                                      image_library_internal.not_before(g.registry_id)) AS at) due
+  CROSS JOIN LATERAL (SELECT image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at) AS run_at,
+                             image_library_internal.next_look_at(g.registry_id) AS look_at) wanted
+  -- A run of the whole registry looks at what was requested too.
+  CROSS JOIN LATERAL (SELECT greatest(least(wanted.run_at, wanted.look_at), image_library_internal.not_before(g.registry_id)) AS at,
+                             wanted.run_at <= clock_timestamp() OR wanted.look_at IS NULL AS whole) due
   WHERE g.enabled AND coalesce(image_library_internal.syncing_pid(g.registry_id), pg_backend_pid()) = pg_backend_pid()
     AND EXISTS (SELECT FROM image_library_internal.rule r
                 WHERE r.registry_id = g.registry_id AND r.enabled AND r.action = 'include')
   ORDER BY due.at > clock_timestamp(),
-           greatest(due.at, g.created_at) + CASE WHEN last.outcome = 'failed' THEN interval '5 minutes' ELSE interval '0' END, 1
+           due.whole, greatest(due.at, g.created_at) + CASE WHEN last.outcome = 'failed' THEN interval '5 minutes' ELSE interval '0' END, 1
 $$;
 COMMENT ON FUNCTION image_library_internal.due_registries IS
-  'Enabled registries with a rule that no other session is syncing, in the order in which they are to be synced: what is due comes first';
+  'Enabled registries with a rule that no other session is syncing, in the order in which they are to be synced: what is due comes first, before it requested repositories (not whole)';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_registries TO image_library_agent;
 
 CREATE FUNCTION image_library.request_sync(registry text) RETURNS void

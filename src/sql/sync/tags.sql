@@ -103,6 +103,7 @@ BEGIN
         IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL, excluded.kind, excluded.approval, excluded.waits_from, excluded.waits_until);
 
   PERFORM image_library_internal.reset_by_stricter_rule(repository_id, pointed_anew);
+  PERFORM image_library_internal.reset_unsigned(repository_id, pointed_anew);
   PERFORM image_library_internal.approve_by_rule(repository_id, names);
   PERFORM image_library_internal.write_entries(repository_id, classified, are_new);
 END

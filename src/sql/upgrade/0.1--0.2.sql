@@ -4,6 +4,8 @@ ALTER TABLE image_library_internal.image_referrer ADD COLUMN referrer_id bigint 
 
 ALTER TABLE image_library_internal.settled_repository ADD COLUMN movable bigint NOT NULL DEFAULT 0;
 
+ALTER TABLE image_library_internal.decision ADD COLUMN origin jsonb;
+
 -- Extensions of an image in each of its repositories; 0.1--0.2_last.sql reads the names of extension images anew.
 ALTER TABLE image_library_internal.image_extension
   DROP CONSTRAINT image_extension_pkey,
@@ -15,3 +17,7 @@ JOIN (SELECT digest, repository_id FROM image_library_internal.tag
       UNION SELECT digest, repository_id FROM image_library_internal.tag_period) t USING (digest);
 DELETE FROM image_library_internal.image_extension WHERE repository_id IS NULL;
 ALTER TABLE image_library_internal.image_extension ADD PRIMARY KEY (repository_id, digest, name);
+
+-- Signatures.
+ALTER TABLE image_library_internal.rule ADD COLUMN signed_by text[];
+ALTER TABLE image_library_internal.approval ADD COLUMN signature_lost_at timestamptz;

@@ -115,7 +115,8 @@ sub admitted
 				my $rule = $self->deciding_rule($registry, $repository, $tag) or next;
 				$admitted{"$registry $repository $tag"} = {
 					digest => $tags->{$tag},
-					kind => $rule->{kind} ne 'auto' ? $rule->{kind} : $self->{kinds}{"$registry $repository"} // 'other',
+					# A Helm chart stays what it is, whatever a rule says.
+					kind => $rule->{kind} ne 'auto' && $repository !~ m{^charts/} ? $rule->{kind} : $self->{kinds}{"$registry $repository"} // 'other',
 					approves => $self->_approves($registry, $repository, $tag, $tags->{$tag}) };
 			}
 		}

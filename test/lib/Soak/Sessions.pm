@@ -52,8 +52,8 @@ sub _some_image
 	my ($self) = @_;
 	my $number = int rand 1_000_000;
 	my $answer = $self->{connection}->ask(qq{
-		SELECT pinned_reference, approval FROM image_library.images WHERE missing_since IS NULL
-		ORDER BY reference OFFSET $number % greatest((SELECT count(*) FROM image_library.images WHERE missing_since IS NULL), 1) LIMIT 1});
+		SELECT pinned_reference, approval FROM image_library.images WHERE missing_since IS NULL AND repository <> 'quiet/app'
+		ORDER BY reference OFFSET $number % greatest((SELECT count(*) FROM image_library.images WHERE missing_since IS NULL AND repository <> 'quiet/app'), 1) LIMIT 1});
 	return $self->_recover($answer) ? () : split /\|/, $answer->{rows}[0] // '';
 }
 
@@ -79,7 +79,7 @@ sub _decide_in_bulk
 	my ($verb, $reason, $most) = (rand() < 0.8 ? 'approve' : 'reject', $self->_reason, 1 + int rand 12);
 	my $answer = $self->{connection}->ask(qq{
 		SELECT image_library.$verb(reference, '$reason') FROM (
-			SELECT reference FROM image_library.pending_images WHERE registry = '$self->{registry}' ORDER BY digest, reference OFFSET @{[ int rand 4 ]} LIMIT $most) p});
+			SELECT reference FROM image_library.pending_images WHERE registry = '$self->{registry}' AND repository <> 'quiet/app' ORDER BY digest, reference OFFSET @{[ int rand 4 ]} LIMIT $most) p});
 	return $self->_tell($answer, 'committed', $reason, [ map { [ $verb, $_ ] } @{ $answer->{rows} } ]);
 }
 

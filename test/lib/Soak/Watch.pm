@@ -93,8 +93,8 @@ sub private_memory
 
 # Growth in kB allowed from the first to the last third: of the peaks of workers in the whole time, and of other processes in
 # the longest life of one of them, after the time in which its caches fill.
-our %most_growth = (worker => 2048, launcher => 512, sync => 2048, person => 2048);
-my ($fills, $least_seconds) = (60, 90);
+our %most_growth = (worker => 2048, launcher => 512, sync => 4096, person => 2048);
+my ($fills, $least_seconds) = (90, 90);
 
 # samples: [{ at, pid, kind, kb }]. Returns a text of what grew, or '', and what was compared.
 sub growth

@@ -8,6 +8,9 @@ use Time::HiRes qw(time usleep);
 use DockerRegistry;
 use FaultRegistry;
 
+# Nobody decides on images of quiet/app, so they can be pruned.
+my @repositories = qw(team1/app team2/app team3/deep/app auto/base quiet/app);
+
 # node, model
 sub new
 {
@@ -16,7 +19,7 @@ sub new
 	$self->{servers} = { real => DockerRegistry->new, other => DockerRegistry->new };
 	for my $registry (sort keys %{ $self->{servers} })
 	{
-		$self->_push($registry, map { my $r = $_; map { [ $r, "1.$_", $self->_content ] } 0 .. 5 } qw(team1/app team2/app team3/deep/app auto/base));
+		$self->_push($registry, map { my $r = $_; map { [ $r, "1.$_", $self->_content ] } 0 .. 5 } @repositories);
 	}
 	my $samples = $self->{servers}{other}->push_samples;
 	for (sort keys %$samples)
@@ -27,7 +30,7 @@ sub new
 	}
 	# Of a kind each, in the fault-injecting registry.
 	my @kinds = ('', qw(docker index docker_list attested nested inline no_type));
-	$self->{faulty_tags} = { map { my $r = $_; ($r => { map { ("1.$_" => { manifest => $kinds[$_], referrers => $_ == 1 ? ['application/spdx+json'] : [] }) } 0 .. 7 }) } qw(team1/app team2/app team3/deep/app auto/base) };
+	$self->{faulty_tags} = { map { my $r = $_; ($r => { map { ("1.$_" => { manifest => $kinds[$_], referrers => $_ == 1 ? ['application/spdx+json'] : [] }) } 0 .. 7 }) } @repositories };
 	$self->{servers}{faulty} = FaultRegistry->new({ repositories => $self->{faulty_tags} });
 	$self->{model}->set_registry('faulty', $self->{servers}{faulty}->truth);
 	return $self;
@@ -61,7 +64,7 @@ sub change_tags
 {
 	my ($self) = @_;
 	my $registry = ($self->registries)[ rand 3 ];
-	my $repository = (qw(team1/app team2/app team3/deep/app auto/base))[ rand 4 ];
+	my $repository = $repositories[ rand @repositories ];
 	return $self->_change_faulty($repository) if $registry eq 'faulty';
 	my $tags = $self->{model}{tags}{$registry}{$repository};
 	my @names = sort keys %$tags;

@@ -1,0 +1,253 @@
+// Signatures of Notation.
+#include <algorithm>
+#include <string>
+
+#include <openssl/ec.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "trust/verifier.h"
+#include "trust_material.h"
+
+namespace image_library::trust {
+namespace {
+
+using test::kDay;
+using test::kSignedAt;
+using test::TestCertificate;
+using test::TestKey;
+using testing::HasSubstr;
+
+constexpr char kImage[] = "sha256:111122223333444455556666777788889999aaaabbbbccccddddeeeeffff0000";
+
+std::string Url(std::string_view bytes) {
+  std::string text = test::Base64(bytes);
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  text.erase(std::min(text.find('='), text.size()));
+  return text;
+}
+
+// The parts of a signature; Json signs them.
+struct Jws {
+  std::string payload =
+      std::string(R"({"targetArtifact":{"mediaType":"x","digest":")") + kImage + R"(","size":7}})";
+  std::string algorithm = "ES256";
+  std::string type = "application/vnd.cncf.notary.payload.v1+json";
+  std::string scheme = "notary.x509";
+  std::string critical = R"("io.cncf.notary.signingScheme")";
+  std::string more;  ///< members of the protected header
+  std::vector<TestCertificate> chain;
+  bool damaged = false;
+
+  std::string Json(const std::function<std::string(const std::string&)>& stamp = {}) const {
+    const std::string headers = R"({"alg":")" + algorithm + R"(","crit":[)" + critical +
+                                R"(],"cty":")" + type + R"(","io.cncf.notary.signingScheme":")" +
+                                scheme + "\"" + more + "}";
+    const std::string message = Url(headers) + "." + Url(payload);
+    std::string signature = Sign(message);
+    std::string x5c;
+    for (const TestCertificate& certificate : chain)
+      x5c += (x5c.empty() ? "\"" : ",\"") + test::Base64(certificate.Der()) + "\"";
+    std::string unprotected = R"("x5c":[)" + x5c + "]";
+    if (stamp)
+      unprotected +=
+          R"(,"io.cncf.notary.timestampSignature":")" + test::Base64(stamp(signature)) + "\"";
+    if (damaged) signature[9] ^= 1;
+    return R"({"payload":")" + Url(payload) + R"(","protected":")" + Url(headers) +
+           R"(","header":{)" + unprotected + R"(},"signature":")" + Url(signature) + "\"}";
+  }
+
+ private:
+  std::string Sign(const std::string& message) const {
+    const TestKey& key = chain.front().key;
+    const std::string hash = "SHA" + algorithm.substr(2);
+    if (algorithm.starts_with("PS")) return key.Sign(message, hash.c_str(), true);
+    const std::string der = key.Sign(message, hash.c_str());
+    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+    ECDSA_SIG* const parsed = d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size()));
+    const int size = algorithm == "ES256" ? 32 : algorithm == "ES384" ? 48 : 66;
+    std::string raw(static_cast<std::size_t>(2 * size), '\0');
+    auto* const bytes = reinterpret_cast<unsigned char*>(raw.data());
+    BN_bn2binpad(ECDSA_SIG_get0_r(parsed), bytes, size);
+    BN_bn2binpad(ECDSA_SIG_get0_s(parsed), bytes + size, size);
+    ECDSA_SIG_free(parsed);
+    return raw;
+  }
+};
+
+class TrustNotation : public testing::Test {
+ protected:
+  TrustNotation() {
+    anchors_.authorities.push_back({"company", root_.Pem(), "CN=release*"});
+    jws_.chain = {signer_, authority_, root_};
+  }
+
+  static test::CertificateOptions Options(const std::string& name) {
+    return {.name = name,
+            .extensions = {{"keyUsage", "critical,digitalSignature"},
+                           {"extendedKeyUsage", "codeSigning"}}};
+  }
+
+  Verdict VerifyJson(const std::string& json, std::int64_t now = kSignedAt) const {
+    return Verifier(anchors_).VerifyAt({EvidenceFormat::kNotationJws, json, {}}, kImage, now);
+  }
+  Verdict Verify(const Jws& jws, std::int64_t now = kSignedAt) const {
+    return VerifyJson(jws.Json(), now);
+  }
+
+  TestCertificate root_ = test::MakeCertificate(test::AuthorityOptions("root"), nullptr);
+  TestCertificate authority_ = test::MakeCertificate(test::AuthorityOptions("middle"), &root_);
+  TestCertificate signer_ = test::MakeCertificate(Options("release team"), &authority_);
+  Anchors anchors_;
+  Jws jws_;
+};
+
+TEST_F(TrustNotation, SaysWhoSigned) {
+  const Verdict verdict = Verify(jws_);
+  EXPECT_TRUE(verdict.verified) << verdict.reason;
+  EXPECT_EQ(verdict.signer, "authority:company");
+  EXPECT_EQ(verdict.issuer, "CN=middle");
+  EXPECT_EQ(verdict.subject, "CN=release team");
+  EXPECT_FALSE(verdict.signed_at.has_value()) << "the signer's own word proves no time";
+  EXPECT_EQ(verdict.reason, "signed by CN=release team of the trusted authority \"company\"");
+}
+
+TEST_F(TrustNotation, TakesTheAlgorithmsOfItsKeys) {
+  const auto take = [&](const TestKey& key, const std::vector<const char*>& algorithms) {
+    jws_.chain[0] = test::MakeCertificate(Options("release"), &authority_, key);
+    for (const char* algorithm : algorithms) {
+      jws_.algorithm = algorithm;
+      EXPECT_TRUE(Verify(jws_).verified) << algorithm << ": " << Verify(jws_).reason;
+    }
+  };
+  take(TestKey(TestKey::Kind::kP384), {"ES384"});
+  take(TestKey(TestKey::Kind::kP521), {"ES512"});
+  take(TestKey(TestKey::Kind::kRsa2048), {"PS256", "PS384", "PS512"});
+  jws_.chain[0] = signer_;
+  jws_.algorithm = "ES384";
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("does not fit the certificate's key"));
+  jws_.algorithm = "HS256";
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("not one of Notation's"));
+}
+
+TEST_F(TrustNotation, EachChangeHasItsReason) {
+  const auto reason = [&](const std::function<void(Jws&)>& change) {
+    Jws jws = jws_;
+    change(jws);
+    const Verdict verdict = Verify(jws);
+    EXPECT_FALSE(verdict.verified);
+    return verdict.reason;
+  };
+  EXPECT_THAT(reason([](Jws& j) { j.damaged = true; }), HasSubstr("not by the key"));
+  EXPECT_THAT(reason([](Jws& j) { j.payload[50] ^= 1; }), HasSubstr("for another image"));
+  EXPECT_THAT(reason([](Jws& j) { j.payload = "{}"; }), HasSubstr("names no image"));
+  EXPECT_THAT(reason([](Jws& j) { j.type = "text/plain"; }), HasSubstr("not of Notation's type"));
+  EXPECT_THAT(reason([](Jws& j) { j.scheme = "x"; }), HasSubstr("signing scheme is not known"));
+  EXPECT_THAT(reason([](Jws& j) { j.critical = ""; }), HasSubstr("not a critical header"));
+  EXPECT_THAT(reason([](Jws& j) { j.critical += R"(,"new")"; }),
+              HasSubstr("unknown critical header: new"));
+  EXPECT_THAT(reason([](Jws& j) { j.critical += R"(,"io.cncf.notary.verificationPlugin")"; }),
+              HasSubstr("needs a plugin"));
+  EXPECT_THAT(reason([](Jws& j) { j.chain.resize(11, j.chain[2]); }),
+              HasSubstr("more than 10 certificates"));
+  EXPECT_THAT(reason([](Jws& j) { j.chain.erase(j.chain.begin() + 1); }),
+              HasSubstr("does not lead to the authority"));
+  EXPECT_THAT(VerifyJson("{}").reason, HasSubstr("the signed payload is missing"));
+}
+
+TEST_F(TrustNotation, Expires) {
+  jws_.critical += R"(,"io.cncf.notary.expiry")";
+  jws_.more = R"(,"io.cncf.notary.expiry":"2025-06-15T15:06:40Z")";
+  EXPECT_TRUE(Verify(jws_).verified) << Verify(jws_).reason;
+  EXPECT_EQ(Verify(jws_, kSignedAt + 1).reason, "the signature expired at 2025-06-15 15:06:40 UTC");
+  jws_.critical = R"("io.cncf.notary.signingScheme")";
+  EXPECT_EQ(Verify(jws_).reason, "the expiry is not a critical header");
+  jws_.more = R"(,"io.cncf.notary.expiry":7)";
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("is not a time"));
+}
+
+TEST_F(TrustNotation, TheCertificateMustBeValidNow) {
+  EXPECT_THAT(Verify(jws_, kSignedAt + 366 * kDay).reason,
+              HasSubstr("was not valid at 2026-06-16"));
+  EXPECT_THAT(Verify(jws_, kSignedAt - 366 * kDay).reason,
+              HasSubstr("was not valid at 2024-06-14"));
+  jws_.more = R"(,"io.cncf.notary.signingTime":"2025-06-15T15:06:40Z")";
+  EXPECT_FALSE(Verify(jws_, kSignedAt + 366 * kDay).verified) << "the signer's own word";
+}
+
+TEST_F(TrustNotation, OrWhenATimestampWasMade) {
+  const test::Instance instance;
+  const auto stamp = [&](const std::string& signature) {
+    return test::MakeTimestamp(instance.timestamper, signature, kSignedAt + 3);
+  };
+  const std::int64_t later = kSignedAt + 3000 * kDay;
+  EXPECT_FALSE(VerifyJson(jws_.Json(stamp), later).verified) << "its authority is not trusted";
+  anchors_.trusted_root = instance.TrustedRoot();
+  const Verdict verdict = VerifyJson(jws_.Json(stamp), later);
+  EXPECT_TRUE(verdict.verified) << verdict.reason;
+  EXPECT_EQ(verdict.signed_at, kSignedAt + 3);
+  const auto other = [&](const std::string&) { return stamp("other"); };
+  EXPECT_FALSE(VerifyJson(jws_.Json(other), later).verified);
+}
+
+TEST_F(TrustNotation, OrWhenASigningAuthoritySays) {
+  jws_.scheme = "notary.x509.signingAuthority";
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("does not say when it signed"));
+  jws_.critical += R"(,"io.cncf.notary.authenticSigningTime")";
+  jws_.more = R"(,"io.cncf.notary.authenticSigningTime":"2025-06-15T15:06:41Z")";
+  const std::int64_t later = kSignedAt + 3000 * kDay;
+  EXPECT_THAT(Verify(jws_, later).reason, HasSubstr("not trusted to say when it signed"));
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("not trusted to say when it signed"));
+  anchors_.authorities[0].signing_authority = true;
+  const Verdict verdict = Verify(jws_, later);
+  EXPECT_TRUE(verdict.verified) << verdict.reason;
+  EXPECT_EQ(verdict.signed_at, kSignedAt + 1);
+  jws_.scheme = "notary.x509";
+  EXPECT_THAT(Verify(jws_, later).reason, HasSubstr("not of this signing scheme"));
+}
+
+TEST_F(TrustNotation, ChecksWhoAndWhatTheCertificateIsFor) {
+  anchors_.authorities[0].subject = "CN=somebody";
+  EXPECT_EQ(Verify(jws_).reason,
+            "signed by CN=release team, which the authority is not trusted for");
+  anchors_.authorities[0].subject = "**";
+  EXPECT_TRUE(Verify(jws_).verified);
+  anchors_.authorities.clear();
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("no authority is trusted"));
+  const auto other = test::MakeCertificate(test::AuthorityOptions("other"), nullptr);
+  anchors_.authorities.push_back({"other", other.Pem(), "**"});
+  EXPECT_EQ(Verify(jws_).reason, "the certificate is not from a trusted authority");
+  const auto namesake = test::MakeCertificate(test::AuthorityOptions("root"), nullptr);
+  anchors_.authorities.push_back({"namesake", namesake.Pem(), "**"});
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("does not lead to the authority"));
+  anchors_.authorities.push_back({"several", other.Pem() + root_.Pem(), "**"});
+  EXPECT_EQ(Verify(jws_).signer, "authority:several");
+  auto options = Options("release");
+  options.extensions[1].second = "serverAuth";
+  jws_.chain[0] = test::MakeCertificate(options, &authority_);
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("not for code signing"));
+  options.extensions.pop_back();
+  jws_.chain[0] = test::MakeCertificate(options, &authority_);
+  EXPECT_TRUE(Verify(jws_).verified) << "no extended key usage is any";
+}
+
+TEST_F(TrustNotation, AnIntermediateForOtherUsesDoesNotCount) {
+  auto options = test::AuthorityOptions("servers");
+  options.extensions.push_back({"extendedKeyUsage", "serverAuth"});
+  const auto servers = test::MakeCertificate(options, &root_);
+  jws_.chain = {test::MakeCertificate(Options("release"), &servers), servers, root_};
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("is for other uses"));
+}
+
+// As `notation cert generate-test` makes one.
+TEST_F(TrustNotation, ASelfSignedCertificateMayBeTrusted) {
+  jws_.chain = {test::MakeCertificate(Options("alone"), nullptr)};
+  EXPECT_EQ(Verify(jws_).reason, "the certificate is not from a trusted authority");
+  anchors_.authorities.push_back({"alone", jws_.chain[0].Pem(), "**"});
+  EXPECT_EQ(Verify(jws_).signer, "authority:alone") << Verify(jws_).reason;
+}
+
+}  // namespace
+}  // namespace image_library::trust
