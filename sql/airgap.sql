@@ -134,7 +134,7 @@ SELECT test.by_hand(clock_timestamp(), '2999-01-01');
 SELECT test.outcome($$SELECT * FROM image_library.import_library('{"hub": "mirror"}')$$);
 SELECT test.by_hand(t, t) FROM clock_timestamp() t;
 SELECT what, effect, number FROM import_library('{"hub": "mirror"}') WHERE what = 'images';
-SELECT regexp_replace(left(reason, 100), '\d{4}-\S+ ', '<time> ') AS reason, length(reason) FROM decisions WHERE origin ->> 'library' = 'forged';
+SELECT left(regexp_replace(reason, '\d{4}-\S+ ', '<time> '), 80) AS reason, length(reason) FROM decisions WHERE origin ->> 'library' = 'forged';
 SELECT repository, missing, name FROM mirror_status('forged', 'mirror');
 -- Left out with null.
 SELECT stage_bundle(ARRAY(SELECT line FROM test.newer ORDER BY number)) > 0;
