@@ -41,21 +41,21 @@ READS = {
     "library_stats": "SELECT * FROM image_library.library_stats",
 }
 PREPARED = ("lookup", "page of pending_images")  # also without the time to plan them
-WRITES = {
-    "one-row commit": "INSERT INTO public.one_row VALUES (1)",
-    "approve an image": "SELECT image_library.approve(reference) FROM (SELECT reference FROM image_library.pending_images "
-                        "WHERE registry = '{registry}' AND repository = '{pending}' LIMIT 1) p",
-}
+# What waits for a decision in a repository; each of these is approved in a transaction of its own.
+PENDING = "SELECT reference FROM image_library.pending_images WHERE registry = '{registry}' AND repository = '{pending}' ORDER BY tag LIMIT {count}"
+FIRST = 2  # runs that fill caches
 
 
 def times(server, role, statement, count, prepared=False):
-    """Milliseconds of each run but the first ones, which fill caches and make a prepared plan; None: no answer within the limit."""
-    first = 6 if prepared else 2
+    """Milliseconds of each run but the first ones, which fill caches and make a prepared plan; None: no answer within the
+    limit. A list of statements: each is run once."""
+    first = 6 if prepared else FIRST
     script = f"SET ROLE {role};\nSET statement_timeout = '{LIMIT}';\n"
     if prepared:
         script += f"PREPARE read AS {statement};\n"
         statement = "EXECUTE read"
-    script += "\\timing on\n" + f"{statement};\n" * (count + first)
+    statements = statement if isinstance(statement, list) else [statement] * (count + first)
+    script += "\\timing on\n" + "".join(f"{one};\n" for one in statements)
     try:
         output = server.sql(script)
     except SystemExit as error:
@@ -97,11 +97,13 @@ def measure(server, count):
                          "buffers": buffers(server, role, statement) if milliseconds and name in READS else None}
         print(f"  {name:<40} {shown(figures[name])}", flush=True)
 
-    for name, statement in (READS | WRITES).items():
-        role = "bench_curator" if name in WRITES else "bench_reader"
-        run(name, statement.format(**sample), role)
+    for name, statement in READS.items():
+        run(name, statement.format(**sample), "bench_reader")
         if name in PREPARED:
-            run(f"{name}, prepared", statement.format(**sample), role, prepared=True)
+            run(f"{name}, prepared", statement.format(**sample), "bench_reader", prepared=True)
+    pending = server.sql(f"SET ROLE bench_curator; {PENDING.format(count=count + FIRST, **sample)}").split()
+    run("one-row commit", "INSERT INTO public.one_row VALUES (1)", "bench_curator")
+    run("approve an image", [f"SELECT image_library.approve('{reference}')" for reference in pending], "bench_curator")
     disk = server.sql("SELECT sum(pg_table_size(oid)), sum(pg_indexes_size(oid)) FROM pg_class"
                       " WHERE relnamespace = 'image_library_internal'::regnamespace AND relkind = 'r'")
     tables, indexes = map(int, disk.split("|"))

@@ -43,9 +43,18 @@ SELECT test.settle(1);
 SELECT test.sync('local', 'app', '{"2": {"image": "c"}}') \g /dev/null
 SELECT count(*) FROM settled_repositories(:registry);
 -- The fingerprint of the rules is that of all that they say.
-SELECT registry_config(:registry) ->> 'rules_fingerprint' AS before \gset
+SELECT registry_config(:registry) ->> 'rules_fingerprint' AS before, registry_config(:registry) ->> 'rules_version' AS version \gset
 SELECT alter_rule(:rule, immutable_tags => false);
-SELECT registry_config(:registry) ->> 'rules_fingerprint' <> :'before' AS differs;
+SELECT registry_config(:registry) ->> 'rules_fingerprint' <> :'before' AS differs, registry_config(:registry) ->> 'rules_version' <> :'version' AS of_another_version;
 SELECT alter_rule(:rule, immutable_tags => true);
-SELECT registry_config(:registry) ->> 'rules_fingerprint' = :'before' AS the_same;
+SELECT registry_config(:registry) ->> 'rules_fingerprint' = :'before' AS the_same, registry_config(:registry) ->> 'rules_version' <> :'version' AS of_another_version;
+-- A batch applies the rules to all tags only if they are of another version than those that decided on its own.
+SELECT alter_rule(:rule, tags => '{2}') \g /dev/null
+UPDATE tag SET rule_id = :rule;
+CREATE FUNCTION test.list(more jsonb) RETURNS text LANGUAGE sql AS $$
+  SELECT test.write_batch(registry_id, 'app', test.batch('{"listing": ["1", "2"], "fingerprint": "y"}'::jsonb || more)) FROM image_library_internal.registry;
+  SELECT string_agg(name || ' ' || (rule_id IS NOT NULL)::text, ', ' ORDER BY name) FROM image_library_internal.tag $$;
+SELECT test.list('{}') AS the_same, test.list('{"rules_version": "other"}') AS another;
+UPDATE tag SET rule_id = :rule;
+SELECT test.list('{"rules_version": null}') AS unknown;
 ROLLBACK;

@@ -138,7 +138,7 @@ class BatchBuilder {
     TextsOrNull(row, batch.refused_removals);
     TextsOrNull(row, batch.listing);
     row.Text(batch.listing_fingerprint);
-    row.TextOrNull(batch.rules_fingerprint);
+    row.TextOrNull(batch.rules_version);
     if (batch.settled)
       row.Add(Settled(*batch.settled));
     else

@@ -174,6 +174,7 @@ sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) 
   config.allow_private = json["allow_private"].Boolean().value_or(false);
   config.rules = RuleSet::FromJson(json["rules"]);
   config.rules_fingerprint = text("rules_fingerprint");
+  config.rules_version = text("rules_version");
   config.client_certificate = text("client_certificate");
   config.client_key = text("client_key");
   config.proxy = text("proxy");

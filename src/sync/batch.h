@@ -67,7 +67,7 @@ struct Batch {
   /// The tags of a complete listing, when it differs from the last one.
   std::optional<std::vector<std::string>> listing;
   std::string listing_fingerprint;
-  std::string rules_fingerprint;  ///< of the rules that decided on the tags; empty: not known
+  std::string rules_version;  ///< of the rules that decided on the tags; empty: not known
   /// All tags that the rules admit are written, if the library holds so many that are read.
   std::optional<Settled> settled;
   /// Tags (empty: the repository) whose problem on record is over unless it is named in problems.

@@ -65,7 +65,7 @@ class BatchWriter::Parts {
   Batch Of(std::size_t from, std::size_t to) const {
     Batch part;
     part.repository = batch_.repository;
-    part.rules_fingerprint = batch_.rules_fingerprint;
+    part.rules_version = batch_.rules_version;
     std::size_t last_image = kNone;
     for (std::size_t i = from; i < to; ++i) {
       const Atom& atom = atoms_[i];

@@ -33,6 +33,7 @@ struct RegistryConfig {
   registry::ReloadCredentials reload_credentials;  ///< see registry::ClientOptions
   RuleSet rules;
   std::string rules_fingerprint;  ///< of all that the rules say
+  std::string rules_version;      ///< differs when a rule is changed while the run is under way
   Progress progress;              ///< of the last run
   /// Somebody is trusted, so that signatures are read and not only listed.
   bool reads_evidence = false;

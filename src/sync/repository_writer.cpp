@@ -73,7 +73,7 @@ Batch RepositoryWriter::TakeBatch() {
   Batch taken = std::exchange(batch_, Batch());
   has_tags_ = has_tags_ || !taken.tags.empty();
   batch_.repository = state_.name;
-  batch_.rules_fingerprint = context_.config.rules_fingerprint;
+  batch_.rules_version = context_.config.rules_version;
   return taken;
 }
 

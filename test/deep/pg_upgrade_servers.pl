@@ -102,5 +102,7 @@ sub schema
 		FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'image_library'
 		LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
 		LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
-		WHERE d.deptype = 'e' ORDER BY 1});
+		LEFT JOIN pg_type t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+		-- ALTER EXTENSION ... ADD, which pg_upgrade uses, makes types of rows and arrays members by themselves from 17 on.
+		WHERE d.deptype = 'e' AND coalesce(t.typcategory <> 'A' AND coalesce((SELECT relkind FROM pg_class x WHERE x.oid = t.typrelid), 'c') = 'c', true) ORDER BY 1});
 }

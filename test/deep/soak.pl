@@ -197,8 +197,12 @@ cmp_ok($became{'rolled back'} // 0, '>', 0, 'and roll back');
 my %runs = map { split /\|/ } split /\n/, $node->value('SELECT outcome, count(*) FROM image_library.sync_run GROUP BY 1');
 my $pruned = $node->value('SELECT coalesce(sum(images_removed), 0) FROM image_library.prune_run');
 say_of_run('runs: ', join(', ', map { "$runs{$_} $_" } sort keys %runs), "; images pruned: $pruned");
-cmp_ok(min(map { $runs{$_} // 0 } qw(complete partial failed)), '>', 0, 'runs were complete, partial and failed');
-cmp_ok($pruned, '>', 0, 'images were pruned');
+SKIP:
+{
+	skip 'a soak this short need not have all of it', 2 if $minutes < 5;
+	cmp_ok(min(map { $runs{$_} // 0 } qw(complete partial failed)), '>', 0, 'runs were complete, partial and failed');
+	cmp_ok($pruned, '>', 0, 'images were pruned');
+}
 
 # --- the library and the model
 my $checks = Soak::Checks->new(session => $session, model => $model, hosts => { map { $world->host($_) => $_ } @registries },

@@ -110,7 +110,7 @@ $$;
 CREATE FUNCTION test.write_batch(registry_id integer, repository text, parts jsonb) RETURNS jsonb
 LANGUAGE sql AS $$
   SELECT image_library_internal.write_batch(registry_id, repository, jsonb_populate_record(NULL::image_library_internal.batch,
-    jsonb_build_object('rules_fingerprint', image_library_internal.rules_fingerprint(image_library_internal.rules_json(registry_id))) || parts))
+    jsonb_build_object('rules_version', image_library_internal.rules_version(registry_id)) || parts))
 $$;
 
 -- Writes the same as a sync of a repository: tags_found has, by tag, the image's name and its facts.

@@ -82,7 +82,8 @@ TEST_F(SettledTest, OnlyTagsThatMayMoveAreLookedAt) {
   Sync();
   Requests();
   EXPECT_EQ(LoadsOfSync(), 0);
-  EXPECT_THAT(Requests(), ElementsAre("GET team/app/tags/list?n=100", "HEAD team/app/manifests/2.0"));
+  EXPECT_THAT(Requests(),
+              ElementsAre("GET team/app/tags/list?n=100", "HEAD team/app/manifests/2.0"));
   EXPECT_EQ(result_.statistics.not_modified, 3);
   EXPECT_EQ(store_.writes, 0);
   registry_.Tag("team/app", "2.0", "moved");

@@ -329,7 +329,7 @@ BEGIN
     JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
     WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest
                       AND NOT (a.state = 'pending' AND a.signature_lost_at IS NOT NULL)));
-  IF cardinality(undecided) > 0 THEN
+  IF cardinality(undecided) > 0 AND image_library_internal.requires_signatures(repository_id) THEN
     undecided := ARRAY(SELECT u FROM unnest(undecided) u
                        EXCEPT SELECT s.digest FROM image_library_internal.unsigned_images(repository_id, undecided) s);
   END IF;

@@ -37,12 +37,16 @@ RETURN image_library_internal.text_keys('{}', ARRAY['  ' || word || ' ']);
 COMMENT ON FUNCTION image_library_internal.word_keys IS 'Keys of a word with two blanks before it and one after, as pg_trgm compares words';
 GRANT EXECUTE ON FUNCTION image_library_internal.word_keys TO image_library_agent;
 
+-- In PL/pgSQL, which keeps the plan: it is called once a batch.
 CREATE FUNCTION image_library_internal.known_words(texts text[]) RETURNS SETOF text
-LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT DISTINCT w COLLATE "C"
-  FROM regexp_split_to_table(lower(array_to_string(texts, ' ') COLLATE "C"), '[^[:alnum:].]+') w
-  WHERE length(w) BETWEEN 3 AND 63 AND w ~ '[^0-9.]' ORDER BY 1
+BEGIN
+  RETURN QUERY
+    SELECT DISTINCT w COLLATE "C"
+    FROM regexp_split_to_table(lower(array_to_string(texts, ' ') COLLATE "C"), '[^[:alnum:].]+') w
+    WHERE length(w) BETWEEN 3 AND 63 AND w ~ '[^0-9.]' ORDER BY 1;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.known_words IS 'The words of some texts that may stand for similar ones, in lower case';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_words TO image_library_agent;

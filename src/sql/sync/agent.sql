@@ -43,7 +43,8 @@ AS $$
     'ca_certificate', g.ca_certificate, 'allow_private', g.allow_private, 'client_certificate', c.certificate, 'client_key', c.key,
     'max_connections', g.max_connections, 'requests_per_second', g.requests_per_second, 'requests_per_run', g.requests_per_run,
     'reads_evidence', EXISTS (SELECT FROM image_library_internal.trust_anchor),
-    'rules', rules.json, 'rules_fingerprint', image_library_internal.rules_fingerprint(rules.json), 'progress', coalesce(m.progress, ''),
+    'rules', rules.json, 'rules_fingerprint', image_library_internal.rules_fingerprint(rules.json),
+    'rules_version', image_library_internal.rules_version(g.registry_id), 'progress', coalesce(m.progress, ''),
     'head_refused', coalesce(m.head_refused_at > now() - interval '1 day', false),
     'referrers_refused', coalesce(m.referrers_refused_at > now() - interval '1 day', false),
     'conditional', CASE WHEN m.conditional_refused_at > now() - interval '1 day' THEN false WHEN m.conditional THEN true END)

@@ -50,11 +50,11 @@ CREATE TYPE image_library_internal.batch AS (
   refused_removals text[],
   listing text[],
   fingerprint text,
-  rules_fingerprint text,
+  rules_version text,
   settled image_library_internal.settled,
   checked text[],
   problems image_library_internal.batch_problem[],
   evidence image_library_internal.batch_evidence[]);
 COMMENT ON TYPE image_library_internal.batch IS
   'What is written of a repository in one transaction: see struct Batch in src/sync/batch.h. A null array is as an empty one; refused_removals, listing and settled null: nothing to write of them';
-COMMENT ON COLUMN image_library_internal.batch.rules_fingerprint IS 'Fingerprint of the rules that decided on the tags of the listing; null: not known';
+COMMENT ON COLUMN image_library_internal.batch.rules_version IS 'Version of the rules that decided on the tags of the listing; null: not known';

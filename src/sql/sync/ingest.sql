@@ -137,7 +137,6 @@ AS $$
 DECLARE
   id integer;
   keys jsonb;
-  rules jsonb;
   incomplete text[];
   completed image_library_internal.batch_image[];
   images_added bigint;
@@ -208,10 +207,10 @@ BEGIN
   END IF;
   -- Rules that changed since the run began may take other tags. The option newest depends on the whole listing.
   IF cardinality(batch.tags) > 0 OR batch.listing IS NOT NULL THEN
-    rules := image_library_internal.rules_json(registry_id);
-    IF batch.rules_fingerprint IS DISTINCT FROM image_library_internal.rules_fingerprint(rules)
-       OR batch.listing IS NOT NULL AND jsonb_path_exists(rules, '$[*].newest ? (@ != null)') THEN
-      PERFORM image_library_internal.decide_repository(id, rules, NULL);
+    IF batch.rules_version IS DISTINCT FROM image_library_internal.rules_version(registry_id)
+       OR batch.listing IS NOT NULL AND EXISTS (
+         SELECT FROM image_library_internal.rule u WHERE u.registry_id = write_batch.registry_id AND u.enabled AND u.newest IS NOT NULL) THEN
+      PERFORM image_library_internal.decide_repository(id, image_library_internal.rules_json(registry_id), NULL);
     END IF;
   END IF;
   PERFORM image_library_internal.write_settled(id, batch.settled,

@@ -33,14 +33,18 @@ GRANT EXECUTE ON FUNCTION image_library_internal.settled_repositories TO image_l
 -- The caller knows that every present tag is listed. If as many tags are present and whole as are admitted, those are the
 -- admitted ones.
 CREATE FUNCTION image_library_internal.write_settled(repository_id integer, settled image_library_internal.settled, is_over boolean) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  is_settled boolean := coalesce(settled.tags = (
-    SELECT count(*) FROM image_library_internal.tag t
-    WHERE t.repository_id = write_settled.repository_id AND t.missing_since IS NULL AND t.rule_id IS NOT NULL
-      AND NOT EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = t.digest AND i.unread IS NOT NULL)), false);
+  is_settled boolean := false;
 BEGIN
+  IF settled IS NOT NULL THEN
+    is_settled := settled.tags = (
+      SELECT count(*) FROM image_library_internal.tag t
+      WHERE t.repository_id = write_settled.repository_id AND t.missing_since IS NULL AND t.rule_id IS NOT NULL
+        -- By key, with a sublink that is no join: see images.sql.
+        AND (SELECT true FROM image_library_internal.image i WHERE i.digest = t.digest AND i.unread IS NOT NULL) IS NULL);
+  END IF;
   IF NOT is_settled THEN
     -- Also of a listing that comes back later: a tag that was missing in between may be another one.
     DELETE FROM image_library_internal.settled_repository s

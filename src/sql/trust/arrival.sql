@@ -98,11 +98,18 @@ COMMENT ON FUNCTION image_library_internal.is_listed IS 'Whether a repository li
 GRANT EXECUTE ON FUNCTION image_library_internal.is_listed TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.present_tags(repository_id integer, digests text[]) RETURNS text[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
-  SELECT ARRAY(SELECT DISTINCT t.name FROM image_library_internal.tag t
-               WHERE t.repository_id = present_tags.repository_id AND t.digest = ANY (digests)
-                 AND t.rule_id IS NOT NULL AND t.missing_since IS NULL ORDER BY 1)
+BEGIN
+  RETURN ARRAY(
+    SELECT DISTINCT t.name
+    FROM unnest(digests) AS asked (digest)
+    CROSS JOIN LATERAL (
+      SELECT x.name FROM image_library_internal.tag x
+      WHERE x.digest = asked.digest AND x.repository_id = present_tags.repository_id
+        AND x.rule_id IS NOT NULL AND x.missing_since IS NULL OFFSET 0) t
+    ORDER BY 1);
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.present_tags IS 'Admitted, present tags of some images';
 GRANT EXECUTE ON FUNCTION image_library_internal.present_tags TO image_library_agent;

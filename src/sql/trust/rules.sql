@@ -17,6 +17,18 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_signers IS 'Raises 42704 for names that no trust anchor has';
 
+CREATE FUNCTION image_library_internal.requires_signatures(repository_id integer) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM image_library_internal.repository r JOIN image_library_internal.rule u USING (registry_id)
+                 WHERE r.repository_id = requires_signatures.repository_id AND u.enabled AND u.action = 'include' AND u.signed_by IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.requires_signatures IS
+  'Whether a rule of the registry that has a repository requires a signature';
+GRANT EXECUTE ON FUNCTION image_library_internal.requires_signatures TO image_library_agent;
+
 -- As with required_approvals, all rules count that take a tag of the image, whichever decides, and also hidden and missing
 -- tags: neither another rule nor an exclude rule bypasses one.
 CREATE FUNCTION image_library_internal.unsigned_images(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
@@ -25,8 +37,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp S
 AS $$
 #variable_conflict use_column
 BEGIN
-  IF NOT EXISTS (SELECT FROM image_library_internal.repository r JOIN image_library_internal.rule u USING (registry_id)
-                 WHERE r.repository_id = unsigned_images.repository_id AND u.enabled AND u.action = 'include' AND u.signed_by IS NOT NULL) THEN
+  IF NOT image_library_internal.requires_signatures(repository_id) THEN
     RETURN;
   END IF;
   RETURN QUERY
@@ -86,16 +97,24 @@ COMMENT ON FUNCTION image_library_internal.check_signed IS
 
 -- People who may push can give an approved digest a tag of a rule that requires a signature.
 CREATE FUNCTION image_library_internal.reset_unsigned(repository_id integer, new_tags text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  approved text[] := ARRAY(
-    SELECT DISTINCT a.digest
-    FROM image_library_internal.tag t
-    JOIN image_library_internal.approval a ON a.repository_id = t.repository_id AND a.digest = t.digest AND a.state = 'approved'
-    WHERE t.repository_id = reset_unsigned.repository_id AND t.name = ANY (new_tags));
+  approved text[];
   lacking record;
 BEGIN
+  IF NOT image_library_internal.requires_signatures(repository_id) THEN
+    RETURN;
+  END IF;
+  approved := ARRAY(
+    SELECT DISTINCT t.digest
+    FROM unnest(new_tags) AS asked (name)
+    CROSS JOIN LATERAL (
+      SELECT x.digest FROM image_library_internal.tag x
+      WHERE x.repository_id = reset_unsigned.repository_id AND x.name = asked.name OFFSET 0) t
+    CROSS JOIN LATERAL (
+      SELECT FROM image_library_internal.approval x
+      WHERE x.repository_id = reset_unsigned.repository_id AND x.digest = t.digest AND x.state = 'approved' OFFSET 0) a);
   IF cardinality(approved) = 0 THEN
     RETURN;
   END IF;

@@ -212,7 +212,9 @@ sub runs
 
 # --- defects: what each check must find, in a transaction that is rolled back
 
-my $a_tag = q{(SELECT t FROM image_library_internal.tag t WHERE rule_id IS NOT NULL AND missing_since IS NULL ORDER BY repository_id, name LIMIT 1)};
+# Of a repository whose kind the model knows.
+my $a_tag = q{(SELECT t FROM image_library_internal.tag t JOIN image_library_internal.repository r USING (repository_id)
+	WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL ORDER BY r.name !~ '^(team|quiet|auto)', t.repository_id, t.name LIMIT 1)};
 my $an_entry = q{(SELECT repository_id, tag FROM image_library_internal.entry WHERE approval = 'approved' AND missing_since IS NULL ORDER BY repository_id, tag LIMIT 1)};
 my $a_decision = q{(SELECT max(decision_id) FROM image_library_internal.decision WHERE rule_id IS NULL)};
 our %defects = (
