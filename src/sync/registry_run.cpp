@@ -123,7 +123,7 @@ Task<std::string> RegistryRun::LookAtParts(const RequestedRepository& requested)
       repository.emplace(context_, requested.name);
       if (!co_await repository->ReadNamed(requested.tags)) {
         repository.emplace(context_, requested.name);
-        repository->ForgiveUnknown();
+        repository->Requested();
         co_await repository->Read(true, turn);
       }
       refusal = repository->refusal();

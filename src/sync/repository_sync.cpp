@@ -30,7 +30,7 @@ Task<void> RepositorySync::Read(bool known_tags, ListingTurn& turn) {
     co_await ReadAll(known_tags, turn);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kBudget) {
-      if (!forgives_unknown_ || error.kind() != ErrorKind::kNotFound) writer_.Record({}, error);
+      if (!requested_ || error.kind() != ErrorKind::kNotFound) writer_.Record({}, error);
       if (!state_.was_listed) refusal_ = error;
     } else {
       context_.stop.Stop(error);
@@ -165,7 +165,7 @@ Task<void> RepositorySync::LookAtListed(bool problems) {
   TagWalk walk = Walk(true, problems);
   const auto next = [&]() -> std::optional<TagToRead> {
     while (std::optional<TagWalk::Step> step = walk.Next()) {
-      if (!step->listed() || !step->present() || step->known->fresh) continue;
+      if (!step->listed() || !step->present() || (step->known->fresh && !requested_)) continue;
       const Rule* const rule = rules_->Decide(step->name);
       if (rule == nullptr || (rule->immutable_tags && !step->known->unread)) continue;
       ++context_.statistics.tags_seen;

@@ -41,8 +41,9 @@ class RepositorySync {
   /// Then call Read of another object.
   registry::Task<bool> ReadNamed(std::vector<std::string> tags);
 
-  /// A repository that the registry does not have is no problem: its name came from outside.
-  void ForgiveUnknown() noexcept { forgives_unknown_ = true; }
+  /// Of a repository that a webhook named: it is no problem if the registry does not have it, and
+  /// tags that this run has read already are looked at again.
+  void Requested() noexcept { requested_ = true; }
 
   /// Looks at the tags that the library knows, from this name on, without a listing.
   registry::Task<void> Look(std::string from);
@@ -97,7 +98,7 @@ class RepositorySync {
   std::optional<TagRules> rules_;    ///< of the listing
   std::string listing_fingerprint_;  ///< see ListingFingerprint; empty before the listing
   std::string settled_;              ///< see SettledFingerprint; the same
-  bool forgives_unknown_ = false;
+  bool requested_ = false;
 };
 
 }  // namespace image_library::sync

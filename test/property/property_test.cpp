@@ -132,6 +132,7 @@ class SeedRun {
   }
 
   void Sync(const Json& world, bool last) {
+    store_.NextRun();
     const RegistryConfig config = Config(world);
     registry::HttpOptions http = TransportOptions(config);
     http.total_timeout_ms = http.connect_timeout_ms = 250;

@@ -152,7 +152,7 @@ class EngineTest : public ::testing::Test {
     config_.rules_fingerprint = json;
   }
   RunResult Sync(RunOptions options = {}) {
-    store_.NextRun();
+    if (!keeps_fresh_) store_.NextRun();
     LimitedTransport limits(transport_, config_.requests_per_run, config_.url.Origin());
     DeadlineTransport deadline(limits, std::chrono::seconds(options.run_timeout),
                                [this] { return now_; });
@@ -178,6 +178,7 @@ class EngineTest : public ::testing::Test {
 
   MemoryRegistry registry_;
   MemoryStore store_;
+  bool keeps_fresh_ = false;  ///< the next sync belongs to the run before
   FakeTransport transport_;
   RegistryConfig config_;
   DeadlineTransport::Seconds now_{0};

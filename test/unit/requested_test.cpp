@@ -50,6 +50,15 @@ TEST_F(RequestedTest, WithoutTagsTheWholeRepository) {
   EXPECT_TRUE(store_.tags["team/app"]["1.0"].missing);
 }
 
+// The tag was read by this run, or by the last one, and moved after that.
+TEST_F(RequestedTest, ATagThatJustMovedIsLookedAtAgain) {
+  for (auto& [name, tag] : store_.tags["team/app"]) tag.fresh = true;
+  registry_.Tag("team/app", "2.0", "moved once more");
+  keeps_fresh_ = true;
+  Look("team/app");
+  EXPECT_EQ(store_.tags["team/app"]["2.0"].digest, registry_.DigestOf("team/app", "2.0"));
+}
+
 TEST_F(RequestedTest, ANewRepositoryIsListed) {
   registry_.Tag("team/new", "1.0", "e");
   registry_.Tag("team/new", "2.0", "f");
