@@ -157,6 +157,15 @@ SELECT test.outcome($$SELECT count(*) FROM image_library.mirror_status('unsigned
 -- When the rule does not require it any more, the approval there counts.
 SELECT alter_rule(:strict_rule, signed_by => '{}'), apply_imports(registry_id) FROM registry WHERE name = 'strict';
 SELECT tag, approval FROM images WHERE registry = 'strict';
+-- Reset there: as after a reset by a person here, no rule approves it again because it had lost a signature.
+UPDATE approval SET signature_lost_at = now() WHERE digest = test.digest('h');
+SELECT alter_rule(:strict_rule, approval => 'auto');
+SELECT stage_bundle(test.forge(ARRAY['[1, "header", {"format": 1, "library": "unsigned", "exported_at": "2025-01-04T00:00:00Z", "registries": ["hub"]}]',
+  jsonb_build_array(2, 'image', jsonb_build_object('registry', 'hub', 'repository', 'team/app', 'digest', test.digest('h'), 'tags', '["1.1"]'::jsonb, 'platforms', '[]'::jsonb, 'referrers', '[]'::jsonb,
+    'approval', '{"state": "pending", "decided_at": "2025-01-03T00:00:00Z"}'::jsonb)), '[3, "end", {"lines": 3}]']));
+SELECT effect, number FROM import_library('{"hub": "strict"}') WHERE what = 'images';
+SELECT test.fill('strict', 'h'), apply_rules(registry_id, :strict_rule) FROM registry WHERE name = 'strict';
+SELECT tag, approval FROM images WHERE registry = 'strict';
 -- Left out with null.
 SELECT stage_bundle(ARRAY(SELECT line FROM test.newer ORDER BY number)) > 0;
 SELECT what, number FROM import_library('{"hub": null}') WHERE what IN ('rules', 'images');

@@ -119,7 +119,7 @@ BEGIN
   decision.decision_id := image_library_internal.tell_decision(decision);
   UPDATE image_library_internal.approval a
   SET state = decision.new_state, approvals = 1, decision_id = decision.decision_id, decided_at = clock_timestamp(), valid_until = decision.valid_until,
-      reset_at = CASE WHEN decision.new_state = 'pending' THEN clock_timestamp() END
+      reset_at = CASE WHEN decision.new_state = 'pending' THEN clock_timestamp() END, signature_lost_at = NULL
   WHERE a.repository_id = place.repository_id AND a.digest = imported.digest;
   DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = place.repository_id AND v.digest = imported.digest;
   IF decision.new_state IN ('approved', 'rejected') THEN
