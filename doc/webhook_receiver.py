@@ -17,6 +17,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -103,6 +104,22 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     timeout = 10  # seconds, for a client that sends nothing
     disable_nagle_algorithm = True
 
+    def handle_one_request(self):
+        """A client that sends a byte now and then must not keep its place."""
+        timer = threading.Timer(self.server.request_timeout, self.give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            super().handle_one_request()
+        finally:
+            timer.cancel()
+
+    def give_up(self):
+        try:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     def do_POST(self):
         try:
             length = int(self.headers.get("Content-Length", ""))
@@ -157,9 +174,10 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address, secret, token_in_url):
+    def __init__(self, address, secret, token_in_url, request_timeout):
         self.secret = secret
         self.token_in_url = token_in_url
+        self.request_timeout = request_timeout
         self.database = Database()
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__(address, Receiver)
@@ -184,12 +202,14 @@ def main():
     parser.add_argument("--port", type=int, default=8085)
     parser.add_argument("--secret-file", required=True, help="file with the secret, at least 16 characters")
     parser.add_argument("--token-in-url", action="store_true", help="accept the secret in the URL, where logs may have it")
+    parser.add_argument("--request-timeout", type=float, default=60, metavar="SECONDS",
+                        help="for a whole request (default: 60)")
     options = parser.parse_args()
     with open(options.secret_file, encoding="utf-8") as file:
         secret = file.read().strip()
     if len(secret) < 16:
         parser.error("the secret is too short: it must have at least 16 characters")
-    server = Server((options.host, options.port), secret, options.token_in_url)
+    server = Server((options.host, options.port), secret, options.token_in_url, options.request_timeout)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -66,10 +66,15 @@ SELECT part, regexp_replace(test.outcome(format('SELECT image_library.stage_bund
   '[2, "signature", {}]', '[2, "image", {}]', '[2, "image", []]', '[3, "rule", {"registry": "hub"}]', '[2, "header", {}]', '[2, "end", {"lines": 7}]', '[2, 7, {}]', '[2]', '{}', '[2, "rule", {}]',
   '[2, "image", {' || :'approval' || ', "digest": "sha256:x", "approval": null}]',
   '[2, "image", {' || :'approval' || ', "digest": "sha256:' || repeat('0', 64) || '", "approval": {"state": "blessed"}}]',
-  '[2, "image", {' || :'approval' || ', "digest": "sha256:' || repeat('0', 64) || '", "approval": {"state": "approved", "decided_at": "tomorrow-ish"}}]']) part;
+  '[2, "image", {' || :'approval' || ', "digest": "sha256:' || repeat('0', 64) || '", "approval": {"state": "approved", "decided_at": "tomorrow-ish"}}]',
+  -- Times that mean something else later, or in another session.
+  '[2, "image", {' || :'approval' || ', "digest": "sha256:' || repeat('0', 64) || '", "approval": {"state": "approved", "decided_at": "now"}}]',
+  '[2, "image", {' || :'approval' || ', "digest": "sha256:' || repeat('0', 64) || '", "approval": {"state": "approved", "decided_at": "02/01/2025"}}]',
+  '[2, "image", {' || :'approval' || ', "digest": "sha256:' || repeat('0', 64) || '", "approval": {"state": "approved", "decided_at": "2025-01-01T00:00:00"}}]',
+  '[2, "image", {' || :'approval' || ', "digest": "sha256:' || repeat('0', 64) || '", "approval": {"state": "approved", "valid_until": "tomorrow"}}]']) part;
 SELECT part, regexp_replace(test.outcome(format('SELECT image_library.stage_bundle(%L)', test.forge(ARRAY[part::jsonb]))), '\n.*', '') FROM unnest(ARRAY[
   '[1, "header", {"format": 2}]', '[1, "header", {"format": 1, "library": "a b", "exported_at": "2025-01-01", "registries": []}]', '[1, "end", {"lines": 1}]',
-  '[1, "header", {"format": 1, "library": "x", "exported_at": "never", "registries": []}]']) part;
+  '[1, "header", {"format": 1, "library": "x", "exported_at": "never", "registries": []}]', '[1, "header", {"format": 1, "library": "x", "exported_at": "now", "registries": []}]']) part;
 SELECT test.outcome('SELECT * FROM image_library.import_library()');
 DELETE FROM staged_line;
 SELECT test.outcome('SELECT * FROM image_library.import_library()');
@@ -136,6 +141,31 @@ SELECT test.by_hand(t, t) FROM clock_timestamp() t;
 SELECT what, effect, number FROM import_library('{"hub": "mirror"}') WHERE what = 'images';
 SELECT left(regexp_replace(reason, '\d{4}-\S+ ', '<time> '), 80) AS reason, length(reason) FROM decisions WHERE origin ->> 'library' = 'forged';
 SELECT repository, missing, name FROM mirror_status('forged', 'mirror');
+-- A signature that a rule here requires: an approval there does not replace it, and a rule that comes keeps its signers.
+SELECT add_trust_key('release', E'-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEuJt1j/chu+2HlOx8gw8ByF1rPCgNqN6B5yjil25kEeymKgPOsOVrFUkCwVGr7eMvGgHuwtIOa1Yj7+FbUyPo0w==\n-----END PUBLIC KEY-----\n');
+SELECT add_registry('strict', 'https://strict.example') IS NOT NULL AS added;
+SELECT add_rule('strict', 'team/**', signed_by => '{release}') AS strict_rule \gset
+SELECT test.fill('strict', 'h');
+SELECT stage_bundle(test.forge(ARRAY['[1, "header", {"format": 1, "library": "unsigned", "exported_at": "2025-01-02T00:00:00Z", "registries": ["hub"]}]',
+  '[2, "rule", {"registry": "hub", "repositories": "signed/**", "tags": ["*"], "action": "include", "kind": "auto", "priority": 100, "enabled": true, "required_approvals": 1, "signed_by": ["release"]}]',
+  jsonb_build_array(3, 'image', jsonb_build_object('registry', 'hub', 'repository', 'team/app', 'digest', test.digest('h'), 'tags', '["1.1"]'::jsonb, 'platforms', '[{"present": "perhaps"}]'::jsonb, 'referrers', '[]'::jsonb,
+    'approval', '{"state": "approved", "decided_at": "2025-01-01T00:00:00.5+00:00", "valid_until": "infinity", "deprecated_from": null}'::jsonb)), '[4, "end", {"lines": 4}]']));
+SELECT what, replace(effect, :'strict_rule', '<n>') AS effect, number FROM import_library('{"hub": "strict"}') WHERE what IN ('rules', 'images');
+SELECT tag, approval FROM images WHERE registry = 'strict';
+SELECT repositories, approval, signed_by FROM rules WHERE registry = 'strict' ORDER BY 1;
+SELECT test.outcome($$SELECT count(*) FROM image_library.mirror_status('unsigned', 'strict')$$);
+-- When the rule does not require it any more, the approval there counts.
+SELECT alter_rule(:strict_rule, signed_by => '{}'), apply_imports(registry_id) FROM registry WHERE name = 'strict';
+SELECT tag, approval FROM images WHERE registry = 'strict';
+-- Reset there: as after a reset by a person here, no rule approves it again because it had lost a signature.
+UPDATE approval SET signature_lost_at = now() WHERE digest = test.digest('h');
+SELECT alter_rule(:strict_rule, approval => 'auto');
+SELECT stage_bundle(test.forge(ARRAY['[1, "header", {"format": 1, "library": "unsigned", "exported_at": "2025-01-04T00:00:00Z", "registries": ["hub"]}]',
+  jsonb_build_array(2, 'image', jsonb_build_object('registry', 'hub', 'repository', 'team/app', 'digest', test.digest('h'), 'tags', '["1.1"]'::jsonb, 'platforms', '[]'::jsonb, 'referrers', '[]'::jsonb,
+    'approval', '{"state": "pending", "decided_at": "2025-01-03T00:00:00Z"}'::jsonb)), '[3, "end", {"lines": 3}]']));
+SELECT effect, number FROM import_library('{"hub": "strict"}') WHERE what = 'images';
+SELECT test.fill('strict', 'h'), apply_rules(registry_id, :strict_rule) FROM registry WHERE name = 'strict';
+SELECT tag, approval FROM images WHERE registry = 'strict';
 -- Left out with null.
 SELECT stage_bundle(ARRAY(SELECT line FROM test.newer ORDER BY number)) > 0;
 SELECT what, number FROM import_library('{"hub": null}') WHERE what IN ('rules', 'images');

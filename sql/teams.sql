@@ -127,6 +127,8 @@ WHERE c.relnamespace = 'image_library_internal'::regnamespace AND c.relkind = 'r
 SAVEPOINT granted;
 GRANT USAGE ON SCHEMA image_library_internal TO image_library_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA image_library_internal TO image_library_reader;
+-- Of another library: its registries may be private there.
+INSERT INTO staged_line (number, section, content, hash) VALUES (1, 'image', '{}', 'x');
 CREATE FUNCTION test.counts(who text, relation text) RETURNS text LANGUAGE sql AS $$ SELECT test.outcome_as(who, format('SELECT count(*) FROM image_library_internal.%I', relation)) $$;
 SELECT c.relname, test.counts('test_reader', relname) AS reader, test.counts('test_secret_reader', relname) AS secret_reader, test.counts('test_admin', relname) AS admin,
        test.counts('image_library_agent', relname) AS agent, test.counts('none', relname) AS owner

@@ -5,6 +5,7 @@ use Digest::SHA qw(hmac_sha256_hex);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use HTTP::Tiny;
+use IO::Select;
 use IO::Socket::IP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -117,6 +118,24 @@ my $large = IO::Socket::IP->new(PeerAddr => '127.0.0.1', PeerPort => $port);
 print $large "POST /hub/quay HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n";
 like(scalar <$large>, qr/ 413 /, 'too large');
 is($http->get($url)->{status}, 501, 'GET');
+my $other_port = PostgreSQL::Test::Cluster::get_free_port();
+my $impatient = ServerProcess->start(
+	command => [ 'python3', '-B', "$FindBin::RealBin/../../doc/webhook_receiver.py", '--port', $other_port, '--secret-file', "$folder/secret", '--request-timeout', 1 ],
+	output => "$folder/output", errors => "$folder/errors_of_other");
+$impatient->wait_for_port($other_port) or die 'the receiver did not start: ' . slurp_file("$folder/errors_of_other");
+my $slow = IO::Socket::IP->new(PeerAddr => '127.0.0.1', PeerPort => $other_port);
+my $ended = 0;
+{
+	local $SIG{PIPE} = 'IGNORE';
+	syswrite $slow, "POST /hub/quay HTTP/1.1\r\nX: ";
+	for (1 .. 100)
+	{
+		syswrite $slow, 'x';
+		last if $ended = IO::Select->new($slow)->can_read(0.2);
+	}
+}
+ok($ended, 'a request that comes byte by byte is ended');
+$impatient->stop;
 my $hostile = q{team/x'); SELECT 1; \\! touch } . "$folder/owned" . qq{\n\\! touch $folder/owned\n:'x' \$\$};
 is(post("$url/quay", JSON::PP->new->encode({ repository => $hostile }))->{status}, 202, 'SQL and commands of psql in a name');
 ok(!-e "$folder/owned", 'are text');

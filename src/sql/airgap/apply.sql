@@ -93,6 +93,11 @@ BEGIN
     RETURN 'waits: no tag of the library points at it here';
   END IF;
   IF found_effect.action = 'approve' THEN
+    SELECT string_agg(image_library_internal.requires_text(u.rule_id, u.signers), ', and ') INTO unmet
+    FROM image_library_internal.unsigned_images(place.repository_id, ARRAY[imported.digest]) u;
+    IF unmet IS NOT NULL THEN
+      RETURN left(format('waits: %s', unmet), 500);
+    END IF;
     SELECT string_agg(DISTINCT o.policy, ', ') INTO unmet
     FROM image_library_internal.policy_outcomes(place.registry, place.repository, imported.digest, '{require}') o WHERE o.reason IS NOT NULL;
     IF unmet IS NOT NULL THEN
@@ -114,7 +119,7 @@ BEGIN
   decision.decision_id := image_library_internal.tell_decision(decision);
   UPDATE image_library_internal.approval a
   SET state = decision.new_state, approvals = 1, decision_id = decision.decision_id, decided_at = clock_timestamp(), valid_until = decision.valid_until,
-      reset_at = CASE WHEN decision.new_state = 'pending' THEN clock_timestamp() END
+      reset_at = CASE WHEN decision.new_state = 'pending' THEN clock_timestamp() END, signature_lost_at = NULL
   WHERE a.repository_id = place.repository_id AND a.digest = imported.digest;
   DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = place.repository_id AND v.digest = imported.digest;
   IF decision.new_state IN ('approved', 'rejected') THEN

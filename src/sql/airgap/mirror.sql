@@ -92,7 +92,7 @@ BEGIN
       FROM image_library_internal.images_to_copy(source_id, true) i
       UNION ALL
       SELECT m.repository, m.digest, m.tags,
-             ARRAY(SELECT concat_ws(' ', p ->> 'platform', p ->> 'manifest_digest') FROM jsonb_path_query(m.platforms, 'lax $[*]') p WHERE (p ->> 'present')::boolean),
+             ARRAY(SELECT concat_ws(' ', p ->> 'platform', p ->> 'manifest_digest') FROM jsonb_path_query(m.platforms, 'lax $[*]') p WHERE p -> 'present' = 'true'),
              ARRAY(SELECT x ->> 'referrer_digest' FROM jsonb_path_query(m.referrers, 'lax $[*]') x)
       FROM image_library_internal.imported_image m
       WHERE source_id IS NULL AND m.library = source AND m.registry_id = mirror.registry_id AND m.approval ->> 'state' = 'approved'

@@ -84,6 +84,12 @@ AS $$
            image_library_internal.is_repository_name(content ->> 'repository') AND content ->> 'digest' ~ '^[a-z0-9+._-]{1,30}:[0-9a-f]{32,128}$'
            AND jsonb_typeof(content -> 'tags') = 'array' AND (content -> 'platforms') IS NOT NULL AND (content -> 'referrers') IS NOT NULL
            AND (jsonb_typeof(content -> 'approval') = 'null' OR content #>> '{approval,state}' = ANY (image_library_internal.states())), false) THEN 'has an invalid image'
+    -- Such as now: it would be another time whenever it is read, or another one in a session with other settings.
+    WHEN EXISTS (
+      SELECT FROM (VALUES (content #>> '{exported_at}', false), (content #>> '{approval,decided_at}', false),
+                          (content #>> '{approval,valid_until}', true), (content #>> '{approval,deprecated_from}', true)) t (value, may_be_endless)
+      WHERE NOT (value ~ '^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:\d\d)*)$' OR may_be_endless AND value = 'infinity'))
+      THEN 'has a time that is not in the form 2025-01-31T00:00:00Z'
     WHEN section = 'end' AND content ->> 'lines' IS DISTINCT FROM number::text THEN 'ends a bundle with another number of lines' END
 $$;
 COMMENT ON FUNCTION image_library_internal.bundle_line_problem IS 'What is wrong with a line of a bundle; null: nothing';

@@ -85,13 +85,18 @@ $$;
 COMMENT ON FUNCTION image_library_internal.fail_looks IS 'Stores why none of the requested repositories of a registry could be looked at';
 GRANT EXECUTE ON FUNCTION image_library_internal.fail_looks TO image_library_agent;
 
+-- The end of a run does not wait for a session that has asked again and keeps its transaction open: that is a new request anyway.
 CREATE FUNCTION image_library_internal.answer_looks(registry_id integer, run_started_at timestamptz) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   UPDATE image_library_internal.requested_repository q SET answered_request = q.requested_at, failures = 0, problem = NULL
-  WHERE q.registry_id = answer_looks.registry_id AND q.requested_at < run_started_at AND image_library_internal.request_waits(q);
+  WHERE q.registry_id = answer_looks.registry_id AND q.repository IN (
+    SELECT w.repository FROM image_library_internal.requested_repository w
+    WHERE w.registry_id = answer_looks.registry_id AND w.requested_at < run_started_at AND image_library_internal.request_waits(w) FOR UPDATE SKIP LOCKED);
   DELETE FROM image_library_internal.requested_repository q
-  WHERE q.registry_id = answer_looks.registry_id AND NOT image_library_internal.request_waits(q) AND q.requested_at < now() - interval '1 day'
+  WHERE q.registry_id = answer_looks.registry_id AND q.repository IN (
+    SELECT o.repository FROM image_library_internal.requested_repository o
+    WHERE o.registry_id = answer_looks.registry_id AND NOT image_library_internal.request_waits(o) AND o.requested_at < now() - interval '1 day' FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION image_library_internal.answer_looks IS
   'Ends the requests that a complete run of the registry has answered, and removes those that were answered a day ago';

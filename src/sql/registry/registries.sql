@@ -350,6 +350,10 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_admin(format('alter registry "%s"', name));
   old := image_library_internal.find_registry(name);
+  -- Another host changes what is trusted there; a change of trust locks in this order.
+  IF url IS NOT NULL THEN
+    PERFORM image_library_internal.lock_trust(exclusive => true);
+  END IF;
   -- Locked, so that each of two concurrent changes sees the result of the other.
   SELECT g.* INTO STRICT old FROM image_library_internal.registry g WHERE g.registry_id = old.registry_id FOR NO KEY UPDATE;
   SELECT * INTO parsed
