@@ -18,9 +18,17 @@ CREATE TABLE image_library_internal.imported_bundle (
   hash text NOT NULL,
   lines bigint NOT NULL,
   imported_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  imported_by name NOT NULL DEFAULT session_user
+  imported_by name NOT NULL DEFAULT session_user,
+  signed_by text,
+  key_fingerprint text,
+  CHECK ((signed_by IS NULL) = (key_fingerprint IS NULL))
 );
 COMMENT ON TABLE image_library_internal.imported_bundle IS 'The last bundle that was imported from each library; older ones are refused';
+COMMENT ON COLUMN image_library_internal.imported_bundle.signed_by IS
+  'Trusted key that verified the signature of the bundle; null: it was imported without one';
+COMMENT ON COLUMN image_library_internal.imported_bundle.key_fingerprint IS
+  'SHA-256 of that key''s PEM at the time, as in trusted_signers';
+GRANT SELECT ON image_library_internal.imported_bundle TO image_library_agent;
 
 CREATE TABLE image_library_internal.imported_image (
   library text COLLATE "C" NOT NULL,
