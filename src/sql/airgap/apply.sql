@@ -98,6 +98,11 @@ BEGIN
     IF unmet IS NOT NULL THEN
       RETURN left(format('waits: it does not meet policies here: %s', unmet), 500);
     END IF;
+    SELECT string_agg(image_library_internal.requires_text(u.rule_id, u.signers), ', ' ORDER BY u.rule_id) INTO unmet
+    FROM image_library_internal.unsigned_images(place.repository_id, ARRAY[imported.digest]) u;
+    IF unmet IS NOT NULL THEN
+      RETURN left('waits: ' || unmet, 500);
+    END IF;
   END IF;
   current := image_library_internal.lock_approval(place.repository_id, imported.digest);
   decision := image_library_internal.decision_on(place, found_effect.action, current.state,
@@ -140,6 +145,8 @@ DECLARE
   changed bigint := 0;
   told text;
 BEGIN
+  -- Before the approvals, which may need a signature.
+  PERFORM image_library_internal.apply_evidence(registry_id);
   FOR waiting IN
     SELECT m.* FROM image_library_internal.imported_image m
     WHERE m.registry_id = apply_imports.registry_id
@@ -158,5 +165,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_imports IS
-  'Applies the approvals of imported images of a registry that wait, after an import or a sync; returns how many have changed something';
+  'Stores the signatures and applies the approvals of imported images of a registry that wait, after an import or a sync; returns how many approvals have changed something';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_imports TO image_library_agent;

@@ -172,7 +172,7 @@ BEGIN
     PERFORM image_library_internal.refuse_bundle(wrong, 'has a decision that is later than the bundle');
   END IF;
   SELECT min(s.number) INTO wrong FROM image_library_internal.staged_line s
-  WHERE s.staged_by = session_user AND s.section IN ('image', 'rule', 'hm_tag_of') AND NOT header.content -> 'registries' ? (s.content ->> 'registry');
+  WHERE s.staged_by = session_user AND s.section IN ('image', 'rule', 'hm_tag_of', 'evidence') AND NOT header.content -> 'registries' ? (s.content ->> 'registry');
   IF wrong IS NOT NULL THEN
     PERFORM image_library_internal.refuse_bundle(wrong, 'names a registry that the header does not have');
   END IF;
@@ -236,14 +236,20 @@ BEGIN
       AND NOT EXISTS (SELECT FROM image_library_internal.policy p WHERE p.name = s.content ->> 'name')
     HAVING count(*) > 0;
   PERFORM image_library_internal.import_images(source, registries);
+  PERFORM image_library_internal.import_evidence(source, registries);
   PERFORM image_library_internal.apply_imports(v::integer) FROM jsonb_each_text(registries) e (k, v) ORDER BY v::integer;
   RETURN QUERY
     SELECT 'images', m.effect, count(*) FROM image_library_internal.imported_image m WHERE m.library = source GROUP BY 2 ORDER BY 2;
+  RETURN QUERY
+    SELECT 'signatures', CASE WHEN e.verified THEN 'verified' ELSE 'not verified' END, count(*)
+    FROM image_library_internal.evidence e WHERE e.imported_from = source GROUP BY 2 ORDER BY 2 DESC;
+  RETURN QUERY
+    SELECT 'signatures', 'wait for their image', count(*) FROM image_library_internal.imported_evidence w WHERE w.library = source HAVING count(*) > 0;
   DELETE FROM image_library_internal.staged_line s WHERE s.staged_by = session_user;
 END
 $$;
 COMMENT ON FUNCTION image_library.import_library IS
-  'Imports the bundle that stage_bundle has taken: approvals of images that are here, HM tags, rules that are not here (with approval => manual). registry_map: names here for the registries of the bundle, null leaves one out; expected_hash: the hash of the bundle, as told elsewhere; signature: base64 of the signature of that hash, by the trusted key that is named by key, without which bundles of this library are refused from then on (see set_bundle_key). Approvals of images that are not here wait for a sync. Returns what changed, as numbers';
+  'Imports the bundle that stage_bundle has taken: approvals and signatures of images that are here, HM tags, rules that are not here (with approval => manual). registry_map: names here for the registries of the bundle, null leaves one out; expected_hash: the hash of the bundle, as told elsewhere; signature: base64 of the signature of that hash, by the trusted key that is named by key, without which bundles of this library are refused from then on (see set_bundle_key). What belongs to images that are not here waits for a sync. Returns what changed, as numbers';
 GRANT EXECUTE ON FUNCTION image_library.import_library TO image_library_admin;
 
 CREATE VIEW image_library.imported_images WITH (security_barrier) AS

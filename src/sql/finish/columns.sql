@@ -131,6 +131,7 @@ BEGIN
       ('previous_hash', '{decisions,audit}', 'Hash of the row before it in the chain; empty for the first'),
       ('row_hash', '{decisions,audit}', 'SHA-256 of the row and of the hash before it: see verify_audit'),
       ('origin', '{decisions}', 'Of an imported decision: library, registry, state, actor, decided_at and decision_id there; null: it was made here'),
+      ('imported_from', '{image_signatures}', 'Library whose bundle brought the signature; null: the registry has shown it'),
       ('library', '{imported_images,imported_bundles}', 'Name of the library that the bundle is from'),
       ('exported_at', '{imported_bundles}', 'When the bundle was made there'),
       ('exported_by', '{imported_bundles}', 'Who made it there'),
