@@ -12,6 +12,7 @@
 #include "core/json_writer.h"
 #include "core/text.h"
 #include "postgres/bridge.h"
+#include "trust/signed_text.h"
 #include "trust/verifier.h"
 
 using namespace image_library;            // NOLINT: a file of glue
@@ -143,6 +144,7 @@ trust::Verdict Verify(FunctionCallInfo fcinfo, const Trusted& trusted) {
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_check_anchors);
 PG_FUNCTION_INFO_V1(image_library_verify_evidence);
+PG_FUNCTION_INFO_V1(image_library_signature_problem);
 
 /// check_anchors(anchors jsonb): raises 22023 for a key, certificate or root that cannot be used.
 Datum image_library_check_anchors(PG_FUNCTION_ARGS) {
@@ -170,5 +172,18 @@ Datum image_library_verify_evidence(PG_FUNCTION_ARGS) {
          proven ? Column{false, JsonbDatum(ToJson(*verdict.provenance))} : Column::Null()});
   });
   PG_RETURN_DATUM(result);
+}
+
+/// signature_problem(pem text, signed_text text, signature text): why the signature, in base64, is
+/// not one of the key over the text, which is in the database's encoding; null: it is.
+Datum image_library_signature_problem(PG_FUNCTION_ARGS) {
+  std::optional<Datum> result;
+  Guard([&] {
+    const std::string problem = trust::SignatureProblem(
+        TextArgument(fcinfo, 0), TextArgument(fcinfo, 1), TextArgument(fcinfo, 2));
+    if (!problem.empty()) result = TextDatum(problem);
+  });
+  if (!result) PG_RETURN_NULL();
+  return *result;
 }
 }

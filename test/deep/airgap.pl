@@ -34,7 +34,9 @@ append_to_file("$folder/hash", $hash);
 command_ok([ 'openssl', 'genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', "$folder/key" ], 'a key');
 command_ok([ 'openssl', 'pkey', '-in', "$folder/key", '-pubout', '-out', "$folder/key.pub" ], 'its public part');
 command_ok([ 'openssl', 'dgst', '-sha256', '-sign', "$folder/key", '-out', "$folder/signature", "$folder/hash" ], 'the hash is signed');
-command_ok([ 'openssl', 'dgst', '-sha256', '-verify', "$folder/key.pub", '-signature', "$folder/signature", "$folder/hash" ], 'and verified');
+command_ok([ 'openssl', 'base64', '-in', "$folder/signature", '-out', "$folder/signature.txt" ], 'as text');
+my ($key, $signature) = (slurp_file("$folder/key.pub"), slurp_file("$folder/signature.txt"));
+$site->value("SELECT image_library.add_trust_key('central', '$key', '{none.invalid/none}')");
 
 # --- over the gap: \copy, stage_bundle, import_library
 sub import_bundle
@@ -46,7 +48,7 @@ sub import_bundle
 		\\copy bundle (line) FROM '$file'
 		SELECT image_library.stage_bundle(lines)
 		FROM (SELECT array_agg(line ORDER BY number) AS lines FROM bundle GROUP BY (number - 1) / 7 ORDER BY min(number) OFFSET 0) b;
-		COMMIT;} . ($import // qq{SELECT * FROM image_library.import_library('{"hub": "mirror"}', expected_hash => '$hash')}));
+		COMMIT;} . ($import // qq{SELECT * FROM image_library.import_library('{"hub": "mirror"}', signature => '$signature', key => 'central')}));
 }
 my $mirror = sprintf q{SELECT image_library.add_registry('mirror', '%s/copy', allow_private => true)}, $far->url;
 like(import_bundle($bundle), qr/42704: registry "hub" of the bundle has no counterpart here|no counterpart/, 'without a mirror nothing is imported');
@@ -103,7 +105,11 @@ is($site->value(q{SELECT count(*) FROM image_library.decisions}), $site->value(q
 $central->value(q{SELECT image_library.revoke(reference, 'a hole') FROM image_library.images WHERE approval = 'approved' ORDER BY 1 LIMIT 1});
 my $newer = "$folder/newer";
 $central->value(qq{COPY (SELECT line FROM image_library.export_library('central') line) TO '$newer'});
-is(import_bundle($newer, q{SELECT * FROM image_library.import_library('{"hub": "mirror"}')}), '', 'a newer bundle');
+my $unsigned = q{SELECT * FROM image_library.import_library('{"hub": "mirror"}')};
+like(import_bundle($newer, $unsigned), qr/55000: bundles of library "central" must be signed with key "central"/, 'a newer bundle without a signature is refused');
+like(import_bundle($newer), qr/22023: invalid bundle: it is not signed with key "central"/, 'with the signature of another one too');
+$site->value(q{SELECT image_library.set_bundle_key('central', NULL)});
+is(import_bundle($newer, $unsigned), '', 'a newer bundle, when no signature is required any more');
 is($site->value(q{SELECT count(*) FROM image_library.images WHERE approval = 'revoked'}) > 0, 1, 'revokes here too');
 like(import_bundle($bundle), qr/55000: the bundle of library "central" is older/, 'the older one is refused');
 is($site->value(q{SELECT count(*) FROM image_library.verify_audit()}), '0', 'the chain of decisions is whole');

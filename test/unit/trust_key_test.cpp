@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "trust/key.h"
 #include "trust/refusal.h"
+#include "trust/signed_text.h"
 #include "trust/verifier.h"
 #include "trust_material.h"
 
@@ -61,6 +62,24 @@ TEST(TrustKey, VerifiesByCosignsAlgorithms) {
     signature[signature.size() / 2] ^= 1;
     EXPECT_FALSE(read.Verifies("message", signature));
   }
+}
+
+TEST(TrustKey, VerifiesATextThatWasSignedOutside) {
+  const TestKey key, other, edwards(Kind::kEd25519);
+  const std::string text = "c3d7fadeeab1155f";
+  std::string signature = test::Base64(key.Sign(text));
+  EXPECT_EQ(SignatureProblem(key.Pem(), text, signature), "");
+  signature.insert(20, "\n");
+  EXPECT_EQ(SignatureProblem(key.Pem(), text, signature + "\n"), "");
+  EXPECT_EQ(SignatureProblem(edwards.Pem(), text, test::Base64(edwards.Sign(text))), "");
+  for (const std::string& changed : {text + "\n", std::string("c3d7fadeeab1155e"), std::string()})
+    EXPECT_EQ(SignatureProblem(key.Pem(), changed, signature), "the signature does not verify");
+  EXPECT_EQ(SignatureProblem(other.Pem(), text, signature), "the signature does not verify");
+  EXPECT_EQ(SignatureProblem(edwards.Pem(), text, signature), "the signature does not verify");
+  EXPECT_EQ(SignatureProblem(key.Pem(), text, ""), "the signature is not base64");
+  EXPECT_EQ(SignatureProblem(key.Pem(), text, "%"), "the signature is not base64");
+  EXPECT_THAT(SignatureProblem(key.Pem(), text, std::string(4097, 'A')), HasSubstr("longer"));
+  EXPECT_THAT(SignatureProblem("no key", text, signature), HasSubstr("not a public key"));
 }
 
 TEST(TrustKey, TakesAHashInsteadOfTheMessage) {

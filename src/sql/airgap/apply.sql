@@ -103,6 +103,11 @@ BEGIN
     IF unmet IS NOT NULL THEN
       RETURN left(format('waits: it does not meet policies here: %s', unmet), 500);
     END IF;
+    SELECT string_agg(image_library_internal.requires_text(u.rule_id, u.signers), ', ' ORDER BY u.rule_id) INTO unmet
+    FROM image_library_internal.unsigned_images(place.repository_id, ARRAY[imported.digest]) u;
+    IF unmet IS NOT NULL THEN
+      RETURN left('waits: ' || unmet, 500);
+    END IF;
   END IF;
   current := image_library_internal.lock_approval(place.repository_id, imported.digest);
   decision := image_library_internal.decision_on(place, found_effect.action, current.state,
@@ -111,7 +116,9 @@ BEGIN
     left(regexp_replace(format('imported from library "%s": decided by %s at %s%s', imported.library, coalesce(imported.approval ->> 'actor', 'nobody'),
                                imported.approval ->> 'decided_at', ': ' || (imported.approval ->> 'reason')), '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]', '?', 'g'), 10000));
   decision.origin := jsonb_build_object('library', imported.library, 'registry', imported.registry_there, 'state', imported.approval -> 'state',
-    'actor', imported.approval -> 'actor', 'decided_at', imported.approval -> 'decided_at', 'decision_id', imported.approval -> 'decision_id');
+    'actor', imported.approval -> 'actor', 'decided_at', imported.approval -> 'decided_at', 'decision_id', imported.approval -> 'decision_id')
+    || coalesce((SELECT jsonb_build_object('signed_by', b.signed_by) FROM image_library_internal.imported_bundle b
+                 WHERE b.library = imported.library AND b.signed_by IS NOT NULL), '{}');
   IF found_effect.action = 'approve' THEN
     -- Whoever deprecated it there does not want it used later.
     decision.valid_until := least((imported.approval ->> 'valid_until')::timestamptz, (imported.approval ->> 'deprecated_from')::timestamptz);
@@ -143,6 +150,8 @@ DECLARE
   changed bigint := 0;
   told text;
 BEGIN
+  -- Before the approvals, which may need a signature.
+  PERFORM image_library_internal.apply_evidence(registry_id);
   FOR waiting IN
     SELECT m.* FROM image_library_internal.imported_image m
     WHERE m.registry_id = apply_imports.registry_id
@@ -161,5 +170,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_imports IS
-  'Applies the approvals of imported images of a registry that wait, after an import or a sync; returns how many have changed something';
+  'Stores the signatures and applies the approvals of imported images of a registry that wait, after an import or a sync; returns how many approvals have changed something';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_imports TO image_library_agent;

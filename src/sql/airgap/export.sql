@@ -6,13 +6,23 @@
 
 CREATE FUNCTION image_library_internal.bundle_sections() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{header,registry,rule,hm_tag,hm_tag_of,policy,image,decision,end}'::text[];
+RETURN '{header,registry,rule,hm_tag,hm_tag_of,policy,image,evidence,decision,end}'::text[];
 COMMENT ON FUNCTION image_library_internal.bundle_sections IS 'Sections of a bundle that this version reads, in their order';
 
 CREATE FUNCTION image_library_internal.bundle_hash(previous_hash text, json text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT encode(sha256(convert_to(coalesce(previous_hash, repeat('0', 64)) || ' ' || json, 'UTF8')), 'hex') $$;
 COMMENT ON FUNCTION image_library_internal.bundle_hash IS 'Hash of a line of a bundle; previous_hash null: the line is the first';
+
+CREATE FUNCTION image_library_internal.bundle_images(registries integer[]) RETURNS TABLE (repository_id integer, digest text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT t.repository_id, t.digest FROM image_library_internal.tag t WHERE t.registry_id = ANY (registries) AND t.rule_id IS NOT NULL
+  UNION
+  SELECT a.repository_id, a.digest FROM image_library_internal.approval a JOIN image_library_internal.repository r USING (repository_id)
+  WHERE r.registry_id = ANY (registries)
+$$;
+COMMENT ON FUNCTION image_library_internal.bundle_images IS 'Images that a bundle has: those that rules take, and those that were decided on';
 
 CREATE FUNCTION image_library_internal.bundle_image(repository_id integer, digest text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
@@ -71,11 +81,9 @@ BEGIN
     FROM image_library_internal.policy p ORDER BY p.name;
   RETURN QUERY
     SELECT 'image', image_library_internal.bundle_image(n.repository_id, n.digest)
-    FROM (SELECT t.repository_id, t.digest FROM image_library_internal.tag t WHERE t.registry_id = ANY (registries) AND t.rule_id IS NOT NULL
-          UNION
-          SELECT a.repository_id, a.digest FROM image_library_internal.approval a JOIN image_library_internal.repository r USING (repository_id)
-          WHERE r.registry_id = ANY (registries)) n
+    FROM image_library_internal.bundle_images(registries) n
     ORDER BY n.repository_id, n.digest;
+  RETURN QUERY SELECT 'evidence', e FROM image_library_internal.bundle_evidence(registries) e;
   RETURN QUERY
     SELECT 'decision', to_jsonb(d) - '{registry_id,transaction,client_address,statement_at}'::text[]
     FROM image_library_internal.decision d WHERE d.registry_id = ANY (registries) ORDER BY d.decision_id;
@@ -113,5 +121,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.export_library IS
-  'The library as lines for stage_bundle and import_library in another one: registries without secrets, rules, HM tags, policies, images with facts, approvals and decisions. library: a name for this library, under which others know what comes from it; registries: null: all. The first word of the last line is the hash of all';
+  'The library as lines for stage_bundle and import_library in another one: registries without secrets, rules, HM tags, policies, images with facts and signatures, approvals and decisions. library: a name for this library, under which others know what comes from it; registries: null: all. The first word of the last line is the hash of all';
 GRANT EXECUTE ON FUNCTION image_library.export_library TO image_library_admin;

@@ -172,7 +172,7 @@ BEGIN
     PERFORM image_library_internal.refuse_bundle(wrong, 'has a decision that is later than the bundle');
   END IF;
   SELECT min(s.number) INTO wrong FROM image_library_internal.staged_line s
-  WHERE s.staged_by = session_user AND s.section IN ('image', 'rule', 'hm_tag_of') AND NOT header.content -> 'registries' ? (s.content ->> 'registry');
+  WHERE s.staged_by = session_user AND s.section IN ('image', 'rule', 'hm_tag_of', 'evidence') AND NOT header.content -> 'registries' ? (s.content ->> 'registry');
   IF wrong IS NOT NULL THEN
     PERFORM image_library_internal.refuse_bundle(wrong, 'names a registry that the header does not have');
   END IF;
@@ -180,7 +180,8 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_bundle IS 'Raises 55000 or 22023 unless a staged bundle is whole, the expected one, and not older than the last one';
 
-CREATE FUNCTION image_library.import_library(registry_map jsonb DEFAULT '{}', expected_hash text DEFAULT NULL, rules boolean DEFAULT true)
+CREATE FUNCTION image_library.import_library(registry_map jsonb DEFAULT '{}', expected_hash text DEFAULT NULL, rules boolean DEFAULT true,
+  signature text DEFAULT NULL, key text DEFAULT NULL)
 RETURNS TABLE (what text, effect text, number bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -190,6 +191,7 @@ DECLARE
   source text;
   registries jsonb;
   before text;
+  fingerprint text;
   hm_tags record;
 BEGIN
   PERFORM image_library_internal.require_admin('import a library');
@@ -199,6 +201,9 @@ BEGIN
   SELECT s.* INTO last FROM image_library_internal.staged_line s WHERE s.staged_by = session_user ORDER BY s.number DESC LIMIT 1;
   PERFORM image_library_internal.check_bundle(header, last, expected_hash);
   source := header.content ->> 'library';
+  -- Before the locks on rules and repositories.
+  PERFORM image_library_internal.lock_trust(exclusive => false);
+  fingerprint := image_library_internal.check_bundle_signature(source, last.hash, signature, key);
   SELECT coalesce(jsonb_object_agg(r.there, r.registry_id), '{}') INTO registries
   FROM image_library_internal.bundle_registries(header.content, coalesce(registry_map, '{}')) r;
   IF (SELECT count(DISTINCT v) <> count(*) FROM jsonb_each_text(registries) e (k, v)) THEN
@@ -208,12 +213,15 @@ BEGIN
       hint => 'Map each to a registry of its own, or leave one out with null.');
   END IF;
   SELECT format('imported before, at %s', b.imported_at) INTO before FROM image_library_internal.imported_bundle b WHERE b.library = source AND b.hash = last.hash;
-  INSERT INTO image_library_internal.imported_bundle AS b (library, exported_at, exported_by, hash, lines)
-  VALUES (source, (header.content ->> 'exported_at')::timestamptz, left(header.content ->> 'exported_by', 63), last.hash, last.number)
+  INSERT INTO image_library_internal.imported_bundle AS b (library, exported_at, exported_by, hash, lines, signed_by, key_fingerprint)
+  VALUES (source, (header.content ->> 'exported_at')::timestamptz, left(header.content ->> 'exported_by', 63), last.hash, last.number, key, fingerprint)
   ON CONFLICT ON CONSTRAINT imported_bundle_pkey DO UPDATE
   SET exported_at = excluded.exported_at, exported_by = excluded.exported_by, hash = excluded.hash, lines = excluded.lines,
-      imported_at = clock_timestamp(), imported_by = session_user
-  WHERE b.hash <> excluded.hash;
+      imported_at = clock_timestamp(), imported_by = session_user, signed_by = excluded.signed_by, key_fingerprint = excluded.key_fingerprint
+  WHERE b.hash <> excluded.hash OR excluded.signed_by IS NOT NULL AND (b.signed_by, b.key_fingerprint) IS DISTINCT FROM (excluded.signed_by, excluded.key_fingerprint);
+  IF key IS NOT NULL THEN
+    INSERT INTO image_library_internal.bundle_key AS k (library, key) VALUES (source, import_library.key) ON CONFLICT DO NOTHING;
+  END IF;
   RETURN QUERY SELECT 'bundle', coalesce(before, format('of library "%s", of %s', source, header.content ->> 'exported_at')), last.number;
   IF rules THEN
     RETURN QUERY SELECT 'rules', 'added', image_library_internal.import_rules(registries);
@@ -228,21 +236,36 @@ BEGIN
       AND NOT EXISTS (SELECT FROM image_library_internal.policy p WHERE p.name = s.content ->> 'name')
     HAVING count(*) > 0;
   PERFORM image_library_internal.import_images(source, registries);
+  PERFORM image_library_internal.import_evidence(source, registries);
   PERFORM image_library_internal.apply_imports(v::integer) FROM jsonb_each_text(registries) e (k, v) ORDER BY v::integer;
   RETURN QUERY
     SELECT 'images', m.effect, count(*) FROM image_library_internal.imported_image m WHERE m.library = source GROUP BY 2 ORDER BY 2;
+  RETURN QUERY
+    SELECT 'signatures', CASE WHEN e.verified THEN 'verified' ELSE 'not verified' END, count(*)
+    FROM image_library_internal.evidence e WHERE e.imported_from = source GROUP BY 2 ORDER BY 2 DESC;
+  RETURN QUERY
+    SELECT 'signatures', 'wait for their image', count(*) FROM image_library_internal.imported_evidence w WHERE w.library = source HAVING count(*) > 0;
   DELETE FROM image_library_internal.staged_line s WHERE s.staged_by = session_user;
 END
 $$;
 COMMENT ON FUNCTION image_library.import_library IS
-  'Imports the bundle that stage_bundle has taken: approvals of images that are here, HM tags, rules that are not here (with approval => manual). registry_map: names here for the registries of the bundle, null leaves one out; expected_hash: the hash of the bundle, as told or signed elsewhere. Approvals of images that are not here wait for a sync. Returns what changed, as numbers';
+  'Imports the bundle that stage_bundle has taken: approvals and signatures of images that are here, HM tags, rules that are not here (with approval => manual). registry_map: names here for the registries of the bundle, null leaves one out; expected_hash: the hash of the bundle, as told elsewhere; signature: base64 of the signature of that hash, by the trusted key that is named by key, without which bundles of this library are refused from then on (see set_bundle_key). What belongs to images that are not here waits for a sync. Returns what changed, as numbers';
 GRANT EXECUTE ON FUNCTION image_library.import_library TO image_library_admin;
 
 CREATE VIEW image_library.imported_images WITH (security_barrier) AS
   SELECT m.library, g.name AS registry, m.repository, m.digest, m.tags, m.approval ->> 'state' AS state, m.approval ->> 'actor' AS decided_by,
-         (m.approval ->> 'decided_at')::timestamptz AS decided_at, m.approval ->> 'reason' AS reason, m.effect
+         (m.approval ->> 'decided_at')::timestamptz AS decided_at, m.approval ->> 'reason' AS reason, m.effect, b.signed_by
   FROM image_library_internal.imported_image m
-  JOIN image_library_internal.visible_registry g USING (registry_id);
+  JOIN image_library_internal.visible_registry g USING (registry_id)
+  LEFT JOIN image_library_internal.imported_bundle b USING (library);
 COMMENT ON VIEW image_library.imported_images IS
   'Images of the bundles that were imported from other libraries, with the decision there and what it changed here';
 GRANT SELECT ON image_library.imported_images TO image_library_reader;
+
+CREATE VIEW image_library.imported_bundles WITH (security_barrier) AS
+  SELECT library, b.exported_at, b.exported_by, b.hash, b.lines, b.imported_at, b.imported_by, b.signed_by, b.key_fingerprint, k.key AS required_key
+  FROM image_library_internal.imported_bundle b
+  FULL JOIN image_library_internal.bundle_key k USING (library);
+COMMENT ON VIEW image_library.imported_bundles IS
+  'The last bundle of each library, who signed it, and the key that its bundles must be signed with; without a bundle: a key was set before the first one';
+GRANT SELECT ON image_library.imported_bundles TO image_library_reader;

@@ -18,9 +18,17 @@ CREATE TABLE image_library_internal.imported_bundle (
   hash text NOT NULL,
   lines bigint NOT NULL,
   imported_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  imported_by name NOT NULL DEFAULT session_user
+  imported_by name NOT NULL DEFAULT session_user,
+  signed_by text,
+  key_fingerprint text,
+  CHECK ((signed_by IS NULL) = (key_fingerprint IS NULL))
 );
 COMMENT ON TABLE image_library_internal.imported_bundle IS 'The last bundle that was imported from each library; older ones are refused';
+COMMENT ON COLUMN image_library_internal.imported_bundle.signed_by IS
+  'Trusted key that verified the signature of the bundle; null: it was imported without one';
+COMMENT ON COLUMN image_library_internal.imported_bundle.key_fingerprint IS
+  'SHA-256 of that key''s PEM at the time, as in trusted_signers';
+GRANT SELECT ON image_library_internal.imported_bundle TO image_library_agent;
 
 CREATE TABLE image_library_internal.imported_image (
   library text COLLATE "C" NOT NULL,
@@ -79,7 +87,7 @@ AS $$
       format('has section "%s", which this version of image_library does not know: update it here, or export with this version', left(section, 100))
     WHEN section = 'header' AND NOT coalesce(content ->> 'library' ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' AND jsonb_typeof(content -> 'exported_at') = 'string'
            AND jsonb_typeof(content -> 'registries') = 'array', false) THEN 'has an invalid header'
-    WHEN section IN ('rule', 'image', 'hm_tag_of') AND jsonb_typeof(content -> 'registry') IS DISTINCT FROM 'string' THEN 'names no registry'
+    WHEN section IN ('rule', 'image', 'hm_tag_of', 'evidence') AND jsonb_typeof(content -> 'registry') IS DISTINCT FROM 'string' THEN 'names no registry'
     WHEN section = 'image' AND NOT coalesce(
            image_library_internal.is_repository_name(content ->> 'repository') AND content ->> 'digest' ~ '^[a-z0-9+._-]{1,30}:[0-9a-f]{32,128}$'
            AND jsonb_typeof(content -> 'tags') = 'array' AND (content -> 'platforms') IS NOT NULL AND (content -> 'referrers') IS NOT NULL
@@ -90,6 +98,11 @@ AS $$
                           (content #>> '{approval,valid_until}', true), (content #>> '{approval,deprecated_from}', true)) t (value, may_be_endless)
       WHERE NOT (value ~ '^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:\d\d)*)$' OR may_be_endless AND value = 'infinity'))
       THEN 'has a time that is not in the form 2025-01-31T00:00:00Z'
+    WHEN section = 'evidence' AND NOT coalesce(
+           image_library_internal.is_repository_name(content ->> 'repository') AND content ->> 'digest' ~ '^[a-z0-9+._-]{1,30}:[0-9a-f]{32,128}$'
+           AND content ->> 'referrer_digest' ~ '^[a-z0-9+._-]{1,30}:[0-9a-f]{32,128}$' AND content ->> 'layer_digest' ~ '^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$'
+           AND content ->> 'place' ~ '^[0-9]{1,9}$' AND content ->> 'format' ~ '^[a-z0-9 ]{1,50}$' AND jsonb_typeof(content -> 'document') = 'string'
+           AND jsonb_typeof(content -> 'annotations') = 'object' AND length((content -> 'annotations')::text) <= 100000, false) THEN 'has an invalid signature'
     WHEN section = 'end' AND content ->> 'lines' IS DISTINCT FROM number::text THEN 'ends a bundle with another number of lines' END
 $$;
 COMMENT ON FUNCTION image_library_internal.bundle_line_problem IS 'What is wrong with a line of a bundle; null: nothing';
@@ -142,9 +155,15 @@ BEGIN
     BEGIN
       PERFORM (part #>> '{2,exported_at}')::timestamptz, (part #>> '{2,approval,decided_at}')::timestamptz, (part #>> '{2,approval,valid_until}')::timestamptz,
               (part #>> '{2,approval,deprecated_from}')::timestamptz, (part #>> '{2,approval,quarantined}')::boolean, (part #>> '{2,enabled}')::boolean;
+      IF part ->> 1 = 'evidence' THEN
+        problem := image_library_internal.document_problem(part #>> '{2,document}', part #>> '{2,layer_digest}');
+      END IF;
     EXCEPTION
       WHEN data_exception THEN PERFORM image_library_internal.refuse_bundle(at, 'has an invalid value: ' || SQLERRM);
     END;
+    IF problem IS NOT NULL THEN
+      PERFORM image_library_internal.refuse_bundle(at, problem);
+    END IF;
     INSERT INTO image_library_internal.staged_line (number, section, content, hash)
     VALUES (at, part ->> 1, part -> 2, left(line, 64)) RETURNING * INTO last;
   END LOOP;

@@ -82,6 +82,7 @@ AS $$
     WHEN 'credential' THEN concat_ws('/', (image_library_internal.audited_registry(changed)).registry, nullif(changed ->> 'repository_prefix', ''))
     WHEN 'client certificate' THEN (image_library_internal.audited_registry(changed)).registry
     WHEN 'bundle' THEN changed ->> 'library'
+    WHEN 'bundle key' THEN changed ->> 'library'
     WHEN 'end of life' THEN concat_ws(' ', changed ->> 'product', changed ->> 'version')
     WHEN 'extension alias' THEN changed ->> 'alias'
     WHEN 'annotation key' THEN concat_ws(' ', changed ->> 'purpose', changed ->> 'position')
@@ -149,7 +150,7 @@ BEGIN
   FOR relation, object IN VALUES
     ('registry', 'registry'), ('rule', 'rule'), ('credential', 'credential'), ('client_certificate', 'client certificate'), ('annotation_key', 'annotation key'),
     ('hm_tag', 'HM tag'), ('hm_tag_repository', 'HM tag of'), ('hm_tag_image', 'HM tag of'), ('policy', 'policy'),
-    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts'), ('imported_bundle', 'bundle'),
+    ('channel', 'channel'), ('extension_alias', 'extension alias'), ('model_fact', 'model facts'), ('imported_bundle', 'bundle'), ('bundle_key', 'bundle key'),
     ('trust_anchor', 'trusted signer'), ('end_of_life_date', 'end of life')
   LOOP
     -- Scripts of pg_dump run with an empty search_path. What they restore was audited when it was made.

@@ -20,7 +20,7 @@ BEGIN
                        WHERE e.repository_id = write_evidence.repository_id AND e.digest = n.digest
                          AND e.layer_digest = n.layer_digest AND e.document IS NOT NULL LIMIT 1)) END),
            n.annotations, n.unread, n.retry, now(), false, '', NULL, NULL, NULL, NULL::timestamptz, NULL::bigint, NULL, NULL::jsonb,
-           NULL::timestamptz
+           NULL::timestamptz, NULL::text
     FROM unnest(layers) n
     ORDER BY n.digest, n.referrer_digest, n.place
   LOOP
@@ -30,9 +30,11 @@ BEGIN
     SET document = excluded.document, unread = excluded.unread, retry = excluded.retry, annotations = excluded.annotations,
         verified = excluded.verified, reason = excluded.reason, signer = excluded.signer, issuer = excluded.issuer,
         subject = excluded.subject, signed_at = excluded.signed_at, log_index = excluded.log_index,
-        predicate_type = excluded.predicate_type, provenance = excluded.provenance, verified_at = excluded.verified_at
+        predicate_type = excluded.predicate_type, provenance = excluded.provenance, verified_at = excluded.verified_at, imported_from = NULL
     -- What is there is the same: a manifest never changes. It may have been unread.
-    WHERE e.document IS NULL AND (excluded.document IS NOT NULL OR e.unread IS DISTINCT FROM excluded.unread);
+    WHERE e.document IS NULL AND (excluded.document IS NOT NULL OR e.unread IS DISTINCT FROM excluded.unread)
+       -- What a bundle says is in the manifest gives way to what is, unless it is verified.
+       OR e.imported_from IS NOT NULL AND excluded.document IS NOT NULL AND (excluded.verified OR NOT e.verified);
     IF FOUND AND layer.verified THEN
       verified := verified || layer.digest;
     END IF;
@@ -76,7 +78,8 @@ BEGIN
   DELETE FROM image_library_internal.evidence e
   USING (SELECT DISTINCT u FROM unnest(digests) u) AS asked (digest)
   WHERE e.repository_id = forget_evidence.repository_id AND e.digest = asked.digest
-    AND NOT image_library_internal.is_listed(e.repository_id, e.digest, e.referrer_digest)
+    -- Those of a bundle were never listed here.
+    AND e.imported_from IS NULL AND NOT image_library_internal.is_listed(e.repository_id, e.digest, e.referrer_digest)
     AND (NOT e.verified OR EXISTS (
       SELECT FROM image_library_internal.evidence o
       WHERE o.repository_id = e.repository_id AND o.digest = e.digest AND o.layer_digest = e.layer_digest AND o.signer = e.signer
@@ -84,7 +87,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.forget_evidence IS
-  'Removes signatures of images that the registry does not list any more, except verified ones';
+  'Removes signatures of images that the registry does not list any more, except verified ones and those that an import brought';
 GRANT EXECUTE ON FUNCTION image_library_internal.forget_evidence TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.is_listed(repository_id integer, digest text, referrer_digest text) RETURNS boolean
