@@ -2,7 +2,7 @@
 import { isFromServer, isLost, SignInRefused } from '../database.js';
 import { local } from '../html.js';
 import { text } from '../listing.js';
-import { AttemptLimit, COOKIE, TooManySessions } from '../session.js';
+import { AttemptLimit, COOKIE, networkOf, TooManySessions } from '../session.js';
 
 /** What the page says about a sign-in that failed: no more than the server does. */
 function reasonOf(error) {
@@ -25,7 +25,7 @@ export default async function signIn(app) {
   app.post('/sign-in', {
     config: {
       open: true,
-      rateLimit: { max: settings.signInsPerMinute, timeWindow: '1 minute', hook: 'onRequest' },
+      rateLimit: { max: settings.signInsPerMinute, timeWindow: '1 minute', hook: 'onRequest', keyGenerator: (request) => networkOf(request.ip) },
     },
   }, async (request, reply) => {
     const name = text(request.body?.name, 63);
@@ -57,7 +57,8 @@ export default async function signIn(app) {
   });
 
   app.post('/sign-out', async (request, reply) => {
-    await sessions.end(request.session.id);
+    // Not waited for: a statement that still runs keeps its connection until it ends.
+    sessions.end(request.session.id);
     reply.clearCookie(COOKIE, { path: '/' });
     return reply.redirect('/sign-in', 303);
   });
