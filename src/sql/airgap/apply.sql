@@ -48,6 +48,11 @@ BEGIN
     effect := 'waits: a rule here requires people to approve it';
     RETURN;
   END IF;
+  SELECT left('waits: ' || string_agg(image_library_internal.requires_text(u.rule_id, u.signers), '; ' ORDER BY u.rule_id), 500) INTO effect
+  FROM image_library_internal.unsigned_images(import_effect.repository_id, ARRAY[imported.digest]) u;
+  IF effect IS NOT NULL THEN
+    RETURN;
+  END IF;
   action := 'approve';
   effect := 'approved';
 END

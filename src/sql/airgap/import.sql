@@ -66,9 +66,9 @@ BEGIN
       CONTINUE;
     END IF;
     INSERT INTO image_library_internal.rule (registry_id, repositories, tags, exclude_tags, action, kind, approval, platforms, immutable_tags, newest,
-                                             priority, enabled, required_approvals, separate_requester)
+                                             priority, enabled, required_approvals, separate_requester, signed_by)
     VALUES (made.registry_id, made.repositories, made.tags, made.exclude_tags, made.action, made.kind, made.approval, made.platforms,
-            made.immutable_tags, made.newest, made.priority, made.enabled, made.required_approvals, made.separate_requester);
+            made.immutable_tags, made.newest, made.priority, made.enabled, made.required_approvals, made.separate_requester, made.signed_by);
     touched := touched || line.registry_id;
     added := added + 1;
   END LOOP;
