@@ -1,5 +1,6 @@
 /** What the portal answers to a client without a browser: sign-in, sessions, tokens, headers, CSV. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { Client, connected, PASSWORD, PEOPLE, sql, startPortal } from './support.mjs';
@@ -369,4 +370,22 @@ test('the difference of annotations whose names every object has', async () => {
   const ask = async (text, values) => (text.includes('FROM image_library.images ') ? [facts[values[3]]] : []);
   const { rows } = await differenceOf({ ask }, { reference: 'host/a:1', registry: 'r', repository: 'a', tag: '1', digest: 'now' }, 'before');
   assert.deepEqual(rows, [{ part: 'annotation', name: 'constructor', before: 'old', now: null }, { part: 'annotation', name: 'toString', before: null, now: 'new' }]);
+});
+
+test('an image that waits for a signature says for whose, and the form of its rule keeps that', async () => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256', publicKeyEncoding: { type: 'spki', format: 'pem' } });
+  await sql('SELECT image_library.add_trust_key($1, $2)', ['releaser', publicKey]);
+  const [{ id }] = await sql("SELECT image_library.add_rule('local', 'team/**', signed_by => '{releaser}', priority => 10) AS id");
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.admin);
+  const says = new RegExp(`rule ${id} requires a signature of releaser`);
+  assert.match((await client.request('/pending')).text, says);
+  assert.match((await client.request('/pending?format=csv')).text, says);
+  assert.match((await client.request('/image?registry=local&repository=team/hostile&tag=1.0')).text, says);
+  assert.match((await client.request('/rules')).text, /signed by releaser/);
+  const saved = await client.request('/rule', { method: 'POST', form: { _csrf: await client.token(`/rule?id=${id}`), rule_id: id, repositories: 'team/*', tags: '*' } });
+  assert.equal(saved.headers.get('location'), '/rules');
+  assert.deepEqual(await sql('SELECT repositories, signed_by FROM image_library.rules WHERE rule_id = $1', [id]), [{ repositories: 'team/*', signed_by: ['releaser'] }]);
+  await sql('SELECT image_library.drop_rule($1)', [id]);
+  await sql("SELECT image_library.drop_trust_key('releaser')");
 });
