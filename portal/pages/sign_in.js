@@ -8,7 +8,7 @@ import { AttemptLimit, COOKIE, networkOf, TooManySessions } from '../session.js'
 function reasonOf(error) {
   if (error instanceof SignInRefused) return { status: 403, message: error.message, hint: error.hint };
   if (error instanceof TooManySessions) return { status: 503, message: 'Too many people are signed in. Try again later.' };
-  if (isLost(error) || !isFromServer(error)) return { status: 503, message: 'The database cannot be reached.', hint: `It said: ${error.message}. Try again in a moment.` };
+  if (isLost(error) || !isFromServer(error)) return { status: 503, message: 'The database cannot be reached.', hint: 'Try again in a moment. The log of the portal says why.' };
   if (error.code === '28P01' || error.code === '28000') return { status: 401, message: 'Name or password is wrong.' };
   return { status: 403, message: error.message, hint: error.hint };
 }

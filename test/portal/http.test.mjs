@@ -38,6 +38,16 @@ test('a wrong password, and a login that is not there, get the same answer', asy
   assert.match(other.text, /Name or password is wrong/);
 });
 
+test('who is not signed in does not see where the database is', async () => {
+  assert.doesNotMatch((await new Client(portal.address).request('/sign-in')).text, /127\.0\.0\.1/);
+  const away = await startPortal({ PGPORT: '1' });
+  const answer = await new Client(away.address).signIn(PEOPLE.reader);
+  assert.equal(answer.status, 503);
+  assert.match(answer.text, /The database cannot be reached/);
+  assert.doesNotMatch(answer.text, /ECONNREFUSED|127\.0\.0\.1/);
+  await away.app.close();
+});
+
 test('the cookie of the session, and the headers of a page', async () => {
   const client = new Client(portal.address);
   const answer = await client.signIn(PEOPLE.reader);
