@@ -1,6 +1,7 @@
 /** The application: security, sessions, errors and pages. */
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -49,6 +50,16 @@ export function statusOf(error) {
 }
 
 /**
+ * Whether a header Host names this portal. A site can lead its own name to an address of this machine, and its scripts
+ * are then of the same origin; where nobody is asked for a password only addresses and localhost are answered.
+ */
+export function isServed(host, { hosts, allowTrust }) {
+  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase();
+  if (hosts.length) return hosts.includes(name);
+  return !allowTrust || name === 'localhost' || isIP(name.replace(/^\[|\]$/g, '')) !== 0;
+}
+
+/**
  * @param {object} settings as settings.js makes them
  * @param {object} options of Fastify, for tests
  */
@@ -57,6 +68,7 @@ export async function createApp(settings, options = {}) {
     logger: { level: process.env.PORTAL_LOG || 'warn', redact: ['req.headers.cookie', 'req.headers.authorization'] },
     trustProxy: settings.trustProxy,
     bodyLimit: 512 * 1024,
+    requestTimeout: 30_000, // for a client that sends slowly; an answer may take longer
     ...options,
   });
   const sessions = new Sessions(settings);
@@ -76,6 +88,8 @@ export async function createApp(settings, options = {}) {
     xFrameOptions: { action: 'deny' },
   });
   await app.register(cookie);
+  // Forms only: what the pages read is text.
+  app.removeAllContentTypeParsers();
   await app.register(formbody);
   await app.register(rateLimit, { global: false });
   await app.register(csrf, {
@@ -102,6 +116,9 @@ export async function createApp(settings, options = {}) {
   app.addHook('onRequest', async (request, reply) => {
     request.timing = { begun: performance.now(), database: 0, statements: 0 };
     request.notices = [];
+    if (!isServed(request.headers.host, settings)) {
+      return reply.code(421).type('text/plain; charset=utf-8').send('The portal is not served under this name: PORTAL_HOSTS has the names.\n');
+    }
     request.session = sessions.find(request.cookies[COOKIE]) ?? null;
     const open = request.routeOptions?.config?.open || request.url.startsWith('/static/');
     if (request.session || open) return undefined;
@@ -112,6 +129,7 @@ export async function createApp(settings, options = {}) {
   // A form without its token is refused, whichever it is.
   app.addHook('preHandler', (request, reply, done) => {
     if (request.method === 'GET' || request.method === 'HEAD') return done();
+    request.body ??= {};
     return app.csrfProtection(request, reply, done);
   });
   app.addHook('onSend', async (request, reply) => {
@@ -147,7 +165,7 @@ export async function createApp(settings, options = {}) {
     const { session } = request;
     const isPart = data.part === true;
     const it = {
-      h: helpers, user: session?.user ?? null, settings, url: request.url, path: request.url.split('?')[0], query: request.query,
+      h: helpers, user: session?.user ?? null, settings, url: local(request.url) ?? '/', path: request.url.split('?')[0], query: request.query,
       csrf: await this.generateCsrf({ userInfo: session?.id ?? 'nobody', secure: request.protocol === 'https' }),
       said: session && !isPart ? session.said.splice(0) : [],
       notices: [], pendingCount: null, ...data,
@@ -193,7 +211,8 @@ export async function createApp(settings, options = {}) {
     if (status === 503) reply.header('Retry-After', '5');
     const shown = isFromServer(error) && !isLost(error)
       ? { message: error.message, detail: error.detail, hint: error.hint, code: error.code }
-      : { message: error.message };
+      // Of an error of the portal itself the log has more.
+      : { message: status === 500 ? 'The portal could not make this page. Its log says why.' : error.message };
     // htmx shows answers with an error status only where it is told to.
     if (part) return reply.page('error_part', { part: true, error: shown, status: 200, lost: status === 503 });
     return reply.page('error', { title: 'Not shown', error: shown, status, lost: status === 503, form: request.method !== 'GET' });

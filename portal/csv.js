@@ -6,7 +6,7 @@ function cell(value) {
   if (value instanceof Date) return value.toISOString();
   let text = typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value)
     : Array.isArray(value) ? value.join(', ') : String(value);
-  if (typeof value !== 'number' && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  if (typeof value !== 'number' && /^[=+\-@\t\r\n＝＋－＠]/.test(text)) text = `'${text}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

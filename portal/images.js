@@ -68,7 +68,9 @@ export async function differenceOf(request, image, digest) {
   const rows = [];
   const compare = (part, a, b) => {
     for (const name of [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()) {
-      if (a[name] !== b[name]) rows.push({ part, name, before: a[name] ?? null, now: b[name] ?? null });
+      // A publisher may call an annotation `constructor`, which every object has.
+      const [before_, now_] = [a, b].map((all) => (Object.hasOwn(all, name) ? all[name] ?? null : null));
+      if (before_ !== now_) rows.push({ part, name, before: before_, now: now_ });
     }
   };
   const pairs = (list) => Object.fromEntries(list.map((r) => [r.name, r.value ?? 'not told']));

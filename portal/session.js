@@ -77,6 +77,14 @@ export class Sessions {
   }
 }
 
+/** Whom an address belongs to: of IPv6 the network of 64 bits, in which a machine chooses its address as it likes. */
+export function networkOf(address) {
+  if (!address.includes(':') || address.includes('.')) return address;
+  const [head, tail] = address.split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = tail ? new Array(Math.max(0, 8 - head.length - tail.length)).fill('0') : [];
+  return `${[...head, ...zeros, ...tail ?? []].slice(0, 4).join(':')}::/64`;
+}
+
 /** Counts attempts by a key in a window of a minute; the map is bounded. */
 export class AttemptLimit {
   constructor(most, milliseconds = 60_000) {

@@ -3,6 +3,7 @@
  * PGSSLMODE, PGSSLROOTCERT); everything else begins with PORTAL_.
  */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 
 /** Seconds, numbers and limits have sane bounds, so that a typing error does not switch a protection off. */
 function number(environment, name, standard, least, most) {
@@ -13,6 +14,20 @@ function number(environment, name, standard, least, most) {
     throw new Error(`${name} is "${text}", and must be a whole number from ${least} to ${most}`);
   }
   return value;
+}
+
+const list = (text) => (text ?? '').split(',').map((word) => word.trim()).filter(Boolean);
+
+/** Addresses and networks of proxies; a name or `true` would trust whoever sends the header. */
+function proxies(environment) {
+  const given = list(environment.PORTAL_TRUST_PROXY);
+  for (const one of given) {
+    const [address, bits, ...more] = one.split('/');
+    if (!isIP(address) || more.length || bits !== undefined && !/^\d{1,3}$/.test(bits)) {
+      throw new Error(`PORTAL_TRUST_PROXY has "${one}", and must be addresses or networks, such as 127.0.0.1 or 10.0.0.0/8, separated by commas`);
+    }
+  }
+  return given.length ? given : false;
 }
 
 /**
@@ -47,7 +62,9 @@ export function settingsFrom(environment) {
     listen: environment.PORTAL_LISTEN || '127.0.0.1',
     port: number(environment, 'PORTAL_PORT', 8080, 0, 65535),
     // Addresses of proxies whose X-Forwarded-* headers count, such as 127.0.0.1.
-    trustProxy: environment.PORTAL_TRUST_PROXY ? environment.PORTAL_TRUST_PROXY.split(',') : false,
+    trustProxy: proxies(environment),
+    // Names of the header Host; a page of another site that leads its name to this address has its own.
+    hosts: list(environment.PORTAL_HOSTS).map((name) => name.toLowerCase()),
     // A server with `trust` in pg_hba.conf would let everybody in as anybody.
     allowTrust: environment.PORTAL_ALLOW_TRUST === '1',
     // Shown on the sign-in page, for a demonstration.

@@ -100,6 +100,12 @@ SELECT alter_rule(:mirror_rule, required_approvals => 1), add_policy('never', 't
 SELECT apply_imports(registry_id) FROM registry WHERE name = 'mirror';
 SELECT effect, count(*) FROM imported_images GROUP BY 1 ORDER BY 1;
 SELECT disable_policy('never');
+-- So do they for a signature that a rule here requires.
+SELECT add_trust_key('release', E'-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEuJt1j/chu+2HlOx8gw8ByF1rPCgNqN6B5yjil25kEeymKgPOsOVrFUkCwVGr7eMvGgHuwtIOa1Yj7+FbUyPo0w==\n-----END PUBLIC KEY-----');
+SELECT alter_rule(:mirror_rule, signed_by => '{release}');
+SELECT apply_imports(registry_id) FROM registry WHERE name = 'mirror';
+SELECT replace(effect, 'rule ' || :mirror_rule, 'rule <mirror>') AS effect, count(*) FROM imported_images GROUP BY 1 ORDER BY 1;
+SELECT alter_rule(:mirror_rule, signed_by => '{}');
 SELECT apply_imports(registry_id) FROM registry WHERE name = 'mirror';
 SELECT tag, approval, valid_until IS NOT NULL AS ends FROM images WHERE registry = 'mirror' ORDER BY 1;
 SELECT tags, state, effect FROM imported_images ORDER BY tags;
@@ -169,6 +175,18 @@ SELECT tag, approval FROM images WHERE registry = 'strict';
 -- Left out with null.
 SELECT stage_bundle(ARRAY(SELECT line FROM test.newer ORDER BY number)) > 0;
 SELECT what, number FROM import_library('{"hub": null}') WHERE what IN ('rules', 'images');
+-- What a rule requires there it requires here too, of a signer whom somebody here trusts.
+SELECT add_rule('hub', 'signed/**', signed_by => '{release}') IS NOT NULL AS added;
+CREATE TABLE test.requiring (number bigint GENERATED ALWAYS AS IDENTITY, line text);
+INSERT INTO test.requiring (line) SELECT export_library('central', '{hub}');
+SAVEPOINT untrusted;
+SELECT drop_trust_key('release');
+SELECT stage_bundle(ARRAY(SELECT line FROM test.requiring ORDER BY number)) > 0;
+SELECT test.outcome($$SELECT * FROM image_library.import_library('{"hub": "mirror"}')$$);
+ROLLBACK TO untrusted;
+SELECT stage_bundle(ARRAY(SELECT line FROM test.requiring ORDER BY number)) > 0;
+SELECT what, number FROM import_library('{"hub": "mirror"}') WHERE what = 'rules';
+SELECT repositories, approval, signed_by FROM rules WHERE registry = 'mirror' AND signed_by IS NOT NULL;
 
 -- Lists for tools, and what the mirror lacks.
 SELECT test.shown(l) FROM export_copy_list('hub', 'mirror.local:5000/copy') l;

@@ -29,7 +29,7 @@ export default async function activity(app) {
     if (until) conditions.add(`${at} < ?`, until);
     const csvWanted = query.format === 'csv';
     const key = csvWanted ? null : keyOf(query.after, 1);
-    if (key) conditions.add(`${number} < ?`, Number(key[0]) || 0);
+    if (key) conditions.add(`${number} < ?`, whole(key[0]) ?? 0);
     const rows = await request.ask(`SELECT * FROM image_library.${view}${conditions.where} ORDER BY ${number} DESC LIMIT ${csvWanted ? CSV_ROWS : PAGE + 1}`, conditions.values);
     if (csvWanted) return reply.csv(log, csv, rows);
     return reply.page('activity', { title: `Activity: ${log}`, log, logs: Object.keys(LOGS), filters, filter, from: text(query.from, 20), until: text(query.until, 20),

@@ -3,7 +3,7 @@ import { approvedBefore, differenceOf, failuresOf, imageOf } from '../images.js'
 import { Conditions, CSV_ROWS, cursorOf, keyOf, oneOf, PAGE, pageOf, text } from '../listing.js';
 
 const CSV = ['registry', 'repository', 'tag', 'digest', 'pinned_reference', 'kind', 'why', 'since', 'version', 'previous_digest', 'previous_approval', 'votes',
-  'votes_needed', 'voters', 'problem', 'requesters', 'requested_reason', 'conflicts', 'unmet_policies'];
+  'votes_needed', 'voters', 'problem', 'requesters', 'requested_reason', 'conflicts', 'unmet_policies', 'missing_signature'];
 const SIFTED = 1000;
 const WHY = ['', 'new', 'tag moved', 'expired', 'reset'];
 

@@ -2,7 +2,7 @@
 import { isFromServer } from '../database.js';
 import { Conditions, CSV_ROWS, lines, oneOf, text, whole } from '../listing.js';
 
-const CSV = ['rule_id', 'registry', 'repositories', 'tags', 'exclude_tags', 'action', 'kind', 'approval', 'platforms', 'immutable_tags', 'newest', 'priority', 'enabled', 'owner', 'required_approvals', 'separate_requester', 'created_at', 'created_by'];
+const CSV = ['rule_id', 'registry', 'repositories', 'tags', 'exclude_tags', 'action', 'kind', 'approval', 'platforms', 'immutable_tags', 'newest', 'priority', 'enabled', 'owner', 'required_approvals', 'separate_requester', 'signed_by', 'created_at', 'created_by'];
 const SHOWN = 50;
 
 /** What the form says, as the parameters of add_rule and alter_rule: name, type and value. */

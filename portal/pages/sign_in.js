@@ -2,13 +2,13 @@
 import { isFromServer, isLost, SignInRefused } from '../database.js';
 import { local } from '../html.js';
 import { text } from '../listing.js';
-import { AttemptLimit, COOKIE, TooManySessions } from '../session.js';
+import { AttemptLimit, COOKIE, networkOf, TooManySessions } from '../session.js';
 
 /** What the page says about a sign-in that failed: no more than the server does. */
 function reasonOf(error) {
   if (error instanceof SignInRefused) return { status: 403, message: error.message, hint: error.hint };
   if (error instanceof TooManySessions) return { status: 503, message: 'Too many people are signed in. Try again later.' };
-  if (isLost(error) || !isFromServer(error)) return { status: 503, message: 'The database cannot be reached.', hint: `It said: ${error.message}. Try again in a moment.` };
+  if (isLost(error) || !isFromServer(error)) return { status: 503, message: 'The database cannot be reached.', hint: 'Try again in a moment. The log of the portal says why.' };
   if (error.code === '28P01' || error.code === '28000') return { status: 401, message: 'Name or password is wrong.' };
   return { status: 403, message: error.message, hint: error.hint };
 }
@@ -25,7 +25,7 @@ export default async function signIn(app) {
   app.post('/sign-in', {
     config: {
       open: true,
-      rateLimit: { max: settings.signInsPerMinute, timeWindow: '1 minute', hook: 'onRequest' },
+      rateLimit: { max: settings.signInsPerMinute, timeWindow: '1 minute', hook: 'onRequest', keyGenerator: (request) => networkOf(request.ip) },
     },
   }, async (request, reply) => {
     const name = text(request.body?.name, 63);
@@ -57,7 +57,8 @@ export default async function signIn(app) {
   });
 
   app.post('/sign-out', async (request, reply) => {
-    await sessions.end(request.session.id);
+    // Not waited for: a statement that still runs keeps its connection until it ends.
+    sessions.end(request.session.id);
     reply.clearCookie(COOKIE, { path: '/' });
     return reply.redirect('/sign-in', 303);
   });

@@ -1,5 +1,6 @@
 /** What the portal answers to a client without a browser: sign-in, sessions, tokens, headers, CSV. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { Client, connected, PASSWORD, PEOPLE, sql, startPortal } from './support.mjs';
@@ -35,6 +36,16 @@ test('a wrong password, and a login that is not there, get the same answer', asy
   assert.match(one.text, /Name or password is wrong/);
   assert.equal(other.status, 401);
   assert.match(other.text, /Name or password is wrong/);
+});
+
+test('who is not signed in does not see where the database is', async () => {
+  assert.doesNotMatch((await new Client(portal.address).request('/sign-in')).text, /127\.0\.0\.1/);
+  const away = await startPortal({ PGPORT: '1' });
+  const answer = await new Client(away.address).signIn(PEOPLE.reader);
+  assert.equal(answer.status, 503);
+  assert.match(answer.text, /The database cannot be reached/);
+  assert.doesNotMatch(answer.text, /ECONNREFUSED|127\.0\.0\.1/);
+  await away.app.close();
 });
 
 test('the cookie of the session, and the headers of a page', async () => {
@@ -100,6 +111,111 @@ test('too many attempts: by name, and by address', async () => {
   for (const name of ['one', 'two', 'three', 'four']) byAddress.push(await attempt('198.51.100.1', name));
   assert.deepEqual(byAddress.map((a) => a.status), [401, 401, 401, 429]);
   await strict.app.close();
+});
+
+test('an address that the visitor only claims does not count', async () => {
+  const strict = await startPortal({ PORTAL_SIGN_INS_PER_MINUTE: '3', PORTAL_TRUST_PROXY: '' });
+  const attempt = async (portal_, name, forwarded) => {
+    const client = new Client(portal_.address);
+    return (await client.request('/sign-in', { method: 'POST', headers: { 'x-forwarded-for': forwarded }, form: { _csrf: await client.token('/sign-in'), name, password: 'wrong' } })).status;
+  };
+  const statuses = [];
+  for (const n of [1, 2, 3, 4]) statuses.push(await attempt(strict, `name${n}`, `192.0.2.${n}`));
+  assert.deepEqual(statuses, [401, 401, 401, 429]);
+  await strict.app.close();
+  // A proxy adds the address that it sees at the end; and a machine has all addresses of its network.
+  const proxied = await startPortal({ PORTAL_SIGN_INS_PER_MINUTE: '3', PORTAL_TRUST_PROXY: ' 127.0.0.1, 10.0.0.0/8' });
+  for (const seen of [() => '198.51.100.7', (n) => `2001:db8:0:7::${n}`]) {
+    statuses.length = 0;
+    for (const n of [1, 2, 3, 4]) statuses.push(await attempt(proxied, `${seen(0)}${n}`, `192.0.2.${n}, ${seen(n)}`));
+    assert.deepEqual(statuses, [401, 401, 401, 429]);
+  }
+  assert.equal(await attempt(proxied, 'neighbour', '2001:db8:0:8::1'), 401);
+  await proxied.app.close();
+  const { networkOf } = await import('../../portal/session.js');
+  assert.equal(networkOf('2001:db8::1'), '2001:db8:0:0::/64');
+  assert.equal(networkOf('::1'), '0:0:0:0::/64');
+  assert.equal(networkOf('::ffff:192.0.2.1'), '::ffff:192.0.2.1');
+  const { settingsFrom } = await import('../../portal/settings.js');
+  for (const wrong of ['true', '127.0.0.1,proxy.example.org', '10.0.0.0/8/8', '10.0.0.0/x']) {
+    assert.throws(() => settingsFrom({ PORTAL_TRUST_PROXY: wrong }), /PORTAL_TRUST_PROXY has/, wrong);
+  }
+});
+
+test('who is not asked for a password comes by an address, and a portal with names by these', async () => {
+  const get = async (app, host) => (await app.inject({ url: '/sign-in', headers: { host } })).statusCode;
+  const demo = await startPortal({ PGHOST: process.env.SERVER_FOLDER, PORTAL_ALLOW_TRUST: '1' });
+  for (const host of ['localhost:8080', '127.0.0.1:8080', '[::1]:8080', '192.0.2.1']) assert.equal(await get(demo.app, host), 200, host);
+  for (const host of ['rebound.example.org:8080', 'localhost.example.org', 'localhost:8080:8080']) assert.equal(await get(demo.app, host), 421, host);
+  assert.equal((await demo.app.inject({ url: '/static/portal.css', headers: { host: 'rebound.example.org' } })).statusCode, 421);
+  await demo.app.close();
+  const named = await startPortal({ PORTAL_HOSTS: 'library.example.org, Portal.example.org' });
+  assert.equal(await get(named.app, 'portal.example.org:443'), 200);
+  assert.equal(await get(named.app, '127.0.0.1'), 421);
+  await named.app.close();
+  assert.equal(await get(portal.app, 'any.example.org'), 200);
+});
+
+test('a page that is not there does not lead to another site', async () => {
+  const client = new Client(portal.address);
+  const outside = await client.request(`${portal.address}//example.org/x`);
+  assert.equal(outside.headers.get('location'), '/sign-in?next=%2F%2Fexample.org%2Fx');
+  assert.match((await client.request(outside.headers.get('location'))).text, /name="next" value="\/"/);
+  await client.signIn(PEOPLE.reader);
+  const page = await client.request(`${portal.address}//example.org/x`);
+  assert.equal(page.status, 404);
+  assert.doesNotMatch(page.text, /="\/\//);
+});
+
+test('files of the portal only', async () => {
+  for (const url of ['/static/../app.js', '/static/..%2fapp.js', '/static/%2e%2e/app.js', '/static/..%5capp.js', '/static/%00', '/library/..%2fpackage.json', '/static//etc/passwd']) {
+    const answer = await portal.app.inject({ url });
+    assert.ok([303, 400, 403, 404].includes(answer.statusCode), `${url}: ${answer.statusCode}`);
+    assert.doesNotMatch(answer.body, /createApp|"dependencies"|root:/, url);
+  }
+});
+
+test('a body that is no form, none at all, and an error of the portal itself', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.admin);
+  const headers = { 'csrf-token': await client.token('/hm-tags') };
+  const cookies = { cookie: [...client.cookies].map(([k, v]) => `${k}=${v}`).join('; ') };
+  for (const type of ['application/json', 'text/plain']) {
+    const answer = await portal.app.inject({ method: 'POST', url: '/hm-tags', headers: { ...headers, ...cookies, 'content-type': type }, payload: '{"name": {"a": 1}}' });
+    assert.equal(answer.statusCode, 415, type);
+  }
+  for (const url of ['/hm-tags', '/rule/preview', '/image/decision', '/pending/decision', '/registry/check']) {
+    const answer = await client.request(url, { method: 'POST', headers });
+    assert.ok(answer.status < 500, `${url}: ${answer.status}`);
+  }
+  const session = portal.app.sessions.byId.get(client.cookies.get('image_library_portal'));
+  const { database } = session;
+  session.database = { query: () => { throw new TypeError('of the inside'); } };
+  const answer = await client.request('/hm-tags');
+  session.database = database;
+  assert.equal(answer.status, 500);
+  assert.match(answer.text, /Its log says why/);
+  assert.doesNotMatch(answer.text, /of the inside/);
+  assert.ok(portal.app.server.requestTimeout > 0, 'who sends slowly does not hold a connection for ever');
+});
+
+test('a sign-out does not wait for a statement', async () => {
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.reader);
+  const _csrf = await client.token('/');
+  const holder = await connected();
+  await holder.query('BEGIN; LOCK TABLE image_library_internal.hm_tag');
+  let isAnswered = false;
+  const slow = client.request('/hm-tags').then(() => { isAnswered = true; });
+  for (let i = 0; i < 100; i += 1) {
+    const { rows } = await holder.query("SELECT FROM pg_stat_activity WHERE application_name = 'image_library portal' AND wait_event_type = 'Lock'");
+    if (rows.length) break;
+    await new Promise((go) => { setTimeout(go, 50); });
+  }
+  assert.equal((await client.request('/sign-out', { method: 'POST', form: { _csrf } })).status, 303);
+  assert.equal(isAnswered, false);
+  await holder.end();
+  await slow;
 });
 
 test('a session ends with the sign-out, with its connections', async () => {
@@ -237,6 +353,8 @@ test('CSV of tables; what a spreadsheet would run has an apostrophe', async () =
   await sql("SELECT image_library.add_hm_tag('=cmd|calc', 'gray')");
   assert.match((await client.request('/hm-tags?format=csv')).text, /^'=cmd\|calc,/m);
   await sql("SELECT image_library.drop_hm_tag('=cmd|calc')");
+  const { csv } = await import('../../portal/csv.js');
+  assert.equal(csv(['a'], ['\n=1', '＝1', '@1', '\t=1', -1].map((a) => ({ a }))), 'a\r\n"\'\n=1"\r\n\'＝1\r\n\'@1\r\n\'\t=1\r\n-1\r\n');
 });
 
 test('pages by key: every image once, and a broken key is the first page', async () => {
@@ -248,9 +366,36 @@ test('pages by key: every image once, and a broken key is the first page', async
   assert.equal(page.rows.length, PAGE);
   assert.deepEqual(keyOf(page.next, 1), [`n${PAGE - 1}`]);
   for (const broken of ['%', 'e30', page.next.slice(3), '"']) assert.equal((await client.request(`/?sort=name&after=${encodeURIComponent(broken)}`)).status, 200);
+  for (const key of ['W10', 'WzFlMzAwXQ', 'WzEuNV0', 'WyJ4Il0']) assert.equal((await client.request(`/activity/decisions?after=${key}`)).status, 200, key);
   const [first] = await sql('SELECT registry, repository, tag FROM image_library.images ORDER BY repository, tag, registry LIMIT 1');
   const { cursorOf } = await import('../../portal/listing.js');
   const rest = (await client.request(`/?sort=name&after=${cursorOf([first.repository, first.tag, first.registry])}`)).text;
   const [{ n }] = await sql('SELECT count(*)::int AS n FROM image_library.images');
   assert.equal((rest.match(/<th scope="row" class="name">/g) ?? []).length, n - 1);
+});
+
+test('the difference of annotations whose names every object has', async () => {
+  const { differenceOf } = await import('../../portal/images.js');
+  const facts = { before: { annotations: { constructor: 'old' }, version: '1' }, now: { annotations: { toString: 'new' }, version: '1' } };
+  const ask = async (text, values) => (text.includes('FROM image_library.images ') ? [facts[values[3]]] : []);
+  const { rows } = await differenceOf({ ask }, { reference: 'host/a:1', registry: 'r', repository: 'a', tag: '1', digest: 'now' }, 'before');
+  assert.deepEqual(rows, [{ part: 'annotation', name: 'constructor', before: 'old', now: null }, { part: 'annotation', name: 'toString', before: null, now: 'new' }]);
+});
+
+test('an image that waits for a signature says for whose, and the form of its rule keeps that', async () => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256', publicKeyEncoding: { type: 'spki', format: 'pem' } });
+  await sql('SELECT image_library.add_trust_key($1, $2)', ['releaser', publicKey]);
+  const [{ id }] = await sql("SELECT image_library.add_rule('local', 'team/**', signed_by => '{releaser}', priority => 10) AS id");
+  const client = new Client(portal.address);
+  await client.signIn(PEOPLE.admin);
+  const says = new RegExp(`rule ${id} requires a signature of releaser`);
+  assert.match((await client.request('/pending')).text, says);
+  assert.match((await client.request('/pending?format=csv')).text, says);
+  assert.match((await client.request('/image?registry=local&repository=team/hostile&tag=1.0')).text, says);
+  assert.match((await client.request('/rules')).text, /signed by releaser/);
+  const saved = await client.request('/rule', { method: 'POST', form: { _csrf: await client.token(`/rule?id=${id}`), rule_id: id, repositories: 'team/*', tags: '*' } });
+  assert.equal(saved.headers.get('location'), '/rules');
+  assert.deepEqual(await sql('SELECT repositories, signed_by FROM image_library.rules WHERE rule_id = $1', [id]), [{ repositories: 'team/*', signed_by: ['releaser'] }]);
+  await sql('SELECT image_library.drop_rule($1)', [id]);
+  await sql("SELECT image_library.drop_trust_key('releaser')");
 });

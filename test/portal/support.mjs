@@ -29,9 +29,9 @@ export async function startBrowser() {
   return chromium.launch({ executablePath, headless: true, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }
 
-/** A window of its own, signed in; what the page's console complains about is kept in `page.complaints`. */
+/** A window of its own, signed in, without transitions, in which a colour is between two schemes; what the page's console complains about is kept in `page.complaints`. */
 export async function signedIn(browser, address, name, options = {}) {
-  const context = await browser.newContext({ baseURL: address, viewport: { width: 1280, height: 900 }, ...options });
+  const context = await browser.newContext({ baseURL: address, viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   page.complaints = [];

@@ -93,7 +93,7 @@ BEGIN
     RETURN 'waits: no tag of the library points at it here';
   END IF;
   IF found_effect.action = 'approve' THEN
-    SELECT string_agg(image_library_internal.requires_text(u.rule_id, u.signers), ', and ') INTO unmet
+    SELECT string_agg(image_library_internal.requires_text(u.rule_id, u.signers), ', and ' ORDER BY u.rule_id) INTO unmet
     FROM image_library_internal.unsigned_images(place.repository_id, ARRAY[imported.digest]) u;
     IF unmet IS NOT NULL THEN
       RETURN left(format('waits: %s', unmet), 500);
@@ -102,11 +102,6 @@ BEGIN
     FROM image_library_internal.policy_outcomes(place.registry, place.repository, imported.digest, '{require}') o WHERE o.reason IS NOT NULL;
     IF unmet IS NOT NULL THEN
       RETURN left(format('waits: it does not meet policies here: %s', unmet), 500);
-    END IF;
-    SELECT string_agg(image_library_internal.requires_text(u.rule_id, u.signers), ', ' ORDER BY u.rule_id) INTO unmet
-    FROM image_library_internal.unsigned_images(place.repository_id, ARRAY[imported.digest]) u;
-    IF unmet IS NOT NULL THEN
-      RETURN left('waits: ' || unmet, 500);
     END IF;
   END IF;
   current := image_library_internal.lock_approval(place.repository_id, imported.digest);
