@@ -148,7 +148,6 @@ SELECT what, effect, number FROM import_library('{"hub": "mirror"}') WHERE what 
 SELECT left(regexp_replace(reason, '\d{4}-\S+ ', '<time> '), 80) AS reason, length(reason) FROM decisions WHERE origin ->> 'library' = 'forged';
 SELECT repository, missing, name FROM mirror_status('forged', 'mirror');
 -- A signature that a rule here requires: an approval there does not replace it, and a rule that comes keeps its signers.
-SELECT add_trust_key('release', E'-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEuJt1j/chu+2HlOx8gw8ByF1rPCgNqN6B5yjil25kEeymKgPOsOVrFUkCwVGr7eMvGgHuwtIOa1Yj7+FbUyPo0w==\n-----END PUBLIC KEY-----\n');
 SELECT add_registry('strict', 'https://strict.example') IS NOT NULL AS added;
 SELECT add_rule('strict', 'team/**', signed_by => '{release}') AS strict_rule \gset
 SELECT test.fill('strict', 'h');
