@@ -62,7 +62,7 @@ for my $who ('CALL', 'the agent')
 	is(problems(), '', "$who: and nothing is on record any more");
 	delete $_->{'2.0'} for values %$repositories;
 	$node->value(q{DELETE FROM image_library_internal.tag_period WHERE tag = '2.0'; DELETE FROM image_library_internal.entry WHERE tag = '2.0';
-		DELETE FROM image_library_internal.tag WHERE name = '2.0'});
+		DELETE FROM image_library_internal.tag WHERE name = '2.0'; DELETE FROM image_library_internal.settled_repository});
 }
 
 # --- a decision that ends in time is only waited for
