@@ -7,7 +7,6 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   unknown text;
-  twice text;
 BEGIN
   IF jsonb_typeof(registry_map) IS DISTINCT FROM 'object' THEN
     PERFORM image_library_internal.fail(
