@@ -9,9 +9,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '{header,registry,rule,hm_tag,hm_tag_of,policy,image,evidence,decision,end}'::text[];
 COMMENT ON FUNCTION image_library_internal.bundle_sections IS 'Sections of a bundle that this version reads, in their order';
 
-CREATE FUNCTION image_library_internal.bundle_hash(previous_hash text, json text) RETURNS text
+CREATE FUNCTION image_library_internal.bundle_hash(previous_hash text, content text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT encode(sha256(convert_to(coalesce(previous_hash, repeat('0', 64)) || ' ' || json, 'UTF8')), 'hex') $$;
+AS $$ SELECT encode(sha256(convert_to(coalesce(previous_hash, repeat('0', 64)) || ' ' || content, 'UTF8')), 'hex') $$;
 COMMENT ON FUNCTION image_library_internal.bundle_hash IS 'Hash of a line of a bundle; previous_hash null: the line is the first';
 
 CREATE FUNCTION image_library_internal.bundle_images(registries integer[]) RETURNS TABLE (repository_id integer, digest text)
@@ -99,7 +99,7 @@ DECLARE
   part record;
   number bigint := 0;
   hash text;
-  json text;
+  content text;
 BEGIN
   PERFORM image_library_internal.require_admin('export the library');
   PERFORM image_library_internal.check_library_name(library);
@@ -113,10 +113,10 @@ BEGIN
     SELECT 'end', NULL
   LOOP
     number := number + 1;
-    json := jsonb_build_array(number, part.section,
+    content := jsonb_build_array(number, part.section,
       CASE part.section WHEN 'end' THEN jsonb_build_object('lines', number) ELSE part.content END)::text;
-    hash := image_library_internal.bundle_hash(hash, json);
-    RETURN NEXT hash || ' ' || json;
+    hash := image_library_internal.bundle_hash(hash, content);
+    RETURN NEXT hash || ' ' || content;
   END LOOP;
 END
 $$;

@@ -114,7 +114,7 @@ DECLARE
   last image_library_internal.staged_line;
   at bigint;
   line text;
-  json text;
+  content text;
   part jsonb;
   problem text;
 BEGIN
@@ -136,12 +136,12 @@ BEGIN
     IF line IS NULL OR line !~ '^[0-9a-f]{64} \[' THEN
       PERFORM image_library_internal.refuse_bundle(at, 'is no line of a bundle');
     END IF;
-    json := substr(line, 66);
-    IF left(line, 64) <> image_library_internal.bundle_hash(last.hash, json) THEN
+    content := substr(line, 66);
+    IF left(line, 64) <> image_library_internal.bundle_hash(last.hash, content) THEN
       PERFORM image_library_internal.refuse_bundle(at, 'or one before it was changed, moved, removed or added: its hash does not fit');
     END IF;
     BEGIN
-      part := json::jsonb;
+      part := content::jsonb;
     EXCEPTION
       WHEN OTHERS THEN PERFORM image_library_internal.refuse_bundle(at, 'is not JSON');
     END;
