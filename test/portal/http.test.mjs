@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { Client, connected, PASSWORD, PEOPLE, sql, startPortal } from './support.mjs';
+import { Client, connected, PASSWORD, PEOPLE, setCookies, sql, startPortal } from './support.mjs';
 
 let portal;
 before(async () => { portal = await startPortal(); });
@@ -51,7 +51,7 @@ test('who is not signed in does not see where the database is', async () => {
 test('the cookie of the session, and the headers of a page', async () => {
   const client = new Client(portal.address);
   const answer = await client.signIn(PEOPLE.reader);
-  const cookie = answer.headers.getSetCookie().find((c) => c.startsWith('image_library_portal='));
+  const cookie = setCookies(answer.headers).find((c) => c.startsWith('image_library_portal='));
   assert.match(cookie, /; HttpOnly; SameSite=Strict$/);
   assert.equal(Buffer.from(cookie.split(/[=;]/)[1], 'base64url').length, 32);
   const page = await client.request('/');
@@ -70,7 +70,7 @@ test('behind https the cookies are secure', async () => {
   const headers = { 'x-forwarded-proto': 'https' };
   const form = await client.request('/sign-in', { headers });
   const answer = await client.request('/sign-in', { method: 'POST', headers, form: { _csrf: /name="_csrf" value="([^"]+)"/.exec(form.text)[1], name: PEOPLE.reader, password: PASSWORD } });
-  for (const cookie of [...form.headers.getSetCookie(), answer.headers.getSetCookie().find((c) => c.startsWith('image_library_portal='))]) assert.match(cookie, /; Secure/);
+  for (const cookie of [...setCookies(form.headers), setCookies(answer.headers).find((c) => c.startsWith('image_library_portal='))]) assert.match(cookie, /; Secure/);
   await proxied.app.close();
 });
 

@@ -64,6 +64,11 @@ export function shotPath(name) {
   return path.join(SHOTS, `${name}.png`);
 }
 
+/** The Set-Cookie headers of an answer. Debian 12's Node 18 has no getSetCookie, and joins them by commas. */
+export function setCookies(headers) {
+  return headers.getSetCookie?.() ?? (headers.get('set-cookie') ?? '').split(/, (?=[^;=\s]+=)/).filter(Boolean);
+}
+
 /** A client that keeps cookies, as a script would have it. */
 export class Client {
   constructor(address) {
@@ -77,7 +82,7 @@ export class Client {
       headers: { cookie: [...this.cookies].map(([k, v]) => `${k}=${v}`).join('; '), ...(form ? { 'content-type': 'application/x-www-form-urlencoded' } : {}), ...headers },
       body: form ? new URLSearchParams(form).toString() : undefined,
     });
-    for (const line of response.headers.getSetCookie?.() ?? [response.headers.get('set-cookie')].filter(Boolean)) {
+    for (const line of setCookies(response.headers)) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
       this.cookies.set(name, value);
     }
