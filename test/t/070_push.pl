@@ -142,7 +142,8 @@ ok(!-e "$folder/owned", 'are text');
 like(slurp_file("$folder/errors"), qr/22023/, 'what is refused is logged');
 unlike(slurp_file("$folder/errors"), qr/\Q$secret\E/, 'and no secret');
 is($node->value(q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'webhook_receiver'}), '1', 'one connection serves all');
-$node->restart('immediate');
+$node->stop('immediate');
+$node->start;
 my $again = '';
 for (1 .. 100)
 {
