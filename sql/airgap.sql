@@ -48,18 +48,8 @@ SELECT what, regexp_replace(test.stage(change), '\n.*', '') FROM (VALUES
   ('null', $$$1[:4] || NULL::text || $1[5:]$$), ('empty line', $$$1 || ''::text$$), ('after the end', $$$1 || $1[cardinality($1)]$$), ('without its header', $$$1[2:]$$)) v (what, change);
 SELECT count(*) FROM staged_line;
 -- With hashes that fit: an admin who writes a bundle by hand.
-CREATE FUNCTION test.forge(parts jsonb[]) RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-  hash text;
-  lines text[] := '{}';
-BEGIN
-  FOR i IN 1 .. cardinality(parts) LOOP
-    hash := image_library_internal.bundle_hash(hash, parts[i]::text);
-    lines := lines || (hash || ' ' || parts[i]::text);
-  END LOOP;
-  RETURN lines;
-END
-$$;
+\set bundles :srcdir '/test/lib/bundles.sql'
+\i :bundles
 \set header '[1, "header", {"format": 1, "library": "forged", "exported_at": "2025-01-01T00:00:00Z", "registries": ["hub"]}]'
 \set approval '"platforms": [], "referrers": [], "tags": ["1"], "repository": "team/app", "registry": "hub"'
 SELECT part, regexp_replace(test.outcome(format('SELECT image_library.stage_bundle(%L)', test.forge(ARRAY[:'header'::jsonb, part::jsonb]))), '\n.*', '') FROM unnest(ARRAY[

@@ -1,38 +1,13 @@
--- Signatures of images over an air gap: what was signed goes over, who is trusted does not. The keys and signatures are those of signatures.sql.
+-- Signatures of images over an air gap: what was signed goes over, who is trusted does not.
 \getenv srcdir PG_ABS_SRCDIR
 \set library :srcdir '/test/lib/library.sql'
 \i :library
-CREATE FUNCTION test.key(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-  SELECT E'-----BEGIN PUBLIC KEY-----\n' || CASE name
-    WHEN 'release' THEN E'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEuJt1j/chu+2HlOx8gw8ByF1rPCgNqN6B5yjil25kEeymKgPOsOVrFUkCwVGr7eMvGgHuwtIOa1Yj7+FbUyPo0w=='
-    WHEN 'team' THEN E'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEhZcMKh3Af9KIV1EGK4sok4RcOIJV1sZMmWH58YiYIt5rjW3kLRf85TsjLaVld/e4qlNCi2/7RFBegYx4+v7xBQ==' END || E'\n-----END PUBLIC KEY-----\n' $$;
-CREATE FUNCTION test.payload(image text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-  SELECT format('{"critical":{"identity":{"docker-reference":"localhost:5000/app"},"image":{"docker-manifest-digest":"%s"},"type":"cosign container image signature"},"optional":null}', test.digest(image)) $$;
-CREATE FUNCTION test.layer(image text, key text, more jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
-  SELECT jsonb_build_object('digest', test.digest(image), 'referrer_digest', test.digest('signature ' || image || ' ' || key), 'place', 0,
-    'layer_digest', 'sha256:' || encode(sha256(convert_to(test.payload(image), 'UTF8')), 'hex'), 'format', 'simple signing',
-    'document', convert_to(test.payload(image), 'UTF8'), 'retry', false, 'annotations', jsonb_build_object('dev.cosignproject.cosign/signature', CASE image || ' ' || key
-      WHEN 'a release' THEN 'MEYCIQCfUbuApYhBqdbBBbG0TJt9lzYGBijkfI6WSZ7xJKaG4AIhAMB9q2lrxevDgn1HggjaOd8c4vTuP+2Dq+MkXFyHR6/b'
-      WHEN 'b team' THEN 'MEUCIHwm9l0YSC4haiwnNwvfvGUKzrsWQjlxeckklRBP8W0/AiEA2xtN9wQXuwQsG23PG7Gze9OCDX6+TrXprylevT00SMQ=' END)) || more $$;
-CREATE FUNCTION test.bring(registry text, repository text, VARIADIC layers jsonb[]) RETURNS jsonb LANGUAGE sql AS $$
-  SELECT test.write_batch((SELECT g.registry_id FROM image_library_internal.registry g WHERE g.name = registry), repository, test.batch(jsonb_build_object(
-    'evidence', to_jsonb(layers),
-    'referrers', (SELECT jsonb_agg(DISTINCT jsonb_build_object('digest', l -> 'digest', 'referrer_digest', l -> 'referrer_digest', 'artifact_type', 'signature',
-                                                      'size_bytes', 9, 'annotations', '{}'::jsonb, 'source', 'api')) FROM unnest(layers) l)))) $$;
+\set signed_images :srcdir '/test/lib/signed_images.sql'
+\i :signed_images
+\set bundles :srcdir '/test/lib/bundles.sql'
+\i :bundles
 CREATE VIEW test.signed AS
   SELECT test.shown(s.digest) AS digest, s.signer, s.verified, test.shown(s.reason) AS reason, s.listed, s.imported_from FROM image_library.image_signatures s WHERE s.registry = 'mirror' AND s.repository = 'team/app' ORDER BY 1, 2, 4;
-CREATE FUNCTION test.forge(parts jsonb[]) RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-  hash text;
-  lines text[] := '{}';
-BEGIN
-  FOR i IN 1 .. cardinality(parts) LOOP
-    hash := image_library_internal.bundle_hash(hash, parts[i]::text);
-    lines := lines || (hash || ' ' || parts[i]::text);
-  END LOOP;
-  RETURN lines;
-END
-$$;
 CREATE FUNCTION test.apply() RETURNS text LANGUAGE sql AS $$
   SELECT test.outcome_as('image_library_agent', format('SELECT image_library_internal.apply_imports(%s)', registry_id)) FROM image_library_internal.registry WHERE name = 'mirror' $$;
 CREATE FUNCTION test.import() RETURNS text LANGUAGE sql AS $$
@@ -42,8 +17,8 @@ SELECT count(add_registry(name, 'https://' || name || '.example')), count(add_ru
 SELECT test.sync('hub', 'team/app', '{"1": {"image": "a"}, "2": {"image": "b"}}');
 SELECT count(approve('hub.example/team/app:' || n)) FROM generate_series(1, 2) n;
 -- One by release, one by team, one that is none, and one that was not read.
-SELECT test.bring('hub', 'team/app', test.layer('a', 'release'), test.layer('b', 'team'), test.layer('b', 'release'),
-  test.layer('a', 'team', '{"document": null, "unread": "the layer has more than 1048576 bytes and is not read", "layer_digest": "sha256:0"}'));
+SELECT test.bring('hub', 'team/app', test.layer('a', 'release'), test.layer('b', 'team'), test.layer('b', 'release', more => '{"annotations": {"dev.cosignproject.cosign/signature": null}}'),
+  test.layer('a', 'team', more => '{"document": null, "unread": "the layer has more than 1048576 bytes and is not read", "layer_digest": "sha256:0"}'));
 SELECT count(add_rule('hub', 'late/**'));
 SELECT test.sync('hub', 'late/app', '{"1": {"image": "a"}}');
 SELECT test.bring('hub', 'late/app', test.layer('a', 'release'));
@@ -103,7 +78,7 @@ SELECT test.write_batch(registry_id, 'team/app', test.batch(jsonb_build_object('
   jsonb_build_object('digest', test.digest('a'), 'referrers', '[]'::jsonb), jsonb_build_object('digest', test.digest('b'), 'referrers', '[]'::jsonb))))) FROM registry WHERE name = 'mirror';
 SELECT count(*) FROM test.signed;
 SELECT manifests, jsonb_array_length(layers) AS layers, bytes > 0 AS counted FROM registry, known_evidence(registry_id, 'team/app', test.digest('a')) WHERE name = 'mirror';
-SELECT test.bring('mirror', 'team/app', test.layer('b', 'team', '{"document": null}'), test.layer('a', 'release', '{"document": null, "annotations": {}}'));
+SELECT test.bring('mirror', 'team/app', test.layer('b', 'team', more => '{"document": null}'), test.layer('a', 'release', more => '{"document": null, "annotations": {}}'));
 TABLE test.signed;
 -- A newer bundle without them: what is not verified goes.
 DELETE FROM evidence e USING repository r, registry g WHERE r.repository_id = e.repository_id AND g.registry_id = r.registry_id AND g.name = 'hub';
