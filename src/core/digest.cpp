@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include "core/error.h"
+#include "core/hex.h"
 
 namespace image_library {
 namespace {
@@ -82,11 +83,7 @@ bool IsDigest(std::string_view text) noexcept {
 std::string Sha256Digest(std::string_view bytes) {
   const Bytes hash = Sha256(bytes);
   std::string text(kSha256);
-  text.reserve(kSha256.size() + 2 * std::size_t{hash.size});
-  for (unsigned int i = 0; i < hash.size; ++i) {
-    text += kHex[hash.data[i] >> 4];
-    text += kHex[hash.data[i] & 15];
-  }
+  AppendHex({reinterpret_cast<const char*>(hash.data), hash.size}, &text);
   return text;
 }
 

@@ -65,17 +65,6 @@ std::string HashOf(HashAlgorithm hash, std::string_view bytes) {
   return hashed;
 }
 
-std::string Hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    hex += kDigits[static_cast<unsigned char>(c) >> 4];
-    hex += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return hex;
-}
-
 PublicKey::PublicKey(Key key, std::string der)
     : key_(std::move(key)), kind_(KindOf(key_.get())), der_(std::move(der)) {
   Check(!der_.empty(), "the key cannot be read");

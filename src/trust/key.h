@@ -17,9 +17,6 @@ const EVP_MD* Algorithm(HashAlgorithm hash) noexcept;
 /// The hash of bytes, as bytes.
 std::string HashOf(HashAlgorithm hash, std::string_view bytes);
 
-/// Lower-case hexadecimal digits.
-std::string Hex(std::string_view bytes);
-
 /// A public key: ECDSA on P-256, P-384 or P-521, Ed25519, or RSA of 2,048 to 16,384 bits.
 class PublicKey {
  public:

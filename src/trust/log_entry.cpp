@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 
 #include "core/base64.h"
+#include "core/hex.h"
 #include "trust/document.h"
 #include "trust/refusal.h"
 

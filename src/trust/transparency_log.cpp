@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/base64.h"
+#include "core/hex.h"
 #include "core/strings.h"
 #include "trust/limits.h"
 #include "trust/refusal.h"
