@@ -1,18 +1,19 @@
 // Signatures of Notation.
-#include <algorithm>
+#include <functional>
 #include <string>
-
-#include <openssl/ec.h>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "notation_material.h"
 #include "trust/verifier.h"
 #include "trust_material.h"
 
 namespace image_library::trust {
 namespace {
 
+using test::Jws;
 using test::kDay;
 using test::kSignedAt;
 using test::TestCertificate;
@@ -21,73 +22,11 @@ using testing::HasSubstr;
 
 constexpr char kImage[] = "sha256:111122223333444455556666777788889999aaaabbbbccccddddeeeeffff0000";
 
-std::string Url(std::string_view bytes) {
-  std::string text = test::Base64(bytes);
-  std::replace(text.begin(), text.end(), '+', '-');
-  std::replace(text.begin(), text.end(), '/', '_');
-  text.erase(std::min(text.find('='), text.size()));
-  return text;
-}
-
-// The parts of a signature; Json signs them.
-struct Jws {
-  std::string payload =
-      std::string(R"({"targetArtifact":{"mediaType":"x","digest":")") + kImage + R"(","size":7}})";
-  std::string algorithm = "ES256";
-  std::string type = "application/vnd.cncf.notary.payload.v1+json";
-  std::string scheme = "notary.x509";
-  std::string critical = R"("io.cncf.notary.signingScheme")";
-  std::string more;  ///< members of the protected header
-  std::vector<TestCertificate> chain;
-  bool damaged = false;
-
-  std::string Json(const std::function<std::string(const std::string&)>& stamp = {}) const {
-    const std::string headers = R"({"alg":")" + algorithm + R"(","crit":[)" + critical +
-                                R"(],"cty":")" + type + R"(","io.cncf.notary.signingScheme":")" +
-                                scheme + "\"" + more + "}";
-    const std::string message = Url(headers) + "." + Url(payload);
-    std::string signature = Sign(message);
-    std::string x5c;
-    for (const TestCertificate& certificate : chain)
-      x5c += (x5c.empty() ? "\"" : ",\"") + test::Base64(certificate.Der()) + "\"";
-    std::string unprotected = R"("x5c":[)" + x5c + "]";
-    if (stamp)
-      unprotected +=
-          R"(,"io.cncf.notary.timestampSignature":")" + test::Base64(stamp(signature)) + "\"";
-    if (damaged) signature[9] ^= 1;
-    return R"({"payload":")" + Url(payload) + R"(","protected":")" + Url(headers) +
-           R"(","header":{)" + unprotected + R"(},"signature":")" + Url(signature) + "\"}";
-  }
-
- private:
-  std::string Sign(const std::string& message) const {
-    const TestKey& key = chain.front().key;
-    const std::string hash = "SHA" + algorithm.substr(2);
-    if (algorithm.starts_with("PS")) return key.Sign(message, hash.c_str(), true);
-    const std::string der = key.Sign(message, hash.c_str());
-    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-    ECDSA_SIG* const parsed = d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size()));
-    const int size = algorithm == "ES256" ? 32 : algorithm == "ES384" ? 48 : 66;
-    std::string raw(static_cast<std::size_t>(2 * size), '\0');
-    auto* const bytes = reinterpret_cast<unsigned char*>(raw.data());
-    BN_bn2binpad(ECDSA_SIG_get0_r(parsed), bytes, size);
-    BN_bn2binpad(ECDSA_SIG_get0_s(parsed), bytes + size, size);
-    ECDSA_SIG_free(parsed);
-    return raw;
-  }
-};
-
 class TrustNotation : public testing::Test {
  protected:
   TrustNotation() {
     anchors_.authorities.push_back({"company", root_.Pem(), "CN=release*"});
     jws_.chain = {signer_, authority_, root_};
-  }
-
-  static test::CertificateOptions Options(const std::string& name) {
-    return {.name = name,
-            .extensions = {{"keyUsage", "critical,digitalSignature"},
-                           {"extendedKeyUsage", "codeSigning"}}};
   }
 
   Verdict VerifyJson(const std::string& json, std::int64_t now = kSignedAt) const {
@@ -99,9 +38,10 @@ class TrustNotation : public testing::Test {
 
   TestCertificate root_ = test::MakeCertificate(test::AuthorityOptions("root"), nullptr);
   TestCertificate authority_ = test::MakeCertificate(test::AuthorityOptions("middle"), &root_);
-  TestCertificate signer_ = test::MakeCertificate(Options("release team"), &authority_);
+  TestCertificate signer_ =
+      test::MakeCertificate(test::NotationSignerOptions("release team"), &authority_);
   Anchors anchors_;
-  Jws jws_;
+  Jws jws_{kImage};
 };
 
 TEST_F(TrustNotation, SaysWhoSigned) {
@@ -116,7 +56,7 @@ TEST_F(TrustNotation, SaysWhoSigned) {
 
 TEST_F(TrustNotation, TakesTheAlgorithmsOfItsKeys) {
   const auto take = [&](const TestKey& key, const std::vector<const char*>& algorithms) {
-    jws_.chain[0] = test::MakeCertificate(Options("release"), &authority_, key);
+    jws_.chain[0] = test::MakeCertificate(test::NotationSignerOptions("release"), &authority_, key);
     for (const char* algorithm : algorithms) {
       jws_.algorithm = algorithm;
       EXPECT_TRUE(Verify(jws_).verified) << algorithm << ": " << Verify(jws_).reason;
@@ -158,8 +98,7 @@ TEST_F(TrustNotation, EachChangeHasItsReason) {
 }
 
 TEST_F(TrustNotation, Expires) {
-  jws_.critical += R"(,"io.cncf.notary.expiry")";
-  jws_.more = R"(,"io.cncf.notary.expiry":"2025-06-15T15:06:40Z")";
+  jws_.AddTime("io.cncf.notary.expiry", "2025-06-15T15:06:40Z");
   EXPECT_TRUE(Verify(jws_).verified) << Verify(jws_).reason;
   EXPECT_EQ(Verify(jws_, kSignedAt + 1).reason, "the signature expired at 2025-06-15 15:06:40 UTC");
   jws_.critical = R"("io.cncf.notary.signingScheme")";
@@ -195,8 +134,7 @@ TEST_F(TrustNotation, OrWhenATimestampWasMade) {
 TEST_F(TrustNotation, OrWhenASigningAuthoritySays) {
   jws_.scheme = "notary.x509.signingAuthority";
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("does not say when it signed"));
-  jws_.critical += R"(,"io.cncf.notary.authenticSigningTime")";
-  jws_.more = R"(,"io.cncf.notary.authenticSigningTime":"2025-06-15T15:06:41Z")";
+  jws_.AddTime("io.cncf.notary.authenticSigningTime", "2025-06-15T15:06:41Z");
   const std::int64_t later = kSignedAt + 3000 * kDay;
   EXPECT_THAT(Verify(jws_, later).reason, HasSubstr("not trusted to say when it signed"));
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("not trusted to say when it signed"));
@@ -224,7 +162,7 @@ TEST_F(TrustNotation, ChecksWhoAndWhatTheCertificateIsFor) {
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("does not lead to the authority"));
   anchors_.authorities.push_back({"several", other.Pem() + root_.Pem(), "**"});
   EXPECT_EQ(Verify(jws_).signer, "authority:several");
-  auto options = Options("release");
+  auto options = test::NotationSignerOptions("release");
   options.extensions[1].second = "serverAuth";
   jws_.chain[0] = test::MakeCertificate(options, &authority_);
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("not for code signing"));
@@ -237,13 +175,14 @@ TEST_F(TrustNotation, AnIntermediateForOtherUsesDoesNotCount) {
   auto options = test::AuthorityOptions("servers");
   options.extensions.push_back({"extendedKeyUsage", "serverAuth"});
   const auto servers = test::MakeCertificate(options, &root_);
-  jws_.chain = {test::MakeCertificate(Options("release"), &servers), servers, root_};
+  jws_.chain = {test::MakeCertificate(test::NotationSignerOptions("release"), &servers), servers,
+                root_};
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("is for other uses"));
 }
 
 // As `notation cert generate-test` makes one.
 TEST_F(TrustNotation, ASelfSignedCertificateMayBeTrusted) {
-  jws_.chain = {test::MakeCertificate(Options("alone"), nullptr)};
+  jws_.chain = {test::MakeCertificate(test::NotationSignerOptions("alone"), nullptr)};
   EXPECT_EQ(Verify(jws_).reason, "the certificate is not from a trusted authority");
   anchors_.authorities.push_back({"alone", jws_.chain[0].Pem(), "**"});
   EXPECT_EQ(Verify(jws_).signer, "authority:alone") << Verify(jws_).reason;
