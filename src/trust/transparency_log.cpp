@@ -51,12 +51,13 @@ bool IsOrigin(std::string_view origin, std::string_view name) {
 
 void CheckCheckpoint(const Checkpoint& checkpoint, const TrustedLog& log, bool rekor2) {
   bool known = false;
+  const Message message(checkpoint.text);
   for (const Checkpoint::Signature& signature : checkpoint.signatures) {
     if (!log.checkpoint_id.starts_with(signature.hint)) continue;  // of a witness, or another key
     if (!IsOrigin(checkpoint.origin, signature.name)) continue;
     if (rekor2 && signature.name != log.host) continue;
     known = true;
-    if (log.key.Verifies(checkpoint.text, signature.bytes)) return;
+    if (log.key.Verifies(message, signature.bytes)) return;
   }
   Check(known, "the checkpoint is not signed by the log");
   throw Refusal("the log's signature of the checkpoint is wrong");
@@ -83,6 +84,7 @@ void CheckProof(const LogEntry& entry, const TrustedLog& log, bool rekor2) {
 
 Checkpoint ParseCheckpoint(std::string_view note) {
   constexpr char kMalformed[] = "the checkpoint is malformed";
+  Check(note.size() <= kMostNoteBytes, "the checkpoint is larger than 64 KiB");
   const std::size_t blank = note.find("\n\n");
   Check(blank != std::string_view::npos, kMalformed);
   Checkpoint checkpoint;
@@ -141,7 +143,7 @@ std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot&
     if (promised && !log.period.Contains(entry.integrated_time)) continue;
     try {
       if (promised)
-        Check(log.key.Verifies(PromisedText(entry), entry.promise),
+        Check(log.key.Verifies(Message(PromisedText(entry)), entry.promise),
               "the log's promise to have the entry is wrong");
       if (entry.proof) CheckProof(entry, log, rekor2);
       return promised ? std::optional(entry.integrated_time) : std::nullopt;

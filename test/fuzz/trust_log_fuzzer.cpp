@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const Envelope* const envelope = new Envelope{"payload", "type", {"signature"}, "bytes"};
   Content content;
   content.signature = "signature";
-  content.message = "bytes";
+  content.message = std::make_shared<const Message>("bytes");
   Try([&] { CheckBody(entry, content, "verifier"); });
   content.envelope = envelope;
   Try([&] { CheckBody(entry, content, "verifier"); });
