@@ -1,5 +1,6 @@
 #include "trust/transparency_log.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 
@@ -70,6 +71,13 @@ std::string PromisedText(const LogEntry& entry) {
          Hex(entry.log_id) + "\",\"logIndex\":" + std::to_string(entry.index) + "}";
 }
 
+// An entry itself does not say when the log took it.
+bool IsWithin(const Period& period, const std::vector<std::int64_t>& proven) {
+  return proven.empty() || std::any_of(proven.begin(), proven.end(), [&](std::int64_t instant) {
+           return period.Contains(instant);
+         });
+}
+
 void CheckProof(const LogEntry& entry, const TrustedLog& log, bool rekor2) {
   const InclusionProof& proof = *entry.proof;
   const Checkpoint checkpoint = ParseCheckpoint(proof.checkpoint);
@@ -131,16 +139,23 @@ void CheckInclusion(const InclusionProof& proof, std::string_view body) {
   Check(hash == proof.root, kWrong);
 }
 
-std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot& root) {
+bool IsPromised(const LogEntry& entry) {
+  return !entry.promise.empty() && !KindOf(entry).IsRekor2();
+}
+
+std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot& root,
+                                       const std::vector<std::int64_t>& proven) {
   const bool rekor2 = KindOf(entry).IsRekor2();
-  const bool promised = !rekor2 && !entry.promise.empty();
+  const bool promised = IsPromised(entry);
   Check(promised || entry.proof.has_value(), "nothing proves that the log has the entry");
   bool known = false;
-  std::string reason = "the log's key was not valid when the log took the entry";
+  std::string reason = promised ? "the log's key was not valid when the log took the entry"
+                                : "the log's key was not valid when the image was signed";
   for (const TrustedLog& log : root.logs) {
     if (log.id != entry.log_id) continue;
     known = true;
-    if (promised && !log.period.Contains(entry.integrated_time)) continue;
+    if (promised ? !log.period.Contains(entry.integrated_time) : !IsWithin(log.period, proven))
+      continue;
     try {
       if (promised)
         Check(log.key.Verifies(Message(PromisedText(entry)), entry.promise),
