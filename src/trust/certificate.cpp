@@ -184,9 +184,7 @@ CertificateChain::CertificateChain(std::vector<X509Owner> certificates, std::uin
     Check(IsFor(certificate, usage), usage == XKU_CODE_SIGN
                                          ? "a certificate of it is not for code signing"
                                          : "a certificate of it is not for timestamps");
-    const Period period = PeriodOf(certificate);
-    period_.start = std::max(period_.start, period.start);
-    period_.end = std::min(period_.end, period.end);
+    period_ = Both(period_, PeriodOf(certificate));
     const long most_below = X509_get_pathlen(certificate);
     constrained_ |= certificate != first() && ((most_below >= 0 && most_below < below) ||
                                                Has(certificate, NID_name_constraints) ||
@@ -226,8 +224,8 @@ StoreOwner StoreOf(const std::vector<X509Owner>& certificates) {
   return store;
 }
 
-void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others, std::int64_t instant,
-                std::uint32_t usage) {
+Period CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others,
+                  std::int64_t instant, std::uint32_t usage) {
   const Context context(X509_STORE_CTX_new());
   if (!context || X509_STORE_CTX_init(context.get(), store, certificate, others) != 1)
     throw std::bad_alloc();
@@ -236,10 +234,14 @@ void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others, s
   X509_VERIFY_PARAM_set_depth(param, static_cast<int>(kMostChain));
   if (X509_verify_cert(context.get()) == 1) {
     const STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(context.get());
-    for (int i = 0; i < sk_X509_num(chain); ++i)
-      Check(IsFor(sk_X509_value(chain, i), usage),
+    Period period;
+    for (int i = 0; i < sk_X509_num(chain); ++i) {
+      X509* const one = sk_X509_value(chain, i);
+      Check(IsFor(one, usage),
             "a certificate between the signer's and the authority's is for other uses");
-    return;
+      period = Both(period, PeriodOf(one));
+    }
+    return period;
   }
   const int error = X509_STORE_CTX_get_error(context.get());
   if (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID)

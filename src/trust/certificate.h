@@ -96,9 +96,9 @@ Stack StackOf(const std::vector<X509Owner>& certificates);
 StoreOwner StoreOf(const std::vector<X509Owner>& certificates);
 
 /// Throws Refusal unless the store, with the help of others (may be null), leads to the certificate
-/// at that time, by certificates that are for this usage.
-void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others, std::int64_t instant,
-                std::uint32_t usage);
+/// at that time, by certificates that are for this usage. Returns when all of the chain are valid.
+Period CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others,
+                  std::int64_t instant, std::uint32_t usage);
 
 }  // namespace image_library::trust
 

@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/base64.h"
@@ -18,6 +19,7 @@ namespace {
 
 using Signature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr char kScheme[] = "io.cncf.notary.signingScheme";
 constexpr char kAuthenticTime[] = "io.cncf.notary.authenticSigningTime";
 constexpr char kExpiry[] = "io.cncf.notary.expiry";
@@ -166,7 +168,7 @@ NotationSigner CheckNotation(std::string_view document, std::string_view subject
   const std::string payload = BytesOf(json["payload"], "the signed payload");
   const Protected headers = ReadProtected(BytesOf(json["protected"], "the protected header"));
   CheckTarget(payload, subject);
-  if (headers.expiry && *headers.expiry < now)
+  if (headers.expiry && *headers.expiry <= now)
     throw Refusal("the signature expired at " + ShownInstant(*headers.expiry));
   const std::string signature = BytesOf(json["signature"], "the signature");
   const std::vector<X509Owner> chain = ReadChain(json["header"]["x5c"]);
@@ -190,11 +192,15 @@ NotationSigner CheckNotation(std::string_view document, std::string_view subject
       continue;
     }
     try {
-      CheckChain(authority.store.get(), certificate, others.get(), signer.signed_at.value_or(now),
-                 XKU_CODE_SIGN);
+      const Period period = CheckChain(authority.store.get(), certificate, others.get(),
+                                       signer.signed_at.value_or(now), XKU_CODE_SIGN);
       if (!authority.subject.Matches(name))
         throw Refusal("signed by " + signer.subject + ", which the authority is not trusted for");
       signer.authority = authority.name;
+      signer.valid_until = headers.expiry;
+      // OpenSSL takes a certificate for expired in the last second of its period.
+      if (!signer.signed_at)
+        signer.valid_until = std::min(signer.valid_until.value_or(kNever), period.end);
       return signer;
     } catch (const Refusal& refusal) {
       reason = refusal.what();

@@ -229,6 +229,7 @@ void Verifier::Parsed::VerifyNotation(const Evidence& evidence, std::string_view
   verdict->issuer = std::move(signer.issuer);
   verdict->subject = std::move(signer.subject);
   verdict->signed_at = signer.signed_at;
+  verdict->valid_until = signer.valid_until;
 }
 
 Verifier::Verifier(const Anchors& anchors) {

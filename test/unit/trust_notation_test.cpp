@@ -99,8 +99,10 @@ TEST_F(TrustNotation, EachChangeHasItsReason) {
 
 TEST_F(TrustNotation, Expires) {
   jws_.AddTime("io.cncf.notary.expiry", "2025-06-15T15:06:40Z");
-  EXPECT_TRUE(Verify(jws_).verified) << Verify(jws_).reason;
-  EXPECT_EQ(Verify(jws_, kSignedAt + 1).reason, "the signature expired at 2025-06-15 15:06:40 UTC");
+  EXPECT_TRUE(Verify(jws_, kSignedAt - 1).verified) << Verify(jws_, kSignedAt - 1).reason;
+  EXPECT_EQ(Verify(jws_, kSignedAt - 1).valid_until, kSignedAt);
+  EXPECT_EQ(Verify(jws_).reason, "the signature expired at 2025-06-15 15:06:40 UTC");
+  EXPECT_FALSE(Verify(jws_).valid_until.has_value());
   jws_.critical = R"("io.cncf.notary.signingScheme")";
   EXPECT_EQ(Verify(jws_).reason, "the expiry is not a critical header");
   jws_.more = R"(,"io.cncf.notary.expiry":7)";
@@ -116,6 +118,26 @@ TEST_F(TrustNotation, TheCertificateMustBeValidNow) {
   EXPECT_FALSE(Verify(jws_, kSignedAt + 366 * kDay).verified) << "the signer's own word";
 }
 
+// What is said of it agrees with what is found then.
+TEST_F(TrustNotation, SaysWhenItsCertificateEnds) {
+  const std::int64_t end = kSignedAt + 365 * kDay;
+  EXPECT_EQ(Verify(jws_).valid_until, end);
+  EXPECT_TRUE(Verify(jws_, end - 1).verified);
+  EXPECT_FALSE(Verify(jws_, end).verified);
+  // The first of a chain to end decides, also of the authority.
+  auto options = test::AuthorityOptions("brief");
+  options.to = kSignedAt + kDay;
+  const TestCertificate brief = test::MakeCertificate(options, nullptr);
+  anchors_.authorities.push_back({"brief", brief.Pem(), "**"});
+  jws_.chain = {test::MakeCertificate(test::NotationSignerOptions("release"), &brief), brief};
+  EXPECT_EQ(Verify(jws_).valid_until, kSignedAt + kDay) << Verify(jws_).reason;
+  EXPECT_TRUE(Verify(jws_, kSignedAt + kDay - 1).verified);
+  EXPECT_FALSE(Verify(jws_, kSignedAt + kDay).verified);
+  // Or the expiry, if it is before.
+  jws_.AddTime("io.cncf.notary.expiry", "2025-06-15T15:06:41Z");
+  EXPECT_EQ(Verify(jws_).valid_until, kSignedAt + 1);
+}
+
 TEST_F(TrustNotation, OrWhenATimestampWasMade) {
   const test::Instance instance;
   const auto stamp = [&](const std::string& signature) {
@@ -127,6 +149,7 @@ TEST_F(TrustNotation, OrWhenATimestampWasMade) {
   const Verdict verdict = VerifyJson(jws_.Json(stamp), later);
   EXPECT_TRUE(verdict.verified) << verdict.reason;
   EXPECT_EQ(verdict.signed_at, kSignedAt + 3);
+  EXPECT_FALSE(verdict.valid_until.has_value()) << "it outlives its certificate";
   const auto other = [&](const std::string&) { return stamp("other"); };
   EXPECT_FALSE(VerifyJson(jws_.Json(other), later).verified);
 }
@@ -142,6 +165,7 @@ TEST_F(TrustNotation, OrWhenASigningAuthoritySays) {
   const Verdict verdict = Verify(jws_, later);
   EXPECT_TRUE(verdict.verified) << verdict.reason;
   EXPECT_EQ(verdict.signed_at, kSignedAt + 1);
+  EXPECT_FALSE(verdict.valid_until.has_value());
   jws_.scheme = "notary.x509";
   EXPECT_THAT(Verify(jws_, later).reason, HasSubstr("not of this signing scheme"));
 }
