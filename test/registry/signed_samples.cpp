@@ -115,7 +115,8 @@ class Samples {
       {"notation-ended",
        [&](auto& d) { return Notation(d, "release team", kSignedAt + kDay).Json(); }},
       {"notation-stamped", [&](auto& d) { return Timestamped(d); }},
-      {"notation-expired", [&](auto& d) { return Expiring(d, kSignedAt).Json(); }}};
+      {"notation-expired", [&](auto& d) { return Expiring(d, kSignedAt).Json(); }},
+      {"notation-ending", [&](auto& d) { return Expiring(d, now_ + 10).Json(); }}};
 };
 
 }  // namespace

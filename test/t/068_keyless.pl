@@ -21,16 +21,23 @@ my @kinds = qw(rekor1 rekor2 message1 message2 stranger outsider provenance
   notation notation-stranger notation-ended notation-stamped notation-expired);
 my @digests = $registry->push_plain(map { [ 'app', $_, $_ ] } @kinds, 'none');
 sub file { return slurp_file("$folder/$_[0]") }
-my %digest;
-@digest{@kinds} = @digests;
 sub run
 {
 	my ($out, $err) = run_command([@_]);
 	die "$_[0] failed: $err" if $? != 0;
 	return;
 }
-run($samples, $folder, map { ($_ => $digest{$_}) } @kinds);
-run('python3', '-B', "$FindBin::RealBin/../registry/sign.py", '--document', "$folder/$_.json", $registry->url, 'app', $_) for @kinds;
+# Makes signatures, and pushes them for the tags that are called as their kinds.
+sub sign
+{
+	my ($repository, %digest) = @_;
+	run($samples, $folder, %digest);
+	run('python3', '-B', "$FindBin::RealBin/../registry/sign.py", '--document', "$folder/$_.json", $registry->url, $repository, $_) for sort keys %digest;
+	return;
+}
+my %digest;
+@digest{@kinds} = @digests;
+sign('app', %digest);
 
 my $issuer = 'https://issuer.test';
 my $workflow = 'https://git.test/team/app/.build.yml@refs/heads/main';
@@ -41,6 +48,7 @@ sub approved
 	return $node->value(q{SELECT coalesce(string_agg(tag, ' ' ORDER BY tag COLLATE "C"), 'none')
 		FROM image_library.images WHERE repository = 'app' AND approval = 'approved'});
 }
+sub approval { return $node->value("SELECT approval FROM image_library.images WHERE tag = '$_[0]'") }
 # A column of the signature of the image with this tag.
 sub of
 {
@@ -123,5 +131,25 @@ is($node->value(q{SELECT count(*) FROM image_library.image_provenance}), '0', 'i
 is($node->value(q{SELECT string_agg(DISTINCT detail ->> 'reason', '; ') FROM image_library.events WHERE event = 'signature lost'}),
 	'authority "company" is not trusted any more; identity "builder" is not trusted any more; the trusted root has changed; the trusted root was dropped', 'events say what had changed');
 is(asked(), 0, 'all of it without a request');
+
+# --- a signature that ends by itself, ten seconds after it was made
+$node->value(q{SELECT image_library.drop_rule(rule_id) FROM image_library.rules});
+$node->value(q{SELECT image_library.drop_trust_authority(name) FROM image_library.trusted_signers WHERE kind = 'authority'});
+my @ending = $registry->push_plain([ 'ending', 'notation-ending', 'ending' ]);
+sign('ending', 'notation-ending' => $ending[0]);
+$node->value(sprintf q{SELECT image_library.add_trust_authority('brief', '%s')}, file('authority.pem'));
+$node->value(q{SELECT image_library.add_rule('local', 'ending', approval => 'auto', signed_by => '{brief}')});
+is(sync(), '', 'it syncs');
+is(approval('notation-ending'), 'approved', 'until then it counts');
+$asked = @{ $registry->requests };
+ok($node->poll_query_until('postgres', q{SELECT valid_until <= now() FROM image_library.image_signatures WHERE repository = 'ending'}), 'it ends');
+is(of('notation-ending', 'verified, signer') , 'f|', 'from then on it does not');
+like(of('notation-ending', 'reason'), qr/^signed by CN=release team of the trusted authority "brief"; it ended at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/, 'and is shown as ended');
+is($node->value(q{SELECT image_library.is_signed_by(i, 'brief') FROM image_library.images i WHERE repository = 'ending'}), 'f', 'nor for policies');
+is(sync(), '', 'the agent begins a run');
+is(approval('notation-ending'), 'pending', 'what rested on it is taken back');
+like(of('notation-ending', 'reason'), qr/^the signature expired at /, 'it is verified again');
+is($node->value(q{SELECT detail ->> 'reason' FROM image_library.events WHERE event = 'signature lost' AND repository = 'ending'}), 'a signature has ended', 'an event tells');
+is(join(' ', map { $_->{path} } grep { $_->{path} =~ m{/blobs/} } @{ $registry->requests }[ $asked .. $#{ $registry->requests } ]), '', 'no signature is fetched again');
 $node->stop;
 done_testing();
