@@ -138,9 +138,21 @@ std::string NameText(const X509_NAME* name) {
   if (!bio) throw std::bad_alloc();
   X509_NAME_print_ex(bio.get(), name, 0,
                      XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &text);
-  return size <= 0 ? std::string() : std::string(text, static_cast<std::size_t>(size));
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  if (size <= 0) return {};
+  const std::string_view escaped(data, static_cast<std::size_t>(size));
+  Check(escaped.size() <= kMostTextBytes, "a name in the certificate is longer than 2,048 bytes");
+  std::string text;
+  for (std::size_t i = 0; i < escaped.size(); ++i) {
+    text += escaped[i];
+    if (escaped[i] != '\\' || ++i == escaped.size()) continue;
+    if (escaped[i] == ',' || escaped[i] == '+')
+      text += escaped[i] == ',' ? "2C" : "2B";
+    else
+      text += escaped[i];
+  }
+  return text;
 }
 
 bool IsSelfIssued(const X509* certificate) noexcept {
@@ -157,16 +169,36 @@ void CheckCodeSigning(X509* certificate, bool required) {
         "the certificate is not for code signing");
 }
 
+void CheckNotationSigner(X509* certificate) {
+  CheckCodeSigning(certificate, false);
+  constexpr std::uint32_t kOtherKeyUses = KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT |
+                                          KU_KEY_AGREEMENT | KU_KEY_CERT_SIGN | KU_CRL_SIGN |
+                                          KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY;
+  constexpr std::uint32_t kOtherUses =
+      XKU_ANYEKU | XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_SMIME | XKU_TIMESTAMP;
+  const int at = X509_get_ext_by_NID(certificate, NID_key_usage, -1);
+  Check(at >= 0 && X509_EXTENSION_get_critical(X509_get_ext(certificate, at)) != 0,
+        "the certificate has no critical key usage");
+  Check((X509_get_key_usage(certificate) & kOtherKeyUses) == 0,
+        "the certificate is for more than digital signatures");
+  const std::uint32_t usage = X509_get_extended_key_usage(certificate);
+  Check(usage == UINT32_MAX || (usage & kOtherUses) == 0,
+        "the certificate is for more than code signing");
+}
+
 FulcioIdentity FulcioIdentityOf(const X509* certificate) {
   FulcioIdentity identity;
   identity.issuer = IssuerOf(certificate);
   Check(!identity.issuer.empty(), "the certificate does not say who vouched for the signer");
+  Check(identity.issuer.size() <= kMostTextBytes,
+        "the issuer in the certificate is longer than 2,048 bytes");
   const NamesOwner names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   const int count = names ? sk_GENERAL_NAME_num(names.get()) : 0;
   Check(count <= static_cast<int>(kMostListed), "the certificate has more than 1,000 names");
   for (int i = 0; i < count; ++i) {
     std::string subject = SubjectOf(sk_GENERAL_NAME_value(names.get(), i));
+    Check(subject.size() <= kMostTextBytes, "a name in the certificate is longer than 2,048 bytes");
     if (!subject.empty()) identity.subjects.push_back(std::move(subject));
   }
   Check(!identity.subjects.empty(), "the certificate does not name the signer");

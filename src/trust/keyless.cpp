@@ -56,7 +56,8 @@ ProvenTimes CheckTimes(const SignedMaterial& material, const Content& content,
         times.instants.push_back(*instant);
     }
   }
-  if (!material.entries.empty()) times.log_index = material.entries.front().index;
+  for (const LogEntry& entry : material.entries)
+    if (!times.log_index && HasProvenIndex(entry)) times.log_index = entry.index;
   if (times.instants.empty()) throw Refusal(reason);
   return times;
 }

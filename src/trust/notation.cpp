@@ -33,7 +33,7 @@ struct Protected {
 };
 
 std::optional<std::int64_t> TimeIn(const Json& headers, const char* name) {
-  if (IsAbsent(headers[name])) return std::nullopt;
+  if (!headers.Has(name)) return std::nullopt;  // of another type it is no time
   const auto instant = ParseInstant(headers[name].StringOr({}));
   if (!instant) throw Refusal(std::string("the header ") + name + " is not a time");
   return instant;
@@ -67,7 +67,12 @@ Protected ReadProtected(std::string_view text) {
   const auto scheme = json[kScheme].Text();
   headers.by_authority = scheme == "notary.x509.signingAuthority";
   Check(headers.by_authority || scheme == "notary.x509", "the signing scheme is not known");
-  CheckCritical(json["crit"].Strings(), headers);
+  const std::vector<std::string> critical = json["crit"].Strings();
+  Check(critical.size() == json["crit"].Elements().size(),
+        "the list of critical headers has something else than names");
+  CheckCritical(critical, headers);
+  for (const std::string& name : critical)
+    if (!json.Has(name.c_str())) throw Refusal("the critical header " + name + " is missing");
   Check(headers.by_authority == headers.authentic_time.has_value(),
         headers.by_authority ? "the signing authority does not say when it signed"
                              : "the time of signing is not of this signing scheme");
@@ -173,7 +178,7 @@ NotationSigner CheckNotation(std::string_view document, std::string_view subject
   const std::string signature = BytesOf(json["signature"], "the signature");
   const std::vector<X509Owner> chain = ReadChain(json["header"]["x5c"]);
   X509* const certificate = chain.front().get();
-  CheckCodeSigning(certificate, false);
+  CheckNotationSigner(certificate);
   const std::string message = json["protected"].StringOr({}) + "." + json["payload"].StringOr({});
   Check(IsSigned(PublicKey::Of(certificate), headers.algorithm, message, signature),
         "the signature is not by the key of the certificate");

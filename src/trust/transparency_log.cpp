@@ -143,6 +143,8 @@ bool IsPromised(const LogEntry& entry) {
   return !entry.promise.empty() && !KindOf(entry).IsRekor2();
 }
 
+bool HasProvenIndex(const LogEntry& entry) { return IsPromised(entry) || KindOf(entry).IsRekor2(); }
+
 std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot& root,
                                        const std::vector<std::int64_t>& proven) {
   const bool rekor2 = KindOf(entry).IsRekor2();

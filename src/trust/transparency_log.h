@@ -47,6 +47,10 @@ std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot&
 /// Whether the promise of the entry counts: Rekor v2 gives none.
 bool IsPromised(const LogEntry& entry);
 
+/// Whether CheckEntry compares the entry's index with what the log signed: the proof of Rekor v1
+/// has the index within one of its trees.
+bool HasProvenIndex(const LogEntry& entry);
+
 }  // namespace image_library::trust
 
 #endif

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   LogEntry entry;
   entry.body = text;
   Try([&] { KindOf(entry); });
-  static const Envelope* const envelope = new Envelope{"payload", "type", {"signature"}, "bytes"};
+  static const Envelope* const envelope = new Envelope{"payload", "type", {"signature"}};
   Content content;
   content.signature = "signature";
   content.message = std::make_shared<const Message>("bytes");

@@ -97,6 +97,67 @@ TEST_F(TrustNotation, EachChangeHasItsReason) {
   EXPECT_THAT(VerifyJson("{}").reason, HasSubstr("the signed payload is missing"));
 }
 
+TEST_F(TrustNotation, HeadersAreReadAsTheyAreSigned) {
+  const auto reason = [&](const std::string& critical, const std::string& more) {
+    Jws jws = jws_;
+    jws.critical += critical;
+    jws.more = more;
+    return Verify(jws).reason;
+  };
+  EXPECT_EQ(reason(",7", ""), "the list of critical headers has something else than names");
+  EXPECT_EQ(reason(R"(,"io.cncf.notary.expiry")", ""),
+            "the critical header io.cncf.notary.expiry is missing");
+  // Of whatever type it is, it is an expiry.
+  for (const char* value : {"1.5", "null", "99999999999999999999", "{}", "\"\""})
+    EXPECT_EQ(
+        reason(R"(,"io.cncf.notary.expiry")", std::string(R"(,"io.cncf.notary.expiry":)") + value),
+        "the header io.cncf.notary.expiry is not a time")
+        << value;
+}
+
+// Anybody can push a signature, and its reasons are read by people who approve images.
+TEST_F(TrustNotation, AReasonIsOneLine) {
+  jws_.critical += R"(,"x\nsimple signing: signed by release\u202e")";
+  EXPECT_EQ(Verify(jws_).reason,
+            "the signature has an unknown critical header: x\uFFFDsimple signing: signed by "
+            "release\uFFFD");
+}
+
+TEST_F(TrustNotation, NoValueOfANameLooksLikeSeveral) {
+  anchors_.authorities[0].subject = "CN=*,O=Company";
+  auto options = test::NotationSignerOptions("x");
+  options.name = "x,O=Company";
+  jws_.chain[0] = test::MakeCertificate(options, &authority_);
+  EXPECT_EQ(Verify(jws_).reason,
+            "signed by CN=x\\2CO=Company, which the authority is not trusted for");
+  anchors_.authorities[0].subject = "CN=x\\\\2CO=Company";
+  EXPECT_TRUE(Verify(jws_).verified) << Verify(jws_).reason;
+  options.name = "a+b \\ c";
+  jws_.chain[0] = test::MakeCertificate(options, &authority_);
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("CN=a\\2Bb \\\\ c,"));
+}
+
+TEST_F(TrustNotation, TheCertificateIsForNothingElse) {
+  const auto reason = [&](const std::string& key_usage, const std::string& extended) {
+    auto options = test::NotationSignerOptions("release");
+    options.extensions.clear();
+    if (!key_usage.empty()) options.extensions.push_back({"keyUsage", key_usage});
+    if (!extended.empty()) options.extensions.push_back({"extendedKeyUsage", extended});
+    jws_.chain[0] = test::MakeCertificate(options, &authority_);
+    return Verify(jws_).reason;
+  };
+  EXPECT_THAT(reason("critical,digitalSignature", ""), HasSubstr("signed by"));
+  EXPECT_THAT(reason("critical,digitalSignature,nonRepudiation", ""), HasSubstr("signed by"));
+  EXPECT_EQ(reason("", "codeSigning"), "the certificate has no critical key usage");
+  EXPECT_EQ(reason("digitalSignature", ""), "the certificate has no critical key usage");
+  EXPECT_EQ(reason("critical,digitalSignature,keyEncipherment", ""),
+            "the certificate is for more than digital signatures");
+  EXPECT_EQ(reason("critical,digitalSignature", "codeSigning,serverAuth"),
+            "the certificate is for more than code signing");
+  EXPECT_EQ(reason("critical,digitalSignature", "codeSigning,anyExtendedKeyUsage"),
+            "the certificate is for more than code signing");
+}
+
 TEST_F(TrustNotation, Expires) {
   jws_.AddTime("io.cncf.notary.expiry", "2025-06-15T15:06:40Z");
   EXPECT_TRUE(Verify(jws_, kSignedAt - 1).verified) << Verify(jws_, kSignedAt - 1).reason;
