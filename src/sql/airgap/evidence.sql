@@ -131,47 +131,64 @@ COMMENT ON FUNCTION image_library_internal.add_evidence IS
   'Stores a signature of a bundle with its verdict, unless the image has as many as the agent would read; returns whether a verified one is new';
 GRANT EXECUTE ON FUNCTION image_library_internal.add_evidence TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.apply_evidence(registry_id integer) RETURNS void
+CREATE FUNCTION image_library_internal.apply_evidence(registry_id integer, after text[] DEFAULT NULL, most_signatures integer DEFAULT NULL, most_bytes bigint DEFAULT NULL)
+RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  at record;
+  image record;
   waiting image_library_internal.imported_evidence;
   anchors jsonb;
-  signed text[];
+  in_repository integer;
+  signed text[] := '{}';
+  signatures integer := 0;
+  bytes bigint := 0;
 BEGIN
   IF NOT EXISTS (SELECT FROM image_library_internal.imported_evidence w WHERE w.registry_id = apply_evidence.registry_id) THEN
-    RETURN;
+    RETURN NULL;
   END IF;
   -- As verify_waiting.
   PERFORM image_library_internal.lock_trust(exclusive => false);
   PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => true);
-  FOR at IN
-    SELECT r.repository_id, r.name, array_agg(w.digest) AS digests
-    FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.imported_evidence x WHERE x.registry_id = apply_evidence.registry_id) w
+  FOR image IN
+    SELECT r.repository_id, w.repository, w.digest
+    FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.imported_evidence x
+          WHERE x.registry_id = apply_evidence.registry_id AND (after IS NULL OR (x.repository, x.digest) > (after[1], after[2]))) w
     JOIN image_library_internal.repository r ON r.registry_id = apply_evidence.registry_id AND r.name = w.repository
     WHERE EXISTS (SELECT FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id AND t.digest = w.digest)
-    GROUP BY 1, 2 ORDER BY 1
+    ORDER BY w.repository, w.digest
   LOOP
-    anchors := image_library_internal.trusted_in(at.repository_id);
-    signed := '{}';
+    EXIT WHEN signatures >= most_signatures OR bytes >= most_bytes;
+    after := ARRAY[image.repository, image.digest];
+    IF image.repository_id IS DISTINCT FROM in_repository THEN
+      IF signed <> '{}' THEN
+        PERFORM image_library_internal.approve_signed(in_repository, signed);
+      END IF;
+      signed := '{}';
+      in_repository := image.repository_id;
+      anchors := image_library_internal.trusted_in(in_repository);
+    END IF;
     FOR waiting IN
       SELECT w.* FROM image_library_internal.imported_evidence w
-      WHERE w.registry_id = apply_evidence.registry_id AND w.repository = at.name AND w.digest = ANY (at.digests)
+      WHERE w.registry_id = apply_evidence.registry_id AND w.repository = image.repository AND w.digest = image.digest
       ORDER BY w.library, w.line
     LOOP
-      IF image_library_internal.add_evidence(waiting, at.repository_id, anchors) THEN
-        signed := signed || waiting.digest;
+      signatures := signatures + 1;
+      bytes := bytes + octet_length(waiting.document);
+      IF image_library_internal.add_evidence(waiting, in_repository, anchors) THEN
+        signed := signed || image.digest;
       END IF;
     END LOOP;
     DELETE FROM image_library_internal.imported_evidence w
-    WHERE w.registry_id = apply_evidence.registry_id AND w.repository = at.name AND w.digest = ANY (at.digests);
-    IF signed <> '{}' THEN
-      PERFORM image_library_internal.approve_signed(at.repository_id, signed);
-    END IF;
+    WHERE w.registry_id = apply_evidence.registry_id AND w.repository = image.repository AND w.digest = image.digest;
   END LOOP;
+  IF signed <> '{}' THEN
+    PERFORM image_library_internal.approve_signed(in_repository, signed);
+  END IF;
+  -- Fewer than fit: they were the last ones.
+  RETURN CASE WHEN signatures >= most_signatures OR bytes >= most_bytes THEN after END;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_evidence IS
-  'Verifies the signatures of bundles of which the image is in a registry now, against what is trusted here, and lets rules and policies approve';
+  'Verifies the signatures of bundles of which the image is in a registry now, against what is trusted here, and lets rules and policies approve: whole images from the one after (repository, digest) on, until the limits are reached. Returns the last image, or null: there are no more';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_evidence TO image_library_agent;
