@@ -112,8 +112,8 @@ is($node->value(q{SELECT approval FROM image_library.images WHERE tag = '9-none'
 
 # --- what waits is verified and applied in portions, each a transaction of its own
 $node->value(q{
-	INSERT INTO image_library_internal.evidence (repository_id, digest, referrer_digest, place, layer_digest, format, document, annotations, retry, verified, reason)
-		SELECT min(repository_id), 'sha256:' || n, 'waiting', 0, 'l', 'simple signing', '{}', '{}', false, false, '' FROM image_library_internal.repository, generate_series(1, 2500) n GROUP BY n;
+	INSERT INTO image_library_internal.evidence (repository_id, digest, referrer_digest, place, layer_digest, format, document, annotations, retry, verified, reason, bytes, over_limit)
+		SELECT min(repository_id), 'sha256:' || n, 'waiting', 0, 'l', 'simple signing', '{}', '{}', false, false, '', 2, false FROM image_library_internal.repository, generate_series(1, 2500) n GROUP BY n;
 	INSERT INTO image_library_internal.imported_image (library, registry_id, repository, digest, registry_there, tags, platforms, referrers)
 		SELECT 'central', registry_id, 'app', 'sha256:' || n, 'hub', '{}', '[]', '[]' FROM image_library_internal.registry, generate_series(1, 1200) n});
 is(sync(), '', 'it syncs');

@@ -94,6 +94,7 @@ AS $$
 DECLARE
   layer image_library_internal.evidence;
   stored record;
+  room bigint;
 BEGIN
   SELECT count(*) AS number, coalesce(sum(octet_length(e.document)), 0) + octet_length(imported.document) AS bytes INTO stored
   FROM image_library_internal.evidence e
@@ -114,15 +115,22 @@ BEGIN
   -- What the manifest has is read where a registry lists it.
   layer.retry := true;
   layer.first_seen_at := now();
+  SELECT image_library_internal.evidence_room(r.registry_id) + coalesce((
+           SELECT e.bytes FROM image_library_internal.evidence e
+           WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place), 0)
+  INTO room FROM image_library_internal.repository r WHERE r.repository_id = add_evidence.repository_id;
+  IF octet_length(layer.document) > room THEN
+    layer := image_library_internal.without_document(layer);
+  END IF;
   layer := image_library_internal.with_verdict(layer, anchors);
   INSERT INTO image_library_internal.evidence AS e SELECT layer.*
   ON CONFLICT ON CONSTRAINT evidence_pkey DO UPDATE
   SET layer_digest = excluded.layer_digest, format = excluded.format, document = excluded.document, annotations = excluded.annotations,
       verified = excluded.verified, reason = excluded.reason, signer = excluded.signer, issuer = excluded.issuer, subject = excluded.subject,
       signed_at = excluded.signed_at, log_index = excluded.log_index, predicate_type = excluded.predicate_type, provenance = excluded.provenance,
-      verified_at = excluded.verified_at, imported_from = excluded.imported_from
+      verified_at = excluded.verified_at, imported_from = excluded.imported_from, bytes = excluded.bytes, over_limit = excluded.over_limit, unread = excluded.unread
   -- What a registry has shown stays, and what is verified.
-  WHERE e.imported_from IS NOT NULL AND NOT e.verified
+  WHERE e.imported_from IS NOT NULL AND NOT e.verified AND (excluded.document IS NOT NULL OR e.document IS NULL)
     AND (e.layer_digest, e.format, e.annotations, e.document) IS DISTINCT FROM (excluded.layer_digest, excluded.format, excluded.annotations, excluded.document);
   RETURN FOUND AND layer.verified;
 END
