@@ -54,7 +54,7 @@ BEGIN
     WHERE s.staged_by = session_user AND s.section = 'rule' AND registries ? (s.content ->> 'registry') ORDER BY s.number
   LOOP
     -- What is pushed to the mirror is not approved by itself because it was so there: approvals come with the bundle.
-    made := image_library_internal.new_rule(line.content - '{rule_id,owner,created_at,created_by,registry}'::text[]
+    made := image_library_internal.new_rule(image_library_internal.bundle_rule(line.content)
       || jsonb_build_object('registry_id', line.registry_id, 'approval', 'manual'));
     made.enabled := coalesce((line.content ->> 'enabled')::boolean, false);
     IF EXISTS (
@@ -139,6 +139,7 @@ AS $$
 DECLARE
   before image_library_internal.imported_bundle;
   wrong bigint;
+  twice record;
 BEGIN
   IF header.number IS NULL THEN
     PERFORM image_library_internal.fail(
@@ -174,6 +175,18 @@ BEGIN
   WHERE s.staged_by = session_user AND s.section IN ('image', 'rule', 'hm_tag_of', 'evidence') AND NOT header.content -> 'registries' ? (s.content ->> 'registry');
   IF wrong IS NOT NULL THEN
     PERFORM image_library_internal.refuse_bundle(wrong, 'names a registry that the header does not have');
+  END IF;
+  SELECT r.number, r.section, r.first_number INTO twice
+  FROM (SELECT s.number, s.section, first_value(s.number) OVER same AS first_number
+        FROM image_library_internal.staged_line s
+        WHERE s.staged_by = session_user AND s.section IN ('image', 'evidence')
+        WINDOW same AS (PARTITION BY s.section, s.content ->> 'registry', s.content ->> 'repository', s.content ->> 'digest', s.content ->> 'referrer_digest',
+                                     CASE s.section WHEN 'evidence' THEN (s.content ->> 'place')::integer END
+                        ORDER BY s.number)) r
+  WHERE r.number <> r.first_number ORDER BY r.number LIMIT 1;
+  IF FOUND THEN
+    PERFORM image_library_internal.refuse_bundle(twice.number,
+      format('has the %s that line %s has', CASE twice.section WHEN 'image' THEN 'image' ELSE 'signature' END, twice.first_number));
   END IF;
 END
 $$;

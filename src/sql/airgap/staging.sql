@@ -107,6 +107,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION image_library_internal.bundle_line_problem IS 'What is wrong with a line of a bundle; null: nothing';
 
+CREATE FUNCTION image_library_internal.bundle_rule(content jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT content - '{rule_id,owner,created_at,created_by,registry,registry_id}'::text[] $$;
+COMMENT ON FUNCTION image_library_internal.bundle_rule IS 'What is imported of a rule in a bundle, by name of the column';
+
 CREATE FUNCTION image_library.stage_bundle(lines text[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -155,11 +160,13 @@ BEGIN
     BEGIN
       PERFORM (part #>> '{2,exported_at}')::timestamptz, (part #>> '{2,approval,decided_at}')::timestamptz, (part #>> '{2,approval,valid_until}')::timestamptz,
               (part #>> '{2,approval,deprecated_from}')::timestamptz, (part #>> '{2,approval,quarantined}')::boolean, (part #>> '{2,enabled}')::boolean;
-      IF part ->> 1 = 'evidence' THEN
+      IF part ->> 1 = 'rule' THEN
+        PERFORM jsonb_populate_record(NULL::image_library_internal.rule, image_library_internal.bundle_rule(part -> 2));
+      ELSIF part ->> 1 = 'evidence' THEN
         problem := image_library_internal.document_problem(part #>> '{2,document}', part #>> '{2,layer_digest}');
       END IF;
     EXCEPTION
-      WHEN data_exception THEN PERFORM image_library_internal.refuse_bundle(at, 'has an invalid value: ' || SQLERRM);
+      WHEN data_exception OR program_limit_exceeded THEN PERFORM image_library_internal.refuse_bundle(at, 'has an invalid value: ' || left(SQLERRM, 200));
     END;
     IF problem IS NOT NULL THEN
       PERFORM image_library_internal.refuse_bundle(at, problem);
