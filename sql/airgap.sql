@@ -121,6 +121,9 @@ SELECT tags, state, effect FROM imported_images WHERE effect <> 'approved' OR ta
 -- An older bundle is refused; a newer one takes back what was taken back there, and a decision that a person made here later stays.
 SELECT revoke(test.ref('hub', 2)), reset(test.ref('hub', 3)) \gset
 SELECT revoke(test.ref('mirror', 5)) \gset
+-- Whoever uses what is taken back is told, also when the agent imports it after a sync.
+SELECT count(record_use(test.ref('mirror', n), 'cluster ' || n, 'here')) FROM generate_series(2, 3) n;
+SELECT test.outcome_as('image_library_agent', format('SELECT image_library_internal.warn_of_users(%s, %L, ''in use'')', repository_id, test.digest('b'))) FROM repository JOIN registry USING (registry_id) WHERE registry.name = 'mirror';
 CREATE TABLE test.newer (number bigint GENERATED ALWAYS AS IDENTITY, line text);
 INSERT INTO test.newer (line) SELECT export_library('central', '{hub}');
 SELECT stage_bundle(ARRAY(SELECT line FROM test.newer ORDER BY number)) > 0;

@@ -68,7 +68,7 @@ DECLARE
   decision image_library_internal.decision;
   unmet text;
 BEGIN
-  SELECT r.registry_id, r.registry, r.repository_id, r.repository, imported.digest AS digest, NULL::text AS tag INTO place
+  SELECT r.registry_id, r.registry, r.repository_id, r.repository, r.place, imported.digest AS digest, NULL::text AS tag INTO place
   FROM image_library_internal.full_repository r
   WHERE r.registry_id = imported.registry_id AND r.repository = imported.repository;
   IF NOT FOUND THEN
@@ -128,6 +128,9 @@ BEGIN
     PERFORM image_library_internal.end_requests(place.repository_id, ARRAY[imported.digest]);
   END IF;
   PERFORM image_library_internal.refresh_entry_approval(place.repository_id, ARRAY[imported.digest]);
+  IF decision.old_state = 'approved' THEN
+    PERFORM image_library_internal.warn_of_users(place.repository_id, imported.digest, concat(place.place, ':' || place.tag, '@', imported.digest));
+  END IF;
   RETURN found_effect.effect;
 END
 $$;
