@@ -116,6 +116,9 @@ SELECT tag, approval FROM test.states WHERE repository = 'app';
 SELECT add_trust_key('team', test.key('team'), '{localhost:5000/app}');
 SELECT test.bring('local', 'free', test.layer('a', 'team'));
 SELECT repository, digest, signer FROM test.signed WHERE verified ORDER BY 1, 2, 3;
+-- Where it signs only admins see: it may be in a private registry.
+SELECT role, test.outcome_as(role, 'SELECT string_agg(concat(name, repositories), '' '' ORDER BY name) FROM image_library.trusted_signers') AS signers,
+  test.outcome_as(role, 'SELECT count(*) FROM image_library.audit WHERE object = ''trusted signer'' AND concat(old, new) LIKE ''%localhost:5000/app%''') AS audit FROM unnest('{test_reader,test_curator,test_admin}'::text[]) role;
 SELECT alter_rule(:rule, signed_by => '{release,team}');
 SELECT approve('localhost:5000/app:1') IS NOT NULL AS approved;
 SELECT drop_trust_key('release');

@@ -280,7 +280,7 @@ BEGIN
       ('predicate_type', '{image_signatures,image_provenance}', 'Type of the statement of an attestation; null: a signature'),
       ('reason', '{image_signatures}', 'What was verified, or why it is not'),
       ('referrer_digest', '{image_signatures,image_provenance,provenance_materials}', 'Digest of the manifest that has the signature'),
-      ('repositories', '{trusted_signers}', 'Patterns of host/repository: where the signer counts'),
+      ('repositories', '{trusted_signers}', 'Patterns of host/repository: where the signer counts; null: certain places, which admins see'),
       ('signed_by', '{rules}', 'Names of trusted signers, of one of which an image must have a verified signature to be approved; null: none is required'),
       ('signing_authority', '{trusted_signers}', 'Whether signers of an authority may state the time of signing themselves'),
       ('signature_megabytes', '{registries}', 'Most that the documents of its signatures may take, in MiB'),
