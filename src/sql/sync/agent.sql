@@ -107,7 +107,7 @@ AS $$
       WHERE p.registry_id = due_referrers.registry_id AND EXISTS (SELECT FROM image_library_internal.trust_anchor)
         AND image_library_internal.may_have_evidence(x.artifact_type, x.tag)
         AND NOT EXISTS (SELECT FROM image_library_internal.evidence e
-                        WHERE e.repository_id = x.repository_id AND e.digest = x.digest AND e.referrer_digest = x.referrer_digest
+                        WHERE e.repository_id = x.repository_id AND e.digest = x.digest AND e.referrer_digest = x.referrer_digest AND e.imported_from = ''
                           AND NOT (e.over_limit AND (SELECT image_library_internal.has_evidence_room(due_referrers.registry_id))))
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ) wanted

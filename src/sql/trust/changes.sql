@@ -55,6 +55,7 @@ BEGIN
         signed_at = layer.signed_at, log_index = layer.log_index, predicate_type = layer.predicate_type, provenance = layer.provenance,
         verified_at = layer.verified_at
     WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
+      AND e.imported_from = layer.imported_from
       AND (e.verified_at IS NULL OR (e.verified, e.reason, e.signer) IS DISTINCT FROM (layer.verified, layer.reason, layer.signer));
     IF layer.verified AND NOT was THEN
       changed := changed || layer.digest;

@@ -50,16 +50,17 @@ CREATE TABLE image_library_internal.evidence (
   predicate_type text,
   provenance jsonb,
   verified_at timestamptz,
-  imported_from text COLLATE "C",
+  imported_from text COLLATE "C" NOT NULL DEFAULT '',
   bytes integer NOT NULL,
   over_limit boolean NOT NULL,
-  PRIMARY KEY (repository_id, digest, referrer_digest, place),
+  -- Libraries do not write each other's rows.
+  PRIMARY KEY (repository_id, digest, referrer_digest, place, imported_from),
   CHECK (verified = (signer IS NOT NULL)),
   CHECK (bytes = coalesce(octet_length(document), 0)),
   CHECK (NOT over_limit OR document IS NULL)
 );
 CREATE INDEX evidence_signer ON image_library_internal.evidence (signer, repository_id) WHERE verified;
-CREATE INDEX evidence_imported ON image_library_internal.evidence (imported_from) WHERE imported_from IS NOT NULL;
+CREATE INDEX evidence_imported ON image_library_internal.evidence (imported_from) WHERE imported_from <> '';
 CREATE INDEX evidence_waiting ON image_library_internal.evidence (repository_id) WHERE verified_at IS NULL;
 -- Space is added up without a look at the rows.
 CREATE INDEX evidence_space ON image_library_internal.evidence (repository_id) INCLUDE (bytes, over_limit);
@@ -79,5 +80,5 @@ COMMENT ON COLUMN image_library_internal.evidence.signer IS 'Name of the trust a
 COMMENT ON COLUMN image_library_internal.evidence.verified_at IS
   'When it was verified, with whatever result; null: the agent verifies it when the next run begins';
 COMMENT ON COLUMN image_library_internal.evidence.imported_from IS
-  'Library whose bundle brought it; null: a registry did. The agent asks a registry that lists it all the same (retry)';
+  'Library whose bundle brought it; empty: the registry did. The agent asks a registry that lists it all the same (retry)';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.evidence TO image_library_agent;

@@ -4,7 +4,7 @@ CREATE VIEW image_library.image_signatures WITH (security_barrier) AS
   SELECT r.registry, r.repository, e.digest, e.format, e.signer, e.verified, e.reason, e.signed_at AS at, e.log_index, e.issuer, e.subject,
          nullif(e.predicate_type, '') AS predicate_type, e.referrer_digest, e.layer_digest,
          image_library_internal.is_listed(e.repository_id, e.digest, e.referrer_digest) AS listed, e.first_seen_at, e.verified_at,
-         e.imported_from
+         nullif(e.imported_from, '') AS imported_from
   FROM image_library_internal.evidence e
   JOIN image_library_internal.visible_repository r USING (repository_id);
 COMMENT ON VIEW image_library.image_signatures IS
