@@ -134,10 +134,10 @@ AS $$
      OR EXISTS (SELECT FROM image_library_internal.image_referrer x
                 WHERE x.repository_id = due.repository_id AND x.digest = due.digest AND x.tag IS NOT NULL)
   ORDER BY due.last_at, 1, 2
-  LIMIT 200
+  LIMIT 1000
 $$;
 COMMENT ON FUNCTION image_library_internal.due_referrers IS
-  'Images whose referrers are to be asked for again, the one asked longest ago first; without an API those with referrer tags, or whose index named missing manifests. children: manifests of approved images that are checked every day';
+  'A portion of the images whose referrers are to be asked for again, the one asked longest ago first; without an API those with referrer tags, or whose index named missing manifests. children: manifests of approved images that are checked every day';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.forget_other_problems(registry_id integer, repositories jsonb) RETURNS void
