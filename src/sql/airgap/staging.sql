@@ -131,7 +131,7 @@ BEGIN
   -- Of one admin, one session stages at a time.
   PERFORM pg_advisory_xact_lock('image_library_internal.staged_line'::regclass::oid::integer, hashtext(session_user));
   SELECT s.* INTO last FROM image_library_internal.staged_line s WHERE s.staged_by = session_user ORDER BY s.number DESC LIMIT 1;
-  FOREACH line IN ARRAY lines LOOP
+  FOREACH line IN ARRAY coalesce(lines, '{}') LOOP
     -- The first line of a bundle begins anew.
     IF line ~ '^[0-9a-f]{64} \[1, ' THEN
       DELETE FROM image_library_internal.staged_line s WHERE s.staged_by = session_user;

@@ -113,10 +113,11 @@ BEGIN
       message => format('unknown format of webhooks: "%s"', left(coalesce(handle_webhook.format, ''), 100)),
       hint => format('The format is %s.', image_library_internal.one_of(image_library_internal.webhook_formats())));
   END IF;
-  IF pg_column_size(payload) > most_bytes THEN
+  -- As it is in memory: in a table it may be compressed.
+  IF pg_column_size(payload #> '{}') > most_bytes THEN
     PERFORM image_library_internal.fail(
       errcode => 'program_limit_exceeded',
-      message => format('payload of a webhook is too large: %s bytes', pg_column_size(payload)),
+      message => format('payload of a webhook is too large: %s bytes', pg_column_size(payload #> '{}')),
       detail => format('At most %s bytes are read.', most_bytes));
   END IF;
   taken := ARRAY(

@@ -8,9 +8,9 @@ DECLARE
   longest integer := CASE anchor.kind WHEN 'root' THEN 4000000 ELSE 100000 END;
   problem text := CASE
     WHEN coalesce(anchor.name, '') !~ '^[^[:cntrl:]]{1,100}$' OR btrim(anchor.name) <> anchor.name
-      THEN format('invalid name of a trusted signer: "%s"', anchor.name)
+      THEN format('invalid name of a trusted signer: "%s"', left(anchor.name, 100))
     WHEN anchor.kind = 'identity' AND (coalesce(anchor.issuer, '') !~ '^https?://[^[:space:][:cntrl:]]+$' OR length(anchor.issuer) > 1000)
-      THEN format('identity "%s": the issuer must be the URL of an OpenID Connect issuer, not "%s"', anchor.name, anchor.issuer)
+      THEN format('identity "%s": the issuer must be the URL of an OpenID Connect issuer, not "%s"', anchor.name, left(anchor.issuer, 100))
     WHEN anchor.kind IN ('identity', 'authority') AND (coalesce(anchor.subject, '') !~ '^[^[:cntrl:]]+$' OR length(anchor.subject) > 1000)
       THEN format('%s "%s": the subject must be a pattern of 1 to 1000 characters', anchor.kind, anchor.name)
     WHEN anchor.kind <> 'identity' AND coalesce(anchor.material, '') = ''
@@ -69,7 +69,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM image_library_internal.trust_anchor a WHERE a.name = drop_anchor.name AND a.kind = drop_anchor.kind) THEN
     PERFORM image_library_internal.fail(
       errcode => 'undefined_object',
-      message => CASE kind WHEN 'root' THEN 'no trusted root is set' ELSE format('trusted %s "%s" does not exist', kind, name) END,
+      message => CASE kind WHEN 'root' THEN 'no trusted root is set' ELSE format('trusted %s "%s" does not exist', kind, left(name, 100)) END,
       hint => 'See image_library.trusted_signers.');
   END IF;
   SELECT string_agg(u.rule_id::text, ', ' ORDER BY u.rule_id) INTO rules
