@@ -77,6 +77,7 @@ BEGIN
         signed_at = layer.signed_at, log_index = layer.log_index, predicate_type = layer.predicate_type, provenance = layer.provenance,
         verified_at = layer.verified_at, valid_until = layer.valid_until
     WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
+      AND e.imported_from = layer.imported_from
       AND (e.verified_at IS NULL OR (e.verified, e.reason, e.signer, e.valid_until) IS DISTINCT FROM (layer.verified, layer.reason, layer.signer, layer.valid_until));
     IF layer.verified AND NOT was THEN
       changed := changed || layer.digest;
@@ -118,12 +119,11 @@ COMMENT ON FUNCTION image_library_internal.take_back IS
 GRANT EXECUTE ON FUNCTION image_library_internal.take_back TO image_library_agent;
 
 -- Up to so many signatures are verified in the transaction of the change. Of more, those that could lose their signer are
--- not verified from then on, and the agent verifies them.
-CREATE FUNCTION image_library_internal.most_verified_at_once() RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 100000;
+-- not verified from then on, and the agent verifies them, in portions.
+CREATE FUNCTION image_library_internal.most_verified_at_once(OUT signatures bigint, OUT bytes bigint)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (100000::bigint, 268435456::bigint);
 COMMENT ON FUNCTION image_library_internal.most_verified_at_once IS
-  'Number of signatures that a change of trust verifies itself';
-GRANT EXECUTE ON FUNCTION image_library_internal.most_verified_at_once TO image_library_agent;
+  'Signatures that a change of trust verifies itself: their number, and the bytes of their documents';
 
 CREATE FUNCTION image_library_internal.signed_images(signers text[], unverified boolean) RETURNS SETOF image_library_internal.signed_image
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -163,7 +163,7 @@ DECLARE
   images image_library_internal.signed_image[];
   image image_library_internal.signed_image;
   of_repository record;
-  rows bigint;
+  at_once boolean;
   gained text[];
   taken_back text;
 BEGIN
@@ -178,8 +178,11 @@ BEGIN
     INSERT INTO image_library_internal.trust_anchor (name, kind, material, issuer, subject, repositories, signing_authority)
     VALUES (added.name, added.kind, added.material, added.issuer, added.subject, added.repositories, coalesce(added.signing_authority, false));
   END IF;
-  SELECT count(*) INTO rows FROM image_library_internal.evidence e WHERE e.signer = ANY (losers) OR gains AND NOT e.verified;
-  IF rows > image_library_internal.most_verified_at_once() THEN
+  SELECT count(*) <= m.signatures AND coalesce(sum(octet_length(e.document)), 0) <= m.bytes INTO at_once
+  FROM image_library_internal.most_verified_at_once() m
+  LEFT JOIN image_library_internal.evidence e ON e.signer = ANY (losers) OR gains AND NOT e.verified
+  GROUP BY m.signatures, m.bytes;
+  IF NOT at_once THEN
     UPDATE image_library_internal.evidence e
     SET verified = false, signer = NULL, provenance = NULL, reason = 'what is trusted has changed, and the agent has not verified it again yet',
         verified_at = NULL
@@ -189,7 +192,7 @@ BEGIN
     SELECT i.registry_id, i.repository_id, array_agg(i.digest) AS digests FROM unnest(images) i GROUP BY 1, 2 ORDER BY 1, 2
   LOOP
     gained := '{}';
-    IF rows <= image_library_internal.most_verified_at_once() THEN
+    IF at_once THEN
       gained := image_library_internal.verify_rows(of_repository.repository_id, of_repository.digests, losers, gains);
     END IF;
     FOR image IN SELECT i.* FROM unnest(images) i WHERE i.repository_id = of_repository.repository_id AND i.approved AND losers <> '{}' LOOP
@@ -202,14 +205,16 @@ BEGIN
   END LOOP;
   -- Signatures that were only listed are read; those that wait are verified.
   UPDATE image_library_internal.registry g SET sync_requested_at = clock_timestamp()
-  WHERE g.enabled AND (gains OR rows > image_library_internal.most_verified_at_once());
+  WHERE g.enabled AND (gains OR NOT at_once);
   PERFORM image_library_internal.wake_agent();
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.change_trust IS
   'Removes and adds a trust anchor, verifies again the signatures by the signers that may lose (losers), and where one is added those that are not verified, and takes back what rested on a signature';
 
-CREATE FUNCTION image_library_internal.verify_waiting(registry_id integer) RETURNS void
+-- A portion, so that batches and decisions do not wait long for the locks.
+CREATE FUNCTION image_library_internal.verify_waiting(registry_id integer, most_signatures integer DEFAULT 1000, most_bytes bigint DEFAULT 16777216)
+RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -217,25 +222,29 @@ DECLARE
 BEGIN
   IF NOT EXISTS (SELECT FROM image_library_internal.evidence x JOIN image_library_internal.repository r USING (repository_id)
                  WHERE r.registry_id = verify_waiting.registry_id AND x.verified_at IS NULL) THEN
-    RETURN;
+    RETURN false;
   END IF;
   PERFORM image_library_internal.lock_trust(exclusive => false);
   PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => true);
   FOR waiting IN
-    SELECT e.repository_id, array_agg(DISTINCT e.digest) AS digests
-    FROM (SELECT x.repository_id, x.digest
-          FROM image_library_internal.evidence x JOIN image_library_internal.repository r USING (repository_id)
-          WHERE r.registry_id = verify_waiting.registry_id AND x.verified_at IS NULL
-          ORDER BY 1, 2 LIMIT image_library_internal.most_verified_at_once()) e
+    SELECT c.repository_id, array_agg(c.digest) AS digests
+    FROM (SELECT i.repository_id, i.digest, coalesce(sum(i.signatures) OVER before, 0) AS signatures, coalesce(sum(i.bytes) OVER before, 0) AS bytes
+          FROM (SELECT x.repository_id, x.digest, count(*) AS signatures, coalesce(sum(octet_length(x.document)), 0) AS bytes
+                FROM image_library_internal.evidence x JOIN image_library_internal.repository r USING (repository_id)
+                WHERE r.registry_id = verify_waiting.registry_id AND x.verified_at IS NULL
+                GROUP BY 1, 2 ORDER BY 1, 2 LIMIT most_signatures) i
+          WINDOW before AS (ORDER BY i.repository_id, i.digest ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) c
+    WHERE c.signatures < most_signatures AND c.bytes < most_bytes
     GROUP BY 1 ORDER BY 1
   LOOP
     PERFORM image_library_internal.approve_signed(waiting.repository_id,
       image_library_internal.verify_rows(waiting.repository_id, waiting.digests, '{}', false));
   END LOOP;
+  RETURN true;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.verify_waiting IS
-  'Verifies signatures in a registry that a change of trust left to the agent, and lets rules and policies approve';
+  'Verifies some of the signatures in a registry that a change of trust left to the agent, whole images of them, and lets rules and policies approve; false: none waits';
 GRANT EXECUTE ON FUNCTION image_library_internal.verify_waiting TO image_library_agent;
 
 -- Signers may be trusted for certain hosts and paths only.

@@ -1,6 +1,7 @@
 -- Signatures that end by themselves: with their expiry, or with their certificate.
 
-CREATE FUNCTION image_library_internal.verify_ended(registry_id integer) RETURNS void
+-- A portion, as verify_waiting.
+CREATE FUNCTION image_library_internal.verify_ended(registry_id integer, most_signatures integer DEFAULT 1000) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -12,18 +13,19 @@ DECLARE
 BEGIN
   IF NOT EXISTS (SELECT FROM image_library_internal.evidence e JOIN image_library_internal.repository r USING (repository_id)
                  WHERE r.registry_id = verify_ended.registry_id AND e.verified AND e.valid_until <= now()) THEN
-    RETURN;
+    RETURN false;
   END IF;
   PERFORM image_library_internal.lock_trust(exclusive => false);
   PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => true);
   -- In this transaction they count again for a moment, so that what ends with them can be told.
   WITH ended AS (
     UPDATE image_library_internal.evidence e SET valid_until = NULL, verified_at = NULL
-    FROM (SELECT x.repository_id, x.digest, x.referrer_digest, x.place
+    FROM (SELECT x.repository_id, x.digest, x.referrer_digest, x.place, x.imported_from
           FROM image_library_internal.evidence x JOIN image_library_internal.repository r USING (repository_id)
           WHERE r.registry_id = verify_ended.registry_id AND x.verified AND x.valid_until <= now()
-          ORDER BY x.valid_until LIMIT image_library_internal.most_verified_at_once()) d
+          ORDER BY x.valid_until LIMIT most_signatures) d
     WHERE e.repository_id = d.repository_id AND e.digest = d.digest AND e.referrer_digest = d.referrer_digest AND e.place = d.place
+      AND e.imported_from = d.imported_from
     RETURNING e.repository_id, e.digest
   )
   SELECT jsonb_agg(DISTINCT jsonb_build_object('repository_id', e.repository_id, 'digest', e.digest)) INTO due FROM ended e;
@@ -44,8 +46,9 @@ BEGIN
     END LOOP;
     PERFORM image_library_internal.approve_signed(of_repository.repository_id, gained);
   END LOOP;
+  RETURN true;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.verify_ended IS
-  'Verifies signatures in a registry again that have ended since they were verified, and takes back what rested on them';
+  'Verifies some of the signatures in a registry again that have ended since they were verified, and takes back what rested on them; false: none has';
 GRANT EXECUTE ON FUNCTION image_library_internal.verify_ended TO image_library_agent;

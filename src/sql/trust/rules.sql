@@ -4,7 +4,7 @@ CREATE FUNCTION image_library_internal.check_signers(signers text[]) RETURNS voi
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  unknown text := (SELECT string_agg(CASE WHEN s IS NULL THEN 'null' ELSE format('"%s"', s) END, ', ' ORDER BY s) FROM unnest(signers) s
+  unknown text := (SELECT left(string_agg(CASE WHEN s IS NULL THEN 'null' ELSE format('"%s"', left(s, 100)) END, ', ' ORDER BY s), 500) FROM unnest(signers) s
                    WHERE NOT EXISTS (SELECT FROM image_library_internal.trust_anchor a WHERE a.name = s AND a.kind <> 'root'));
 BEGIN
   IF unknown IS NOT NULL THEN

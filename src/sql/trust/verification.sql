@@ -54,6 +54,8 @@ DECLARE
   v record;
 BEGIN
   evidence.verified_at := clock_timestamp();
+  evidence.bytes := coalesce(octet_length(evidence.document), 0);
+  evidence.over_limit := coalesce(evidence.over_limit, false);
   IF evidence.document IS NULL THEN
     evidence.verified := false;
     evidence.reason := coalesce(evidence.unread, 'the signature was not read');
@@ -129,7 +131,7 @@ COMMENT ON FUNCTION image_library_internal.has_signature IS
   'Whether a repository has a verified signature of an image by one of some signers';
 GRANT EXECUTE ON FUNCTION image_library_internal.has_signature TO image_library_agent;
 
-CREATE TYPE image_library_internal.known_layer AS (referrer_digest text, layer_digest text, retry boolean, bytes bigint);
+CREATE TYPE image_library_internal.known_layer AS (referrer_digest text, layer_digest text, retry boolean, over_limit boolean, imported boolean, bytes bigint);
 COMMENT ON TYPE image_library_internal.known_layer IS 'A row of evidence without its document; bytes null: it has none';
 
 CREATE FUNCTION image_library_internal.known_evidence(registry_id integer, repository text, subject text)
@@ -140,11 +142,15 @@ AS $$
 BEGIN
   RETURN QUERY
     SELECT (SELECT coalesce(jsonb_agg(m.referrer_digest), '[]')
-            FROM (SELECT e.referrer_digest FROM unnest(known.rows) e GROUP BY 1 HAVING NOT bool_or(e.retry)) m),
+            FROM (SELECT e.referrer_digest FROM unnest(known.rows) e
+                  WHERE NOT e.imported
+                  GROUP BY 1
+                  -- Not for nothing, while there is no space for it.
+                  HAVING NOT bool_or(e.retry AND (NOT e.over_limit OR (SELECT image_library_internal.has_evidence_room(known_evidence.registry_id))))) m),
            (SELECT coalesce(jsonb_agg(DISTINCT e.layer_digest), '[]') FROM unnest(known.rows) e WHERE e.bytes IS NOT NULL),
-           (SELECT coalesce(sum(l.bytes), 0)::bigint FROM (SELECT DISTINCT e.layer_digest, e.bytes FROM unnest(known.rows) e) l)
+           (SELECT coalesce(sum(l.bytes), 0)::bigint FROM (SELECT DISTINCT e.layer_digest, e.bytes FROM unnest(known.rows) e WHERE NOT e.imported) l)
     FROM (SELECT ARRAY(
-            SELECT (e.referrer_digest, e.layer_digest, e.retry, octet_length(e.document))::image_library_internal.known_layer
+            SELECT (e.referrer_digest, e.layer_digest, e.retry, e.over_limit, e.imported_from <> '', nullif(e.bytes, 0))::image_library_internal.known_layer
             FROM image_library_internal.repository r JOIN image_library_internal.evidence e USING (repository_id)
             WHERE r.registry_id = known_evidence.registry_id AND r.name = known_evidence.repository
               AND e.digest = known_evidence.subject)) AS known (rows);

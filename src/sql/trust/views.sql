@@ -5,7 +5,7 @@ CREATE VIEW image_library.image_signatures WITH (security_barrier) AS
          image_library_internal.shown_reason(e.reason, e.verified, e.valid_until) AS reason, e.signed_at AS at, e.log_index, e.issuer, e.subject,
          nullif(e.predicate_type, '') AS predicate_type, e.referrer_digest, e.layer_digest,
          image_library_internal.is_listed(e.repository_id, e.digest, e.referrer_digest) AS listed, e.first_seen_at, e.verified_at,
-         e.imported_from, e.valid_until
+         nullif(e.imported_from, '') AS imported_from, e.valid_until
   FROM image_library_internal.evidence e
   JOIN image_library_internal.visible_repository r USING (repository_id)
   CROSS JOIN LATERAL image_library_internal.has_ended(e.valid_until) ended;
