@@ -121,6 +121,10 @@ AS $$
 DECLARE
   hidden integer[];
 BEGIN
+  -- INSERT with ON CONFLICT DO UPDATE calls this also if it only adds rows.
+  IF NOT EXISTS (SELECT FROM new_tags) THEN
+    RETURN NULL;
+  END IF;
   PERFORM image_library_internal.write_counts(ARRAY(
     SELECT (0, x.registry_id, x.kind, x.approval, sum(x.number))::image_library_internal.tag_count
     FROM (SELECT n.registry_id, n.kind, n.approval, 1 AS number FROM new_tags n WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL

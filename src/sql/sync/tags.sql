@@ -38,21 +38,17 @@ COMMENT ON FUNCTION image_library_internal.arrived_tags IS
   'Tags of a batch, compared with those of the library and classified, by name; called after the images are stored';
 GRANT EXECUTE ON FUNCTION image_library_internal.arrived_tags TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_periods(repository_id integer, arrived image_library_internal.arrived_tag[], missing text[],
-  at timestamptz)
+CREATE FUNCTION image_library_internal.write_periods(repository_id integer, arrived image_library_internal.arrived_tag[], moved text[],
+  missing text[], at timestamptz)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  moved text;
+  ended text;
 BEGIN
-  FOR moved IN
-    SELECT f.name FROM unnest(arrived) f WHERE f.previous <> f.digest
-    UNION ALL
-    SELECT unnest(missing)
-  LOOP
+  FOREACH ended IN ARRAY moved || missing LOOP
     UPDATE image_library_internal.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
-    WHERE p.repository_id = write_periods.repository_id AND p.tag = moved AND p.until IS NULL;
+    WHERE p.repository_id = write_periods.repository_id AND p.tag = ended AND p.until IS NULL;
   END LOOP;
   INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest)
   SELECT write_periods.repository_id, f.name,
@@ -68,7 +64,8 @@ COMMENT ON FUNCTION image_library_internal.write_periods IS
   'Ends the periods of tags that moved or are missing, and begins those of the digests that tags point at now';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_periods TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_arrived(repository_id integer, arrived image_library_internal.arrived_tag[], at timestamptz)
+CREATE FUNCTION image_library_internal.write_arrived(repository_id integer, arrived image_library_internal.arrived_tag[], are_new boolean,
+  at timestamptz)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
@@ -76,34 +73,41 @@ DECLARE
   names text[];
   pointed_anew text[];
   classified image_library_internal.classified_tag[];
-  are_new boolean;
+  have_approved boolean;
 BEGIN
   SELECT array_agg(f.name), coalesce(array_agg(f.name) FILTER (WHERE f.previous IS DISTINCT FROM f.digest), '{}'),
-         array_agg((f.name, f.digest, f.facts)::image_library_internal.classified_tag), bool_and(f.previous IS NULL)
-  INTO names, pointed_anew, classified, are_new
+         array_agg((f.name, f.digest, f.facts)::image_library_internal.classified_tag)
+  INTO names, pointed_anew, classified
   FROM unnest(arrived) f;
 
   -- Kind and approval as refresh_tags would write them, so that it need not write each row again.
-  INSERT INTO image_library_internal.tag AS t (repository_id, registry_id, name, digest, rule_id, first_seen_at, digest_changed_at,
-                                               kind, approval, waits_from, waits_until)
-  SELECT r.repository_id, r.registry_id, f.name, f.digest, f.rule_id, at, at,
-         CASE WHEN f.rule_id IS NULL THEN 'other' ELSE coalesce(f.facts ->> 'kind', 'other') END, coalesce(a.state, 'pending'),
-         image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from
-  FROM image_library_internal.repository r
-  CROSS JOIN unnest(arrived) f
-  LEFT JOIN LATERAL (
-    SELECT y.state, y.valid_until, y.quarantined_at, y.deprecated_from FROM image_library_internal.approval y
-    WHERE y.repository_id = write_arrived.repository_id AND y.digest = f.digest OFFSET 0) a ON true
-  WHERE r.repository_id = write_arrived.repository_id
-  ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
-  SET digest = excluded.digest, rule_id = excluded.rule_id, missing_since = NULL,
-      digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END,
-      kind = excluded.kind, approval = excluded.approval, waits_from = excluded.waits_from, waits_until = excluded.waits_until
-  WHERE (t.digest, t.rule_id, t.missing_since, t.kind, t.approval, t.waits_from, t.waits_until)
-        IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL, excluded.kind, excluded.approval, excluded.waits_from, excluded.waits_until);
+  WITH written AS (
+    INSERT INTO image_library_internal.tag AS t (repository_id, registry_id, name, digest, rule_id, first_seen_at, digest_changed_at,
+                                                 kind, approval, waits_from, waits_until)
+    SELECT r.repository_id, r.registry_id, f.name, f.digest, f.rule_id, at, at,
+           CASE WHEN f.rule_id IS NULL THEN 'other' ELSE coalesce(f.facts ->> 'kind', 'other') END, coalesce(a.state, 'pending'),
+           image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from
+    FROM image_library_internal.repository r
+    CROSS JOIN unnest(arrived) f
+    LEFT JOIN LATERAL (
+      SELECT y.state, y.valid_until, y.quarantined_at, y.deprecated_from FROM image_library_internal.approval y
+      WHERE y.repository_id = write_arrived.repository_id AND y.digest = f.digest OFFSET 0) a ON true
+    WHERE r.repository_id = write_arrived.repository_id
+    ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
+    SET digest = excluded.digest, rule_id = excluded.rule_id, missing_since = NULL,
+        digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END,
+        kind = excluded.kind, approval = excluded.approval, waits_from = excluded.waits_from, waits_until = excluded.waits_until
+    WHERE (t.digest, t.rule_id, t.missing_since, t.kind, t.approval, t.waits_from, t.waits_until)
+          IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL, excluded.kind, excluded.approval, excluded.waits_from, excluded.waits_until)
+    RETURNING t.approval
+  )
+  SELECT bool_or(w.approval = 'approved') INTO have_approved FROM written w;
 
-  PERFORM image_library_internal.reset_by_stricter_rule(repository_id, pointed_anew);
-  PERFORM image_library_internal.reset_unsigned(repository_id, pointed_anew);
+  -- New images are not approved, unless another tag had them before.
+  IF have_approved THEN
+    PERFORM image_library_internal.reset_by_stricter_rule(repository_id, pointed_anew);
+    PERFORM image_library_internal.reset_unsigned(repository_id, pointed_anew);
+  END IF;
   PERFORM image_library_internal.approve_by_rule(repository_id, names);
   PERFORM image_library_internal.write_entries(repository_id, classified, are_new);
 END
@@ -120,9 +124,14 @@ DECLARE
   at timestamptz := clock_timestamp();
   arrived image_library_internal.arrived_tag[] := ARRAY(
     SELECT f FROM image_library_internal.arrived_tags(write_tags.repository_id, tags, keys) f);
+  moved text[];
   gone text;
 BEGIN
-  PERFORM image_library_internal.write_periods(repository_id, arrived, missing, at);
+  SELECT count(*) FILTER (WHERE f.previous IS NULL), coalesce(array_agg(f.name) FILTER (WHERE f.previous <> f.digest), '{}')
+  INTO tags_added, moved
+  FROM unnest(arrived) f;
+  tags_moved := cardinality(moved);
+  PERFORM image_library_internal.write_periods(repository_id, arrived, moved, missing, at);
   PERFORM image_library_internal.emit_tags(repository_id, arrived, missing);
   tags_missing := 0;
   FOREACH gone IN ARRAY missing LOOP
@@ -131,14 +140,11 @@ BEGIN
     tags_missing := tags_missing + CASE WHEN FOUND THEN 1 ELSE 0 END;
   END LOOP;
   IF cardinality(arrived) > 0 THEN
-    PERFORM image_library_internal.write_arrived(repository_id, arrived, at);
+    PERFORM image_library_internal.write_arrived(repository_id, arrived, tags_added = cardinality(arrived), at);
   END IF;
   IF cardinality(missing) > 0 THEN
     PERFORM image_library_internal.refresh_entries(repository_id, missing);
   END IF;
-  SELECT count(*) FILTER (WHERE f.previous IS NULL), count(*) FILTER (WHERE f.previous <> f.digest)
-  INTO tags_added, tags_moved
-  FROM unnest(arrived) f;
   -- Policies read the read model.
   PERFORM image_library_internal.approve_by_policy(repository_id, ARRAY(SELECT f.name FROM unnest(arrived) f));
 END
