@@ -75,8 +75,8 @@ std::string ToJson(const Classification& image) {
   return object.Finish();
 }
 
-// The keys of the last call, parsed: they are the same for every row of a statement, and nearly always
-// of the next one.
+// The keys of the last call, parsed: they are the same for every row of a statement, and nearly
+// always of the next one.
 struct ParsedKeys {
   std::string bytes;  // of the jsonb
   ClassificationKeys keys;
