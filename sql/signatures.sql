@@ -174,6 +174,22 @@ UPDATE evidence SET provenance = NULL, predicate_type = NULL;
 SELECT drop_trust_key('release');
 SELECT add_trust_key('release', test.key('release'));
 
+-- One that has ended does not count from then on, before the agent has verified it again.
+UPDATE evidence SET valid_until = '2025-06-15 15:06:40Z' WHERE verified;
+SELECT DISTINCT format, signer, verified, reason, valid_until AT TIME ZONE 'UTC' AS until FROM image_signatures WHERE repository = 'pol';
+SELECT bool_or(is_signed_by(v, 'release')) AS signed FROM images v;
+SELECT tag, approval FROM test.states WHERE repository = 'pol' AND approval = 'approved';
+-- Here the agent finds that it has not: nothing is taken back.
+SELECT verify_ended(registry_id) FROM registry;
+SELECT DISTINCT signer, verified, reason, valid_until FROM image_signatures WHERE repository = 'pol' AND verified;
+SELECT tag, approval FROM test.states WHERE repository = 'pol' AND approval = 'approved';
+-- What rested on one that has ended is taken back also when who signed it is dropped before the agent has looked.
+UPDATE evidence SET valid_until = '2025-06-15 15:06:40Z' WHERE verified;
+SELECT drop_trust_key('release');
+SELECT tag, approval, reason FROM test.states WHERE repository = 'pol';
+SELECT add_trust_key('release', test.key('release'));
+SELECT tag, approval FROM test.states WHERE repository = 'pol' AND approval = 'approved';
+
 -- What the registry lists no more: rubbish goes, a verified signature stays and counts.
 SELECT test.write_batch((SELECT registry_id FROM registry), 'app', test.batch(jsonb_build_object('referrers', '[]'::jsonb,
   'referrer_answers', jsonb_build_array(jsonb_build_object('digest', test.digest('a')), jsonb_build_object('digest', test.digest('b'))))));

@@ -120,7 +120,8 @@ BEGIN
   SET layer_digest = excluded.layer_digest, format = excluded.format, document = excluded.document, annotations = excluded.annotations,
       verified = excluded.verified, reason = excluded.reason, signer = excluded.signer, issuer = excluded.issuer, subject = excluded.subject,
       signed_at = excluded.signed_at, log_index = excluded.log_index, predicate_type = excluded.predicate_type, provenance = excluded.provenance,
-      verified_at = excluded.verified_at, imported_from = excluded.imported_from
+      verified_at = excluded.verified_at, imported_from = excluded.imported_from,
+      valid_until = excluded.valid_until
   -- What a registry has shown stays, and what is verified.
   WHERE e.imported_from IS NOT NULL AND NOT e.verified
     AND (e.layer_digest, e.format, e.annotations, e.document) IS DISTINCT FROM (excluded.layer_digest, excluded.format, excluded.annotations, excluded.document);

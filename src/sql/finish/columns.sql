@@ -288,6 +288,7 @@ BEGIN
       ('subject', '{image_signatures}', 'Of a certificate: its subject, such as a workflow or an e-mail address'),
       ('subject', '{trusted_signers}', 'Pattern of the subject of a certificate'),
       ('uri', '{provenance_materials}', 'What was built from, as a URI'),
+      ('valid_until', '{image_signatures}', 'When a verified signature ends, by its own expiry or with its certificate; null: no end is known'),
       ('verified', '{image_signatures}', 'Whether a trusted signer made it, for this image'),
       ('verified_at', '{image_signatures}', 'When it was last verified, with whatever result; null: the agent verifies it in the next run'),
       ('registry', '{usage,drift}', 'Name of the registry; null: the library does not know the image'),

@@ -98,6 +98,7 @@ AS $$
 DECLARE
   id integer := (SELECT r.registry_id FROM image_library_internal.run r WHERE r.run_id = apply_changed_rules.run_id);
 BEGIN
+  PERFORM image_library_internal.verify_ended(id);
   PERFORM image_library_internal.verify_waiting(id);
   -- Rules may have changed while an earlier run applied the rules as they were before.
   IF (SELECT g.rules_changed_at FROM image_library_internal.registry g WHERE g.registry_id = id)

@@ -20,7 +20,7 @@ BEGIN
                        WHERE e.repository_id = write_evidence.repository_id AND e.digest = n.digest
                          AND e.layer_digest = n.layer_digest AND e.document IS NOT NULL LIMIT 1)) END),
            n.annotations, n.unread, n.retry, now(), false, '', NULL, NULL, NULL, NULL::timestamptz, NULL::bigint, NULL, NULL::jsonb,
-           NULL::timestamptz, NULL::text
+           NULL::timestamptz, NULL::text, NULL::timestamptz
     FROM unnest(layers) n
     ORDER BY n.digest, n.referrer_digest, n.place
   LOOP
@@ -30,7 +30,8 @@ BEGIN
     SET document = excluded.document, unread = excluded.unread, retry = excluded.retry, annotations = excluded.annotations,
         verified = excluded.verified, reason = excluded.reason, signer = excluded.signer, issuer = excluded.issuer,
         subject = excluded.subject, signed_at = excluded.signed_at, log_index = excluded.log_index,
-        predicate_type = excluded.predicate_type, provenance = excluded.provenance, verified_at = excluded.verified_at, imported_from = NULL
+        predicate_type = excluded.predicate_type, provenance = excluded.provenance, verified_at = excluded.verified_at, imported_from = NULL,
+        valid_until = excluded.valid_until
     -- What is there is the same: a manifest never changes. It may have been unread.
     WHERE e.document IS NULL AND (excluded.document IS NOT NULL OR e.unread IS DISTINCT FROM excluded.unread)
        -- What a bundle says is in the manifest gives way to what is, unless it is verified.

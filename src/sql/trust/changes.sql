@@ -33,6 +33,28 @@ CREATE TYPE image_library_internal.signed_image AS (
 COMMENT ON TYPE image_library_internal.signed_image IS
   'An image with signatures that a change of trust may concern: whether it is approved, by a rule or policy alone (automatic), and unmet_conditions before the change';
 
+-- What does not hold before a change is no loss. Signatures that have ended, and that the agent has not verified again yet,
+-- count here: the caller has removed their end.
+CREATE FUNCTION image_library_internal.with_conditions(images image_library_internal.signed_image[]) RETURNS image_library_internal.signed_image[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  image image_library_internal.signed_image;
+BEGIN
+  FOR n IN 1 .. cardinality(images) LOOP
+    image := images[n];
+    IF image.approved THEN
+      image.unmet := image_library_internal.unmet_conditions(image.repository_id, image.digest);
+      images[n] := image;
+    END IF;
+  END LOOP;
+  RETURN images;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.with_conditions IS
+  'Images with the conditions that approved ones do not meet now (unmet), for take_back';
+GRANT EXECUTE ON FUNCTION image_library_internal.with_conditions TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.verify_rows(repository_id integer, digests text[], signers text[], unverified boolean) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -53,9 +75,9 @@ BEGIN
     UPDATE image_library_internal.evidence e
     SET verified = layer.verified, reason = layer.reason, signer = layer.signer, issuer = layer.issuer, subject = layer.subject,
         signed_at = layer.signed_at, log_index = layer.log_index, predicate_type = layer.predicate_type, provenance = layer.provenance,
-        verified_at = layer.verified_at
+        verified_at = layer.verified_at, valid_until = layer.valid_until
     WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
-      AND (e.verified_at IS NULL OR (e.verified, e.reason, e.signer) IS DISTINCT FROM (layer.verified, layer.reason, layer.signer));
+      AND (e.verified_at IS NULL OR (e.verified, e.reason, e.signer, e.valid_until) IS DISTINCT FROM (layer.verified, layer.reason, layer.signer, layer.valid_until));
     IF layer.verified AND NOT was THEN
       changed := changed || layer.digest;
     END IF;
@@ -67,7 +89,7 @@ COMMENT ON FUNCTION image_library_internal.verify_rows IS
   'Verifies signatures in a repository again: those by some signers, those not verified, and those that wait for it; returns the digests of images that have a verified one which they had not';
 GRANT EXECUTE ON FUNCTION image_library_internal.verify_rows TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.take_back(image image_library_internal.signed_image, why text) RETURNS void
+CREATE FUNCTION image_library_internal.take_back(image image_library_internal.signed_image, why text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -76,23 +98,24 @@ DECLARE
   at record;
 BEGIN
   IF lost = '{}' THEN
-    RETURN;
+    RETURN NULL;
   END IF;
   SELECT r.registry_id, r.registry, r.repository, r.place, image_library_internal.present_tags(r.repository_id, ARRAY[image.digest]) AS tags INTO at
   FROM image_library_internal.full_repository r WHERE r.repository_id = image.repository_id;
   IF image.automatic THEN
     PERFORM image_library_internal.reset_approval(image.repository_id, image.digest, concat(why, ': ', array_to_string(lost, ', ')));
-    PERFORM image_library_internal.warn_of_users(image.repository_id, image.digest, concat(at.place, ':' || at.tags[1], '@', image.digest));
   ELSE
     UPDATE image_library_internal.approval a SET signature_lost_at = clock_timestamp()
     WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
   END IF;
   PERFORM image_library_internal.emit('signature lost', at.registry_id, at.registry, at.repository, at.tags[1], image.digest,
     jsonb_build_object('actor', session_user, 'reason', why, 'unmet', lost, 'approval', CASE WHEN image.automatic THEN 'reset' ELSE 'kept' END));
+  RETURN CASE WHEN image.automatic THEN concat(at.place, ':' || at.tags[1], '@', image.digest) END;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.take_back IS
-  'After a change of trust: sets an image back to pending that a rule or policy approved because of a signature; one that a person approved is marked';
+  'After a change of trust: sets an image back to pending that a rule or policy approved because of a signature, and returns its reference; one that a person approved is marked';
+GRANT EXECUTE ON FUNCTION image_library_internal.take_back TO image_library_agent;
 
 -- Up to so many signatures are verified in the transaction of the change. Of more, those that could lose their signer are
 -- not verified from then on, and the agent verifies them.
@@ -142,16 +165,14 @@ DECLARE
   of_repository record;
   rows bigint;
   gained text[];
+  taken_back text;
 BEGIN
   images := ARRAY(SELECT s FROM image_library_internal.signed_images(losers, gains) s);
-  -- What does not hold before the change is no loss.
-  FOR n IN 1 .. cardinality(images) LOOP
-    IF (images[n]).approved AND losers <> '{}' THEN
-      image := images[n];
-      image.unmet := image_library_internal.unmet_conditions(image.repository_id, image.digest);
-      images[n] := image;
-    END IF;
-  END LOOP;
+  IF losers <> '{}' THEN
+    UPDATE image_library_internal.evidence e SET valid_until = NULL
+    WHERE e.verified AND e.signer = ANY (losers) AND image_library_internal.has_ended(e.valid_until);
+    images := image_library_internal.with_conditions(images);
+  END IF;
   DELETE FROM image_library_internal.trust_anchor a WHERE a.name = removed;
   IF gains THEN
     INSERT INTO image_library_internal.trust_anchor (name, kind, material, issuer, subject, repositories, signing_authority)
@@ -172,7 +193,10 @@ BEGIN
       gained := image_library_internal.verify_rows(of_repository.repository_id, of_repository.digests, losers, gains);
     END IF;
     FOR image IN SELECT i.* FROM unnest(images) i WHERE i.repository_id = of_repository.repository_id AND i.approved AND losers <> '{}' LOOP
-      PERFORM image_library_internal.take_back(image, why);
+      taken_back := image_library_internal.take_back(image, why);
+      IF taken_back IS NOT NULL THEN
+        PERFORM image_library_internal.warn_of_users(image.repository_id, image.digest, taken_back);
+      END IF;
     END LOOP;
     PERFORM image_library_internal.approve_signed(of_repository.repository_id, CASE WHEN losers <> '{}' THEN of_repository.digests ELSE gained END);
   END LOOP;

@@ -51,11 +51,13 @@ CREATE TABLE image_library_internal.evidence (
   provenance jsonb,
   verified_at timestamptz,
   imported_from text COLLATE "C",
+  valid_until timestamptz,
   PRIMARY KEY (repository_id, digest, referrer_digest, place),
   CHECK (verified = (signer IS NOT NULL))
 );
 CREATE INDEX evidence_signer ON image_library_internal.evidence (signer, repository_id) WHERE verified;
 CREATE INDEX evidence_imported ON image_library_internal.evidence (imported_from) WHERE imported_from IS NOT NULL;
+CREATE INDEX evidence_ending ON image_library_internal.evidence (valid_until) WHERE verified AND valid_until IS NOT NULL;
 CREATE INDEX evidence_waiting ON image_library_internal.evidence (repository_id) WHERE verified_at IS NULL;
 COMMENT ON TABLE image_library_internal.evidence IS
   'Layers of signatures and attestations, so that they can be verified again without a request; for the repository that lists them';
@@ -69,6 +71,8 @@ COMMENT ON COLUMN image_library_internal.evidence.retry IS 'Whether the agent as
 COMMENT ON COLUMN image_library_internal.evidence.signer IS 'Name of the trust anchor that verified it; null: not verified';
 COMMENT ON COLUMN image_library_internal.evidence.verified_at IS
   'When it was verified, with whatever result; null: the agent verifies it when the next run begins';
+COMMENT ON COLUMN image_library_internal.evidence.valid_until IS
+  'When a verified signature ends, by its own expiry or with its certificate: it does not count from then on, and the agent verifies it again; null: no end is known';
 COMMENT ON COLUMN image_library_internal.evidence.imported_from IS
   'Library whose bundle brought it; null: a registry did. The agent asks a registry that lists it all the same (retry)';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.evidence TO image_library_agent;

@@ -7,7 +7,7 @@ COMMENT ON FUNCTION image_library_internal.check_anchors IS
 
 CREATE FUNCTION image_library_internal.verify_evidence(anchors jsonb, format text, document bytea, annotations jsonb, subject text,
   OUT verified boolean, OUT reason text, OUT signer text, OUT issuer text, OUT certificate_subject text, OUT signed_at timestamptz,
-  OUT log_index bigint, OUT predicate_type text, OUT provenance jsonb)
+  OUT log_index bigint, OUT predicate_type text, OUT provenance jsonb, OUT valid_until timestamptz)
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_verify_evidence';
 COMMENT ON FUNCTION image_library_internal.verify_evidence IS
   'Whether one of the anchors signed the subject, a digest; raises no error for a signature, whatever it is';
@@ -58,6 +58,7 @@ BEGIN
     evidence.verified := false;
     evidence.reason := coalesce(evidence.unread, 'the signature was not read');
     evidence.signer := NULL;
+    evidence.valid_until := NULL;
     RETURN evidence;
   END IF;
   SELECT * INTO v
@@ -71,6 +72,7 @@ BEGIN
   evidence.log_index := v.log_index;
   evidence.predicate_type := v.predicate_type;
   evidence.provenance := v.provenance;
+  evidence.valid_until := v.valid_until;
   RETURN evidence;
 END
 $$;
@@ -98,6 +100,21 @@ COMMENT ON FUNCTION image_library_internal.is_signature IS
   'Whether evidence with a predicate type is a signature, and not an attestation';
 GRANT EXECUTE ON FUNCTION image_library_internal.is_signature TO image_library_reader, image_library_agent;
 
+CREATE FUNCTION image_library_internal.has_ended(valid_until timestamptz) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(valid_until <= now(), false);
+COMMENT ON FUNCTION image_library_internal.has_ended IS
+  'Whether a signature that was verified does not count any more, whether or not the agent has verified it again';
+GRANT EXECUTE ON FUNCTION image_library_internal.has_ended TO image_library_reader, image_library_agent;
+
+CREATE FUNCTION image_library_internal.shown_reason(reason text, verified boolean, valid_until timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN verified AND image_library_internal.has_ended(valid_until)
+            THEN format('%s; it ended at %s UTC', reason, to_char(valid_until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'))
+            ELSE reason END;
+COMMENT ON FUNCTION image_library_internal.shown_reason IS 'Reason of a verdict, or since when it does not hold any more';
+GRANT EXECUTE ON FUNCTION image_library_internal.shown_reason TO image_library_reader, image_library_agent;
+
 CREATE FUNCTION image_library_internal.has_signature(repository_id integer, digest text, signers text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -105,7 +122,7 @@ BEGIN
   RETURN EXISTS (
     SELECT FROM image_library_internal.evidence e
     WHERE e.repository_id = has_signature.repository_id AND e.digest = has_signature.digest AND e.verified
-      AND e.signer = ANY (signers) AND image_library_internal.is_signature(e.predicate_type));
+      AND e.signer = ANY (signers) AND image_library_internal.is_signature(e.predicate_type) AND NOT image_library_internal.has_ended(e.valid_until));
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.has_signature IS
