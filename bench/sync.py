@@ -35,9 +35,9 @@ class Images:
 class Syncs:
     """A full and an unchanged sync of a registry in a fresh database, and COPY of the same rows."""
 
-    # The tables that a sync of plain images fills, in the order of their references.
-    TABLES = ("registry", "rule", "repository", "listing", "image", "image_platform", "tag", "tag_period", "entry",
-              "image_extension")
+    # The tables that a sync of plain images fills, in the order of their references; triggers fill those with the counts.
+    TABLES = ("registry", "rule", "repository", "listing", "settled_repository", "image", "image_platform", "image_chain", "tag",
+              "tag_period", "entry", "image_extension", "repository_text", "search_word", "event")
 
     def __init__(self, server, folder):
         self._server = server
@@ -69,7 +69,9 @@ class Syncs:
         """COPY of the rows that the last sync wrote into empty tables with the same indexes."""
         server = self._server
         for table in self.TABLES:
-            server.sql(f"COPY image_library_internal.{table} TO '{self._folder}/{table}.copy'")
+            # Triggers write the events of registries and rules.
+            rows = "(SELECT * FROM image_library_internal.event WHERE tag IS NOT NULL)" if table == "event" else f"image_library_internal.{table}"
+            server.sql(f"COPY {rows} TO '{self._folder}/{table}.copy'")
         server.fresh_database()
         # The foreign keys are those of the tables; they are checked as in a sync.
         before = server.sql("CHECKPOINT; SELECT pg_current_wal_lsn()")

@@ -7,7 +7,7 @@ CREATE ROLE regress_admin IN ROLE image_library_admin;
 SELECT count(add_registry(name, 'https://' || name || '.example', private => name = 'secret')) FROM unnest('{hub,other,secret}'::text[]) name;
 SELECT count(add_rule(name, '**')) FROM unnest('{hub,other,secret}'::text[]) name;
 -- An image with layers, by their names.
-CREATE FUNCTION test.chain(layers text) RETURNS text[] LANGUAGE sql AS $$ SELECT array_agg(test.digest(left(layers, n)) ORDER BY n) FROM generate_series(1, length(layers)) n $$;
+CREATE FUNCTION test.chain(layers text) RETURNS bytea[] LANGUAGE sql AS $$ SELECT array_agg(sha256(left(layers, n)::bytea) ORDER BY n) FROM generate_series(1, length(layers)) n $$;
 CREATE FUNCTION test.put(registry text, repository text, images jsonb) RETURNS void LANGUAGE sql AS $$
   SELECT test.sync(registry, repository, (SELECT jsonb_object_agg(i.key, jsonb_build_object('image', concat(repository, i.value ->> 0), 'chain_ids', test.chain(i.value ->> 1), 'size_bytes', 1000 * length(i.value ->> 1))
     || coalesce(i.value -> 2, '{}')) FROM jsonb_each(images) i))

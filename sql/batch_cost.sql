@@ -35,7 +35,8 @@ $$;
 \set postgres '{"annotations": {"org.opencontainers.image.title": "postgresql", "org.opencontainers.image.version": "17.5"}}'
 SELECT add_rule('local', '**');
 
--- Calls that a batch makes once for each image; all others are the same for 40 images as for 2.
+-- Calls that a batch makes once for each image; all others are the same for 40 images as for 2. The batch before makes the plans.
+SELECT test.write('first', test.tags(1, 1, 'first', '{}'));
 CREATE TABLE test.few AS SELECT * FROM test.calls('app', test.tags(1, 2, 'few', '{}'));
 CREATE TABLE test.many AS SELECT * FROM test.calls('other', test.tags(1, 40, 'many', '{}'));
 SELECT funcname, (m.calls - coalesce(f.calls, 0)) / 38.0 AS calls_an_image

@@ -87,6 +87,10 @@ SELECT test.completed(test.facts(true, '{"org.enterprisedb.pg.flavor": "EDB Post
   || jsonb_build_object('platforms', jsonb_build_array(test.part('late', 'amd64', true))));
 TABLE test.late;
 TABLE test.incomplete;
+-- So is what its index names and what could not be read before.
+SELECT test.completed(test.facts(true, '{}') || jsonb_build_object('referrers', jsonb_build_array(jsonb_build_object('digest', test.digest('late'),
+  'referrer_digest', test.digest('late bill'), 'artifact_type', 'bill', 'size_bytes', 9, 'annotations', '{}'::jsonb, 'source', 'index'))));
+SELECT repository_id IS NULL AS of_the_index, artifact_type, source FROM image_referrer WHERE digest = test.digest('late');
 
 -- Who reads an image first does not decide what is known of it: a registry that hides a platform is corrected by one that does not.
 SELECT add_registry('honest', 'http://localhost:5001', allow_private => true) IS NOT NULL AS added;

@@ -62,6 +62,8 @@ class EmptyStore : public Store {
   KnownEvidence FindEvidence(const std::string&, const std::string&) override { return {}; }
   std::vector<UntaggedImage> UntaggedDue() override { return {}; }
   void NoteUntagged(const std::string&, const std::string&, bool) override {}
+  std::vector<RequestedRepository> Requested() override { return {}; }
+  void NoteLook(const RequestedRepository&, double, const std::string&) override {}
   void ReportProgress(const RunReport&) override {}
 
   std::size_t images = 0;

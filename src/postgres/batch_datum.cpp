@@ -51,6 +51,16 @@ Datum BytesDatum(const std::string& bytes) {
       cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));  // bytea alike
 }
 
+// Of a SHA-256 digest, the bytes that its hexadecimal digits say.
+Datum DigestBytes(const std::string& digest) {
+  constexpr std::size_t kAlgorithm = sizeof("sha256:") - 1;
+  const std::size_t digits = digest.size() - kAlgorithm;
+  auto* const bytes = static_cast<bytea*>(palloc(VARHDRSZ + digits));
+  const std::uint64_t size = hex_decode(digest.data() + kAlgorithm, digits, VARDATA(bytes));
+  SET_VARSIZE(bytes, VARHDRSZ + size);
+  return PointerGetDatum(bytes);
+}
+
 Datum PlatformName(const Platform& platform) {
   const char* const slash = platform.variant.empty() ? "" : "/";
   return CStringGetTextDatum(psprintf("%s/%s%s%s", platform.os.c_str(),
@@ -183,7 +193,7 @@ class BatchBuilder {
         to.Add(CStringGetTextDatum(image.unread == Unread::kManifest ? "manifest" : "config"));
       to.Add(Platforms(image.platforms));
       to.Add(Referrers(image.referrers));
-      to.Add(TextsOf(image.chain_ids));
+      to.Add(ArrayOf(image.chain_ids, BYTEAOID, TYPALIGN_INT, &DigestBytes));
     });
   }
 

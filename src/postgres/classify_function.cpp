@@ -10,7 +10,6 @@
 #include "core/json_writer.h"
 #include "core/text.h"
 #include "postgres/bridge.h"
-#include "postgres/owned.h"
 
 using namespace image_library;            // NOLINT: a file of glue
 using namespace image_library::postgres;  // NOLINT
@@ -76,22 +75,19 @@ std::string ToJson(const Classification& image) {
   return object.Finish();
 }
 
-// The keys of the last call, parsed: they are the same for every row of a statement.
+// The keys of the last call, parsed: they are the same for every row of a statement, and nearly
+// always of the next one.
 struct ParsedKeys {
   std::string bytes;  // of the jsonb
   ClassificationKeys keys;
 };
 
 const ClassificationKeys& KeysArgument(FunctionCallInfo fcinfo, int number) {
-  FmgrInfo* const function = fcinfo->flinfo;
-  auto* parsed = static_cast<ParsedKeys*>(function->fn_extra);
-  if (parsed == nullptr) {
-    parsed = NewOwned<ParsedKeys>(function->fn_mcxt);
-    function->fn_extra = parsed;
-  }
+  static auto* const parsed = new ParsedKeys();  // never destroyed
   const Jsonb* const value = Value([&] { return PG_GETARG_JSONB_P(number); });
   const std::string_view bytes(reinterpret_cast<const char*>(value), VARSIZE(value));
   if (parsed->bytes != bytes) {
+    parsed->bytes.clear();
     parsed->keys = ParseClassificationKeys(JsonbArgument(fcinfo, number));
     parsed->bytes = bytes;
   }

@@ -46,48 +46,6 @@ $$;
 COMMENT ON FUNCTION image_library_internal.emit IS 'Writes one event';
 GRANT EXECUTE ON FUNCTION image_library_internal.emit TO image_library_agent;
 
--- Called before the tags are written: tags that are missing already are not told again.
-CREATE FUNCTION image_library_internal.emit_tags(repository_id integer, arrived image_library_internal.arrived_tag[], missing text[])
-RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
-AS $$
-DECLARE
-  told text;
-BEGIN
-  FOR told IN
-    WITH happened AS (
-      SELECT CASE WHEN f.previous IS NULL THEN 'tag added'
-                  WHEN f.previous <> f.digest THEN 'tag moved'
-                  WHEN f.was_missing THEN 'tag returned' END AS event,
-             f.name AS tag, f.digest, f.previous
-      FROM unnest(arrived) f
-      UNION ALL
-      SELECT 'tag missing', t.name, t.digest, NULL
-      FROM unnest(missing) m (name)
-      CROSS JOIN LATERAL (
-        SELECT x.name, x.digest FROM image_library_internal.tag x
-        WHERE x.repository_id = emit_tags.repository_id AND x.name = m.name AND x.missing_since IS NULL OFFSET 0) t
-    ), written AS (
-      INSERT INTO image_library_internal.event AS e (event, registry_id, registry, repository, tag, digest, detail)
-      SELECT h.event, g.registry_id, g.name, r.name, h.tag, h.digest,
-             CASE WHEN h.event = 'tag moved' THEN jsonb_build_object('previous_digest', h.previous) ELSE '{}' END
-      FROM happened h
-      JOIN image_library_internal.repository r ON r.repository_id = emit_tags.repository_id
-      JOIN image_library_internal.registry g USING (registry_id)
-      WHERE h.event IS NOT NULL
-      ORDER BY h.tag COLLATE "C"
-      RETURNING e.event
-    )
-    SELECT DISTINCT w.event FROM written w
-  LOOP
-    PERFORM image_library_internal.notify(told);
-  END LOOP;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.emit_tags IS
-  'Writes events for the new, moved, returned and missing tags of a batch';
-GRANT EXECUTE ON FUNCTION image_library_internal.emit_tags TO image_library_agent;
-
 CREATE VIEW image_library.events WITH (security_barrier) AS
   SELECT e.event_id, e.at, e.event, e.registry, e.repository, e.tag, e.digest, e.detail
   FROM image_library_internal.event e

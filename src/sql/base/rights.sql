@@ -107,8 +107,12 @@ COMMENT ON FUNCTION image_library_internal.sees_everything IS 'Whether the viewe
 GRANT EXECUTE ON FUNCTION image_library_internal.sees_everything TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.keeps_snapshot() RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT current_setting('transaction_isolation') IN ('repeatable read', 'serializable') $$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
+END
+$$;
 COMMENT ON FUNCTION image_library_internal.keeps_snapshot IS
   'Whether this transaction does not see what others have committed since it began';
 GRANT EXECUTE ON FUNCTION image_library_internal.keeps_snapshot TO image_library_agent;

@@ -227,10 +227,15 @@ $$;
 COMMENT ON FUNCTION image_library_internal.search IS
   'Images that have every one of some lower-case words in the read model and names, best first';
 
--- Titles of images that are neither Postgres nor models are not in the read model; their words have an index.
+-- Titles of images that are neither Postgres nor models are not in the read model; their words have an index. In PL/pgSQL,
+-- which keeps the plan.
 CREATE FUNCTION image_library_internal.title_words(title text, description text) RETURNS tsvector
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT to_tsvector('simple', left(concat_ws(' ', title, description), 2000)) $$;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN to_tsvector('simple', left(concat_ws(' ', title, description), 2000));
+END
+$$;
 COMMENT ON FUNCTION image_library_internal.title_words IS 'The words of title and description';
 GRANT EXECUTE ON FUNCTION image_library_internal.title_words TO image_library_agent;
 CREATE INDEX image_title ON image_library_internal.image USING gin (image_library_internal.title_words(title, description));

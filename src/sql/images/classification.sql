@@ -21,11 +21,25 @@ COMMENT ON VIEW image_library.annotation_keys IS
   'Annotation and label keys that classification reads, the preferred one first';
 GRANT SELECT ON image_library.annotation_keys TO image_library_reader, image_library_agent;
 
+-- PL/pgSQL calls an immutable function once, when it makes the plan.
+CREATE FUNCTION image_library_internal.default_classification_keys() RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT jsonb_object_agg(d.purpose, d.keys)
+  FROM (SELECT k.purpose, array_agg(k.key ORDER BY k."position") AS keys
+        FROM image_library_internal.default_annotation_keys() k GROUP BY k.purpose) d
+$$;
+COMMENT ON FUNCTION image_library_internal.default_classification_keys IS 'The default keys in the form that classify takes';
+GRANT EXECUTE ON FUNCTION image_library_internal.default_classification_keys TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.classification_keys() RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN (SELECT jsonb_object_agg(k.purpose, k.keys) FROM image_library.annotation_keys k);
+  IF EXISTS (SELECT FROM image_library_internal.annotation_key) THEN
+    RETURN (SELECT jsonb_object_agg(k.purpose, k.keys) FROM image_library.annotation_keys k);
+  END IF;
+  RETURN image_library_internal.default_classification_keys();
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.classification_keys IS 'The keys in the form that classify takes';

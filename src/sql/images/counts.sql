@@ -87,15 +87,25 @@ GRANT EXECUTE ON FUNCTION image_library_internal.note_emptied TO image_library_a
 CREATE FUNCTION image_library_internal.count_inserted() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  fold boolean;
 BEGIN
-  PERFORM image_library_internal.write_counts(ARRAY(
-    SELECT (0, n.registry_id, n.kind, n.approval, count(*))::image_library_internal.tag_count
-    FROM new_tags n WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL
-    GROUP BY n.registry_id, n.kind, n.approval));
-  INSERT INTO image_library_internal.filled_repository (repository_id, registry_id)
-  SELECT DISTINCT n.repository_id, n.registry_id
-  FROM new_tags n WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL
-  ON CONFLICT DO NOTHING;
+  -- One statement, which begins once for each batch: see sync/images.sql.
+  WITH shown AS (
+    SELECT n.repository_id, n.registry_id, n.kind, n.approval FROM new_tags n WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL
+  ), filled AS (
+    INSERT INTO image_library_internal.filled_repository (repository_id, registry_id)
+    SELECT DISTINCT n.repository_id, n.registry_id FROM shown n
+    ON CONFLICT DO NOTHING
+  ), counted AS (
+    INSERT INTO image_library_internal.tag_count AS c (registry_id, kind, approval, number)
+    SELECT n.registry_id, n.kind, n.approval, count(*) FROM shown n GROUP BY n.registry_id, n.kind, n.approval
+    RETURNING c.change_id
+  )
+  SELECT bool_or(c.change_id % 200 = 0) INTO fold FROM counted c;
+  IF fold THEN
+    PERFORM image_library_internal.fold_counts();
+  END IF;
   RETURN NULL;
 END
 $$;
@@ -121,6 +131,10 @@ AS $$
 DECLARE
   hidden integer[];
 BEGIN
+  -- INSERT with ON CONFLICT DO UPDATE calls this also if it only adds rows.
+  IF NOT EXISTS (SELECT FROM new_tags) THEN
+    RETURN NULL;
+  END IF;
   PERFORM image_library_internal.write_counts(ARRAY(
     SELECT (0, x.registry_id, x.kind, x.approval, sum(x.number))::image_library_internal.tag_count
     FROM (SELECT n.registry_id, n.kind, n.approval, 1 AS number FROM new_tags n WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL

@@ -13,7 +13,7 @@ COMMENT ON TYPE image_library_internal.batch_referrer IS 'A referrer of a batch:
 CREATE TYPE image_library_internal.batch_image AS (
   digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types text[], size_bytes bigint,
   created_at timestamptz, created_text text, annotations jsonb, labels jsonb, unread text,
-  platforms image_library_internal.batch_platform[], referrers image_library_internal.batch_referrer[], chain_ids text[]);
+  platforms image_library_internal.batch_platform[], referrers image_library_internal.batch_referrer[], chain_ids bytea[]);
 COMMENT ON TYPE image_library_internal.batch_image IS
   'An image of a batch, with its platforms, the referrers that its own index names, and the chain IDs of its layers';
 

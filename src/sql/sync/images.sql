@@ -3,56 +3,9 @@
 -- PL/pgSQL keeps the plans of a batch. They are generic, and must stay good while tables grow: what is read of a table
 -- for the rows of an array is read by key, which LATERAL, OFFSET 0 and enable_seqscan leave no choice about. Without jit =
 -- off, a table that has to be read as a whole would be so dear to the planner that the plan is compiled.
-CREATE FUNCTION image_library_internal.read_images(images image_library_internal.batch_image[], keys jsonb)
-RETURNS SETOF image_library_internal.image
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-AS $$
-BEGIN
-  RETURN QUERY
-    SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest, n.layer_types,
-           ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM unnest(n.platforms) p ORDER BY 1),
-           n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels,
-           told.title, told.description, told.version, now(), n.unread
-    FROM unnest(images) n
-    CROSS JOIN LATERAL image_library_internal.published_texts(n.annotations, n.labels, keys) told
-    -- Sorted, so that two syncs of the same images do not deadlock.
-    ORDER BY n.digest COLLATE "C";
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.read_images IS 'Images of a batch as rows, by digest';
-GRANT EXECUTE ON FUNCTION image_library_internal.read_images TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_platforms(images image_library_internal.batch_image[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-AS $$
-BEGIN
-  INSERT INTO image_library_internal.image_platform
-    (digest, manifest_digest, platform, os, architecture, variant, config_digest, size_bytes, created_at, present)
-  SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
-         p.size_bytes, p.created_at, coalesce(p.present, true)
-  FROM unnest(images) n CROSS JOIN unnest(n.platforms) p
-  ON CONFLICT DO NOTHING;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.write_platforms IS 'Stores the platforms of the new images of a batch';
-GRANT EXECUTE ON FUNCTION image_library_internal.write_platforms TO image_library_agent;
-
-CREATE FUNCTION image_library_internal.write_chains(images image_library_internal.batch_image[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-AS $$
-BEGIN
-  INSERT INTO image_library_internal.image_chain (digest, chain_ids, top)
-  SELECT n.digest, c.ids, c.ids[cardinality(c.ids)]
-  FROM unnest(images) n
-  CROSS JOIN LATERAL (SELECT ARRAY(SELECT decode(substr(i.id, 8), 'hex') FROM unnest(n.chain_ids) WITH ORDINALITY i (id, place) ORDER BY i.place) AS ids) c
-  WHERE cardinality(n.chain_ids) > 0
-  ORDER BY n.digest COLLATE "C"
-  ON CONFLICT DO NOTHING;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.write_chains IS 'Stores the chain IDs of the layers of images of a batch';
-GRANT EXECUTE ON FUNCTION image_library_internal.write_chains TO image_library_agent;
-
+-- One statement, which begins once for each batch: with many small repositories, that is most of the time. Rows are sorted,
+-- so that two syncs of the same images do not deadlock.
 CREATE FUNCTION image_library_internal.write_images(images image_library_internal.batch_image[], keys jsonb) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -60,26 +13,45 @@ DECLARE
   added bigint;
 BEGIN
   PERFORM image_library_internal.unmark_images(ARRAY(SELECT n.digest FROM unnest(images) n));
+  WITH platforms AS (
+    INSERT INTO image_library_internal.image_platform
+      (digest, manifest_digest, platform, os, architecture, variant, config_digest, size_bytes, created_at, present)
+    SELECT n.digest, p.manifest_digest, p.platform, p.os, p.architecture, p.variant, p.config_digest,
+           p.size_bytes, p.created_at, coalesce(p.present, true)
+    FROM unnest(images) n CROSS JOIN unnest(n.platforms) p
+    ORDER BY n.digest COLLATE "C"
+    ON CONFLICT DO NOTHING
+  ), chains AS (
+    INSERT INTO image_library_internal.image_chain (digest, chain_ids, top)
+    SELECT n.digest, n.chain_ids, n.chain_ids[cardinality(n.chain_ids)]
+    FROM unnest(images) n
+    WHERE cardinality(n.chain_ids) > 0
+    ORDER BY n.digest COLLATE "C"
+    ON CONFLICT DO NOTHING
+  ), referrers AS (
+    -- Those that an image's own index names apply to every repository that has the image.
+    INSERT INTO image_library_internal.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
+    SELECT r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source
+    FROM unnest(images) n CROSS JOIN unnest(n.referrers) r
+    ORDER BY n.digest COLLATE "C"
+    ON CONFLICT DO NOTHING
+  )
   INSERT INTO image_library_internal.image (digest, media_type, artifact_type, config_type, config_digest, layer_types, platforms,
     size_bytes, created_at, created_text, annotations, labels, title, description, version, first_seen_at, unread)
-  SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest, n.layer_types, n.platforms,
-         n.size_bytes, n.created_at, n.created_text, n.annotations, n.labels, n.title, n.description, n.version, n.first_seen_at, n.unread
-  FROM image_library_internal.read_images(images, keys) n
+  SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest, n.layer_types,
+         ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM unnest(n.platforms) p ORDER BY 1),
+         n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels,
+         told.title, told.description, told.version, now(), n.unread
+  FROM unnest(images) n
+  CROSS JOIN LATERAL image_library_internal.published_texts(n.annotations, n.labels, keys) told
+  ORDER BY n.digest COLLATE "C"
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
-  PERFORM image_library_internal.write_platforms(images);
-  PERFORM image_library_internal.write_chains(images);
-
-  -- Referrers that an image's own index names apply to every repository that has the image.
-  INSERT INTO image_library_internal.image_referrer (digest, referrer_digest, artifact_type, size_bytes, annotations, source)
-  SELECT r.digest, r.referrer_digest, r.artifact_type, r.size_bytes, r.annotations, r.source
-  FROM unnest(images) n CROSS JOIN unnest(n.referrers) r
-  ON CONFLICT DO NOTHING;
   RETURN added;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_images IS
-  'Stores the new images of a batch, with what their indexes name';
+  'Stores the new images of a batch, with their platforms, layers and what their indexes name; returns the number of those that were not there';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.is_more_complete(image image_library_internal.batch_image) RETURNS boolean
@@ -109,6 +81,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   place record;
+  keys jsonb;
 BEGIN
   -- Locks all repositories that have the images, in the order in which every function locks several repositories.
   FOR place IN
@@ -119,18 +92,19 @@ BEGIN
   LOOP
     PERFORM image_library_internal.lock_repository(place.registry_id, place.repository_id, for_batch => true);
   END LOOP;
+  keys := image_library_internal.classification_keys();
   DELETE FROM image_library_internal.image_platform p
   USING unnest(images) n JOIN image_library_internal.image i ON i.digest = n.digest
   WHERE p.digest = i.digest AND (NOT p.present OR i.unread IS NOT NULL);
-  PERFORM image_library_internal.write_platforms(images);
-  PERFORM image_library_internal.write_chains(images);
+  PERFORM image_library_internal.write_images(images, keys);
   UPDATE image_library_internal.image i
   SET media_type = n.media_type, unread = n.unread, artifact_type = n.artifact_type, config_type = n.config_type, config_digest = n.config_digest,
-      layer_types = n.layer_types, size_bytes = n.size_bytes, created_at = n.created_at, created_text = n.created_text,
-      annotations = n.annotations, labels = n.labels, title = n.title, description = n.description, version = n.version,
+      layer_types = n.layer_types, size_bytes = n.size_bytes, created_at = n.created_at, created_text = coalesce(n.created_text, ''),
+      annotations = n.annotations, labels = n.labels, title = told.title, description = told.description, version = told.version,
       platforms = ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM image_library_internal.image_platform p
                         WHERE p.digest = i.digest ORDER BY 1)
-  FROM image_library_internal.read_images(images, image_library_internal.classification_keys()) n
+  FROM unnest(images) n
+  CROSS JOIN LATERAL image_library_internal.published_texts(n.annotations, n.labels, keys) told
   WHERE i.digest = n.digest;
   FOR place IN
     SELECT t.repository_id, array_agg(t.name) AS tags

@@ -194,7 +194,7 @@ BEGIN
   IF batch.refused_removals IS NOT NULL THEN
     PERFORM image_library_internal.write_removals(id, batch.refused_removals);
   END IF;
-  SELECT * INTO counts FROM image_library_internal.write_tags(id, batch.tags, coalesce(batch.missing, '{}'), keys);
+  counts := image_library_internal.write_tags(id, batch.tags, coalesce(batch.missing, '{}'), keys);
   IF cardinality(signed_images) > 0 THEN
     PERFORM image_library_internal.approve_signed(id, signed_images);
   END IF;

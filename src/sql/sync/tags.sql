@@ -38,78 +38,86 @@ COMMENT ON FUNCTION image_library_internal.arrived_tags IS
   'Tags of a batch, compared with those of the library and classified, by name; called after the images are stored';
 GRANT EXECUTE ON FUNCTION image_library_internal.arrived_tags TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_periods(repository_id integer, arrived image_library_internal.arrived_tag[], missing text[],
-  at timestamptz)
-RETURNS void
+CREATE FUNCTION image_library_internal.end_periods(repository_id integer, tags text[], at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  moved text;
+  ended text;
 BEGIN
-  FOR moved IN
-    SELECT f.name FROM unnest(arrived) f WHERE f.previous <> f.digest
-    UNION ALL
-    SELECT unnest(missing)
-  LOOP
+  FOREACH ended IN ARRAY tags LOOP
     UPDATE image_library_internal.tag_period p SET until = greatest(at, p.since + interval '1 microsecond')
-    WHERE p.repository_id = write_periods.repository_id AND p.tag = moved AND p.until IS NULL;
+    WHERE p.repository_id = end_periods.repository_id AND p.tag = ended AND p.until IS NULL;
   END LOOP;
-  INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest)
-  SELECT write_periods.repository_id, f.name,
-         CASE WHEN f.previous IS NULL THEN at
-              ELSE greatest(at, (SELECT max(p.until) FROM image_library_internal.tag_period p
-                                 WHERE p.repository_id = write_periods.repository_id AND p.tag = f.name)) END,
-         f.digest
-  FROM unnest(arrived) f
-  WHERE f.previous IS DISTINCT FROM f.digest OR f.was_missing;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.write_periods IS
-  'Ends the periods of tags that moved or are missing, and begins those of the digests that tags point at now';
-GRANT EXECUTE ON FUNCTION image_library_internal.write_periods TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.end_periods IS 'Ends the periods of tags that moved or are missing';
+GRANT EXECUTE ON FUNCTION image_library_internal.end_periods TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_arrived(repository_id integer, arrived image_library_internal.arrived_tag[], at timestamptz)
-RETURNS void
+-- One statement, which begins once for each batch: see images.sql. It sees the tags as they were before: those that are
+-- missing already are not told again.
+CREATE FUNCTION image_library_internal.write_arrived(repository_id integer, arrived image_library_internal.arrived_tag[], missing text[],
+  at timestamptz, OUT events text[], OUT have_approved boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
-DECLARE
-  names text[];
-  pointed_anew text[];
-  classified image_library_internal.classified_tag[];
-  are_new boolean;
 BEGIN
-  SELECT array_agg(f.name), coalesce(array_agg(f.name) FILTER (WHERE f.previous IS DISTINCT FROM f.digest), '{}'),
-         array_agg((f.name, f.digest, f.facts)::image_library_internal.classified_tag), bool_and(f.previous IS NULL)
-  INTO names, pointed_anew, classified, are_new
-  FROM unnest(arrived) f;
-
-  -- Kind and approval as refresh_tags would write them, so that it need not write each row again.
-  INSERT INTO image_library_internal.tag AS t (repository_id, registry_id, name, digest, rule_id, first_seen_at, digest_changed_at,
-                                               kind, approval, waits_from, waits_until)
-  SELECT r.repository_id, r.registry_id, f.name, f.digest, f.rule_id, at, at,
-         CASE WHEN f.rule_id IS NULL THEN 'other' ELSE coalesce(f.facts ->> 'kind', 'other') END, coalesce(a.state, 'pending'),
-         image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from
-  FROM image_library_internal.repository r
-  CROSS JOIN unnest(arrived) f
-  LEFT JOIN LATERAL (
-    SELECT y.state, y.valid_until, y.quarantined_at, y.deprecated_from FROM image_library_internal.approval y
-    WHERE y.repository_id = write_arrived.repository_id AND y.digest = f.digest OFFSET 0) a ON true
-  WHERE r.repository_id = write_arrived.repository_id
-  ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
-  SET digest = excluded.digest, rule_id = excluded.rule_id, missing_since = NULL,
-      digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END,
-      kind = excluded.kind, approval = excluded.approval, waits_from = excluded.waits_from, waits_until = excluded.waits_until
-  WHERE (t.digest, t.rule_id, t.missing_since, t.kind, t.approval, t.waits_from, t.waits_until)
-        IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL, excluded.kind, excluded.approval, excluded.waits_from, excluded.waits_until);
-
-  PERFORM image_library_internal.reset_by_stricter_rule(repository_id, pointed_anew);
-  PERFORM image_library_internal.reset_unsigned(repository_id, pointed_anew);
-  PERFORM image_library_internal.approve_by_rule(repository_id, names);
-  PERFORM image_library_internal.write_entries(repository_id, classified, are_new);
+  WITH periods AS (
+    INSERT INTO image_library_internal.tag_period (repository_id, tag, since, digest)
+    SELECT write_arrived.repository_id, f.name,
+           CASE WHEN f.previous IS NULL THEN at
+                ELSE greatest(at, (SELECT max(p.until) FROM image_library_internal.tag_period p
+                                   WHERE p.repository_id = write_arrived.repository_id AND p.tag = f.name)) END,
+           f.digest
+    FROM unnest(arrived) f
+    WHERE f.previous IS DISTINCT FROM f.digest OR f.was_missing
+  ), happened AS (
+    SELECT CASE WHEN f.previous IS NULL THEN 'tag added'
+                WHEN f.previous <> f.digest THEN 'tag moved'
+                WHEN f.was_missing THEN 'tag returned' END AS event,
+           f.name AS tag, f.digest, f.previous
+    FROM unnest(arrived) f
+    UNION ALL
+    SELECT 'tag missing', t.name, t.digest, NULL
+    FROM unnest(missing) m (name)
+    CROSS JOIN LATERAL (
+      SELECT x.name, x.digest FROM image_library_internal.tag x
+      WHERE x.repository_id = write_arrived.repository_id AND x.name = m.name AND x.missing_since IS NULL OFFSET 0) t
+  ), told AS (
+    INSERT INTO image_library_internal.event AS e (event, registry_id, registry, repository, tag, digest, detail)
+    SELECT h.event, g.registry_id, g.name, r.name, h.tag, h.digest,
+           CASE WHEN h.event = 'tag moved' THEN jsonb_build_object('previous_digest', h.previous) ELSE '{}' END
+    FROM happened h
+    JOIN image_library_internal.repository r ON r.repository_id = write_arrived.repository_id
+    JOIN image_library_internal.registry g USING (registry_id)
+    WHERE h.event IS NOT NULL
+    ORDER BY h.tag COLLATE "C"
+    RETURNING e.event
+  ), written AS (
+    -- Kind and approval as refresh_tags would write them, so that it need not write each row again.
+    INSERT INTO image_library_internal.tag AS t (repository_id, registry_id, name, digest, rule_id, first_seen_at, digest_changed_at,
+                                                 kind, approval, waits_from, waits_until)
+    SELECT r.repository_id, r.registry_id, f.name, f.digest, f.rule_id, at, at,
+           CASE WHEN f.rule_id IS NULL THEN 'other' ELSE coalesce(f.facts ->> 'kind', 'other') END, coalesce(a.state, 'pending'),
+           image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from
+    FROM image_library_internal.repository r
+    CROSS JOIN unnest(arrived) f
+    LEFT JOIN LATERAL (
+      SELECT y.state, y.valid_until, y.quarantined_at, y.deprecated_from FROM image_library_internal.approval y
+      WHERE y.repository_id = write_arrived.repository_id AND y.digest = f.digest OFFSET 0) a ON true
+    WHERE r.repository_id = write_arrived.repository_id
+    ON CONFLICT ON CONSTRAINT tag_pkey DO UPDATE
+    SET digest = excluded.digest, rule_id = excluded.rule_id, missing_since = NULL,
+        digest_changed_at = CASE WHEN t.digest = excluded.digest THEN t.digest_changed_at ELSE at END,
+        kind = excluded.kind, approval = excluded.approval, waits_from = excluded.waits_from, waits_until = excluded.waits_until
+    WHERE (t.digest, t.rule_id, t.missing_since, t.kind, t.approval, t.waits_from, t.waits_until)
+          IS DISTINCT FROM (excluded.digest, excluded.rule_id, NULL, excluded.kind, excluded.approval, excluded.waits_from, excluded.waits_until)
+    RETURNING t.approval
+  )
+  SELECT ARRAY(SELECT DISTINCT o.event FROM told o), (SELECT bool_or(w.approval = 'approved') FROM written w)
+  INTO events, have_approved;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_arrived IS
-  'Stores new, moved and returned tags of a batch, their read model and approval by rule';
+  'Stores new, moved and returned tags of a batch, begins the periods of the digests that they point at now, and writes events for them and for missing ones; returns which, and whether the image of a tag that was written is approved';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_arrived TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_tags(repository_id integer, tags image_library_internal.batch_tag[], missing text[], keys jsonb,
@@ -120,29 +128,50 @@ DECLARE
   at timestamptz := clock_timestamp();
   arrived image_library_internal.arrived_tag[] := ARRAY(
     SELECT f FROM image_library_internal.arrived_tags(write_tags.repository_id, tags, keys) f);
+  names text[];
+  moved text[];
+  pointed_anew text[];
+  classified image_library_internal.classified_tag[];
+  written record;
+  event text;
   gone text;
 BEGIN
-  PERFORM image_library_internal.write_periods(repository_id, arrived, missing, at);
-  PERFORM image_library_internal.emit_tags(repository_id, arrived, missing);
+  SELECT count(*) FILTER (WHERE f.previous IS NULL), coalesce(array_agg(f.name), '{}'),
+         coalesce(array_agg(f.name) FILTER (WHERE f.previous <> f.digest), '{}'),
+         coalesce(array_agg(f.name) FILTER (WHERE f.previous IS DISTINCT FROM f.digest), '{}'),
+         array_agg((f.name, f.digest, f.facts)::image_library_internal.classified_tag)
+  INTO tags_added, names, moved, pointed_anew, classified
+  FROM unnest(arrived) f;
+  tags_moved := cardinality(moved);
+  IF cardinality(moved) > 0 OR cardinality(missing) > 0 THEN
+    PERFORM image_library_internal.end_periods(repository_id, moved || missing, at);
+  END IF;
+  written := image_library_internal.write_arrived(repository_id, arrived, missing, at);
+  FOREACH event IN ARRAY written.events LOOP
+    PERFORM image_library_internal.notify(event);
+  END LOOP;
   tags_missing := 0;
   FOREACH gone IN ARRAY missing LOOP
     UPDATE image_library_internal.tag t SET missing_since = at
     WHERE t.repository_id = write_tags.repository_id AND t.name = gone AND t.missing_since IS NULL;
     tags_missing := tags_missing + CASE WHEN FOUND THEN 1 ELSE 0 END;
   END LOOP;
+  -- New images are not approved, unless another tag had them before.
+  IF written.have_approved THEN
+    PERFORM image_library_internal.reset_by_stricter_rule(repository_id, pointed_anew);
+    PERFORM image_library_internal.reset_unsigned(repository_id, pointed_anew);
+  END IF;
   IF cardinality(arrived) > 0 THEN
-    PERFORM image_library_internal.write_arrived(repository_id, arrived, at);
+    PERFORM image_library_internal.approve_by_rule(repository_id, names);
+    PERFORM image_library_internal.write_entries(repository_id, classified, are_new => tags_added = cardinality(arrived));
   END IF;
   IF cardinality(missing) > 0 THEN
     PERFORM image_library_internal.refresh_entries(repository_id, missing);
   END IF;
-  SELECT count(*) FILTER (WHERE f.previous IS NULL), count(*) FILTER (WHERE f.previous <> f.digest)
-  INTO tags_added, tags_moved
-  FROM unnest(arrived) f;
   -- Policies read the read model.
-  PERFORM image_library_internal.approve_by_policy(repository_id, ARRAY(SELECT f.name FROM unnest(arrived) f));
+  PERFORM image_library_internal.approve_by_policy(repository_id, names);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_tags IS
-  'Stores new, moved, returned and missing tags of a batch, their history, read model and approval by rule';
+  'Stores new, moved, returned and missing tags of a batch, their history, events, read model and approval by rule';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_tags TO image_library_agent;
