@@ -83,12 +83,15 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
-  PERFORM image_library_internal.keep_image(image.repository_id, image.digest, reference, in_registry);
   -- The decision is written beside these tags too. All transactions lock tags before approvals.
   SELECT bool_or(t.name = image.tag AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since))
   INTO unchanged
   FROM (SELECT x.name, x.rule_id, x.missing_since FROM image_library_internal.tag x
         WHERE x.repository_id = image.repository_id AND x.digest = image.digest ORDER BY x.name FOR NO KEY UPDATE) t;
+  IF unchanged IS NULL THEN
+    -- No tag that points at it keeps the image.
+    PERFORM image_library_internal.keep_image(image.repository_id, image.digest, reference, in_registry);
+  END IF;
   IF image.moved_to IS NOT NULL THEN
     unchanged := EXISTS (
       SELECT FROM image_library_internal.tag t
@@ -193,14 +196,16 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   at timestamptz := clock_timestamp();
-  -- States that an approval would end do not prevent it.
-  block text := (SELECT b FROM unnest(image_library_internal.blocks(tag, rule_id, missing_since, current, at)) WITH ORDINALITY AS u (b, n)
-                 WHERE b NOT IN ('pending', 'rejected', 'revoked', 'expired') ORDER BY n LIMIT 1);
+  blocks text[] := image_library_internal.blocks(tag, rule_id, missing_since, current, at);
+  block text;
   told record;
 BEGIN
-  IF block IS NULL THEN
+  -- States that an approval would end do not prevent it.
+  IF blocks <@ '{pending,rejected,revoked,expired}' THEN
     RETURN;
   END IF;
+  SELECT b INTO block FROM unnest(blocks) WITH ORDINALITY AS u (b, n)
+  WHERE b NOT IN ('pending', 'rejected', 'revoked', 'expired') ORDER BY n LIMIT 1;
   SELECT * INTO told FROM image_library_internal.why_blocked(block, missing_since, current);
   PERFORM image_library_internal.fail(
     errcode => 'object_not_in_prerequisite_state',
@@ -231,7 +236,10 @@ DECLARE
                                    WHEN 'pending' THEN '{approved,rejected,revoked}'
                                    ELSE '{pending}' END;
 BEGIN
-  IF states && allowed OR new_state = 'pending' AND EXISTS (
+  IF states && allowed THEN
+    RETURN;
+  END IF;
+  IF new_state = 'pending' AND EXISTS (
     SELECT FROM image_library_internal.approval_vote v WHERE v.repository_id = current.repository_id AND v.digest = current.digest)
   THEN
     RETURN;
@@ -266,12 +274,14 @@ BEGIN
   IF image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
     RETURN image.pinned_reference;
   END IF;
+  demands := image_library_internal.demands_on(image.registry_id, image.repository_id, image.digest);
   IF new_state = 'approved' THEN
     PERFORM image_library_internal.check_approvable(reference, CASE WHEN image.moved_to IS NULL THEN image.tag END, image.rule_id, image.missing_since, current);
-    PERFORM image_library_internal.check_read(reference, image.registry_id, image.repository, image.tag, image.digest);
+    IF demands.unread THEN
+      PERFORM image_library_internal.check_read(reference, image.registry_id, image.repository, image.tag, image.digest);
+    END IF;
   END IF;
   PERFORM image_library_internal.check_transition(reference, verb, new_state, current);
-  demands := image_library_internal.demands_on(image.registry_id, image.repository_id, image.digest);
   IF new_state = 'approved' AND demands.signatures THEN
     PERFORM image_library_internal.check_signed(reference, image.repository_id, image.digest);
   END IF;
@@ -305,7 +315,7 @@ BEGIN
   IF demands.votes THEN
     DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
   END IF;
-  IF new_state IN ('approved', 'rejected') THEN
+  IF new_state IN ('approved', 'rejected') AND demands.requests THEN
     PERFORM image_library_internal.end_requests(image.repository_id, ARRAY[image.digest]);
   END IF;
   PERFORM image_library_internal.refresh_entry_approval(image.repository_id, ARRAY[image.digest]);
