@@ -9,7 +9,7 @@ CREATE VIEW image_library.ending_approvals WITH (security_barrier) AS
   FROM image_library_internal.approval a
   JOIN image_library_internal.visible_repository r USING (repository_id)
   CROSS JOIN LATERAL (SELECT min(t.name) AS tag FROM image_library_internal.tag t WHERE t.repository_id = a.repository_id AND t.digest = a.digest) n
-  WHERE a.state = 'approved' AND least(a.valid_until, a.deprecated_from) > clock_timestamp() AND a.quarantined_at IS NULL;
+  WHERE a.state = 'approved' AND least(a.valid_until, a.deprecated_from) > (SELECT clock_timestamp()) AND a.quarantined_at IS NULL;
 COMMENT ON VIEW image_library.ending_approvals IS
   'Approved images that may not be used any more from a time on, since their approval expires or they are deprecated';
 GRANT SELECT ON image_library.ending_approvals TO image_library_reader;
@@ -27,7 +27,7 @@ AS $$
     WHERE NOT d.usable OR d.drift IN ('missing', 'policy unmet', 'signature lost')
     GROUP BY 1, 2, 3, 4, 5, 6
   ), ending AS MATERIALIZED (
-    SELECT e.* FROM image_library.ending_approvals e WHERE e.ends_at < clock_timestamp() + ends_within
+    SELECT e.* FROM image_library.ending_approvals e WHERE e.ends_at < (SELECT clock_timestamp()) + ends_within
   ), found (alert, severity, registry, subject, since, detail, hint) AS (
     -- While another worker tries, the state is working.
     SELECT 'agent', CASE WHEN s.state IN ('disabled', 'restoring') OR f.failing AND s.failures < alerts.failures THEN 'warning' ELSE 'critical' END,
