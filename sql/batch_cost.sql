@@ -62,4 +62,9 @@ WHERE f.calls > coalesce(b.calls, 0) AND f.funcname IN ('approve', 'required_app
   'count_votes', 'end_requests', 'check_read', 'keep_image', 'require_owner') ORDER BY 1;
 SELECT tag, test.shown(digest) AS digest, approval, missing_since IS NOT NULL AS missing
 FROM image_library_internal.entry WHERE tag IN ('17.7', '17.8', '17.2000') ORDER BY 1;
+
+-- A page of pending images looks up why for its 50 rows, not for all of the repository, which it sorts.
+SELECT count(*) > 1400 AS many FROM pending_images WHERE repository = 'postgresql/postgresql';
+SELECT r.without_index, r.by_index < 2000 AS few_by_index FROM test.rows_read(
+  $$SELECT count(why) FROM (SELECT why FROM image_library.pending_images WHERE repository = 'postgresql/postgresql' ORDER BY repository, tag LIMIT 50) p$$) r;
 ROLLBACK;
