@@ -33,11 +33,11 @@ export function cursorOf(key) {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-/** The key that a query string carries; null: there is none, or it is not one of `length` texts. */
-export function keyOf(cursor, length) {
+/** The key that a query string carries; null: there is none, or it is not one of `length` texts of which the first is as `first` says. */
+export function keyOf(cursor, length, first = /(?:)/) {
   try {
     const key = JSON.parse(Buffer.from(text(cursor, 4000), 'base64url').toString());
-    return Array.isArray(key) && key.length === length && key.every((k) => typeof k === 'string' || typeof k === 'number') ? key : null;
+    return Array.isArray(key) && key.length === length && key.every((k) => typeof k === 'string' || typeof k === 'number') && first.test(key[0]) ? key : null;
   } catch {
     return null;
   }

@@ -8,6 +8,11 @@ const CSV = ['registry', 'repository', 'tag', 'digest', 'pinned_reference', 'kin
 const KINDS = ['', 'postgres', 'model', 'other'];
 const APPROVALS = ['', 'approved', 'pending', 'rejected', 'revoked'];
 const FOUND = 200;
+const ORDERS = {
+  name: { key: ['repository', 'tag', 'registry'], order: { direction: '', from: '>=', after: '>' } },
+  changed: { key: ['digest_changed_at', 'repository', 'tag', 'registry'], order: { direction: ' DESC', from: '<=', after: '<', first: /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/ } },
+};
+const columns = (key, direction = '') => key.map((name) => `i.${name}${direction}`).join(', ');
 
 const CANDIDATES = 1000;
 // The library sets these by itself; view hm_tags does not have them.
@@ -34,16 +39,14 @@ async function browse(request, { kind, approval, sort }, cursor, rowsAtMost) {
   const conditions = new Conditions();
   if (kind) conditions.add('i.kind = ?', kind);
   if (approval) conditions.add('i.approval = ?', approval);
-  if (sort === 'changed') {
-    const rows = await request.ask(`SELECT ${COLUMNS} FROM image_library.images i${conditions.where}
-      ORDER BY i.digest_changed_at DESC LIMIT ${rowsAtMost ?? PAGE}`, conditions.values);
-    return { rows, next: null, most: rows.length >= PAGE };
-  }
-  const key = keyOf(cursor, 3);
-  if (key) conditions.add('i.repository >= ? AND (i.repository, i.tag, i.registry) > (?, ?, ?)', key[0], ...key);
-  const rows = await request.ask(`SELECT ${COLUMNS} FROM image_library.images i${conditions.where}
-    ORDER BY i.repository, i.tag, i.registry LIMIT ${rowsAtMost ?? PAGE + 1}`, conditions.values);
-  return rowsAtMost ? { rows } : pageOf(rows, (r) => [r.repository, r.tag, r.registry]);
+  const { key, order } = ORDERS[sort];
+  const after = keyOf(cursor, key.length, order.first);
+  // The first comparison is one that an index serves.
+  if (after) conditions.add(`i.${key[0]} ${order.from} ? AND (${columns(key)}) ${order.after} (${key.map(() => '?').join(', ')})`, after[0], ...after);
+  const rows = await request.ask(`SELECT ${COLUMNS}, i.digest_changed_at::text AS changed_at FROM image_library.images i${conditions.where}
+    ORDER BY ${columns(key, order.direction)} LIMIT ${rowsAtMost ?? PAGE + 1}`, conditions.values);
+  // Not the Date, which has milliseconds only.
+  return rowsAtMost ? { rows } : pageOf(rows, (r) => key.map((name) => (name === 'digest_changed_at' ? r.changed_at : r[name])));
 }
 
 export default async function home(app) {

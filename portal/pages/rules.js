@@ -7,16 +7,18 @@ const SHOWN = 50;
 
 /** What the form says, as the parameters of add_rule and alter_rule: name, type and value. */
 function parametersOf(form, changing) {
-  const empty = changing ? { newest: 0, owner: '-', platforms: [] } : { newest: null, owner: null, platforms: null };
+  const empty = changing ? { newest: 0, owner: '-', list: [] } : { newest: null, owner: null, list: null };
   const platforms = lines(form.platforms);
+  const signers = lines(form.signed_by);
   const tags = lines(form.tags);
   return [
     ['repositories', 'text', text(form.repositories, 1000)], ['tags', 'text[]', tags.length ? tags : ['*']], ['exclude_tags', 'text[]', lines(form.exclude_tags)],
     ['action', 'text', oneOf(form.action, ['include', 'exclude'])], ['kind', 'text', oneOf(form.kind, ['auto', 'postgres', 'model', 'other'])],
-    ['approval', 'text', oneOf(form.approval, ['manual', 'auto'])], ['platforms', 'text[]', platforms.length ? platforms : empty.platforms],
+    ['approval', 'text', oneOf(form.approval, ['manual', 'auto'])], ['platforms', 'text[]', platforms.length ? platforms : empty.list],
     ['immutable_tags', 'boolean', form.immutable_tags === '1'], ['newest', 'integer', whole(form.newest) ?? empty.newest],
     ['priority', 'integer', whole(form.priority) ?? 100], ['owner', 'regrole', text(form.owner, 63) ? quoted(text(form.owner, 63)) : empty.owner],
     ['required_approvals', 'integer', whole(form.required_approvals) ?? 1], ['separate_requester', 'boolean', form.separate_requester === '1'],
+    ['signed_by', 'text[]', signers.length ? signers : empty.list],
   ];
 }
 
@@ -29,7 +31,7 @@ const values = (parameters) => parameters.map(([, , value]) => value);
 /** The form's values of a rule. */
 function formOf(rule) {
   return {
-    ...rule, tags: rule.tags.join('\n'), exclude_tags: rule.exclude_tags.join('\n'), platforms: (rule.platforms ?? []).join('\n'), immutable_tags: rule.immutable_tags ? '1' : '',
+    ...rule, tags: rule.tags.join('\n'), exclude_tags: rule.exclude_tags.join('\n'), platforms: (rule.platforms ?? []).join('\n'), signed_by: (rule.signed_by ?? []).join('\n'), immutable_tags: rule.immutable_tags ? '1' : '',
     separate_requester: rule.separate_requester ? '1' : '', owner: (rule.owner ?? '').replace(/^"(.*)"$/, '$1'),
   };
 }
@@ -98,7 +100,7 @@ export default async function rules(app) {
     const rule = id === null ? undefined : await ruleOf(request, id);
     if (id !== null && !rule) return reply.page('error', { title: 'No such rule', status: 404, lost: false, error: { message: `There is no rule ${id} that you may see.` } });
     const registries = await request.ask('SELECT name FROM image_library.registries ORDER BY name', []);
-    const form = rule ? formOf(rule) : { registry: text(request.query.registry), repositories: text(request.query.repositories, 1000), tags: '*', exclude_tags: '', platforms: '', action: 'include',
+    const form = rule ? formOf(rule) : { registry: text(request.query.registry), repositories: text(request.query.repositories, 1000), tags: '*', exclude_tags: '', platforms: '', signed_by: '', action: 'include',
       kind: 'auto', approval: 'manual', priority: '100', required_approvals: '1', newest: '', owner: '' };
     return reply.page('rule', { title: rule ? `Rule ${id}` : 'New rule', rule, form, registries });
   });

@@ -65,19 +65,20 @@ bool IsSameHost(std::string_view part, std::string_view host) {
   return normal && (*normal == host || *normal == WithoutPort(host));
 }
 
-/// The glob with its classes left out: `[A-Z]` may have upper case that does no harm.
-std::string WithoutClasses(std::string_view glob) {
-  std::string rest;
+/// The glob with what stands in classes and braces blanked out, place by place: a name that it
+/// matches need not have that.
+std::string Blanked(std::string_view glob) {
+  constexpr char kBlank = ' ';
+  std::string blanked(glob);
+  int depth = 0;
   for (std::size_t at = 0; at < glob.size(); ++at) {
-    if (glob[at] == '[') {
-      const std::size_t end = glob.find(']', at + 2);
-      if (end == std::string_view::npos) break;
-      at = end;
-    } else {
-      rest += glob[at];
-    }
+    const char c = glob[at];
+    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+    const std::size_t end = c == '[' ? std::min(glob.find(']', at + 2), glob.size() - 1) : at;
+    if (c == '[' || depth > 0) std::fill_n(blanked.begin() + at, end - at + 1, kBlank);
+    at = end;
   }
-  return rest;
+  return blanked;
 }
 
 /// Characters that every name must have which the glob matches, as far as they stand outside of
@@ -156,9 +157,9 @@ class RepositoryAdvice {
   }
 
   void TakeDigest() {
-    std::size_t at = rest_.find('@');
+    std::size_t at = Blanked(rest_).find('@');
     for (; at != std::string_view::npos && !IsDigestText(rest_.substr(at + 1));
-         at = rest_.find('@')) {
+         at = Blanked(rest_).find('@')) {
       // It may be user and password.
       rest_.remove_prefix(at + 1);
       Say("No repository name contains \"@\".");
@@ -171,12 +172,13 @@ class RepositoryAdvice {
   }
 
   void TakeHost() {
-    const std::size_t slash = rest_.find('/');
+    const std::string plain = Blanked(rest_);
+    const std::size_t slash = plain.find('/');
     if (slash == std::string_view::npos) return;
     const std::string_view first = rest_.substr(0, slash);
     const bool same = IsSameHost(Lower(first), host_);
     // Names have no colon; other hosts without a port may be the first part of a mirror's names.
-    if (!same && !url_ && first.find(':') == std::string_view::npos) return;
+    if (!same && !url_ && plain.find(':') >= slash) return;
     if (!same) {
       other_host_ = NormalHost(first);
       Say("It begins with a host: repositories are named relative to their registry's URL.");
@@ -188,8 +190,9 @@ class RepositoryAdvice {
   }
 
   void TakeTag() {
-    const std::size_t slash = rest_.rfind('/');
-    const std::size_t colon = rest_.find(':', slash == std::string_view::npos ? 0 : slash);
+    const std::string plain = Blanked(rest_);
+    const std::size_t slash = plain.rfind('/');
+    const std::size_t colon = plain.find(':', slash == std::string_view::npos ? 0 : slash);
     if (colon == std::string_view::npos) return;
     tag_ = std::string(rest_.substr(colon + 1));
     rest_ = rest_.substr(0, colon);
@@ -200,7 +203,7 @@ class RepositoryAdvice {
     std::string_view text = rest_;
     while (text.starts_with('/')) text.remove_prefix(1);
     while (text.ends_with('/')) text.remove_suffix(1);
-    const bool twice = text.find("//") != std::string_view::npos;
+    const bool twice = Blanked(text).find("//") != std::string_view::npos;
     if (text.size() == rest_.size() && !twice) return;
     rest_ = text;
     Say(twice ? "No repository name has two slashes in a row."
@@ -208,7 +211,7 @@ class RepositoryAdvice {
   }
 
   void LowerCase() {
-    const std::string plain = WithoutClasses(rest_);
+    const std::string plain = Blanked(rest_);
     if (Lower(plain) != plain && IsPattern(Meant(), PatternSubject::kRepository))
       Say("Repository names are in lower case.");
   }
@@ -285,15 +288,16 @@ void RequireTagPattern(std::string_view pattern) {
     }
     return;
   }
-  const std::size_t at = pattern.rfind('@');
+  const std::string plain = Blanked(pattern);
+  const std::size_t at = plain.rfind('@');
   if (const std::string_view last = at == std::string_view::npos ? pattern : pattern.substr(at + 1);
       IsDigestText(last)) {
     Refuse(kTag, last,
            "A rule takes tags, not digests: an image is approved by its digest, whatever its tag.",
            "Write the tag, or \"*\" for all tags.");
   }
-  const std::size_t colon = pattern.rfind(':');
-  if (colon != std::string_view::npos && pattern.find("://") == std::string_view::npos &&
+  const std::size_t colon = plain.rfind(':');
+  if (colon != std::string_view::npos && plain.find("://") == std::string_view::npos &&
       at == std::string_view::npos) {
     const std::string meant(pattern.substr(colon + 1));
     Refuse(kTag, pattern,

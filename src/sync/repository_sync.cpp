@@ -112,23 +112,31 @@ void RepositorySync::Settle(std::int64_t admitted, std::int64_t movable) {
   writer_.batch().settled = Settled{settled_, admitted, movable};
 }
 
-TagWalk RepositorySync::Walk(bool tags, bool problems) const {
+TagWalk RepositorySync::Walk(bool tags, bool problems, const std::string& from) const {
   return TagWalk(context_.store, state_.name, state_.listed,
-                 {context_.options.tags_per_portion, tags, problems});
+                 {context_.options.tags_per_portion, tags, problems}, from);
+}
+
+// Reads the tags of the walk for which choose tells a rule.
+Task<void> RepositorySync::ReadChosen(TagWalk walk, const Choice& choose) {
+  const auto next = [&]() -> std::optional<TagToRead> {
+    while (std::optional<TagWalk::Step> step = walk.Next())
+      if (const Rule* const rule = choose(*step))
+        return TagToRead{std::move(step->name), rule, std::move(step->known),
+                         std::move(step->problem)};
+    return std::nullopt;
+  };
+  Task<void> task = tags_.Read(next);
+  co_await std::move(task);
 }
 
 // Reads the tags that are new and had no problem, and surveys the others.
 Task<void> RepositorySync::ReadNew(Survey& survey) {
-  TagWalk walk = Walk(state_.known.has_tags, state_.known.tag_problems);
-  const auto next = [&]() -> std::optional<TagToRead> {
-    while (std::optional<TagWalk::Step> step = walk.Next()) {
-      const Rule* const rule = step->listed() ? rules_->Decide(step->name) : nullptr;
-      if (Take(survey, *step, rule))
-        return TagToRead{std::move(step->name), rule, std::move(step->known), {}};
-    }
-    return std::nullopt;
+  const Choice choose = [&](const TagWalk::Step& step) -> const Rule* {
+    const Rule* const rule = step.listed() ? rules_->Decide(step.name) : nullptr;
+    return Take(survey, step, rule) ? rule : nullptr;
   };
-  Task<void> task = tags_.Read(next);
+  Task<void> task = ReadChosen(Walk(state_.known.has_tags, state_.known.tag_problems), choose);
   co_await std::move(task);
 }
 
@@ -162,19 +170,14 @@ bool RepositorySync::Take(Survey& survey, const TagWalk::Step& step, const Rule*
 
 // Looks at the known tags that may move, or whose image is not read.
 Task<void> RepositorySync::LookAtListed(bool problems) {
-  TagWalk walk = Walk(true, problems);
-  const auto next = [&]() -> std::optional<TagToRead> {
-    while (std::optional<TagWalk::Step> step = walk.Next()) {
-      if (!step->listed() || !step->present() || (step->known->fresh && !requested_)) continue;
-      const Rule* const rule = rules_->Decide(step->name);
-      if (rule == nullptr || (rule->immutable_tags && !step->known->unread)) continue;
-      ++context_.statistics.tags_seen;
-      return TagToRead{std::move(step->name), rule, std::move(step->known),
-                       std::move(step->problem)};
-    }
-    return std::nullopt;
+  const Choice choose = [&](const TagWalk::Step& step) -> const Rule* {
+    if (!step.listed() || !step.present() || (step.known->fresh && !requested_)) return nullptr;
+    const Rule* const rule = rules_->Decide(step.name);
+    if (rule == nullptr || (rule->immutable_tags && !step.known->unread)) return nullptr;
+    ++context_.statistics.tags_seen;
+    return rule;
   };
-  Task<void> task = tags_.Read(next);
+  Task<void> task = ReadChosen(Walk(true, problems), choose);
   co_await std::move(task);
 }
 
@@ -241,20 +244,15 @@ Task<void> RepositorySync::Look(std::string from) {
   state_.known = context_.store.LoadRepository(state_.name);
   std::map<std::int64_t, const Rule*> rules;
   for (const Rule& rule : context_.config.rules.rules()) rules[rule.id] = &rule;
-  TagWalk walk(context_.store, state_.name, state_.listed,
-               {context_.options.tags_per_portion, true, state_.known.tag_problems}, from);
-  const auto next = [&]() -> std::optional<TagToRead> {
-    while (std::optional<TagWalk::Step> step = walk.Next()) {
-      if (!step->present() || step->known->fresh) continue;
-      const auto rule = rules.find(step->known->rule_id);
-      if (rule == rules.end() || (rule->second->immutable_tags && !step->known->unread)) continue;
-      ++context_.statistics.tags_seen;
-      return TagToRead{std::move(step->name), rule->second, std::move(step->known),
-                       std::move(step->problem)};
-    }
-    return std::nullopt;
+  const Choice choose = [&](const TagWalk::Step& step) -> const Rule* {
+    if (!step.present() || step.known->fresh) return nullptr;
+    const auto rule = rules.find(step.known->rule_id);
+    if (rule == rules.end() || (rule->second->immutable_tags && !step.known->unread))
+      return nullptr;
+    ++context_.statistics.tags_seen;
+    return rule->second;
   };
-  Task<void> task = tags_.Read(next);
+  Task<void> task = ReadChosen(Walk(true, state_.known.tag_problems, from), choose);
   co_await std::move(task);
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -73,12 +74,16 @@ class RepositorySync {
     std::vector<std::size_t> again;   // places of tags to be read that had a problem
   };
 
+  // The rule by which a tag is read now; nullptr: it is not.
+  using Choice = std::function<const Rule*(const TagWalk::Step&)>;
+
   registry::Task<void> ReadAll(bool known_tags, registry::ListingTurn& turn);
   registry::Task<void> List(registry::ListingTurn& turn);
   registry::Task<void> ReadSettled(const Settled& before, bool known_tags);
   registry::Task<void> ReadUnsettled(bool known_tags);
   void Settle(std::int64_t admitted, std::int64_t movable);
-  TagWalk Walk(bool tags, bool problems) const;
+  TagWalk Walk(bool tags, bool problems, const std::string& from = {}) const;
+  registry::Task<void> ReadChosen(TagWalk walk, const Choice& choose);
   registry::Task<void> ReadNew(Survey& survey);
   bool Take(Survey& survey, const TagWalk::Step& step, const Rule* rule);
   registry::Task<void> LookAtListed(bool problems);

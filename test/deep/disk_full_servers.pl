@@ -66,16 +66,18 @@ sub make_room { unlink map { "$disks/$_[0]/$_" } qw(filler filler2) }
 	$node->safe_psql('postgres', 'CREATE EXTENSION image_library; ' . connect_registry('first', $registry->url));
 	ok($node->poll_query_until('postgres', q{SELECT state = 'complete' FROM image_library.sync_status}), 'a library with its WAL on a small disk');
 	$node->safe_psql('postgres', q{SELECT image_library.approve(reference) FROM image_library.images LIMIT 20});
+	# Segments are kept, so that another one is needed and no old one is used again.
+	$node->safe_psql('postgres', $_) for 'CREATE TABLE filling (line text)', q{ALTER SYSTEM SET wal_keep_size = '1GB'}, 'SELECT pg_reload_conf()';
 	fill("$disks/wal");
-	# Writes until PostgreSQL needs another segment.
 	$node->psql('postgres', connect_registry('second', $more->url));
 	for (1 .. 60)
 	{
-		last if ($node->psql('postgres', 'CREATE TABLE filling AS SELECT repeat(md5(n::text), 30) FROM generate_series(1, 20000) n; DROP TABLE filling'))[0] != 0;
+		last if ($node->psql('postgres', 'INSERT INTO filling SELECT repeat(md5(n::text), 30) FROM generate_series(1, 20000) n'))[0] != 0;
 	}
 	like(slurp_file($node->logfile), qr/No space left on device/, 'the disk is full');
 	make_room('wal');
 	ok($node->poll_query_until('postgres', 'SELECT true'), 'PostgreSQL runs again');
+	$node->safe_psql('postgres', $_) for 'ALTER SYSTEM RESET wal_keep_size', 'SELECT pg_reload_conf()', 'CHECKPOINT';
 	$node->psql('postgres', connect_registry('second', $more->url)) if $node->safe_psql('postgres', q{SELECT count(*) FROM image_library.registries}) eq '1';
 	ok($node->poll_query_until('postgres', q{SELECT count(*) = 2 AND bool_and(state = 'complete') FROM image_library.sync_status}), 'the agent goes on by itself');
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM image_library.images}), '1400', 'every image is there');

@@ -1,6 +1,7 @@
 /** What people do in a browser: decide, alone and together; look; and what happens when the database is away. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -240,8 +241,10 @@ people('a registry: refusal of an address, check in words, sync with progress', 
 });
 
 people('a form that is saved as it was shown changes nothing', [PEOPLE.admin], async (page) => {
+  const { publicKey } = generateKeyPairSync('ed25519', { publicKeyEncoding: { type: 'spki', format: 'pem' } });
+  for (const name of ['release', 'ci']) await sql('SELECT image_library.add_trust_key($1, $2)', [name, publicKey]);
   await sql(`SELECT image_library.add_rule('local', '{team,other}/**', tags => $1, exclude_tags => '{*-rc*}', platforms => '{linux/amd64,linux/arm64}', newest => 7, priority => 300,
-    immutable_tags => true, kind => 'other', owner => 'vault_team', required_approvals => 2, separate_requester => true)`, [['version:>=16 <18', '{17,18}.*', 'regex:^a{1,2}$']]);
+    immutable_tags => true, kind => 'other', owner => 'vault_team', required_approvals => 2, separate_requester => true, signed_by => '{release,ci}')`, [['version:>=16 <18', '{17,18}.*', 'regex:^a{1,2}$']]);
   await sql("SELECT image_library.alter_registry('vault', sync_interval => '2 hours', requests_per_second => 9, requests_per_run => 500, realm_hosts => '{tokens.example.org}')");
   await sql("SELECT image_library.set_credential('vault', 'robot', 'secret')");
   const rules = () => sql('SELECT * FROM image_library.rules ORDER BY rule_id');

@@ -372,6 +372,10 @@ test('pages by key: every image once, and a broken key is the first page', async
   const rest = (await client.request(`/?sort=name&after=${cursorOf([first.repository, first.tag, first.registry])}`)).text;
   const [{ n }] = await sql('SELECT count(*)::int AS n FROM image_library.images');
   assert.equal((rest.match(/<th scope="row" class="name">/g) ?? []).length, n - 1);
+  const [last] = await sql('SELECT digest_changed_at::text, registry, repository, tag FROM image_library.images ORDER BY digest_changed_at DESC, repository DESC, tag DESC, registry DESC LIMIT 1');
+  const changed = async (...key) => ((await client.request(`/?sort=changed&after=${cursorOf(key)}`)).text.match(/<th scope="row" class="name">/g) ?? []).length;
+  assert.equal(await changed(last.digest_changed_at, last.repository, last.tag, last.registry), n - 1);
+  assert.equal(await changed('yesterday', last.repository, last.tag, last.registry), n);
 });
 
 test('the difference of annotations whose names every object has', async () => {
@@ -382,7 +386,7 @@ test('the difference of annotations whose names every object has', async () => {
   assert.deepEqual(rows, [{ part: 'annotation', name: 'constructor', before: 'old', now: null }, { part: 'annotation', name: 'toString', before: null, now: 'new' }]);
 });
 
-test('an image that waits for a signature says for whose, and the form of its rule keeps that', async () => {
+test('an image that waits for a signature says for whose, and the form of its rule sets that', async () => {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256', publicKeyEncoding: { type: 'spki', format: 'pem' } });
   await sql('SELECT image_library.add_trust_key($1, $2)', ['releaser', publicKey]);
   const [{ id }] = await sql("SELECT image_library.add_rule('local', 'team/**', signed_by => '{releaser}', priority => 10) AS id");
@@ -393,9 +397,15 @@ test('an image that waits for a signature says for whose, and the form of its ru
   assert.match((await client.request('/pending?format=csv')).text, says);
   assert.match((await client.request('/image?registry=local&repository=team/hostile&tag=1.0')).text, says);
   assert.match((await client.request('/rules')).text, /signed by releaser/);
-  const saved = await client.request('/rule', { method: 'POST', form: { _csrf: await client.token(`/rule?id=${id}`), rule_id: id, repositories: 'team/*', tags: '*' } });
-  assert.equal(saved.headers.get('location'), '/rules');
-  assert.deepEqual(await sql('SELECT repositories, signed_by FROM image_library.rules WHERE rule_id = $1', [id]), [{ repositories: 'team/*', signed_by: ['releaser'] }]);
+  assert.match((await client.request(`/rule?id=${id}`)).text, /name="signed_by"[^>]*>releaser</);
+  const save = async (signedBy) => client.request('/rule', { method: 'POST', form: { _csrf: await client.token(`/rule?id=${id}`), rule_id: id, repositories: 'team/*', tags: '*', signed_by: signedBy } });
+  for (const [form, kept] of [['releaser\n', ['releaser']], ['', null]]) {
+    assert.equal((await save(form)).headers.get('location'), '/rules');
+    assert.deepEqual(await sql('SELECT repositories, signed_by FROM image_library.rules WHERE rule_id = $1', [id]), [{ repositories: 'team/*', signed_by: kept }]);
+  }
+  const refused = await save('nobody');
+  assert.equal(refused.status, 422);
+  assert.match(refused.text, /nobody/);
   await sql('SELECT image_library.drop_rule($1)', [id]);
   await sql("SELECT image_library.drop_trust_key('releaser')");
 });

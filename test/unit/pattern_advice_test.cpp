@@ -89,7 +89,8 @@ TEST(PatternAdviceTest, TakesWhatCanMatch) {
        {"team/app", "**", "*", "nim/**", "a/**/b", "**/b", "{a,b}/c", "a[A-Za-z]c", "regex:^edb-",
         "regex:registry.example", "regex:https", "a.b/c",
         // A mirror may keep what it mirrors under the name of its host.
-        "docker.io/library/postgres", "localhost/app", "a\\.b", "[!A]/x", ""})
+        "docker.io/library/postgres", "localhost/app", "a\\.b", "[!A]/x", "[@a]b", "[:a]/b",
+        "{app,x@sha256:00}", "{app,x:17}", "{a:1/b,c}", "{a//b,c}", "{A,b}", ""})
     EXPECT_EQ(OfRepository(pattern), "") << pattern;
   EXPECT_EQ(OfRepository(std::string(255, 'a')), "");
   EXPECT_THAT(OfRepository(std::string(255, 'a') + "?"), HasSubstr("255 characters"));
@@ -121,7 +122,8 @@ TEST(PatternAdviceTest, WhatWasMeantByATag) {
   EXPECT_THAT(OfTag("sha256:" + hex), HasSubstr("not digests"));
   EXPECT_THAT(OfTag("sha256-" + hex + ".sig"), HasSubstr("signatures"));
   EXPECT_THAT(OfTag(std::string(128, 'a') + "?"), HasSubstr("128 characters"));
-  for (const char* pattern : {"*", "17.*", "*-full", "[.]4*", "{.4,4}", "regex:^-", "_x", "17", ""})
+  for (const char* pattern : {"*", "17.*", "*-full", "[.]4*", "{.4,4}", "regex:^-", "_x", "17", "",
+                              "v[:a]", "{17,app:17}", "{17,x@sha256:00}"})
     EXPECT_EQ(OfTag(pattern), "") << pattern;
   EXPECT_EQ(OfTag(std::string(128, 'a') + "*"), "");
 }
