@@ -150,7 +150,9 @@ def main():
         server.stop()
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / "read.md").write_text(table(measured))
-    (options.results / "read.json").write_text(json.dumps(measured, indent=1) + "\n")
+    # A list on one line.
+    text = re.sub(r"\[\s+([^]]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", json.dumps(measured, indent=1))
+    (options.results / "read.json").write_text(text + "\n")
     print(table(measured))
 
 
