@@ -111,6 +111,6 @@ image-root: all
 	$(MAKE) install DESTDIR=$(CURDIR)/build/image-install
 	scripts/image_root build/image-install "$(PG_CONFIG)" $(IMAGE_ROOT)
 format:
-	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
+	clang-format -i $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h test/registry/*.cpp bench/*.cpp)
 lint:
-	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h bench/*.cpp)
+	clang-format --dry-run -Werror $(wildcard src/*/*.cpp src/*/*.h test/unit/*.cpp test/unit/*.h test/fuzz/*.cpp test/fuzz/*.h test/property/*.cpp test/property/*.h test/registry/*.cpp bench/*.cpp)

@@ -66,6 +66,11 @@ SELECT part, regexp_replace(test.outcome(format('SELECT image_library.stage_bund
   '[1, "header", {"format": 2}]', '[1, "header", {"format": 1, "library": "a b", "exported_at": "2025-01-01", "registries": []}]', '[1, "end", {"lines": 1}]',
   '[1, "header", {"format": 1, "library": "x", "exported_at": "never", "registries": []}]', '[1, "header", {"format": 1, "library": "x", "exported_at": "now", "registries": []}]']) part;
 SELECT test.outcome('SELECT * FROM image_library.import_library()');
+-- The same image twice, and values of rules that no column takes.
+SELECT stage_bundle(test.forge(ARRAY[:'header'::jsonb] || ARRAY(SELECT ('[' || n || ', "image", {' || :'approval' || ', "digest": "sha256:' || repeat('0', 64) || '", "approval": null}]')::jsonb FROM generate_series(2, 3) n) || '[4, "end", {"lines": 4}]'::jsonb));
+SELECT test.outcome('SELECT * FROM image_library.import_library()');
+SELECT part, regexp_replace(test.outcome(format('SELECT image_library.stage_bundle(%L)', test.forge(ARRAY[:'header'::jsonb, jsonb_build_array(2, 'rule', '{"registry": "hub", "repositories": "a"}'::jsonb || part::jsonb)]))), '\n.*', '')
+FROM unnest('{"{\"newest\": \"x\"}","{\"newest\": 99999999999}","{\"tags\": \"x\"}","{\"immutable_tags\": []}","{\"platforms\": [[[[[[[[1]]]]]]]]}"}'::text[]) part;
 DELETE FROM staged_line;
 SELECT test.outcome('SELECT * FROM image_library.import_library()');
 
@@ -116,6 +121,9 @@ SELECT tags, state, effect FROM imported_images WHERE effect <> 'approved' OR ta
 -- An older bundle is refused; a newer one takes back what was taken back there, and a decision that a person made here later stays.
 SELECT revoke(test.ref('hub', 2)), reset(test.ref('hub', 3)) \gset
 SELECT revoke(test.ref('mirror', 5)) \gset
+-- Whoever uses what is taken back is told, also when the agent imports it after a sync.
+SELECT count(record_use(test.ref('mirror', n), 'cluster ' || n, 'here')) FROM generate_series(2, 3) n;
+SELECT test.outcome_as('image_library_agent', format('SELECT image_library_internal.warn_of_users(%s, %L, ''in use'')', repository_id, test.digest('b'))) FROM repository JOIN registry USING (registry_id) WHERE registry.name = 'mirror';
 CREATE TABLE test.newer (number bigint GENERATED ALWAYS AS IDENTITY, line text);
 INSERT INTO test.newer (line) SELECT export_library('central', '{hub}');
 SELECT stage_bundle(ARRAY(SELECT line FROM test.newer ORDER BY number)) > 0;

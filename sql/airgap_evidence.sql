@@ -8,8 +8,23 @@
 \i :bundles
 CREATE VIEW test.signed AS
   SELECT test.shown(s.digest) AS digest, s.signer, s.verified, test.shown(s.reason) AS reason, s.listed, s.imported_from FROM image_library.image_signatures s WHERE s.registry = 'mirror' AND s.repository = 'team/app' ORDER BY 1, 2, 4;
-CREATE FUNCTION test.apply() RETURNS text LANGUAGE sql AS $$
-  SELECT test.outcome_as('image_library_agent', format('SELECT image_library_internal.apply_imports(%s)', registry_id)) FROM image_library_internal.registry WHERE name = 'mirror' $$;
+-- As the agent does, which commits after each call; here one signature or approval at a time.
+CREATE FUNCTION test.apply() RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  mirror integer := (SELECT registry_id FROM image_library_internal.registry WHERE name = 'mirror');
+  after text[];
+  calls integer := 0;
+BEGIN
+  PERFORM set_config('role', 'image_library_agent', true);
+  LOOP
+    after := image_library_internal.apply_some_imports(mirror, after, 1);
+    calls := calls + 1;
+    EXIT WHEN after IS NULL OR calls = 50;
+  END LOOP;
+  PERFORM set_config('role', 'none', true);
+  RETURN calls;
+END
+$$;
 CREATE FUNCTION test.import() RETURNS text LANGUAGE sql AS $$
   SELECT string_agg(format('%s %s: %s', what, regexp_replace(effect, 'rule \d+', 'rule <n>'), number), ', ') FROM image_library.import_library('{"hub": "mirror"}', rules => false) WHERE what IN ('images', 'signatures') $$;
 
@@ -97,4 +112,33 @@ SELECT test.import();
 SELECT test.shown(digest) AS digest, imported_from, count(*) FROM image_signatures WHERE registry = 'mirror' AND repository = 'team/app' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT count(*) AS waiting FROM imported_evidence;
 SELECT count(*) AS problems FROM verify_audit();
+
+-- Two libraries bring the same signature, before anybody is trusted. One does not replace, remove or crowd out what the other has brought.
+SELECT drop_trust_key('release');
+DELETE FROM evidence;
+SELECT test.sync('mirror', 'team/app', '{"1": {"image": "a"}}');
+CREATE FUNCTION test.of_library(name text, at timestamptz, VARIADIC changes jsonb[]) RETURNS text LANGUAGE sql AS $$
+  SELECT image_library.stage_bundle(test.forge(ARRAY[
+      jsonb_build_array(1, 'header', jsonb_build_object('format', 1, 'library', name, 'exported_at', at, 'registries', '["mirror"]'::jsonb)),
+      jsonb_build_array(2, 'image', jsonb_build_object('registry', 'mirror', 'repository', 'team/app', 'digest', test.digest('a'), 'tags', '["1"]'::jsonb, 'platforms', '[]'::jsonb, 'referrers', '[]'::jsonb, 'approval', NULL))]
+    || ARRAY(SELECT jsonb_build_array(2 + n, 'evidence', (SELECT part -> 2 FROM test.parts WHERE section = 'evidence' AND part #>> '{2,digest}' = test.digest('a') LIMIT 1)
+                                                       || '{"registry": "mirror", "repository": "team/app"}' || c) FROM unnest(changes) WITH ORDINALITY u (c, n) WHERE c IS NOT NULL)
+    || jsonb_build_array(3 + cardinality(array_remove(changes, NULL)), 'end', jsonb_build_object('lines', 3 + cardinality(array_remove(changes, NULL))))));
+  SELECT string_agg(concat_ws(' ', what, effect, number), ', ') FROM image_library.import_library(rules => false) WHERE what = 'signatures' $$;
+SELECT test.of_library('honest', '2025-03-01Z', '{}');
+SELECT test.of_library('hostile', '2025-03-01Z', VARIADIC '{"annotations": {}}'::jsonb || ARRAY(SELECT jsonb_build_object('place', n, 'annotations', '{}'::jsonb) FROM generate_series(1, 120) n));
+SELECT imported_from, count(*) FROM test.signed GROUP BY 1 ORDER BY 1;
+SAVEPOINT removed;
+-- The same content: who leaves it out removes it for itself.
+SELECT test.of_library('hostile', '2025-03-02Z', '{}');
+SELECT test.of_library('hostile', '2025-03-03Z', NULL);
+SELECT imported_from, count(*) FROM test.signed GROUP BY 1 ORDER BY 1;
+ROLLBACK TO removed;
+SELECT add_trust_key('release', test.key('release'));
+SELECT imported_from, verified, count(*) FROM test.signed GROUP BY 1, 2 ORDER BY 1, 2;
+-- Nor do they keep the agent from the signatures that the registry lists; a bundle has each once.
+SELECT jsonb_array_length(manifests) AS manifests, bytes FROM registry, known_evidence(registry_id, 'team/app', test.digest('a')) WHERE name = 'mirror';
+SELECT test.bring('mirror', 'team/app', test.layer('a', 'release'));
+SELECT imported_from, verified, count(*) FROM test.signed GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT count(*), count(DISTINCT (e ->> 'referrer_digest', e ->> 'place')) AS different FROM bundle_evidence(ARRAY(SELECT registry_id FROM registry WHERE name = 'mirror')) e;
 ROLLBACK;

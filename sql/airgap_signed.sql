@@ -62,7 +62,9 @@ SELECT repository, signed_by FROM imported_images;
 SELECT test.stage('2025-02-01Z');
 SELECT what, test.import(signature, key) FROM (VALUES ('unsigned', NULL, NULL), ('of another key', test.signature('february other'), 'other'), ('claimed', test.signature('february other'), 'central'),
   ('over a line break', test.signature('february broken'), 'central')) v (what, signature, key);
-SELECT drop_trust_key('central');
+-- Whoever drops it is warned.
+SELECT drop_trust_key('central'), drop_trust_key('other');
+SELECT add_trust_key('other', test.key('other'), '{none.invalid/none}');
 SELECT test.import(test.signature('february central'), 'central');
 -- Another bundle by the same name.
 SELECT add_trust_key('central', test.key('other'), '{none.invalid/none}');

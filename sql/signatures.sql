@@ -116,6 +116,9 @@ SELECT tag, approval FROM test.states WHERE repository = 'app';
 SELECT add_trust_key('team', test.key('team'), '{localhost:5000/app}');
 SELECT test.bring('local', 'free', test.layer('a', 'team'));
 SELECT repository, digest, signer FROM test.signed WHERE verified ORDER BY 1, 2, 3;
+-- Where it signs only admins see: it may be in a private registry.
+SELECT role, test.outcome_as(role, 'SELECT string_agg(concat(name, repositories), '' '' ORDER BY name) FROM image_library.trusted_signers') AS signers,
+  test.outcome_as(role, 'SELECT count(*) FROM image_library.audit WHERE object = ''trusted signer'' AND concat(old, new) LIKE ''%localhost:5000/app%''') AS audit FROM unnest('{test_reader,test_curator,test_admin}'::text[]) role;
 SELECT alter_rule(:rule, signed_by => '{release,team}');
 SELECT approve('localhost:5000/app:1') IS NOT NULL AS approved;
 SELECT drop_trust_key('release');
@@ -174,6 +177,22 @@ UPDATE evidence SET provenance = NULL, predicate_type = NULL;
 SELECT drop_trust_key('release');
 SELECT add_trust_key('release', test.key('release'));
 
+-- One that has ended does not count from then on, before the agent has verified it again.
+UPDATE evidence SET valid_until = '2025-06-15 15:06:40Z' WHERE verified;
+SELECT DISTINCT format, signer, verified, reason, valid_until AT TIME ZONE 'UTC' AS until FROM image_signatures WHERE repository = 'pol';
+SELECT bool_or(is_signed_by(v, 'release')) AS signed FROM images v;
+SELECT tag, approval FROM test.states WHERE repository = 'pol' AND approval = 'approved';
+-- Here the agent finds that it has not: nothing is taken back.
+SELECT verify_ended(registry_id) FROM registry;
+SELECT DISTINCT signer, verified, reason, valid_until FROM image_signatures WHERE repository = 'pol' AND verified;
+SELECT tag, approval FROM test.states WHERE repository = 'pol' AND approval = 'approved';
+-- What rested on one that has ended is taken back also when who signed it is dropped before the agent has looked.
+UPDATE evidence SET valid_until = '2025-06-15 15:06:40Z' WHERE verified;
+SELECT drop_trust_key('release');
+SELECT tag, approval, reason FROM test.states WHERE repository = 'pol';
+SELECT add_trust_key('release', test.key('release'));
+SELECT tag, approval FROM test.states WHERE repository = 'pol' AND approval = 'approved';
+
 -- What the registry lists no more: rubbish goes, a verified signature stays and counts.
 SELECT test.write_batch((SELECT registry_id FROM registry), 'app', test.batch(jsonb_build_object('referrers', '[]'::jsonb,
   'referrer_answers', jsonb_build_array(jsonb_build_object('digest', test.digest('a')), jsonb_build_object('digest', test.digest('b'))))));
@@ -192,14 +211,32 @@ SELECT test.bring('local', 'app', test.layer('b', 'team'));
 SELECT manifests ? test.digest('signature b team') AS known FROM registry, known_evidence(registry_id, 'app', test.digest('b'));
 
 -- Of very many signatures, those that may lose their signer are not verified from then on, until the agent has looked.
-CREATE OR REPLACE FUNCTION image_library_internal.most_verified_at_once() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 0;
+CREATE FUNCTION test.limit_at_once(signatures bigint, bytes bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE OR REPLACE FUNCTION image_library_internal.most_verified_at_once(OUT signatures bigint, OUT bytes bigint) LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (%s::bigint, %s::bigint)', signatures, bytes);
+END
+$$;
+SELECT test.limit_at_once(0, 1000000);
 SELECT add_trust_key('second', test.key('release'));
 SELECT drop_trust_key('release');
 SELECT signer, verified, reason FROM test.signed WHERE repository = 'app' ORDER BY 1, 3;
 SELECT repository, tag, approval FROM test.states WHERE approval = 'approved';
-CREATE OR REPLACE FUNCTION image_library_internal.most_verified_at_once() RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 100000;
-SELECT verify_waiting(registry_id) FROM registry;
+-- The agent verifies them in portions, of whole images.
+SELECT count(DISTINCT (repository_id, digest)) AS images, count(*) AS waiting FROM evidence WHERE verified_at IS NULL;
+SELECT verify_waiting(registry_id, 1) FROM registry;
+SELECT count(DISTINCT (repository_id, digest)) AS images FROM evidence WHERE verified_at IS NULL;
+SELECT verify_waiting(registry_id, 1000, 1) FROM registry;
+SELECT count(DISTINCT (repository_id, digest)) AS images FROM evidence WHERE verified_at IS NULL;
+SELECT verify_waiting(registry_id), verify_waiting(registry_id) FROM registry;
 SELECT signer, verified FROM test.signed WHERE repository = 'app' AND verified;
+-- Few, but large ones.
+SELECT test.limit_at_once(100000, 100);
+SELECT add_trust_key('release', test.key('release')), drop_trust_key('release');
+SELECT count(*) > 0 AS waiting FROM evidence WHERE verified_at IS NULL;
+SELECT verify_waiting(registry_id) FROM registry;
+SELECT test.limit_at_once(100000, 1000000);
+SELECT add_trust_key('release', test.key('release')), drop_trust_key('release');
+SELECT count(*) AS waiting FROM evidence WHERE verified_at IS NULL;
 
 -- What was right when it was set, and cannot be read any more: nothing is verified, and a sync goes on.
 UPDATE trust_anchor SET material = 'broken' WHERE name = 'second';

@@ -57,17 +57,17 @@ SELECT repository, tags, waits, problem FROM push_requests WHERE registry = 'hub
 -- Not before a second has passed, or ten times as long as the look took.
 SELECT repository FROM due_looks(:hub);
 SELECT name, whole, due_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '1 second' AS soon FROM due_registries() WHERE name = 'hub';
-UPDATE requested_repository SET looked_at = looked_at - interval '2 seconds' WHERE registry_id = :hub;
+UPDATE repository_look SET looked_at = looked_at - interval '2 seconds' WHERE registry_id = :hub;
 SELECT repository FROM due_looks(:hub);
-UPDATE requested_repository SET took = '1 minute' WHERE registry_id = :hub;
+UPDATE repository_look SET took = '1 minute' WHERE registry_id = :hub;
 SELECT repository FROM due_looks(:hub);
-UPDATE requested_repository SET took = '0' WHERE registry_id = :hub;
+UPDATE repository_look SET took = '0' WHERE registry_id = :hub;
 -- A look that fails is repeated, later each time, and given up.
 CREATE FUNCTION test.fail_look() RETURNS interval LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE image_library_internal.requested_repository SET looked_at = '2000-01-01' WHERE repository = 'team/app';
+  UPDATE image_library_internal.repository_look SET looked_at = '2000-01-01' WHERE repository = 'team/app';
   PERFORM image_library_internal.fail_looks(registry_id, 'connection refused') FROM image_library_internal.registry WHERE name = 'hub';
-  RETURN (SELECT image_library_internal.look_due_at(q) - q.looked_at FROM image_library_internal.requested_repository q
+  RETURN (SELECT image_library_internal.look_due_at(q) - q.looked_at FROM image_library_internal.look_request q
           JOIN image_library_internal.registry g USING (registry_id) WHERE g.name = 'hub' AND q.repository = 'team/app' AND image_library_internal.request_waits(q));
 END
 $$;
@@ -84,7 +84,7 @@ SELECT effect, count(*) FROM (SELECT (handle_webhook('hub', 'quay', jsonb_build_
 SELECT count(*) FROM push_requests WHERE registry = 'hub';
 SELECT name, whole, due_at > clock_timestamp() + interval '50 seconds' AS later FROM (SELECT g.name, true AS whole, g.sync_requested_at AS due_at FROM registry g WHERE g.name = 'hub') d;
 -- Of many tags the whole repository is read.
-UPDATE requested_repository SET answered_request = requested_at WHERE repository = 'team/n1';
+INSERT INTO repository_look (registry_id, repository, answered_request) SELECT registry_id, repository, requested_at FROM requested_repository WHERE repository = 'team/n1';
 SELECT effect FROM handle_webhook('hub', 'quay', '{"repository": "team/n1", "updated_tags": ["1", "2"]}');
 SELECT tags FROM push_requests WHERE repository = 'team/n1';
 SELECT effect FROM handle_webhook('hub', 'quay', jsonb_build_object('repository', 'team/n1', 'updated_tags', (SELECT jsonb_agg(n::text) FROM generate_series(1, 150) n)));

@@ -42,6 +42,13 @@ bool IsControl(char32_t code) noexcept {
   return (code < 0x20 && code != '\t' && code != '\n') || (code >= 0x7F && code <= 0x9F);
 }
 
+// Ends of lines and tabs, and characters by which a text can look like another: zero width, marks
+// and controls of bidirectional text (Unicode, annex 9), and separators of lines and paragraphs.
+bool IsDeceptive(char32_t code) noexcept {
+  return code == '\t' || code == '\n' || code == 0x061C || (code >= 0x200B && code <= 0x200F) ||
+         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
+}
+
 bool ReadNumber(std::string_view text, std::size_t at, std::size_t digits, int* value) noexcept {
   if (at + digits > text.size()) return false;
   *value = 0;
@@ -83,20 +90,29 @@ bool IsPlain(std::string_view text) noexcept {
   return true;
 }
 
-std::string Scrub(std::string_view text, std::size_t max_bytes) {
+template <bool kLine>
+static std::string Scrubbed(std::string_view text, std::size_t max_bytes) {
   if (IsPlain(text)) return std::string(text.substr(0, max_bytes));
   std::string clean;
   clean.reserve(text.size() < max_bytes ? text.size() : max_bytes);
   while (!text.empty()) {
     char32_t code = 0;
     const std::size_t size = Decode(text, &code);
-    const bool keep = size > 0 && !IsControl(code);
+    const bool keep = size > 0 && !IsControl(code) && !(kLine && IsDeceptive(code));
     const std::string_view piece = keep ? text.substr(0, size) : kReplacement;
     if (clean.size() + piece.size() > max_bytes) break;
     clean += piece;
     text.remove_prefix(size > 0 ? size : 1);
   }
   return clean;
+}
+
+std::string Scrub(std::string_view text, std::size_t max_bytes) {
+  return Scrubbed<false>(text, max_bytes);
+}
+
+std::string ScrubLine(std::string_view text, std::size_t max_bytes) {
+  return Scrubbed<true>(text, max_bytes);
 }
 
 std::string_view WithoutSecrets(std::string_view text) noexcept {

@@ -14,6 +14,10 @@ bool IsPlain(std::string_view text) noexcept;
 /// byte or character becomes U+FFFD. At most max_bytes bytes, cut at a character.
 std::string Scrub(std::string_view text, std::size_t max_bytes = 65536);
 
+/// The same as a single line that shows what it says: tabs and ends of lines, and characters that
+/// are invisible or change the direction of writing, become U+FFFD too.
+std::string ScrubLine(std::string_view text, std::size_t max_bytes);
+
 /// The part of a user's refused text that an error may show: nothing before an @ (user and password
 /// of a URL), no query and no fragment. Empty when an @ follows a ? or #, since it is not clear
 /// then which part is secret. Not scrubbed.

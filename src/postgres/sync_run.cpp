@@ -213,12 +213,34 @@ void LookAtRequested(Database& database, std::int32_t registry_id, const Report&
 
 namespace {
 
-// Imported approvals that have waited for images which are there now. While other sessions hold
-// locks, the next run does it.
-void ApplyImports(Database& database, std::int32_t registry_id) {
+// Signatures that have ended, and those that a change of trust has left to the agent, in portions
+// that are a transaction each.
+void VerifyAgain(Database& database, LatchWaiter& waiter, std::int32_t registry_id) {
+  for (const char* const portion :
+       {"SELECT image_library_internal.verify_ended($1::pg_catalog.int4)",
+        "SELECT image_library_internal.verify_waiting($1::pg_catalog.int4)"})
+    for (bool more = true; more;)
+      Patiently(waiter, [&] {
+        more = database.Query(portion, {std::to_string(registry_id)}).front().front() == "t";
+      });
+}
+
+// Imported approvals that have waited for images which are there now, in portions that are a
+// transaction each. While other sessions hold locks, the next run does the rest.
+void ApplyImports(Database& database, LatchWaiter& waiter, std::int32_t registry_id) {
   try {
-    database.Query("SELECT image_library_internal.apply_imports($1::pg_catalog.int4)",
-                   {std::to_string(registry_id)});
+    std::optional<std::string> after;
+    do {
+      Patiently(waiter, [&] {
+        after = database
+                    .Query(
+                        "SELECT image_library_internal.apply_some_imports("
+                        "$1::pg_catalog.int4, $2::pg_catalog._text)",
+                        {std::to_string(registry_id), after})
+                    .front()
+                    .front();
+      });
+    } while (after);
   } catch (const PostgresError& error) {
     if (!IsBusy(error.sqlstate)) throw;
   }
@@ -242,6 +264,7 @@ void RunSync(Database& database, std::int32_t registry_id, Runner runner, const 
   });
   report("beginning");
   try {
+    VerifyAgain(database, waiter, registry_id);
     Patiently(waiter, [&] {
       database.Query("SELECT image_library_internal.apply_changed_rules($1::pg_catalog.int8)",
                      {number});
@@ -288,7 +311,7 @@ void RunSync(Database& database, std::int32_t registry_id, Runner runner, const 
   });
   Patiently(waiter, [&] { Finish(database, number, result); });
   if (result.outcome == sync::Outcome::kComplete || result.outcome == sync::Outcome::kPartial)
-    ApplyImports(database, registry_id);
+    ApplyImports(database, waiter, registry_id);
 }
 
 }  // namespace image_library::postgres

@@ -154,7 +154,7 @@ Datum image_library_check_anchors(PG_FUNCTION_ARGS) {
 
 /// verify_evidence(anchors jsonb, format text, document bytea, annotations jsonb, subject text)
 ///   -> (verified, reason, signer, issuer, certificate_subject, signed_at, log_index,
-///       predicate_type, provenance)
+///       predicate_type, provenance, valid_until)
 /// Never raises for a signature. Anchors that were right when they were set and are not any more,
 /// as for another version of OpenSSL, leave everything unverified: a sync must not fail for them.
 Datum image_library_verify_evidence(PG_FUNCTION_ARGS) {
@@ -169,7 +169,8 @@ Datum image_library_verify_evidence(PG_FUNCTION_ARGS) {
          TextOrNull(verdict.issuer), TextOrNull(verdict.subject), TimeOrNull(verdict.signed_at),
          verdict.log_index ? Column::Integer(*verdict.log_index) : Column::Null(),
          TextOrNull(verdict.predicate_type),
-         proven ? Column{false, JsonbDatum(ToJson(*verdict.provenance))} : Column::Null()});
+         proven ? Column{false, JsonbDatum(ToJson(*verdict.provenance))} : Column::Null(),
+         TimeOrNull(verdict.valid_until)});
   });
   PG_RETURN_DATUM(result);
 }

@@ -151,7 +151,7 @@ Task<void> EvidenceReader::ReadLayer(Reading& reading, FoundEvidence evidence, D
     } catch (const Error& error) {
       if (EndsReading(error)) throw;
       constexpr std::size_t kMostBytes = 1000;
-      evidence.unread = Scrub(error.what(), kMostBytes);
+      evidence.unread = ScrubLine(error.what(), kMostBytes);
       evidence.retry = error.kind() != ErrorKind::kTooLarge;
     }
   }

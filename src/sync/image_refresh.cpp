@@ -1,8 +1,10 @@
 #include "sync/image_refresh.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,10 @@ using registry::Task;
 namespace {
 
 constexpr std::size_t kAtOnce = 8;
+
+// Images that every run asks about, and how long it goes on with more.
+constexpr std::size_t kAlways = 200;
+constexpr std::chrono::minutes kLongest(5);
 
 // Of the manifests that an index lacks: one that lacks more is sparse, or lacks them all.
 constexpr std::size_t kMaxAsked = 4;
@@ -45,14 +51,29 @@ ImageRefresh::ImageRefresh(RunContext& context)
       reader_(context.client, context.config.reads_evidence ? &context.evidence : nullptr) {}
 
 Task<void> ImageRefresh::Refresh() {
-  Group group(context_.config.requests_per_run ? 1 : kAtOnce);
   const bool with_api = context_.client.abilities().referrers != false;
-  for (DueReferrers& due : context_.store.ReferrersDue(with_api)) {
-    if (context_.stop.stopped()) break;
-    Task<void> task = RefreshImage(std::move(due));
-    co_await group.Spawn(std::move(task));
+  const RunBudget::Mark began = context_.budget.Now();
+  std::set<std::string> asked;  // one that failed stays due
+  for (bool more = true; more;) {
+    more = false;
+    Group group(context_.config.requests_per_run ? 1 : kAtOnce);
+    for (DueReferrers& due : context_.store.ReferrersDue(with_api)) {
+      if (context_.stop.stopped() || (asked.size() >= kAlways && IsEnough(began))) {
+        more = false;
+        break;
+      }
+      if (!asked.insert(due.repository + ' ' + due.digest).second) continue;
+      more = true;
+      Task<void> task = RefreshImage(std::move(due));
+      co_await group.Spawn(std::move(task));
+    }
+    co_await group.Join();
   }
-  co_await group.Join();
+}
+
+// What is left is for the next run, which first looks for new tags.
+bool ImageRefresh::IsEnough(const RunBudget::Mark& began) const {
+  return context_.budget.HalfIsUsed() || context_.budget.Now().time - began.time > kLongest;
 }
 
 Task<void> ImageRefresh::RefreshImage(DueReferrers due) {

@@ -7,6 +7,7 @@
 #include "sync/known.h"
 #include "sync/referrer_reader.h"
 #include "sync/room.h"
+#include "sync/run_budget.h"
 #include "sync/run_context.h"
 
 namespace image_library::sync {
@@ -19,11 +20,13 @@ class ImageRefresh {
   /// The context must outlive it.
   explicit ImageRefresh(RunContext& context);
 
-  /// Asks about every image that is due, several side by side, until the run stops. An error leaves
-  /// an image as it was; the next run asks again.
+  /// Asks about images that are due, several side by side: 200, and as many more as half of the
+  /// run's requests and time give, for five minutes at most. An error leaves an image as it was;
+  /// the next run asks again.
   registry::Task<void> Refresh();
 
  private:
+  bool IsEnough(const RunBudget::Mark& began) const;
   registry::Task<void> RefreshImage(DueReferrers due);
   registry::Task<void> CompleteImage(Batch& batch, const DueReferrers& due);
   registry::Task<void> ReadAgain(Batch& batch, const DueReferrers& due, Room::Place& place);

@@ -62,7 +62,8 @@ class Store {
   virtual std::map<std::string, Settled> SettledRepositories() = 0;
   /// Ends the problems with all repositories but these: no rule asks for those any more.
   virtual void ForgetOtherProblems(const std::vector<std::string>& repositories) = 0;
-  /// Images in use, approved or new whose referrers were not asked for in a while, longest first.
+  /// A portion of the images in use, approved or new whose referrers were not asked for in a while,
+  /// longest first; none that was checked since.
   /// with_api: else only those that have referrer tags.
   virtual std::vector<DueReferrers> ReferrersDue(bool with_api) = 0;
   /// What is stored of the signatures of an image.

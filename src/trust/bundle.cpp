@@ -123,10 +123,12 @@ LogEntry ReadEntry(const Json& json, Version version) {
 
 std::vector<Content> ContentsOf(const Envelope& envelope, const std::string& document) {
   std::vector<Content> contents;
+  const auto message = std::make_shared<const Message>(
+      PreAuthenticationEncoding(envelope.payload_type, envelope.payload));
   for (const std::string& signature : envelope.signatures) {
     Content content;
     content.signature = signature;
-    content.message = envelope.signed_bytes;
+    content.message = message;
     content.envelope = &envelope;
     content.timestamped = document.empty() ? signature : document;
     contents.push_back(std::move(content));

@@ -138,9 +138,21 @@ std::string NameText(const X509_NAME* name) {
   if (!bio) throw std::bad_alloc();
   X509_NAME_print_ex(bio.get(), name, 0,
                      XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &text);
-  return size <= 0 ? std::string() : std::string(text, static_cast<std::size_t>(size));
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  if (size <= 0) return {};
+  const std::string_view escaped(data, static_cast<std::size_t>(size));
+  Check(escaped.size() <= kMostTextBytes, "a name in the certificate is longer than 2,048 bytes");
+  std::string text;
+  for (std::size_t i = 0; i < escaped.size(); ++i) {
+    text += escaped[i];
+    if (escaped[i] != '\\' || ++i == escaped.size()) continue;
+    if (escaped[i] == ',' || escaped[i] == '+')
+      text += escaped[i] == ',' ? "2C" : "2B";
+    else
+      text += escaped[i];
+  }
+  return text;
 }
 
 bool IsSelfIssued(const X509* certificate) noexcept {
@@ -157,16 +169,36 @@ void CheckCodeSigning(X509* certificate, bool required) {
         "the certificate is not for code signing");
 }
 
+void CheckNotationSigner(X509* certificate) {
+  CheckCodeSigning(certificate, false);
+  constexpr std::uint32_t kOtherKeyUses = KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT |
+                                          KU_KEY_AGREEMENT | KU_KEY_CERT_SIGN | KU_CRL_SIGN |
+                                          KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY;
+  constexpr std::uint32_t kOtherUses =
+      XKU_ANYEKU | XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_SMIME | XKU_TIMESTAMP;
+  const int at = X509_get_ext_by_NID(certificate, NID_key_usage, -1);
+  Check(at >= 0 && X509_EXTENSION_get_critical(X509_get_ext(certificate, at)) != 0,
+        "the certificate has no critical key usage");
+  Check((X509_get_key_usage(certificate) & kOtherKeyUses) == 0,
+        "the certificate is for more than digital signatures");
+  const std::uint32_t usage = X509_get_extended_key_usage(certificate);
+  Check(usage == UINT32_MAX || (usage & kOtherUses) == 0,
+        "the certificate is for more than code signing");
+}
+
 FulcioIdentity FulcioIdentityOf(const X509* certificate) {
   FulcioIdentity identity;
   identity.issuer = IssuerOf(certificate);
   Check(!identity.issuer.empty(), "the certificate does not say who vouched for the signer");
+  Check(identity.issuer.size() <= kMostTextBytes,
+        "the issuer in the certificate is longer than 2,048 bytes");
   const NamesOwner names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   const int count = names ? sk_GENERAL_NAME_num(names.get()) : 0;
   Check(count <= static_cast<int>(kMostListed), "the certificate has more than 1,000 names");
   for (int i = 0; i < count; ++i) {
     std::string subject = SubjectOf(sk_GENERAL_NAME_value(names.get(), i));
+    Check(subject.size() <= kMostTextBytes, "a name in the certificate is longer than 2,048 bytes");
     if (!subject.empty()) identity.subjects.push_back(std::move(subject));
   }
   Check(!identity.subjects.empty(), "the certificate does not name the signer");
@@ -184,9 +216,7 @@ CertificateChain::CertificateChain(std::vector<X509Owner> certificates, std::uin
     Check(IsFor(certificate, usage), usage == XKU_CODE_SIGN
                                          ? "a certificate of it is not for code signing"
                                          : "a certificate of it is not for timestamps");
-    const Period period = PeriodOf(certificate);
-    period_.start = std::max(period_.start, period.start);
-    period_.end = std::min(period_.end, period.end);
+    period_ = Both(period_, PeriodOf(certificate));
     const long most_below = X509_get_pathlen(certificate);
     constrained_ |= certificate != first() && ((most_below >= 0 && most_below < below) ||
                                                Has(certificate, NID_name_constraints) ||
@@ -226,8 +256,8 @@ StoreOwner StoreOf(const std::vector<X509Owner>& certificates) {
   return store;
 }
 
-void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others, std::int64_t instant,
-                std::uint32_t usage) {
+Period CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others,
+                  std::int64_t instant, std::uint32_t usage) {
   const Context context(X509_STORE_CTX_new());
   if (!context || X509_STORE_CTX_init(context.get(), store, certificate, others) != 1)
     throw std::bad_alloc();
@@ -236,10 +266,14 @@ void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others, s
   X509_VERIFY_PARAM_set_depth(param, static_cast<int>(kMostChain));
   if (X509_verify_cert(context.get()) == 1) {
     const STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(context.get());
-    for (int i = 0; i < sk_X509_num(chain); ++i)
-      Check(IsFor(sk_X509_value(chain, i), usage),
+    Period period;
+    for (int i = 0; i < sk_X509_num(chain); ++i) {
+      X509* const one = sk_X509_value(chain, i);
+      Check(IsFor(one, usage),
             "a certificate between the signer's and the authority's is for other uses");
-    return;
+      period = Both(period, PeriodOf(one));
+    }
+    return period;
   }
   const int error = X509_STORE_CTX_get_error(context.get());
   if (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID)

@@ -35,7 +35,9 @@ Period PeriodOf(const X509* certificate);
 
 std::string DerOf(const X509* certificate);
 
-/// A distinguished name in text form (RFC 4514).
+/// A distinguished name in text form (RFC 4514), at most kMostTextBytes. Separators within a value
+/// are
+/// `\2C` and `\2B`, so that a pattern takes no value for several. Throws Refusal for a longer one.
 std::string NameText(const X509_NAME* name);
 
 /// True when its subject is its issuer.
@@ -45,13 +47,20 @@ bool IsSelfIssued(const X509* certificate) noexcept;
 /// code signing (or, where that is not required, without any).
 void CheckCodeSigning(X509* certificate, bool required);
 
+/// Throws Refusal unless it may sign for Notation (signature-specification.md, "Leaf
+/// Certificates"): an end entity's, whose key usage is critical and for digital signatures alone;
+/// an extended key usage, if there is one, has code signing and none of those that the
+/// specification excludes.
+void CheckNotationSigner(X509* certificate);
+
 /// Whom Fulcio certified (fulcio/docs/oid-info.md).
 struct FulcioIdentity {
   std::string issuer;                 ///< 1.3.6.1.4.1.57264.1.8, or 1.1 of older certificates
   std::vector<std::string> subjects;  ///< URIs, email addresses and names 1.7 of the SAN
 };
 
-/// Throws Refusal for a certificate without an issuer or subject.
+/// Throws Refusal for a certificate without an issuer or subject, or with one of more than
+/// kMostTextBytes.
 FulcioIdentity FulcioIdentityOf(const X509* certificate);
 
 /// A chain that is trusted: its issuing certificate is first, its root last. The chain itself is
@@ -96,9 +105,9 @@ Stack StackOf(const std::vector<X509Owner>& certificates);
 StoreOwner StoreOf(const std::vector<X509Owner>& certificates);
 
 /// Throws Refusal unless the store, with the help of others (may be null), leads to the certificate
-/// at that time, by certificates that are for this usage.
-void CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others, std::int64_t instant,
-                std::uint32_t usage);
+/// at that time, by certificates that are for this usage. Returns when all of the chain are valid.
+Period CheckChain(X509_STORE* store, X509* certificate, STACK_OF(X509) * others,
+                  std::int64_t instant, std::uint32_t usage);
 
 }  // namespace image_library::trust
 

@@ -2,7 +2,7 @@
 #ifndef IMAGE_LIBRARY_TRUST_CONTENT_H_
 #define IMAGE_LIBRARY_TRUST_CONTENT_H_
 
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "trust/dsse.h"
@@ -14,7 +14,9 @@ namespace image_library::trust {
 /// envelope.
 struct Content {
   std::string signature;
-  std::optional<std::string> message;  ///< for an envelope: its pre-authentication encoding
+  /// For an envelope: its pre-authentication encoding, which its signatures share. Null: only the
+  /// hash is known.
+  std::shared_ptr<const Message> message;
   HashAlgorithm hash = HashAlgorithm::kSha256;
   std::string hashed;                  ///< hash of the message
   const Envelope* envelope = nullptr;  ///< not owned
@@ -22,7 +24,7 @@ struct Content {
 
   /// Not for a key of Ed25519, which signs the message itself, when only its hash is known.
   bool IsVerifiableBy(const PublicKey& key) const noexcept {
-    return message.has_value() || key.kind() != PublicKey::Kind::kEd25519;
+    return message != nullptr || key.kind() != PublicKey::Kind::kEd25519;
   }
 
   bool VerifiedBy(const PublicKey& key) const {

@@ -63,7 +63,7 @@ SignedMaterial ReadCosignLayer(const Evidence& evidence) {
     const std::string_view signature = Annotation(evidence, "dev.cosignproject.cosign/signature");
     Check(!signature.empty(), "the annotation with the signature is missing");
     Check(DecodeBase64(signature, &content.signature), "the signature is not valid base64");
-    content.message = evidence.document;
+    content.message = std::make_shared<const Message>(evidence.document);
     content.timestamped = content.signature;
     read.contents.push_back(std::move(content));
   }

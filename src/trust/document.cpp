@@ -47,6 +47,6 @@ bool IsAbsent(const Json& value) {
          !value.Boolean();
 }
 
-std::string Shown(std::string_view text) { return Scrub(text, kMostTextBytes); }
+std::string Shown(std::string_view text) { return ScrubLine(text, kMostTextBytes); }
 
 }  // namespace image_library::trust

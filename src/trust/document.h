@@ -24,7 +24,7 @@ std::int64_t NumberOf(const Json& value, const char* name);
 /// True for a member that is not there, or null, which is the same in protobuf's JSON form.
 bool IsAbsent(const Json& value);
 
-/// A name or address from a document or certificate, to show: valid UTF-8, bounded.
+/// A name or address from a document or certificate, to show: one line of valid UTF-8, bounded.
 std::string Shown(std::string_view text);
 
 }  // namespace image_library::trust

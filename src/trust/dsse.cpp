@@ -23,7 +23,6 @@ Envelope ReadEnvelope(const Json& json) {
     envelope.signatures.push_back(BytesOf(signature["sig"], "the signature of the envelope"));
   });
   Check(!envelope.signatures.empty(), "the envelope has no signature");
-  envelope.signed_bytes = PreAuthenticationEncoding(envelope.payload_type, envelope.payload);
   return envelope;
 }
 

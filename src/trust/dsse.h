@@ -14,13 +14,12 @@ struct Envelope {
   std::string payload;
   std::string payload_type;
   std::vector<std::string> signatures;  ///< bytes, at least one
-  std::string signed_bytes;  ///< what the signatures are over: the PAE of type and payload
 };
 
 /// Throws Refusal.
 Envelope ReadEnvelope(const Json& envelope);
 
-/// DSSE's pre-authentication encoding.
+/// DSSE's pre-authentication encoding, which the signatures are over.
 std::string PreAuthenticationEncoding(std::string_view type, std::string_view payload);
 
 }  // namespace image_library::trust

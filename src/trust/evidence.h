@@ -51,7 +51,10 @@ struct Verdict {
   std::string subject;  ///< of a certificate: subject alternative name, or its name
   std::optional<std::int64_t> signed_at;  ///< seconds of Unix time: by the log or a timestamp
   std::optional<std::int64_t> log_index;  ///< of the entry in Rekor
-  std::string predicate_type;             ///< of an in-toto statement; empty: a signature
+  /// Seconds of Unix time from which it does not count any more, when that is known: Notation's
+  /// expiry, or the end of certificates whose signature no timestamp proves.
+  std::optional<std::int64_t> valid_until;
+  std::string predicate_type;  ///< of an in-toto statement; empty: a signature
   /// Of a verified statement of provenance.
   std::optional<Provenance> provenance;
 };

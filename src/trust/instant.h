@@ -2,6 +2,7 @@
 #ifndef IMAGE_LIBRARY_TRUST_INSTANT_H_
 #define IMAGE_LIBRARY_TRUST_INSTANT_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -19,6 +20,11 @@ struct Period {
 
   bool Contains(std::int64_t instant) const noexcept { return start <= instant && instant <= end; }
 };
+
+/// What belongs to both; may be empty.
+inline Period Both(const Period& a, const Period& b) noexcept {
+  return {std::max(a.start, b.start), std::min(a.end, b.end)};
+}
 
 /// RFC 3339; fractions of a second are dropped. Nothing for a text of another form.
 std::optional<std::int64_t> ParseInstant(std::string_view rfc3339);

@@ -65,6 +65,15 @@ std::string HashOf(HashAlgorithm hash, std::string_view bytes) {
   return hashed;
 }
 
+const std::string& Message::Hashed(HashAlgorithm hash) const {
+  std::string& hashed = hashes_.at(static_cast<std::size_t>(hash));
+  if (hashed.empty()) {
+    hashed = HashOf(hash, bytes_);
+    ++hash_count_;
+  }
+  return hashed;
+}
+
 PublicKey::PublicKey(Key key, std::string der)
     : key_(std::move(key)), kind_(KindOf(key_.get())), der_(std::move(der)) {
   Check(!der_.empty(), "the key cannot be read");
@@ -102,14 +111,27 @@ PublicKey PublicKey::Of(const X509* certificate) {
       Der(i2d_X509_PUBKEY, static_cast<const X509_PUBKEY*>(X509_get_X509_PUBKEY(certificate))));
 }
 
-bool PublicKey::Verifies(std::string_view message, std::string_view signature) const {
-  if (kind_ == Kind::kEd25519)
-    return VerifiesWith(HashAlgorithm::kSha512, Padding::kPkcs1, message, signature);
-  if (VerifiesHash(HashAlgorithm::kSha256, HashOf(HashAlgorithm::kSha256, message), signature))
+bool PublicKey::Verifies(const Message& message, std::string_view signature) const {
+  if (!MayHaveMade(signature)) return false;
+  if (kind_ == Kind::kEd25519) return VerifiesItself(message.bytes(), signature);
+  if (VerifiesHash(HashAlgorithm::kSha256, message.Hashed(HashAlgorithm::kSha256), signature))
     return true;
   if (kind_ != Kind::kP384 && kind_ != Kind::kP521) return false;
   const HashAlgorithm hash = kind_ == Kind::kP384 ? HashAlgorithm::kSha384 : HashAlgorithm::kSha512;
-  return VerifiesHash(hash, HashOf(hash, message), signature);
+  return VerifiesHash(hash, message.Hashed(hash), signature);
+}
+
+bool PublicKey::MayHaveMade(std::string_view signature) const noexcept {
+  constexpr std::size_t kEd25519Size = 64;
+  switch (kind_) {
+    case Kind::kEd25519:
+      return signature.size() == kEd25519Size;
+    case Kind::kRsa:
+    case Kind::kRsaPss:
+      return signature.size() == static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
+    default:  // DER of two numbers
+      return signature.size() <= static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
+  }
 }
 
 bool PublicKey::VerifiesHash(HashAlgorithm hash, std::string_view hashed,
@@ -141,8 +163,11 @@ bool PublicKey::VerifiesHashWith(HashAlgorithm hash, Padding padding, std::strin
 
 bool PublicKey::VerifiesWith(HashAlgorithm hash, Padding padding, std::string_view message,
                              std::string_view signature) const {
-  if (kind_ != Kind::kEd25519)
-    return VerifiesHashWith(hash, padding, HashOf(hash, message), signature);
+  if (kind_ == Kind::kEd25519) return VerifiesItself(message, signature);
+  return VerifiesHashWith(hash, padding, HashOf(hash, message), signature);
+}
+
+bool PublicKey::VerifiesItself(std::string_view message, std::string_view signature) const {
   const ErrorScope scope;
   const DigestContext context(EVP_MD_CTX_new());
   if (!context) throw std::bad_alloc();

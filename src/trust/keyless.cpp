@@ -47,11 +47,17 @@ ProvenTimes CheckTimes(const SignedMaterial& material, const Content& content,
       reason = refusal.what();
     }
   }
-  for (const LogEntry& entry : material.entries) {
-    CheckBody(entry, content, verifier);
-    if (const auto instant = CheckEntry(entry, root)) times.instants.push_back(*instant);
-    if (!times.log_index) times.log_index = entry.index;
+  // First those that prove a time: it counts for the others.
+  for (const bool promised : {true, false}) {
+    for (const LogEntry& entry : material.entries) {
+      if (IsPromised(entry) != promised) continue;
+      CheckBody(entry, content, verifier);
+      if (const auto instant = CheckEntry(entry, root, times.instants))
+        times.instants.push_back(*instant);
+    }
   }
+  for (const LogEntry& entry : material.entries)
+    if (!times.log_index && HasProvenIndex(entry)) times.log_index = entry.index;
   if (times.instants.empty()) throw Refusal(reason);
   return times;
 }

@@ -15,7 +15,7 @@ namespace image_library::trust {
 /// What logs and timestamps prove.
 struct ProvenTimes {
   std::vector<std::int64_t> instants;     ///< at which the signature was there
-  std::optional<std::int64_t> log_index;  ///< of the first entry
+  std::optional<std::int64_t> log_index;  ///< of the first entry of which it is proven
 };
 
 /// Checks all log entries against the content and its signer (DER of certificate or key). Of the

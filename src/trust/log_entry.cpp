@@ -52,7 +52,7 @@ std::optional<HashAlgorithm> HashNamed(std::string_view name) {
 std::string HashAs(const Json& algorithm, const Content& content) {
   const auto hash = HashNamed(algorithm.StringOr({}));
   Check(hash.has_value(), "the log's entry has an unknown hash algorithm");
-  if (content.message) return HashOf(*hash, *content.message);
+  if (content.message) return content.message->Hashed(*hash);
   Check(hash == content.hash, kOtherContent);
   return content.hashed;
 }

@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/base64.h"
@@ -18,6 +19,7 @@ namespace {
 
 using Signature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
 
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr char kScheme[] = "io.cncf.notary.signingScheme";
 constexpr char kAuthenticTime[] = "io.cncf.notary.authenticSigningTime";
 constexpr char kExpiry[] = "io.cncf.notary.expiry";
@@ -31,7 +33,7 @@ struct Protected {
 };
 
 std::optional<std::int64_t> TimeIn(const Json& headers, const char* name) {
-  if (IsAbsent(headers[name])) return std::nullopt;
+  if (!headers.Has(name)) return std::nullopt;  // of another type it is no time
   const auto instant = ParseInstant(headers[name].StringOr({}));
   if (!instant) throw Refusal(std::string("the header ") + name + " is not a time");
   return instant;
@@ -65,7 +67,12 @@ Protected ReadProtected(std::string_view text) {
   const auto scheme = json[kScheme].Text();
   headers.by_authority = scheme == "notary.x509.signingAuthority";
   Check(headers.by_authority || scheme == "notary.x509", "the signing scheme is not known");
-  CheckCritical(json["crit"].Strings(), headers);
+  const std::vector<std::string> critical = json["crit"].Strings();
+  Check(critical.size() == json["crit"].Elements().size(),
+        "the list of critical headers has something else than names");
+  CheckCritical(critical, headers);
+  for (const std::string& name : critical)
+    if (!json.Has(name.c_str())) throw Refusal("the critical header " + name + " is missing");
   Check(headers.by_authority == headers.authentic_time.has_value(),
         headers.by_authority ? "the signing authority does not say when it signed"
                              : "the time of signing is not of this signing scheme");
@@ -166,12 +173,12 @@ NotationSigner CheckNotation(std::string_view document, std::string_view subject
   const std::string payload = BytesOf(json["payload"], "the signed payload");
   const Protected headers = ReadProtected(BytesOf(json["protected"], "the protected header"));
   CheckTarget(payload, subject);
-  if (headers.expiry && *headers.expiry < now)
+  if (headers.expiry && *headers.expiry <= now)
     throw Refusal("the signature expired at " + ShownInstant(*headers.expiry));
   const std::string signature = BytesOf(json["signature"], "the signature");
   const std::vector<X509Owner> chain = ReadChain(json["header"]["x5c"]);
   X509* const certificate = chain.front().get();
-  CheckCodeSigning(certificate, false);
+  CheckNotationSigner(certificate);
   const std::string message = json["protected"].StringOr({}) + "." + json["payload"].StringOr({});
   Check(IsSigned(PublicKey::Of(certificate), headers.algorithm, message, signature),
         "the signature is not by the key of the certificate");
@@ -190,11 +197,15 @@ NotationSigner CheckNotation(std::string_view document, std::string_view subject
       continue;
     }
     try {
-      CheckChain(authority.store.get(), certificate, others.get(), signer.signed_at.value_or(now),
-                 XKU_CODE_SIGN);
+      const Period period = CheckChain(authority.store.get(), certificate, others.get(),
+                                       signer.signed_at.value_or(now), XKU_CODE_SIGN);
       if (!authority.subject.Matches(name))
         throw Refusal("signed by " + signer.subject + ", which the authority is not trusted for");
       signer.authority = authority.name;
+      signer.valid_until = headers.expiry;
+      // OpenSSL takes a certificate for expired in the last second of its period.
+      if (!signer.signed_at)
+        signer.valid_until = std::min(signer.valid_until.value_or(kNever), period.end);
       return signer;
     } catch (const Refusal& refusal) {
       reason = refusal.what();

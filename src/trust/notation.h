@@ -28,12 +28,13 @@ struct NotationSigner {
   std::string authority;  ///< the name of whom it is trusted by
   std::string issuer;     ///< distinguished names of the signer's certificate
   std::string subject;
-  std::optional<std::int64_t> signed_at;  ///< by a timestamp or a signing authority
+  std::optional<std::int64_t> signed_at;    ///< by a timestamp or a signing authority
+  std::optional<std::int64_t> valid_until;  ///< from when on the same check fails; nothing: never
 };
 
 /// Checks the signature, its chain and its expiry. The chain must be valid now, or at the time of a
 /// timestamp by an authority of the root (may be null), or at the time that a signing authority
-/// states. Throws Refusal.
+/// states; it has expired at its expiry (trust-store-trust-policy.md, "Expiry"). Throws Refusal.
 NotationSigner CheckNotation(std::string_view document, std::string_view subject,
                              const std::vector<NotationAuthority>& authorities,
                              const TrustedRoot* root, std::int64_t now);

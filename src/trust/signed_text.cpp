@@ -18,7 +18,8 @@ std::string SignatureProblem(std::string_view pem, std::string_view text,
     Check(signature.size() <= kMostSignature, "the signature is longer than 4,096 characters");
     std::string bytes;
     Check(DecodeBase64(signature, &bytes) && !bytes.empty(), "the signature is not base64");
-    Check(PublicKey::FromPem(pem).Verifies(text, bytes), "the signature does not verify");
+    Check(PublicKey::FromPem(pem).Verifies(Message(std::string(text)), bytes),
+          "the signature does not verify");
     return "";
   } catch (const Refusal& refusal) {
     return refusal.what();

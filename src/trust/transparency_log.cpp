@@ -1,5 +1,6 @@
 #include "trust/transparency_log.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 
@@ -51,12 +52,13 @@ bool IsOrigin(std::string_view origin, std::string_view name) {
 
 void CheckCheckpoint(const Checkpoint& checkpoint, const TrustedLog& log, bool rekor2) {
   bool known = false;
+  const Message message(checkpoint.text);
   for (const Checkpoint::Signature& signature : checkpoint.signatures) {
     if (!log.checkpoint_id.starts_with(signature.hint)) continue;  // of a witness, or another key
     if (!IsOrigin(checkpoint.origin, signature.name)) continue;
     if (rekor2 && signature.name != log.host) continue;
     known = true;
-    if (log.key.Verifies(checkpoint.text, signature.bytes)) return;
+    if (log.key.Verifies(message, signature.bytes)) return;
   }
   Check(known, "the checkpoint is not signed by the log");
   throw Refusal("the log's signature of the checkpoint is wrong");
@@ -67,6 +69,13 @@ std::string PromisedText(const LogEntry& entry) {
   return "{\"body\":\"" + EncodeBase64(entry.body) +
          "\",\"integratedTime\":" + std::to_string(entry.integrated_time) + ",\"logID\":\"" +
          Hex(entry.log_id) + "\",\"logIndex\":" + std::to_string(entry.index) + "}";
+}
+
+// An entry itself does not say when the log took it.
+bool IsWithin(const Period& period, const std::vector<std::int64_t>& proven) {
+  return proven.empty() || std::any_of(proven.begin(), proven.end(), [&](std::int64_t instant) {
+           return period.Contains(instant);
+         });
 }
 
 void CheckProof(const LogEntry& entry, const TrustedLog& log, bool rekor2) {
@@ -83,6 +92,7 @@ void CheckProof(const LogEntry& entry, const TrustedLog& log, bool rekor2) {
 
 Checkpoint ParseCheckpoint(std::string_view note) {
   constexpr char kMalformed[] = "the checkpoint is malformed";
+  Check(note.size() <= kMostNoteBytes, "the checkpoint is larger than 64 KiB");
   const std::size_t blank = note.find("\n\n");
   Check(blank != std::string_view::npos, kMalformed);
   Checkpoint checkpoint;
@@ -129,19 +139,28 @@ void CheckInclusion(const InclusionProof& proof, std::string_view body) {
   Check(hash == proof.root, kWrong);
 }
 
-std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot& root) {
+bool IsPromised(const LogEntry& entry) {
+  return !entry.promise.empty() && !KindOf(entry).IsRekor2();
+}
+
+bool HasProvenIndex(const LogEntry& entry) { return IsPromised(entry) || KindOf(entry).IsRekor2(); }
+
+std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot& root,
+                                       const std::vector<std::int64_t>& proven) {
   const bool rekor2 = KindOf(entry).IsRekor2();
-  const bool promised = !rekor2 && !entry.promise.empty();
+  const bool promised = IsPromised(entry);
   Check(promised || entry.proof.has_value(), "nothing proves that the log has the entry");
   bool known = false;
-  std::string reason = "the log's key was not valid when the log took the entry";
+  std::string reason = promised ? "the log's key was not valid when the log took the entry"
+                                : "the log's key was not valid when the image was signed";
   for (const TrustedLog& log : root.logs) {
     if (log.id != entry.log_id) continue;
     known = true;
-    if (promised && !log.period.Contains(entry.integrated_time)) continue;
+    if (promised ? !log.period.Contains(entry.integrated_time) : !IsWithin(log.period, proven))
+      continue;
     try {
       if (promised)
-        Check(log.key.Verifies(PromisedText(entry), entry.promise),
+        Check(log.key.Verifies(Message(PromisedText(entry)), entry.promise),
               "the log's promise to have the entry is wrong");
       if (entry.proof) CheckProof(entry, log, rekor2);
       return promised ? std::optional(entry.integrated_time) : std::nullopt;

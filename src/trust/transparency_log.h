@@ -38,7 +38,18 @@ void CheckInclusion(const InclusionProof& proof, std::string_view body);
 /// Throws Refusal unless a log of the root has the entry: by its promise, where there is one, and
 /// by its inclusion proof with a signed checkpoint, where there is one; one of them must be, and
 /// Rekor v2 has the proof only. Returns when the log took it, which the promise alone proves.
-std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot& root);
+///
+/// The log's key must be within its period when the log took the entry, or, without a promise, at
+/// one of the times that something else proves (proven; empty: nothing is checked).
+std::optional<std::int64_t> CheckEntry(const LogEntry& entry, const TrustedRoot& root,
+                                       const std::vector<std::int64_t>& proven);
+
+/// Whether the promise of the entry counts: Rekor v2 gives none.
+bool IsPromised(const LogEntry& entry);
+
+/// Whether CheckEntry compares the entry's index with what the log signed: the proof of Rekor v1
+/// has the index within one of its trees.
+bool HasProvenIndex(const LogEntry& entry);
 
 }  // namespace image_library::trust
 

@@ -1,5 +1,6 @@
 #include "trust/verifier.h"
 
+#include <algorithm>
 #include <ctime>
 #include <optional>
 #include <utility>
@@ -82,6 +83,33 @@ void CheckCount(const std::vector<Anchor>& anchors, const char* kind) {
     throw Error(ErrorKind::kInvalidArgument, std::string("there are more than 1,000 ") + kind);
 }
 
+// How often a message may be hashed by keys of Ed25519: whoever signed chooses how many signatures
+// there are, and how large the message is.
+class Tries {
+ public:
+  Tries(const std::vector<NamedKey>& keys, const SignedMaterial& material) {
+    for (const NamedKey& named : keys) left_ += named.key.kind() == PublicKey::Kind::kEd25519;
+    const auto& message = material.contents.front().message;
+    if (message && !message->bytes().empty())
+      left_ = std::max(left_, kMostTriedBytes / message->bytes().size());
+  }
+
+  // False: the signature is not tried with the key.
+  bool Take(const Content& content, const PublicKey& key) {
+    if (key.kind() != PublicKey::Kind::kEd25519 || !content.message) return true;
+    if (!key.MayHaveMade(content.signature)) return false;
+    ended_ |= left_ == 0;
+    if (left_ > 0) --left_;
+    return !ended_;
+  }
+
+  bool ended() const noexcept { return ended_; }
+
+ private:
+  std::size_t left_ = 0;
+  bool ended_ = false;
+};
+
 std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 
 }  // namespace
@@ -115,10 +143,11 @@ void Verifier::Parsed::VerifyWithKeys(const SignedMaterial& material, std::strin
                                       Verdict* verdict) const {
   Check(!keys.empty(), "the signature is by a key, and no key is trusted");
   bool not_verifiable = false;
+  Tries tries(keys, material);
   for (const Content& content : material.contents) {
     for (const NamedKey& named : keys) {
       not_verifiable |= !content.IsVerifiableBy(named.key);
-      if (!content.VerifiedBy(named.key)) continue;
+      if (!tries.Take(content, named.key) || !content.VerifiedBy(named.key)) continue;
       verdict->verified = true;
       verdict->signer = "key:" + named.name;
       verdict->reason = "signed with the trusted key " + Quoted(named.name);
@@ -133,6 +162,10 @@ void Verifier::Parsed::VerifyWithKeys(const SignedMaterial& material, std::strin
       return;
     }
   }
+  Check(
+      !tries.ended(),
+      "the signature is not by a trusted key, as far as its signatures were tried: it has several "
+      "of Ed25519, and the message is large");
   throw Refusal(not_verifiable
                     ? "the signature is not by a trusted key, unless it is by one of Ed25519: that "
                       "signs the manifest itself, of which a bundle has only the digest"
@@ -196,6 +229,7 @@ void Verifier::Parsed::VerifyNotation(const Evidence& evidence, std::string_view
   verdict->issuer = std::move(signer.issuer);
   verdict->subject = std::move(signer.subject);
   verdict->signed_at = signer.signed_at;
+  verdict->valid_until = signer.valid_until;
 }
 
 Verifier::Verifier(const Anchors& anchors) {

@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (material.envelope) Try([&] { ReadStatement(*material.envelope, kImage); });
     for (const LogEntry& entry : material.entries) {
       Try([&] { CheckBody(entry, material.contents.front(), material.certificate); });
-      Try([&] { CheckEntry(entry, *root); });
+      Try([&] { CheckEntry(entry, *root, {}); });
       if (!entry.proof) continue;
       Try([&] { ParseCheckpoint(entry.proof->checkpoint); });
       Try([&] { CheckInclusion(*entry.proof, entry.body); });

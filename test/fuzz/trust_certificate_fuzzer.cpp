@@ -16,7 +16,7 @@ void Examine(X509* certificate) {
   X509* const issuer = root->authorities.front().chain.first();
   Try([&] { PeriodOf(certificate); });
   Try([&] { CheckCodeSigning(certificate, true); });
-  Try([&] { PublicKey::Of(certificate).Verifies("message", "signature"); });
+  Try([&] { PublicKey::Of(certificate).Verifies(Message("message"), "signature"); });
   Try([&] {
     for (const std::string& subject : FulcioIdentityOf(certificate).subjects)
       REQUIRE(IsStorable(Shown(subject)));
@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Try([&] {
     for (const X509Owner& certificate : ReadCertificates(bytes)) Examine(certificate.get());
   });
-  Try([&] { REQUIRE(!PublicKey::FromDer(bytes).Verifies("message", "signature")); });
-  Try([&] { REQUIRE(!PublicKey::FromPem(bytes).Verifies("message", "signature")); });
+  Try([&] { REQUIRE(!PublicKey::FromDer(bytes).Verifies(Message("message"), "signature")); });
+  Try([&] { REQUIRE(!PublicKey::FromPem(bytes).Verifies(Message("message"), "signature")); });
   return 0;
 }

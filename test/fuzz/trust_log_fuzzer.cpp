@@ -16,10 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   LogEntry entry;
   entry.body = text;
   Try([&] { KindOf(entry); });
-  static const Envelope* const envelope = new Envelope{"payload", "type", {"signature"}, "bytes"};
+  static const Envelope* const envelope = new Envelope{"payload", "type", {"signature"}};
   Content content;
   content.signature = "signature";
-  content.message = "bytes";
+  content.message = std::make_shared<const Message>("bytes");
   Try([&] { CheckBody(entry, content, "verifier"); });
   content.envelope = envelope;
   Try([&] { CheckBody(entry, content, "verifier"); });

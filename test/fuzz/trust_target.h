@@ -28,7 +28,7 @@ inline void RequireReadable(const Verdict& verdict) {
   REQUIRE(verdict.verified == !verdict.signer.empty());
   for (const std::string* text : {&verdict.reason, &verdict.signer, &verdict.issuer,
                                   &verdict.subject, &verdict.predicate_type})
-    REQUIRE(IsStorable(*text));
+    REQUIRE(IsStorable(*text) && text->find_first_of("\n\t") == std::string::npos);
   if (!verdict.provenance) return;
   REQUIRE(verdict.verified);
   REQUIRE(IsStorable(verdict.provenance->builder) && IsStorable(verdict.provenance->build_type) &&

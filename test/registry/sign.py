@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Signs an image with openssl and pushes the signature as cosign does: in a tag (.sig), or as a
-Sigstore bundle that the fallback tag of the referrers API lists. Everything is made here."""
+Sigstore bundle that the fallback tag of the referrers API lists. Everything is made here, but for a
+--document, which is pushed as it is."""
 
 import argparse
 import base64
@@ -11,6 +12,7 @@ import oci
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+NOTATION = "application/vnd.cncf.notary.signature"
 IN_TOTO = "application/vnd.in-toto+json"
 
 
@@ -61,13 +63,32 @@ def bundle(key, digest, provenance):
                          "signatures": [{"sig": signature(key, signed)}]}}).encode()
 
 
+def push_referrer(registry, repository, subject, artifact_type, config, layers):
+    """Pushes an artifact and the fallback tag of the referrers API that lists it."""
+    artifact = oci.manifest(config, layers, artifact_type=artifact_type, subject=Subject(subject))
+    registry.push(repository, subject.replace(":", "-"),
+                  oci.index([(artifact, {"artifactType": artifact_type})]))
+
+
+def push_document(registry, repository, subject, path):
+    """A Sigstore bundle, or the JWS of a signature of Notation."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if b'"protected"' in data:
+        layer, artifact_type, config = oci.Blob("application/jose+json", data), NOTATION, NOTATION
+    else:
+        layer, artifact_type, config = oci.Blob(BUNDLE, data), BUNDLE, oci.OCI_EMPTY
+    push_referrer(registry, repository, subject, artifact_type, oci.Blob(config, b"{}"), [layer])
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="http[s]://host[:port]")
     parser.add_argument("repository")
     parser.add_argument("tag", help="of the image that the signature is listed for")
-    parser.add_argument("--key", action="append", required=True, help="file with a private key")
+    parser.add_argument("--key", action="append", default=[], help="file with a private key")
+    parser.add_argument("--document", help="file with a signature that has been made")
     parser.add_argument("--of", metavar="DIGEST", help="sign this digest instead")
     parser.add_argument("--altered", action="store_true", help="change a byte after signing")
     parser.add_argument("--copies", type=int, default=1, help="list each signature so often")
@@ -77,8 +98,10 @@ def main():
     options = parser.parse_args()
     registry = oci.Registry(options.url)
     subject = registry.digest(options.repository, options.tag)
+    if options.document:
+        push_document(registry, options.repository, subject, options.document)
+        return
     signed = options.of or subject
-    fallback = subject.replace(":", "-")
     layers = []
     for key in options.key:
         annotations = {}
@@ -94,12 +117,10 @@ def main():
         layers += [layer] * options.copies
     if not (options.bundle or options.provenance):
         config = oci.Blob(oci.OCI_CONFIG, oci.encode({"architecture": "", "os": "", "config": {}}))
-        registry.push(options.repository, fallback + ".sig", oci.manifest(config, layers))
+        registry.push(options.repository, subject.replace(":", "-") + ".sig",
+                      oci.manifest(config, layers))
         return
-    empty = oci.Blob("application/vnd.oci.empty.v1+json", b"{}")
-    artifact = oci.manifest(empty, layers, artifact_type=BUNDLE, subject=Subject(subject))
-    registry.push(options.repository, fallback,
-                  oci.index([(artifact, {"artifactType": BUNDLE})]))
+    push_referrer(registry, options.repository, subject, BUNDLE, oci.Blob(oci.OCI_EMPTY, b"{}"), layers)
 
 
 if __name__ == "__main__":

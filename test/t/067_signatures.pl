@@ -110,6 +110,16 @@ is($node->value(q{SELECT is_built, signed FROM image_library.images i, image_lib
 	image_library.is_signed_by(i, 'release') signed WHERE tag = '9-none'}), 't|f', 'which policies ask for');
 is($node->value(q{SELECT approval FROM image_library.images WHERE tag = '9-none'}), 'pending', 'it is no signature');
 
+# --- what waits is verified and applied in portions, each a transaction of its own
+$node->value(q{
+	INSERT INTO image_library_internal.evidence (repository_id, digest, referrer_digest, place, layer_digest, format, document, annotations, retry, verified, reason, bytes, over_limit)
+		SELECT min(repository_id), 'sha256:' || n, 'waiting', 0, 'l', 'simple signing', '{}', '{}', false, false, '', 2, false FROM image_library_internal.repository, generate_series(1, 2500) n GROUP BY n;
+	INSERT INTO image_library_internal.imported_image (library, registry_id, repository, digest, registry_there, tags, platforms, referrers)
+		SELECT 'central', registry_id, 'app', 'sha256:' || n, 'hub', '{}', '[]', '[]' FROM image_library_internal.registry, generate_series(1, 1200) n});
+is(sync(), '', 'it syncs');
+is($node->value(q{SELECT count(*), count(verified_at), count(DISTINCT xmin::text) > 2 FROM image_library_internal.evidence WHERE referrer_digest = 'waiting'}), '2500|2500|t', 'signatures that wait');
+is($node->value(q{SELECT count(*), count(effect), count(DISTINCT xmin::text) > 2 FROM image_library_internal.imported_image}), '1200|1200|t', 'approvals that wait');
+
 # --- trust that comes after the signatures
 $node->value(q{SELECT image_library.drop_registry('local', cascade => true); SELECT image_library.drop_trust_key('release')});
 $node->value(sprintf q{SELECT image_library.add_registry('local', '%s', allow_private => true); SELECT image_library.add_rule('local', 'app')}, $registry->url);

@@ -179,6 +179,35 @@ TEST_F(ImageReferrersTest, FailuresKeepWhatWasFound) {
   }
 }
 
+TEST_F(ImageReferrersTest, ManyAreAskedForInPortions) {
+  Api("");
+  int portions = 0;
+  store_.on_due = [&] {
+    ++portions;
+    store_.due.clear();
+    // Two new ones in each of five portions; one that failed stays due.
+    for (int i = portions > 5 ? 9 : 2 * portions; i < 2 * portions + 2 && i < 12; ++i)
+      store_.due.push_back({"team/app", Sha256Digest(std::to_string(i)), {}, {}});
+  };
+  Sync();
+  EXPECT_EQ(portions, 6);
+  EXPECT_THAT(store_.checked, SizeIs(10));
+}
+
+TEST_F(ImageReferrersTest, ManyLeaveHalfOfTheRequests) {
+  Api("");
+  for (int i = 0; i < 1000; ++i)
+    store_.due.push_back({"team/app", Sha256Digest(std::to_string(i)), {}, {}});
+  config_.requests_per_run = 800;
+  Sync();
+  EXPECT_GT(store_.checked.size(), 350u);
+  EXPECT_LE(store_.checked.size(), 400u);
+  store_.checked.clear();
+  config_.requests_per_run = 300;
+  Sync();
+  EXPECT_EQ(store_.checked.size(), 200u);
+}
+
 TEST_F(ImageReferrersTest, LaterOnesAreFoundAndLostOnesGo) {
   Api("");
   Sync();

@@ -156,7 +156,10 @@ class MemoryStore : public Store {
              repositories.end();
     });
   }
-  std::vector<DueReferrers> ReferrersDue(bool) override { return due; }
+  std::vector<DueReferrers> ReferrersDue(bool) override {
+    if (on_due) on_due();
+    return due;
+  }
   sync::KnownEvidence FindEvidence(const std::string& repository,
                                    const std::string& subject) override {
     ++evidence_looks;
@@ -200,6 +203,7 @@ class MemoryStore : public Store {
   std::vector<std::pair<std::string, FoundEvidence>> evidence;  // with its repository
   int evidence_looks = 0;
   std::vector<DueReferrers> due;
+  std::function<void()> on_due;  ///< before each portion of it is given
   std::vector<UntaggedImage> untagged;
   std::map<std::pair<std::string, std::string>, bool> untagged_found;
   std::vector<std::string> checked;

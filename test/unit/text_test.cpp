@@ -40,6 +40,11 @@ TEST(TextTest, Scrubs) {
 }
 
 TEST(TextTest, CutsAtACharacter) {
+  EXPECT_EQ(ScrubLine("signed by x\nby\trelease\xe2\x80\xae \xe2\x80\x8b.", 99),
+            "signed by x\xef\xbf\xbd"
+            "by\xef\xbf\xbdrelease\xef\xbf\xbd \xef\xbf\xbd.");
+  EXPECT_EQ(ScrubLine("J\u00fcrgen \u05d0\u05d1 \u4e2d", 99), "J\u00fcrgen \u05d0\u05d1 \u4e2d");
+  EXPECT_EQ(ScrubLine("ab\ncd", 5), "ab\xef\xbf\xbd");
   EXPECT_EQ(Scrub("abcdef", 3), "abc");
   EXPECT_EQ(Scrub("ab\xe2\x82\xac", 4), "ab");
   EXPECT_EQ(Scrub("ab\xe2\x82\xac", 5), "ab\xe2\x82\xac");

@@ -291,6 +291,52 @@ TEST_F(TrustBundle, PeriodsOfTheRootCountWithBothEnds) {
   EXPECT_THAT(Verify(second).reason, HasSubstr("outside the period of its authority"));
 }
 
+// Entries without a promise do not say when the log took them: the timestamp does.
+TEST_F(TrustBundle, TheLogsKeyMustBeValidAtTheTimestamp) {
+  const BundleParts second = instance_.Message2(kImage);
+  BundleParts first = instance_.Message(kImage);
+  first.entries[0].promise.clear();
+  first.timestamps = {test::MakeTimestamp(instance_.timestamper, first.signature, kSignedAt + 5)};
+  const auto period = [&](const char* start, const char* end) {
+    instance_.period_of_log = std::string(R"({"start":")") + start + R"(","end":")" + end + "\"}";
+  };
+  const char* const reason = "the log's key was not valid when the image was signed";
+  const std::vector<const BundleParts*> both_versions = {&first, &second};
+  for (const BundleParts* const each : both_versions) {
+    const BundleParts& parts = *each;
+    period("2025-06-15T15:06:45Z", "2025-06-15T15:06:45Z");
+    EXPECT_TRUE(Verify(parts).verified) << Verify(parts).reason;
+    // The index in a bundle with a proof of Rekor v1 is the word of whoever wrote the bundle.
+    EXPECT_EQ(Verify(parts).log_index.has_value(), each != &first);
+    period("2020-01-01T00:00:00Z", "2025-06-15T15:06:44Z");
+    EXPECT_EQ(Verify(parts).reason, reason);
+    period("2025-06-15T15:06:46Z", "2030-01-01T00:00:00Z");
+    EXPECT_EQ(Verify(parts).reason, reason);
+    BundleParts unproven = parts;
+    unproven.timestamps.clear();
+    EXPECT_EQ(Verify(unproven).reason, "no log and no timestamp proves when the image was signed");
+  }
+  // A promise of another entry is as good, wherever it stands.
+  BundleParts both = first;
+  both.timestamps.clear();
+  both.entries.push_back(both.entries[0]);
+  both.entries[1].promise = instance_.Promise(both.entries[1]);
+  period("2025-06-15T15:06:40Z", "2025-06-15T15:06:40Z");
+  EXPECT_TRUE(Verify(both).verified) << Verify(both).reason;
+  EXPECT_EQ(Verify(both).signed_at, kSignedAt);
+}
+
+TEST_F(TrustBundle, NamesAreShort) {
+  auto options = Options();
+  options.extensions[2].second = "critical,URI:https://git.test/" + std::string(2048, 'x');
+  EXPECT_EQ(Verify(SignedBy(Logged(options))).reason,
+            "a name in the certificate is longer than 2,048 bytes");
+  options = Options();
+  options.extensions[3].second = "ASN1:UTF8String:https://" + std::string(2048, 'x');
+  EXPECT_EQ(Verify(SignedBy(Logged(options))).reason,
+            "the issuer in the certificate is longer than 2,048 bytes");
+}
+
 TEST_F(TrustBundle, ChecksTheCertificate) {
   EXPECT_TRUE(Verify(SignedBy(Logged(Options()))).verified);
   auto options = Options();

@@ -55,12 +55,12 @@ TEST(TrustKey, VerifiesByCosignsAlgorithms) {
     const TestKey& key = keys.try_emplace(one.kind, one.kind).first->second;
     const PublicKey read = PublicKey::FromPem(key.Pem());
     std::string signature = key.Sign("message", one.algorithm, one.pss);
-    EXPECT_EQ(read.Verifies("message", signature), one.verifies);
-    EXPECT_FALSE(read.Verifies("massage", signature));
-    EXPECT_FALSE(read.Verifies("message", signature + "x"));
-    EXPECT_FALSE(read.Verifies("message", ""));
+    EXPECT_EQ(read.Verifies(Message("message"), signature), one.verifies);
+    EXPECT_FALSE(read.Verifies(Message("massage"), signature));
+    EXPECT_FALSE(read.Verifies(Message("message"), signature + "x"));
+    EXPECT_FALSE(read.Verifies(Message("message"), ""));
     signature[signature.size() / 2] ^= 1;
-    EXPECT_FALSE(read.Verifies("message", signature));
+    EXPECT_FALSE(read.Verifies(Message("message"), signature));
   }
 }
 

@@ -427,7 +427,7 @@ Anchors Instance::Trusted() const {
 }
 
 TestCertificate Instance::Signer() const {
-  return MakeLoggedCertificate(SignerOptions(std::string("URI:") + kSubject, kIssuer), authority,
+  return MakeLoggedCertificate(SignerOptions("URI:" + subject, kIssuer), authority,
                                certificate_log_key, TestKey());
 }
 

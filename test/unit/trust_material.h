@@ -119,6 +119,7 @@ struct Instance {
   TestCertificate root, authority, timestamp_root, timestamper;
   TestKey log_key, log2_key{TestKey::Kind::kEd25519}, certificate_log_key;
   std::string host = "rekor.test", host2 = "rekor2.test";
+  std::string subject = kSubject;  ///< whom Signer is for
   std::string period_of_authority = R"({"start":"2020-01-01T00:00:00Z"})";
   std::string period_of_log = period_of_authority, period_of_certificate_log = period_of_authority,
               period_of_timestamper = period_of_authority;

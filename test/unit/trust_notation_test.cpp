@@ -1,18 +1,19 @@
 // Signatures of Notation.
-#include <algorithm>
+#include <functional>
 #include <string>
-
-#include <openssl/ec.h>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "notation_material.h"
 #include "trust/verifier.h"
 #include "trust_material.h"
 
 namespace image_library::trust {
 namespace {
 
+using test::Jws;
 using test::kDay;
 using test::kSignedAt;
 using test::TestCertificate;
@@ -21,73 +22,11 @@ using testing::HasSubstr;
 
 constexpr char kImage[] = "sha256:111122223333444455556666777788889999aaaabbbbccccddddeeeeffff0000";
 
-std::string Url(std::string_view bytes) {
-  std::string text = test::Base64(bytes);
-  std::replace(text.begin(), text.end(), '+', '-');
-  std::replace(text.begin(), text.end(), '/', '_');
-  text.erase(std::min(text.find('='), text.size()));
-  return text;
-}
-
-// The parts of a signature; Json signs them.
-struct Jws {
-  std::string payload =
-      std::string(R"({"targetArtifact":{"mediaType":"x","digest":")") + kImage + R"(","size":7}})";
-  std::string algorithm = "ES256";
-  std::string type = "application/vnd.cncf.notary.payload.v1+json";
-  std::string scheme = "notary.x509";
-  std::string critical = R"("io.cncf.notary.signingScheme")";
-  std::string more;  ///< members of the protected header
-  std::vector<TestCertificate> chain;
-  bool damaged = false;
-
-  std::string Json(const std::function<std::string(const std::string&)>& stamp = {}) const {
-    const std::string headers = R"({"alg":")" + algorithm + R"(","crit":[)" + critical +
-                                R"(],"cty":")" + type + R"(","io.cncf.notary.signingScheme":")" +
-                                scheme + "\"" + more + "}";
-    const std::string message = Url(headers) + "." + Url(payload);
-    std::string signature = Sign(message);
-    std::string x5c;
-    for (const TestCertificate& certificate : chain)
-      x5c += (x5c.empty() ? "\"" : ",\"") + test::Base64(certificate.Der()) + "\"";
-    std::string unprotected = R"("x5c":[)" + x5c + "]";
-    if (stamp)
-      unprotected +=
-          R"(,"io.cncf.notary.timestampSignature":")" + test::Base64(stamp(signature)) + "\"";
-    if (damaged) signature[9] ^= 1;
-    return R"({"payload":")" + Url(payload) + R"(","protected":")" + Url(headers) +
-           R"(","header":{)" + unprotected + R"(},"signature":")" + Url(signature) + "\"}";
-  }
-
- private:
-  std::string Sign(const std::string& message) const {
-    const TestKey& key = chain.front().key;
-    const std::string hash = "SHA" + algorithm.substr(2);
-    if (algorithm.starts_with("PS")) return key.Sign(message, hash.c_str(), true);
-    const std::string der = key.Sign(message, hash.c_str());
-    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-    ECDSA_SIG* const parsed = d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size()));
-    const int size = algorithm == "ES256" ? 32 : algorithm == "ES384" ? 48 : 66;
-    std::string raw(static_cast<std::size_t>(2 * size), '\0');
-    auto* const bytes = reinterpret_cast<unsigned char*>(raw.data());
-    BN_bn2binpad(ECDSA_SIG_get0_r(parsed), bytes, size);
-    BN_bn2binpad(ECDSA_SIG_get0_s(parsed), bytes + size, size);
-    ECDSA_SIG_free(parsed);
-    return raw;
-  }
-};
-
 class TrustNotation : public testing::Test {
  protected:
   TrustNotation() {
     anchors_.authorities.push_back({"company", root_.Pem(), "CN=release*"});
     jws_.chain = {signer_, authority_, root_};
-  }
-
-  static test::CertificateOptions Options(const std::string& name) {
-    return {.name = name,
-            .extensions = {{"keyUsage", "critical,digitalSignature"},
-                           {"extendedKeyUsage", "codeSigning"}}};
   }
 
   Verdict VerifyJson(const std::string& json, std::int64_t now = kSignedAt) const {
@@ -99,9 +38,10 @@ class TrustNotation : public testing::Test {
 
   TestCertificate root_ = test::MakeCertificate(test::AuthorityOptions("root"), nullptr);
   TestCertificate authority_ = test::MakeCertificate(test::AuthorityOptions("middle"), &root_);
-  TestCertificate signer_ = test::MakeCertificate(Options("release team"), &authority_);
+  TestCertificate signer_ =
+      test::MakeCertificate(test::NotationSignerOptions("release team"), &authority_);
   Anchors anchors_;
-  Jws jws_;
+  Jws jws_{kImage};
 };
 
 TEST_F(TrustNotation, SaysWhoSigned) {
@@ -116,7 +56,7 @@ TEST_F(TrustNotation, SaysWhoSigned) {
 
 TEST_F(TrustNotation, TakesTheAlgorithmsOfItsKeys) {
   const auto take = [&](const TestKey& key, const std::vector<const char*>& algorithms) {
-    jws_.chain[0] = test::MakeCertificate(Options("release"), &authority_, key);
+    jws_.chain[0] = test::MakeCertificate(test::NotationSignerOptions("release"), &authority_, key);
     for (const char* algorithm : algorithms) {
       jws_.algorithm = algorithm;
       EXPECT_TRUE(Verify(jws_).verified) << algorithm << ": " << Verify(jws_).reason;
@@ -157,11 +97,73 @@ TEST_F(TrustNotation, EachChangeHasItsReason) {
   EXPECT_THAT(VerifyJson("{}").reason, HasSubstr("the signed payload is missing"));
 }
 
-TEST_F(TrustNotation, Expires) {
-  jws_.critical += R"(,"io.cncf.notary.expiry")";
-  jws_.more = R"(,"io.cncf.notary.expiry":"2025-06-15T15:06:40Z")";
+TEST_F(TrustNotation, HeadersAreReadAsTheyAreSigned) {
+  const auto reason = [&](const std::string& critical, const std::string& more) {
+    Jws jws = jws_;
+    jws.critical += critical;
+    jws.more = more;
+    return Verify(jws).reason;
+  };
+  EXPECT_EQ(reason(",7", ""), "the list of critical headers has something else than names");
+  EXPECT_EQ(reason(R"(,"io.cncf.notary.expiry")", ""),
+            "the critical header io.cncf.notary.expiry is missing");
+  // Of whatever type it is, it is an expiry.
+  for (const char* value : {"1.5", "null", "99999999999999999999", "{}", "\"\""})
+    EXPECT_EQ(
+        reason(R"(,"io.cncf.notary.expiry")", std::string(R"(,"io.cncf.notary.expiry":)") + value),
+        "the header io.cncf.notary.expiry is not a time")
+        << value;
+}
+
+// Anybody can push a signature, and its reasons are read by people who approve images.
+TEST_F(TrustNotation, AReasonIsOneLine) {
+  jws_.critical += R"(,"x\nsimple signing: signed by release\u202e")";
+  EXPECT_EQ(Verify(jws_).reason,
+            "the signature has an unknown critical header: x\uFFFDsimple signing: signed by "
+            "release\uFFFD");
+}
+
+TEST_F(TrustNotation, NoValueOfANameLooksLikeSeveral) {
+  anchors_.authorities[0].subject = "CN=*,O=Company";
+  auto options = test::NotationSignerOptions("x");
+  options.name = "x,O=Company";
+  jws_.chain[0] = test::MakeCertificate(options, &authority_);
+  EXPECT_EQ(Verify(jws_).reason,
+            "signed by CN=x\\2CO=Company, which the authority is not trusted for");
+  anchors_.authorities[0].subject = "CN=x\\\\2CO=Company";
   EXPECT_TRUE(Verify(jws_).verified) << Verify(jws_).reason;
-  EXPECT_EQ(Verify(jws_, kSignedAt + 1).reason, "the signature expired at 2025-06-15 15:06:40 UTC");
+  options.name = "a+b \\ c";
+  jws_.chain[0] = test::MakeCertificate(options, &authority_);
+  EXPECT_THAT(Verify(jws_).reason, HasSubstr("CN=a\\2Bb \\\\ c,"));
+}
+
+TEST_F(TrustNotation, TheCertificateIsForNothingElse) {
+  const auto reason = [&](const std::string& key_usage, const std::string& extended) {
+    auto options = test::NotationSignerOptions("release");
+    options.extensions.clear();
+    if (!key_usage.empty()) options.extensions.push_back({"keyUsage", key_usage});
+    if (!extended.empty()) options.extensions.push_back({"extendedKeyUsage", extended});
+    jws_.chain[0] = test::MakeCertificate(options, &authority_);
+    return Verify(jws_).reason;
+  };
+  EXPECT_THAT(reason("critical,digitalSignature", ""), HasSubstr("signed by"));
+  EXPECT_THAT(reason("critical,digitalSignature,nonRepudiation", ""), HasSubstr("signed by"));
+  EXPECT_EQ(reason("", "codeSigning"), "the certificate has no critical key usage");
+  EXPECT_EQ(reason("digitalSignature", ""), "the certificate has no critical key usage");
+  EXPECT_EQ(reason("critical,digitalSignature,keyEncipherment", ""),
+            "the certificate is for more than digital signatures");
+  EXPECT_EQ(reason("critical,digitalSignature", "codeSigning,serverAuth"),
+            "the certificate is for more than code signing");
+  EXPECT_EQ(reason("critical,digitalSignature", "codeSigning,anyExtendedKeyUsage"),
+            "the certificate is for more than code signing");
+}
+
+TEST_F(TrustNotation, Expires) {
+  jws_.AddTime("io.cncf.notary.expiry", "2025-06-15T15:06:40Z");
+  EXPECT_TRUE(Verify(jws_, kSignedAt - 1).verified) << Verify(jws_, kSignedAt - 1).reason;
+  EXPECT_EQ(Verify(jws_, kSignedAt - 1).valid_until, kSignedAt);
+  EXPECT_EQ(Verify(jws_).reason, "the signature expired at 2025-06-15 15:06:40 UTC");
+  EXPECT_FALSE(Verify(jws_).valid_until.has_value());
   jws_.critical = R"("io.cncf.notary.signingScheme")";
   EXPECT_EQ(Verify(jws_).reason, "the expiry is not a critical header");
   jws_.more = R"(,"io.cncf.notary.expiry":7)";
@@ -177,6 +179,26 @@ TEST_F(TrustNotation, TheCertificateMustBeValidNow) {
   EXPECT_FALSE(Verify(jws_, kSignedAt + 366 * kDay).verified) << "the signer's own word";
 }
 
+// What is said of it agrees with what is found then.
+TEST_F(TrustNotation, SaysWhenItsCertificateEnds) {
+  const std::int64_t end = kSignedAt + 365 * kDay;
+  EXPECT_EQ(Verify(jws_).valid_until, end);
+  EXPECT_TRUE(Verify(jws_, end - 1).verified);
+  EXPECT_FALSE(Verify(jws_, end).verified);
+  // The first of a chain to end decides, also of the authority.
+  auto options = test::AuthorityOptions("brief");
+  options.to = kSignedAt + kDay;
+  const TestCertificate brief = test::MakeCertificate(options, nullptr);
+  anchors_.authorities.push_back({"brief", brief.Pem(), "**"});
+  jws_.chain = {test::MakeCertificate(test::NotationSignerOptions("release"), &brief), brief};
+  EXPECT_EQ(Verify(jws_).valid_until, kSignedAt + kDay) << Verify(jws_).reason;
+  EXPECT_TRUE(Verify(jws_, kSignedAt + kDay - 1).verified);
+  EXPECT_FALSE(Verify(jws_, kSignedAt + kDay).verified);
+  // Or the expiry, if it is before.
+  jws_.AddTime("io.cncf.notary.expiry", "2025-06-15T15:06:41Z");
+  EXPECT_EQ(Verify(jws_).valid_until, kSignedAt + 1);
+}
+
 TEST_F(TrustNotation, OrWhenATimestampWasMade) {
   const test::Instance instance;
   const auto stamp = [&](const std::string& signature) {
@@ -188,6 +210,7 @@ TEST_F(TrustNotation, OrWhenATimestampWasMade) {
   const Verdict verdict = VerifyJson(jws_.Json(stamp), later);
   EXPECT_TRUE(verdict.verified) << verdict.reason;
   EXPECT_EQ(verdict.signed_at, kSignedAt + 3);
+  EXPECT_FALSE(verdict.valid_until.has_value()) << "it outlives its certificate";
   const auto other = [&](const std::string&) { return stamp("other"); };
   EXPECT_FALSE(VerifyJson(jws_.Json(other), later).verified);
 }
@@ -195,8 +218,7 @@ TEST_F(TrustNotation, OrWhenATimestampWasMade) {
 TEST_F(TrustNotation, OrWhenASigningAuthoritySays) {
   jws_.scheme = "notary.x509.signingAuthority";
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("does not say when it signed"));
-  jws_.critical += R"(,"io.cncf.notary.authenticSigningTime")";
-  jws_.more = R"(,"io.cncf.notary.authenticSigningTime":"2025-06-15T15:06:41Z")";
+  jws_.AddTime("io.cncf.notary.authenticSigningTime", "2025-06-15T15:06:41Z");
   const std::int64_t later = kSignedAt + 3000 * kDay;
   EXPECT_THAT(Verify(jws_, later).reason, HasSubstr("not trusted to say when it signed"));
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("not trusted to say when it signed"));
@@ -204,6 +226,7 @@ TEST_F(TrustNotation, OrWhenASigningAuthoritySays) {
   const Verdict verdict = Verify(jws_, later);
   EXPECT_TRUE(verdict.verified) << verdict.reason;
   EXPECT_EQ(verdict.signed_at, kSignedAt + 1);
+  EXPECT_FALSE(verdict.valid_until.has_value());
   jws_.scheme = "notary.x509";
   EXPECT_THAT(Verify(jws_, later).reason, HasSubstr("not of this signing scheme"));
 }
@@ -224,7 +247,7 @@ TEST_F(TrustNotation, ChecksWhoAndWhatTheCertificateIsFor) {
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("does not lead to the authority"));
   anchors_.authorities.push_back({"several", other.Pem() + root_.Pem(), "**"});
   EXPECT_EQ(Verify(jws_).signer, "authority:several");
-  auto options = Options("release");
+  auto options = test::NotationSignerOptions("release");
   options.extensions[1].second = "serverAuth";
   jws_.chain[0] = test::MakeCertificate(options, &authority_);
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("not for code signing"));
@@ -237,13 +260,14 @@ TEST_F(TrustNotation, AnIntermediateForOtherUsesDoesNotCount) {
   auto options = test::AuthorityOptions("servers");
   options.extensions.push_back({"extendedKeyUsage", "serverAuth"});
   const auto servers = test::MakeCertificate(options, &root_);
-  jws_.chain = {test::MakeCertificate(Options("release"), &servers), servers, root_};
+  jws_.chain = {test::MakeCertificate(test::NotationSignerOptions("release"), &servers), servers,
+                root_};
   EXPECT_THAT(Verify(jws_).reason, HasSubstr("is for other uses"));
 }
 
 // As `notation cert generate-test` makes one.
 TEST_F(TrustNotation, ASelfSignedCertificateMayBeTrusted) {
-  jws_.chain = {test::MakeCertificate(Options("alone"), nullptr)};
+  jws_.chain = {test::MakeCertificate(test::NotationSignerOptions("alone"), nullptr)};
   EXPECT_EQ(Verify(jws_).reason, "the certificate is not from a trusted authority");
   anchors_.authorities.push_back({"alone", jws_.chain[0].Pem(), "**"});
   EXPECT_EQ(Verify(jws_).signer, "authority:alone") << Verify(jws_).reason;

@@ -18,7 +18,7 @@ constexpr char kImage[] = "sha256:111122223333444455556666777788889999aaaabbbbcc
 constexpr char kType[] = "application/vnd.in-toto+json";
 
 Statement Read(const std::string& payload, const char* type = kType, const char* image = kImage) {
-  return ReadStatement({payload, type, {}, {}}, image);
+  return ReadStatement({payload, type, {}}, image);
 }
 
 std::string Refused(const std::string& payload, const char* type = kType) {

@@ -17,28 +17,43 @@ COMMENT ON FUNCTION image_library_internal.place_of_image IS
   'A tag that points at an image, or pointed at it last, in registries that the acting role may see, and the digest that the tag points at now';
 GRANT EXECUTE ON FUNCTION image_library_internal.place_of_image TO image_library_reader;
 
+-- Very many images can have the same layers: a few of them are compared, and all tables are read by key, a row at a time.
 CREATE FUNCTION image_library_internal.base_of(digest text, OUT base_digest text, OUT layers integer, OUT base_layers integer)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
-  SELECT b.digest, cardinality(c.chain_ids), b.place
-  FROM image_library_internal.image_chain c
-  LEFT JOIN LATERAL (
-    SELECT k.digest, l.place::integer AS place
-    FROM unnest(c.chain_ids) WITH ORDINALITY l (id, place)
-    JOIN image_library_internal.image_chain k ON k.top = l.id
-    WHERE l.place < cardinality(c.chain_ids)
+DECLARE
+  chain bytea[] := (SELECT c.chain_ids FROM image_library_internal.image_chain c WHERE c.digest = base_of.digest);
+  repositories integer[];
+  same text[] := '{}';
+BEGIN
+  layers := cardinality(chain);
+  base_layers := layers;
+  WHILE base_layers > 1 AND same = '{}' LOOP
+    base_layers := base_layers - 1;
+    same := ARRAY(
+      SELECT k.digest
+      FROM (SELECT x.digest FROM image_library_internal.image_chain x WHERE x.top = chain[base_layers] ORDER BY x.digest OFFSET 0) k
       -- Also one that no tag points at any more.
-      AND EXISTS (SELECT FROM image_library_internal.tag_period p JOIN image_library_internal.visible_repository r USING (repository_id) WHERE p.digest = k.digest)
-    -- Of images with the same layers one of another repository, and one that a tag points at.
-    ORDER BY l.place DESC,
-             EXISTS (SELECT FROM image_library_internal.tag_period mine JOIN image_library_internal.tag_period p USING (repository_id)
-                     WHERE mine.digest = base_of.digest AND p.digest = k.digest),
-             (SELECT max(coalesce(p.until, 'infinity')) FROM image_library_internal.tag_period p WHERE p.digest = k.digest) DESC NULLS LAST, k.digest
-    LIMIT 1) b ON true
-  WHERE c.digest = base_of.digest
+      CROSS JOIN LATERAL (SELECT FROM image_library_internal.tag_period p JOIN image_library_internal.visible_repository r USING (repository_id)
+                          WHERE p.digest = k.digest LIMIT 1) seen
+      LIMIT 100);
+  END LOOP;
+  IF same = '{}' THEN
+    base_layers := NULL;
+    RETURN;
+  END IF;
+  repositories := ARRAY(SELECT DISTINCT p.repository_id FROM image_library_internal.tag_period p WHERE p.digest = base_of.digest);
+  -- Of images with the same layers one of another repository, and one that a tag points at.
+  SELECT k.digest INTO base_digest
+  FROM unnest(same) AS k (digest)
+  CROSS JOIN LATERAL (
+    SELECT max(coalesce(p.until, 'infinity')) AS until, bool_or(p.repository_id = ANY (repositories)) AS is_beside
+    FROM image_library_internal.tag_period p WHERE p.digest = k.digest OFFSET 0) n
+  ORDER BY n.is_beside, n.until DESC, k.digest COLLATE "C" LIMIT 1;
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.base_of IS
-  'The image of the library that has the most layers of those that an image begins with, the number of layers of both; no base: null';
+  'The image of the library that has the most layers of those that an image begins with, the number of layers of both; no base: null. Of more than 100 images with the same layers, the first 100 by digest are compared';
 GRANT EXECUTE ON FUNCTION image_library_internal.base_of TO image_library_reader;
 
 CREATE VIEW image_library.lineage WITH (security_barrier) AS

@@ -68,7 +68,7 @@ DECLARE
   decision image_library_internal.decision;
   unmet text;
 BEGIN
-  SELECT r.registry_id, r.registry, r.repository_id, r.repository, imported.digest AS digest, NULL::text AS tag INTO place
+  SELECT r.registry_id, r.registry, r.repository_id, r.repository, r.place, imported.digest AS digest, NULL::text AS tag INTO place
   FROM image_library_internal.full_repository r
   WHERE r.registry_id = imported.registry_id AND r.repository = imported.repository;
   IF NOT FOUND THEN
@@ -128,6 +128,9 @@ BEGIN
     PERFORM image_library_internal.end_requests(place.repository_id, ARRAY[imported.digest]);
   END IF;
   PERFORM image_library_internal.refresh_entry_approval(place.repository_id, ARRAY[imported.digest]);
+  IF decision.old_state = 'approved' THEN
+    PERFORM image_library_internal.warn_of_users(place.repository_id, imported.digest, concat(place.place, ':' || place.tag, '@', imported.digest));
+  END IF;
   RETURN found_effect.effect;
 END
 $$;
@@ -137,33 +140,69 @@ GRANT EXECUTE ON FUNCTION image_library_internal.apply_import TO image_library_a
 GRANT EXECUTE ON FUNCTION image_library_internal.lock_approval TO image_library_agent;
 GRANT SELECT, DELETE ON image_library_internal.approval_vote TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.apply_imports(registry_id integer) RETURNS bigint
+CREATE FUNCTION image_library_internal.apply_approvals(registry_id integer, after text[] DEFAULT NULL, most integer DEFAULT NULL,
+  OUT changed bigint, OUT last text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   waiting image_library_internal.imported_image;
-  changed bigint := 0;
+  looked_at integer := 0;
   told text;
 BEGIN
-  -- Before the approvals, which may need a signature.
-  PERFORM image_library_internal.apply_evidence(registry_id);
+  changed := 0;
   FOR waiting IN
     SELECT m.* FROM image_library_internal.imported_image m
-    WHERE m.registry_id = apply_imports.registry_id
+    WHERE m.registry_id = apply_approvals.registry_id
+      AND (after IS NULL OR (m.repository, m.digest, m.library) > (after[1], after[2], after[3]))
       AND (m.effect IS NULL
            OR m.effect LIKE 'waits:%' AND EXISTS (SELECT FROM image_library_internal.repository r JOIN image_library_internal.tag t USING (repository_id)
                                                   WHERE r.registry_id = m.registry_id AND r.name = m.repository AND t.digest = m.digest))
     ORDER BY m.repository, m.digest, m.library
+    LIMIT most
   LOOP
     told := image_library_internal.apply_import(waiting);
     UPDATE image_library_internal.imported_image m SET effect = told
     WHERE (m.library, m.registry_id, m.repository, m.digest) = (waiting.library, waiting.registry_id, waiting.repository, waiting.digest)
       AND m.effect IS DISTINCT FROM told;
     changed := changed + CASE WHEN told LIKE 'none:%' OR told LIKE 'waits:%' THEN 0 ELSE 1 END;
+    looked_at := looked_at + 1;
   END LOOP;
-  RETURN changed;
+  IF looked_at >= most THEN
+    last := ARRAY[waiting.repository, waiting.digest, waiting.library];
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.apply_approvals IS
+  'Applies the approvals of imported images of a registry that wait, at most so many, from the one after (repository, digest, library) on. Returns how many have changed something, and the last one if there may be more';
+GRANT EXECUTE ON FUNCTION image_library_internal.apply_approvals TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.apply_imports(registry_id integer) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- Before the approvals, which may need a signature.
+  PERFORM image_library_internal.apply_evidence(registry_id);
+  RETURN (SELECT a.changed FROM image_library_internal.apply_approvals(registry_id) a);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_imports IS
-  'Stores the signatures and applies the approvals of imported images of a registry that wait, after an import or a sync; returns how many approvals have changed something';
-GRANT EXECUTE ON FUNCTION image_library_internal.apply_imports TO image_library_agent;
+  'Stores the signatures and applies the approvals of imported images of a registry that wait, after an import; returns how many approvals have changed something';
+
+CREATE FUNCTION image_library_internal.apply_some_imports(registry_id integer, after text[] DEFAULT NULL, most integer DEFAULT 500, most_bytes bigint DEFAULT 16777216)
+RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  last text[];
+BEGIN
+  IF after[1] IS DISTINCT FROM 'approvals' THEN
+    last := image_library_internal.apply_evidence(registry_id, after[2:], most, most_bytes);
+    RETURN CASE WHEN last IS NULL THEN '{approvals}' ELSE array_prepend('evidence', last) END;
+  END IF;
+  SELECT a.last INTO last FROM image_library_internal.apply_approvals(registry_id, nullif(after[2:], '{}'), most) a;
+  RETURN CASE WHEN last IS NOT NULL THEN array_prepend('approvals', last) END;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.apply_some_imports IS
+  'A portion of apply_imports, for the agent, which commits between them: after is what the call before has returned (null: the first one); null: it was the last one';
+GRANT EXECUTE ON FUNCTION image_library_internal.apply_some_imports TO image_library_agent;

@@ -32,12 +32,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT jsonb_build_object('registry', r.registry, 'repository', r.repository, 'digest', e.digest, 'referrer_digest', e.referrer_digest, 'place', e.place,
            'layer_digest', e.layer_digest, 'format', e.format, 'document', translate(encode(e.document, 'base64'), E'\n', ''), 'annotations', e.annotations)
-  FROM (SELECT x.repository_id, x.digest, x.referrer_digest, x.place, row_number() OVER of_image AS rank, sum(octet_length(x.document)) OVER of_image AS bytes
-        FROM image_library_internal.bundle_images(registries) n
-        JOIN image_library_internal.evidence x USING (repository_id, digest)
-        WHERE x.document IS NOT NULL
+  FROM (SELECT x.repository_id, x.digest, x.referrer_digest, x.place, x.imported_from, row_number() OVER of_image AS rank, sum(x.bytes) OVER of_image AS bytes
+        FROM (SELECT DISTINCT ON (v.repository_id, v.digest, v.referrer_digest, v.place)
+                     v.repository_id, v.digest, v.referrer_digest, v.place, v.imported_from, v.verified, v.first_seen_at, v.bytes
+              FROM image_library_internal.bundle_images(registries) n
+              JOIN image_library_internal.evidence v USING (repository_id, digest)
+              WHERE v.document IS NOT NULL
+              -- Of what several have brought, what is verified, else what the registry has shown.
+              ORDER BY v.repository_id, v.digest, v.referrer_digest, v.place, v.verified DESC, v.imported_from) x
         WINDOW of_image AS (PARTITION BY x.repository_id, x.digest ORDER BY x.verified DESC, x.first_seen_at, x.referrer_digest, x.place)) o
-  JOIN image_library_internal.evidence e USING (repository_id, digest, referrer_digest, place)
+  JOIN image_library_internal.evidence e USING (repository_id, digest, referrer_digest, place, imported_from)
   JOIN image_library_internal.full_repository r USING (repository_id)
   CROSS JOIN image_library_internal.most_evidence() m
   WHERE o.rank <= m.of_image AND o.bytes <= m.image_bytes
@@ -94,11 +98,18 @@ AS $$
 DECLARE
   layer image_library_internal.evidence;
   stored record;
+  room bigint;
 BEGIN
   SELECT count(*) AS number, coalesce(sum(octet_length(e.document)), 0) + octet_length(imported.document) AS bytes INTO stored
   FROM image_library_internal.evidence e
-  WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest
+  WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest AND e.imported_from = imported.library
     AND (e.referrer_digest, e.place) <> (imported.referrer_digest, imported.place);
+  -- What the registry has shown is in the manifest, whatever a bundle says.
+  IF EXISTS (SELECT FROM image_library_internal.evidence e
+             WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest AND e.referrer_digest = imported.referrer_digest
+               AND e.place = imported.place AND e.imported_from = '' AND e.document IS NOT NULL) THEN
+    RETURN false;
+  END IF;
   IF EXISTS (SELECT FROM image_library_internal.most_evidence() m WHERE stored.number >= m.of_image OR stored.bytes > m.image_bytes) THEN
     RETURN false;
   END IF;
@@ -114,64 +125,90 @@ BEGIN
   -- What the manifest has is read where a registry lists it.
   layer.retry := true;
   layer.first_seen_at := now();
+  SELECT image_library_internal.evidence_room(r.registry_id) + coalesce((
+           SELECT e.bytes FROM image_library_internal.evidence e
+           WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
+             AND e.imported_from = layer.imported_from), 0)
+  INTO room FROM image_library_internal.repository r WHERE r.repository_id = add_evidence.repository_id;
+  IF octet_length(layer.document) > room THEN
+    layer := image_library_internal.without_document(layer);
+  END IF;
   layer := image_library_internal.with_verdict(layer, anchors);
   INSERT INTO image_library_internal.evidence AS e SELECT layer.*
   ON CONFLICT ON CONSTRAINT evidence_pkey DO UPDATE
   SET layer_digest = excluded.layer_digest, format = excluded.format, document = excluded.document, annotations = excluded.annotations,
       verified = excluded.verified, reason = excluded.reason, signer = excluded.signer, issuer = excluded.issuer, subject = excluded.subject,
       signed_at = excluded.signed_at, log_index = excluded.log_index, predicate_type = excluded.predicate_type, provenance = excluded.provenance,
-      verified_at = excluded.verified_at, imported_from = excluded.imported_from
-  -- What a registry has shown stays, and what is verified.
-  WHERE e.imported_from IS NOT NULL AND NOT e.verified
+      verified_at = excluded.verified_at, valid_until = excluded.valid_until, bytes = excluded.bytes, over_limit = excluded.over_limit,
+      unread = excluded.unread
+  -- What is verified stays.
+  WHERE NOT e.verified AND (excluded.document IS NOT NULL OR e.document IS NULL)
     AND (e.layer_digest, e.format, e.annotations, e.document) IS DISTINCT FROM (excluded.layer_digest, excluded.format, excluded.annotations, excluded.document);
   RETURN FOUND AND layer.verified;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.add_evidence IS
-  'Stores a signature of a bundle with its verdict, unless the image has as many as the agent would read; returns whether a verified one is new';
+  'Stores a signature of a bundle with its verdict, unless the registry has shown it, or the library has brought as many of the image as the agent would read; returns whether a verified one is new';
 GRANT EXECUTE ON FUNCTION image_library_internal.add_evidence TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.apply_evidence(registry_id integer) RETURNS void
+CREATE FUNCTION image_library_internal.apply_evidence(registry_id integer, after text[] DEFAULT NULL, most_signatures integer DEFAULT NULL, most_bytes bigint DEFAULT NULL)
+RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  at record;
+  image record;
   waiting image_library_internal.imported_evidence;
   anchors jsonb;
-  signed text[];
+  in_repository integer;
+  signed text[] := '{}';
+  signatures integer := 0;
+  bytes bigint := 0;
 BEGIN
   IF NOT EXISTS (SELECT FROM image_library_internal.imported_evidence w WHERE w.registry_id = apply_evidence.registry_id) THEN
-    RETURN;
+    RETURN NULL;
   END IF;
   -- As verify_waiting.
   PERFORM image_library_internal.lock_trust(exclusive => false);
   PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => true);
-  FOR at IN
-    SELECT r.repository_id, r.name, array_agg(w.digest) AS digests
-    FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.imported_evidence x WHERE x.registry_id = apply_evidence.registry_id) w
+  FOR image IN
+    SELECT r.repository_id, w.repository, w.digest
+    FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.imported_evidence x
+          WHERE x.registry_id = apply_evidence.registry_id AND (after IS NULL OR (x.repository, x.digest) > (after[1], after[2]))) w
     JOIN image_library_internal.repository r ON r.registry_id = apply_evidence.registry_id AND r.name = w.repository
     WHERE EXISTS (SELECT FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id AND t.digest = w.digest)
-    GROUP BY 1, 2 ORDER BY 1
+    ORDER BY w.repository, w.digest
   LOOP
-    anchors := image_library_internal.trusted_in(at.repository_id);
-    signed := '{}';
+    EXIT WHEN signatures >= most_signatures OR bytes >= most_bytes;
+    after := ARRAY[image.repository, image.digest];
+    IF image.repository_id IS DISTINCT FROM in_repository THEN
+      IF signed <> '{}' THEN
+        PERFORM image_library_internal.approve_signed(in_repository, signed);
+      END IF;
+      signed := '{}';
+      in_repository := image.repository_id;
+      anchors := image_library_internal.trusted_in(in_repository);
+    END IF;
     FOR waiting IN
       SELECT w.* FROM image_library_internal.imported_evidence w
-      WHERE w.registry_id = apply_evidence.registry_id AND w.repository = at.name AND w.digest = ANY (at.digests)
+      WHERE w.registry_id = apply_evidence.registry_id AND w.repository = image.repository AND w.digest = image.digest
       ORDER BY w.library, w.line
     LOOP
-      IF image_library_internal.add_evidence(waiting, at.repository_id, anchors) THEN
-        signed := signed || waiting.digest;
+      signatures := signatures + 1;
+      bytes := bytes + octet_length(waiting.document);
+      IF image_library_internal.add_evidence(waiting, in_repository, anchors) THEN
+        signed := signed || image.digest;
       END IF;
     END LOOP;
     DELETE FROM image_library_internal.imported_evidence w
-    WHERE w.registry_id = apply_evidence.registry_id AND w.repository = at.name AND w.digest = ANY (at.digests);
-    IF signed <> '{}' THEN
-      PERFORM image_library_internal.approve_signed(at.repository_id, signed);
-    END IF;
+    WHERE w.registry_id = apply_evidence.registry_id AND w.repository = image.repository AND w.digest = image.digest;
   END LOOP;
+  IF signed <> '{}' THEN
+    PERFORM image_library_internal.approve_signed(in_repository, signed);
+  END IF;
+  -- Fewer than fit: they were the last ones.
+  RETURN CASE WHEN signatures >= most_signatures OR bytes >= most_bytes THEN after END;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_evidence IS
-  'Verifies the signatures of bundles of which the image is in a registry now, against what is trusted here, and lets rules and policies approve';
+  'Verifies the signatures of bundles of which the image is in a registry now, against what is trusted here, and lets rules and policies approve: whole images from the one after (repository, digest) on, until the limits are reached. Returns the last image, or null: there are no more';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_evidence TO image_library_agent;

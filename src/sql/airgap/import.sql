@@ -54,7 +54,7 @@ BEGIN
     WHERE s.staged_by = session_user AND s.section = 'rule' AND registries ? (s.content ->> 'registry') ORDER BY s.number
   LOOP
     -- What is pushed to the mirror is not approved by itself because it was so there: approvals come with the bundle.
-    made := image_library_internal.new_rule(line.content - '{rule_id,owner,created_at,created_by,registry}'::text[]
+    made := image_library_internal.new_rule(image_library_internal.bundle_rule(line.content)
       || jsonb_build_object('registry_id', line.registry_id, 'approval', 'manual'));
     made.enabled := coalesce((line.content ->> 'enabled')::boolean, false);
     IF EXISTS (
@@ -139,6 +139,7 @@ AS $$
 DECLARE
   before image_library_internal.imported_bundle;
   wrong bigint;
+  twice record;
 BEGIN
   IF header.number IS NULL THEN
     PERFORM image_library_internal.fail(
@@ -165,15 +166,28 @@ BEGIN
     PERFORM image_library_internal.refuse_bundle(1, format('is of the future: %s', header.content ->> 'exported_at'), 'Nothing was imported. Compare the clocks of both servers.');
   END IF;
   SELECT min(s.number) INTO wrong FROM image_library_internal.staged_line s
-  WHERE s.staged_by = session_user AND s.section = 'image'
-    AND (s.content #>> '{approval,decided_at}')::timestamptz > (header.content ->> 'exported_at')::timestamptz;
+  WHERE s.staged_by = session_user AND s.section IN ('image', 'decision')
+    AND coalesce(s.content #>> '{approval,decided_at}', s.content ->> 'decided_at')::timestamptz > (header.content ->> 'exported_at')::timestamptz;
   IF wrong IS NOT NULL THEN
     PERFORM image_library_internal.refuse_bundle(wrong, 'has a decision that is later than the bundle');
   END IF;
   SELECT min(s.number) INTO wrong FROM image_library_internal.staged_line s
-  WHERE s.staged_by = session_user AND s.section IN ('image', 'rule', 'hm_tag_of', 'evidence') AND NOT header.content -> 'registries' ? (s.content ->> 'registry');
+  WHERE s.staged_by = session_user AND s.section IN ('image', 'rule', 'hm_tag_of', 'evidence', 'decision') AND NOT header.content -> 'registries' ? (s.content ->> 'registry');
   IF wrong IS NOT NULL THEN
     PERFORM image_library_internal.refuse_bundle(wrong, 'names a registry that the header does not have');
+  END IF;
+  SELECT r.number, r.section, r.first_number INTO twice
+  FROM (SELECT s.number, s.section, first_value(s.number) OVER same AS first_number
+        FROM image_library_internal.staged_line s
+        WHERE s.staged_by = session_user AND s.section IN ('image', 'evidence', 'decision')
+        WINDOW same AS (PARTITION BY s.section, s.content ->> 'registry', CASE s.section WHEN 'decision' THEN '' ELSE s.content ->> 'repository' END,
+                                     CASE s.section WHEN 'decision' THEN '' ELSE s.content ->> 'digest' END, s.content ->> 'referrer_digest',
+                                     CASE s.section WHEN 'evidence' THEN (s.content ->> 'place')::bigint WHEN 'decision' THEN (s.content ->> 'decision_id')::bigint END
+                        ORDER BY s.number)) r
+  WHERE r.number <> r.first_number ORDER BY r.number LIMIT 1;
+  IF FOUND THEN
+    PERFORM image_library_internal.refuse_bundle(twice.number,
+      format('has the %s that line %s has', CASE twice.section WHEN 'evidence' THEN 'signature' ELSE twice.section END, twice.first_number));
   END IF;
 END
 $$;
@@ -236,6 +250,7 @@ BEGIN
     HAVING count(*) > 0;
   PERFORM image_library_internal.import_images(source, registries);
   PERFORM image_library_internal.import_evidence(source, registries);
+  RETURN QUERY SELECT 'decisions', 'to read in imported_decisions', image_library_internal.import_decisions(source, registries);
   PERFORM image_library_internal.apply_imports(v::integer) FROM jsonb_each_text(registries) e (k, v) ORDER BY v::integer;
   RETURN QUERY
     SELECT 'images', m.effect, count(*) FROM image_library_internal.imported_image m WHERE m.library = source GROUP BY 2 ORDER BY 2;
@@ -248,7 +263,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.import_library IS
-  'Imports the bundle that stage_bundle has taken: approvals and signatures of images that are here, HM tags, rules that are not here (with approval => manual). registry_map: names here for the registries of the bundle, null leaves one out; expected_hash: the hash of the bundle, as told elsewhere; signature: base64 of the signature of that hash, by the trusted key that is named by key, without which bundles of this library are refused from then on (see set_bundle_key). What belongs to images that are not here waits for a sync. Returns what changed, as numbers';
+  'Imports the bundle that stage_bundle has taken: approvals and signatures of images that are here, decisions on images to read, HM tags, rules that are not here (with approval => manual). registry_map: names here for the registries of the bundle, null leaves one out; expected_hash: the hash of the bundle, as told elsewhere; signature: base64 of the signature of that hash, by the trusted key that is named by key, without which bundles of this library are refused from then on (see set_bundle_key). What belongs to images that are not here waits for a sync. Returns what changed, as numbers';
 GRANT EXECUTE ON FUNCTION image_library.import_library TO image_library_admin;
 
 CREATE VIEW image_library.imported_images WITH (security_barrier) AS

@@ -27,7 +27,7 @@ BEGIN
   IF wrong IS NOT NULL THEN
     PERFORM image_library_internal.fail(errcode => 'invalid_parameter_value', message => wrong);
   END IF;
-  IF coalesce(target, '') !~ '^[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._/-]+[a-z0-9]+)*)?$' THEN
+  IF length(target) > 500 OR coalesce(target, '') !~ '^[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._/-]+[a-z0-9]+)*)?$' THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => 'invalid target of a copy list',

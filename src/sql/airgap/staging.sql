@@ -87,7 +87,7 @@ AS $$
       format('has section "%s", which this version of image_library does not know: update it here, or export with this version', left(section, 100))
     WHEN section = 'header' AND NOT coalesce(content ->> 'library' ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' AND jsonb_typeof(content -> 'exported_at') = 'string'
            AND jsonb_typeof(content -> 'registries') = 'array', false) THEN 'has an invalid header'
-    WHEN section IN ('rule', 'image', 'hm_tag_of', 'evidence') AND jsonb_typeof(content -> 'registry') IS DISTINCT FROM 'string' THEN 'names no registry'
+    WHEN section IN ('rule', 'image', 'hm_tag_of', 'evidence', 'decision') AND jsonb_typeof(content -> 'registry') IS DISTINCT FROM 'string' THEN 'names no registry'
     WHEN section = 'image' AND NOT coalesce(
            image_library_internal.is_repository_name(content ->> 'repository') AND content ->> 'digest' ~ '^[a-z0-9+._-]{1,30}:[0-9a-f]{32,128}$'
            AND jsonb_typeof(content -> 'tags') = 'array' AND (content -> 'platforms') IS NOT NULL AND (content -> 'referrers') IS NOT NULL
@@ -95,7 +95,8 @@ AS $$
     -- Such as now: it would be another time whenever it is read, or another one in a session with other settings.
     WHEN EXISTS (
       SELECT FROM (VALUES (content #>> '{exported_at}', false), (content #>> '{approval,decided_at}', false),
-                          (content #>> '{approval,valid_until}', true), (content #>> '{approval,deprecated_from}', true)) t (value, may_be_endless)
+                          (content #>> '{approval,valid_until}', true), (content #>> '{approval,deprecated_from}', true),
+                          (content #>> '{decided_at}', false), (content #>> '{valid_until}', true), (content #>> '{deprecated_from}', true)) t (value, may_be_endless)
       WHERE NOT (value ~ '^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:\d\d)*)$' OR may_be_endless AND value = 'infinity'))
       THEN 'has a time that is not in the form 2025-01-31T00:00:00Z'
     WHEN section = 'evidence' AND NOT coalesce(
@@ -103,9 +104,16 @@ AS $$
            AND content ->> 'referrer_digest' ~ '^[a-z0-9+._-]{1,30}:[0-9a-f]{32,128}$' AND content ->> 'layer_digest' ~ '^sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$'
            AND content ->> 'place' ~ '^[0-9]{1,9}$' AND content ->> 'format' ~ '^[a-z0-9 ]{1,50}$' AND jsonb_typeof(content -> 'document') = 'string'
            AND jsonb_typeof(content -> 'annotations') = 'object' AND length((content -> 'annotations')::text) <= 100000, false) THEN 'has an invalid signature'
+    WHEN section = 'decision' AND image_library_internal.bundle_decision_problem(content) IS NOT NULL
+      THEN image_library_internal.bundle_decision_problem(content)
     WHEN section = 'end' AND content ->> 'lines' IS DISTINCT FROM number::text THEN 'ends a bundle with another number of lines' END
 $$;
 COMMENT ON FUNCTION image_library_internal.bundle_line_problem IS 'What is wrong with a line of a bundle; null: nothing';
+
+CREATE FUNCTION image_library_internal.bundle_rule(content jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT content - '{rule_id,owner,created_at,created_by,registry,registry_id}'::text[] $$;
+COMMENT ON FUNCTION image_library_internal.bundle_rule IS 'What is imported of a rule in a bundle, by name of the column';
 
 CREATE FUNCTION image_library.stage_bundle(lines text[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -123,7 +131,7 @@ BEGIN
   -- Of one admin, one session stages at a time.
   PERFORM pg_advisory_xact_lock('image_library_internal.staged_line'::regclass::oid::integer, hashtext(session_user));
   SELECT s.* INTO last FROM image_library_internal.staged_line s WHERE s.staged_by = session_user ORDER BY s.number DESC LIMIT 1;
-  FOREACH line IN ARRAY lines LOOP
+  FOREACH line IN ARRAY coalesce(lines, '{}') LOOP
     -- The first line of a bundle begins anew.
     IF line ~ '^[0-9a-f]{64} \[1, ' THEN
       DELETE FROM image_library_internal.staged_line s WHERE s.staged_by = session_user;
@@ -154,12 +162,15 @@ BEGIN
     END IF;
     BEGIN
       PERFORM (part #>> '{2,exported_at}')::timestamptz, (part #>> '{2,approval,decided_at}')::timestamptz, (part #>> '{2,approval,valid_until}')::timestamptz,
-              (part #>> '{2,approval,deprecated_from}')::timestamptz, (part #>> '{2,approval,quarantined}')::boolean, (part #>> '{2,enabled}')::boolean;
-      IF part ->> 1 = 'evidence' THEN
+              (part #>> '{2,approval,deprecated_from}')::timestamptz, (part #>> '{2,decided_at}')::timestamptz, (part #>> '{2,valid_until}')::timestamptz,
+              (part #>> '{2,deprecated_from}')::timestamptz, (part #>> '{2,approval,quarantined}')::boolean, (part #>> '{2,enabled}')::boolean;
+      IF part ->> 1 = 'rule' THEN
+        PERFORM jsonb_populate_record(NULL::image_library_internal.rule, image_library_internal.bundle_rule(part -> 2));
+      ELSIF part ->> 1 = 'evidence' THEN
         problem := image_library_internal.document_problem(part #>> '{2,document}', part #>> '{2,layer_digest}');
       END IF;
     EXCEPTION
-      WHEN data_exception THEN PERFORM image_library_internal.refuse_bundle(at, 'has an invalid value: ' || SQLERRM);
+      WHEN data_exception OR program_limit_exceeded THEN PERFORM image_library_internal.refuse_bundle(at, 'has an invalid value: ' || left(SQLERRM, 200));
     END;
     IF problem IS NOT NULL THEN
       PERFORM image_library_internal.refuse_bundle(at, problem);

@@ -167,11 +167,14 @@ CREATE TRIGGER audit AFTER UPDATE OF accepted_at ON image_library_internal.refus
 COMMENT ON TRIGGER audit ON image_library_internal.refused_removal IS 'Records in audit_entry who accepted a removal';
 
 CREATE VIEW image_library.audit WITH (security_barrier) AS
-  SELECT e.audit_id, e.at, e.actor, e.action, e.object, e.name, e.registry, e.old, e.new, e.transaction,
+  SELECT e.audit_id, e.at, e.actor, e.action, e.object, e.name, e.registry, v.old, v.new, e.transaction,
          CASE WHEN (SELECT image_library_internal.sees_everything()) THEN e.client_address END AS client_address,
          c.position AS chain_position, encode(c.previous_hash, 'hex') AS previous_hash, encode(c.row_hash, 'hex') AS row_hash
   FROM image_library_internal.audit_entry e
   LEFT JOIN image_library_internal.chain c ON c.log = 'audit' AND c.number = e.audit_id
+  -- As in trusted_signers.
+  CROSS JOIN LATERAL (SELECT CASE WHEN e.object = 'trusted signer' AND NOT (SELECT image_library_internal.sees_everything()) THEN e.old - 'repositories' ELSE e.old END AS old,
+                             CASE WHEN e.object = 'trusted signer' AND NOT (SELECT image_library_internal.sees_everything()) THEN e.new - 'repositories' ELSE e.new END AS new) v
   -- It is not known any more whether a dropped registry was private, so only admins see its entries.
   WHERE e.registry_id IS NULL OR (SELECT image_library_internal.sees_everything())
      OR e.registry_id IN (SELECT g.registry_id FROM image_library_internal.visible_registry g);

@@ -238,6 +238,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.warn_of_users IS 'Warns the role that revokes an image which is in use';
+GRANT EXECUTE ON FUNCTION image_library_internal.warn_of_users TO image_library_agent;
 
 -- The subtransaction releases the locks, so that decisions do not wait for the transaction that uses the image.
 CREATE FUNCTION image_library_internal.require_unchanged(reference text, in_registry text) RETURNS void

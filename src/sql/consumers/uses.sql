@@ -156,6 +156,7 @@ AS $$
                           AND coalesce(p.until > x.used_since, true)))
 $$;
 COMMENT ON FUNCTION image_library_internal.users_of IS 'Consumers of an image, also those that recorded it before the library knew it';
+GRANT EXECUTE ON FUNCTION image_library_internal.users_of TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.unknown_tags_in_use(repository_id integer) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

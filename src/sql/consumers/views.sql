@@ -8,7 +8,7 @@ CREATE VIEW image_library.registries WITH (security_barrier) AS
                WHERE c.registry_id = g.registry_id ORDER BY 1) AS credential_prefixes,
          g.owner, g.created_at, g.created_by, g.private, g.proxy, g.realm_hosts,
          EXISTS (SELECT FROM image_library_internal.client_certificate c WHERE c.registry_id = g.registry_id) AS client_certificate,
-         n.token_server, n.warning, g.requests_per_run
+         n.token_server, n.warning, g.requests_per_run, g.signature_megabytes
   FROM image_library_internal.visible_registry g
   LEFT JOIN image_library_internal.registry_note n USING (registry_id);
 COMMENT ON VIEW image_library.registries IS

@@ -80,7 +80,7 @@ CREATE TABLE image_library_internal.image_chain (
   chain_ids bytea[] NOT NULL,
   top bytea NOT NULL
 );
-CREATE INDEX image_chain_top ON image_library_internal.image_chain (top);
+CREATE INDEX image_chain_top ON image_library_internal.image_chain (top, digest);
 COMMENT ON TABLE image_library_internal.image_chain IS
   'Layers of the primary platform of an image; no row: the image was stored before these were read, or has none, or more than 200';
 COMMENT ON COLUMN image_library_internal.image_chain.chain_ids IS

@@ -105,6 +105,11 @@ AS $$
     FROM image_library.lost_signatures l WHERE l.approval = 'approved'
     GROUP BY l.registry
     UNION ALL
+    SELECT 'signatures not stored', 'warning', s.registry, NULL, NULL,
+           format('signatures take %s of %s; not stored, so that they count as not verified: %s', pg_size_pretty(s.bytes), pg_size_pretty(s.limit_bytes), s.not_stored),
+           'See image_library.image_signatures for whose they are, and signature_megabytes of image_library.alter_registry.'
+    FROM image_library.signature_space s WHERE s.not_stored > 0
+    UNION ALL
     SELECT 'registry warning', 'warning', g.name, NULL, NULL, g.warning, 'It is what the registry tells its clients.'
     FROM image_library.registries g WHERE g.warning IS NOT NULL AND g.enabled
   )

@@ -54,11 +54,12 @@ DECLARE
   last_run record;
 BEGIN
   SELECT image_library_internal.request_waits(q) INTO waited
-  FROM image_library_internal.requested_repository q
+  FROM image_library_internal.look_request q
   WHERE q.registry_id = of_registry.registry_id AND q.repository = request_look.repository;
   IF NOT FOUND AND most_rows <= (SELECT count(*) FROM image_library_internal.requested_repository q WHERE q.registry_id = of_registry.registry_id) THEN
-    DELETE FROM image_library_internal.requested_repository q
-    WHERE q.registry_id = of_registry.registry_id AND NOT image_library_internal.request_waits(q) AND q.looked_at < clock_timestamp() - interval '1 minute';
+    DELETE FROM image_library_internal.requested_repository q USING image_library_internal.repository_look l
+    WHERE q.registry_id = of_registry.registry_id AND l.registry_id = q.registry_id AND l.repository = q.repository
+      AND l.answered_request >= q.requested_at AND l.looked_at < clock_timestamp() - interval '1 minute';
     IF NOT FOUND THEN
       -- Not more often than once a minute: a flood of names must not keep the agent at one registry.
       SELECT r.started_at, r.finished_at INTO last_run FROM image_library_internal.run r
@@ -76,7 +77,8 @@ BEGIN
   VALUES (of_registry.registry_id, request_look.repository, request_look.tags, clock_timestamp())
   ON CONFLICT ON CONSTRAINT requested_repository_pkey DO UPDATE
   SET requested_at = greatest(excluded.requested_at, q.requested_at + interval '1 microsecond'), requests = q.requests + 1,
-      tags = CASE WHEN NOT image_library_internal.request_waits(q) THEN excluded.tags
+      tags = CASE WHEN EXISTS (SELECT FROM image_library_internal.repository_look l
+                               WHERE l.registry_id = q.registry_id AND l.repository = q.repository AND l.answered_request >= q.requested_at) THEN excluded.tags
                   WHEN q.tags IS NULL OR excluded.tags IS NULL OR cardinality(q.tags || excluded.tags) > 2 * most_tags THEN NULL
                   ELSE ARRAY(SELECT DISTINCT t FROM unnest(q.tags || excluded.tags) t ORDER BY 1) END;
   RETURN CASE WHEN waited THEN 'requested already' ELSE 'requested' END;
@@ -111,10 +113,11 @@ BEGIN
       message => format('unknown format of webhooks: "%s"', left(coalesce(handle_webhook.format, ''), 100)),
       hint => format('The format is %s.', image_library_internal.one_of(image_library_internal.webhook_formats())));
   END IF;
-  IF pg_column_size(payload) > most_bytes THEN
+  -- As it is in memory: in a table it may be compressed.
+  IF pg_column_size(payload #> '{}') > most_bytes THEN
     PERFORM image_library_internal.fail(
       errcode => 'program_limit_exceeded',
-      message => format('payload of a webhook is too large: %s bytes', pg_column_size(payload)),
+      message => format('payload of a webhook is too large: %s bytes', pg_column_size(payload #> '{}')),
       detail => format('At most %s bytes are read.', most_bytes));
   END IF;
   taken := ARRAY(

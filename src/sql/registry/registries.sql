@@ -20,7 +20,8 @@ CREATE TABLE image_library_internal.registry (
   sync_requested_at timestamptz,
   rules_changed_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
-  created_by name NOT NULL DEFAULT session_user
+  created_by name NOT NULL DEFAULT session_user,
+  signature_megabytes integer NOT NULL DEFAULT 1024 CHECK (signature_megabytes > 0)
 );
 COMMENT ON TABLE image_library_internal.registry IS 'Registries that the agent reads';
 COMMENT ON COLUMN image_library_internal.registry.prefix IS 'Path of the URL; repositories are named relative to it';
@@ -40,6 +41,7 @@ COMMENT ON COLUMN image_library_internal.registry.realm_hosts IS
   'Token servers that get the credentials, in addition to those of the registry''s own host and organization';
 COMMENT ON COLUMN image_library_internal.registry.requests_per_run IS
   'Maximum number of requests of a run; the next run continues where one stopped; null: no limit';
+COMMENT ON COLUMN image_library_internal.registry.signature_megabytes IS 'Most that the documents of its signatures may take, in MiB';
 GRANT SELECT ON image_library_internal.registry TO image_library_agent;
 
 -- Whatever changes the table wakes the agent: functions, a restore, COPY.
@@ -152,7 +154,7 @@ COMMENT ON FUNCTION image_library_internal.lock_registry IS
 
 -- Checks the same as the table's constraints, with better error messages.
 CREATE FUNCTION image_library_internal.check_registry_options(sync_interval interval, max_connections integer,
-  requests_per_second integer, ca_certificate text, requests_per_run integer)
+  requests_per_second integer, ca_certificate text, requests_per_run integer, signature_megabytes integer)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -180,6 +182,12 @@ BEGIN
       errcode => 'invalid_parameter_value',
       message => format('requests_per_run is out of range: %s', requests_per_run),
       hint => 'It must be at least 1; null means no limit.');
+  END IF;
+  IF signature_megabytes IS NULL OR signature_megabytes < 1 THEN
+    PERFORM image_library_internal.fail(
+      errcode => 'invalid_parameter_value',
+      message => format('signature_megabytes is out of range: %s', coalesce(signature_megabytes::text, 'null')),
+      hint => 'It must be at least 1.');
   END IF;
   IF ca_certificate NOT LIKE '%-----BEGIN CERTIFICATE-----%-----END CERTIFICATE-----%' THEN
     PERFORM image_library_internal.fail(
@@ -250,7 +258,7 @@ CREATE FUNCTION image_library.add_registry(name text, url text, sync_interval in
   max_connections integer DEFAULT 16, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
   allow_private boolean DEFAULT false, owner regrole DEFAULT NULL, private boolean DEFAULT false,
   proxy text DEFAULT NULL, realm_hosts text[] DEFAULT '{}',
-  requests_per_run integer DEFAULT NULL)
+  requests_per_run integer DEFAULT NULL, signature_megabytes integer DEFAULT 1024)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -267,17 +275,18 @@ BEGIN
   END IF;
   SELECT * INTO parsed FROM image_library_internal.parse_registry_url(coalesce(url, ''));
   PERFORM image_library_internal.check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate,
-                                                requests_per_run);
+                                                requests_per_run, signature_megabytes);
   proxy := image_library_internal.parse_proxy_url(nullif(proxy, ''));
   PERFORM image_library_internal.require_allowed_host(parsed.scheme, parsed.host, coalesce(proxy, ''));
   INSERT INTO image_library_internal.registry (name, scheme, host, prefix, sync_interval, max_connections,
                                       requests_per_second, ca_certificate, allow_private, owner, private,
-                                      proxy, realm_hosts, requests_per_run)
+                                      proxy, realm_hosts, requests_per_run, signature_megabytes)
   VALUES (add_registry.name, parsed.scheme, parsed.host, parsed.prefix, add_registry.sync_interval,
           add_registry.max_connections, add_registry.requests_per_second, add_registry.ca_certificate,
           coalesce(add_registry.allow_private, false), nullif(image_library_internal.checked_owner(add_registry.owner), '-'::regrole),
           coalesce(add_registry.private, false),
-          add_registry.proxy, image_library_internal.check_realm_hosts(add_registry.realm_hosts), add_registry.requests_per_run)
+          add_registry.proxy, image_library_internal.check_realm_hosts(add_registry.realm_hosts), add_registry.requests_per_run,
+          add_registry.signature_megabytes)
   ON CONFLICT ON CONSTRAINT registry_name_key DO NOTHING
   RETURNING registry_id INTO new_id;
   IF new_id IS NULL THEN
@@ -339,7 +348,7 @@ CREATE FUNCTION image_library.alter_registry(name text, url text DEFAULT NULL, s
   max_connections integer DEFAULT NULL, requests_per_second integer DEFAULT NULL, ca_certificate text DEFAULT NULL,
   allow_private boolean DEFAULT NULL, owner regrole DEFAULT NULL, private boolean DEFAULT NULL,
   proxy text DEFAULT NULL, realm_hosts text[] DEFAULT NULL,
-  requests_per_run integer DEFAULT NULL)
+  requests_per_run integer DEFAULT NULL, signature_megabytes integer DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -365,8 +374,9 @@ BEGIN
   requests_per_second := nullif(coalesce(requests_per_second, old.requests_per_second), 0);
   requests_per_run := nullif(coalesce(requests_per_run, old.requests_per_run), 0);
   ca_certificate := nullif(coalesce(ca_certificate, old.ca_certificate), '');
+  signature_megabytes := coalesce(signature_megabytes, old.signature_megabytes);
   PERFORM image_library_internal.check_registry_options(sync_interval, max_connections, requests_per_second, ca_certificate,
-                                                requests_per_run);
+                                                requests_per_run, signature_megabytes);
   proxy := image_library_internal.parse_proxy_url(nullif(coalesce(proxy, old.proxy), ''));
   PERFORM image_library_internal.require_allowed_host(parsed.scheme, parsed.host, coalesce(proxy, ''));
   IF (parsed.host, parsed.prefix) <> (old.host, old.prefix) THEN
@@ -378,6 +388,7 @@ BEGIN
       max_connections = alter_registry.max_connections,
       requests_per_second = alter_registry.requests_per_second,
       requests_per_run = alter_registry.requests_per_run,
+      signature_megabytes = alter_registry.signature_megabytes,
       ca_certificate = alter_registry.ca_certificate,
       allow_private = coalesce(alter_registry.allow_private, old.allow_private),
       owner = nullif(coalesce(image_library_internal.checked_owner(alter_registry.owner), old.owner), '-'::regrole),

@@ -99,7 +99,7 @@ AS $$
       WHERE p.registry_id = due_referrers.registry_id AND t.digest_changed_at > now() - interval '3 days'
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
       UNION ALL
-      -- Signatures that were only listed until somebody was trusted.
+      -- Signatures that were only listed until somebody was trusted, or until there was space for them.
       SELECT t.repository_id, t.digest, t.digest_changed_at, false
       FROM image_library_internal.repository p
       JOIN image_library_internal.image_referrer x USING (repository_id)
@@ -107,7 +107,8 @@ AS $$
       WHERE p.registry_id = due_referrers.registry_id AND EXISTS (SELECT FROM image_library_internal.trust_anchor)
         AND image_library_internal.may_have_evidence(x.artifact_type, x.tag)
         AND NOT EXISTS (SELECT FROM image_library_internal.evidence e
-                        WHERE e.repository_id = x.repository_id AND e.digest = x.digest AND e.referrer_digest = x.referrer_digest)
+                        WHERE e.repository_id = x.repository_id AND e.digest = x.digest AND e.referrer_digest = x.referrer_digest AND e.imported_from = ''
+                          AND NOT (e.over_limit AND (SELECT image_library_internal.has_evidence_room(due_referrers.registry_id))))
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ) wanted
     LEFT JOIN image_library_internal.referrer_check c USING (repository_id, digest)
@@ -133,10 +134,10 @@ AS $$
      OR EXISTS (SELECT FROM image_library_internal.image_referrer x
                 WHERE x.repository_id = due.repository_id AND x.digest = due.digest AND x.tag IS NOT NULL)
   ORDER BY due.last_at, 1, 2
-  LIMIT 200
+  LIMIT 1000
 $$;
 COMMENT ON FUNCTION image_library_internal.due_referrers IS
-  'Images whose referrers are to be asked for again, the one asked longest ago first; without an API those with referrer tags, or whose index named missing manifests. children: manifests of approved images that are checked every day';
+  'A portion of the images whose referrers are to be asked for again, the one asked longest ago first; without an API those with referrer tags, or whose index named missing manifests. children: manifests of approved images that are checked every day';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_referrers TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.forget_other_problems(registry_id integer, repositories jsonb) RETURNS void

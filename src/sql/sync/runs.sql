@@ -98,7 +98,6 @@ AS $$
 DECLARE
   id integer := (SELECT r.registry_id FROM image_library_internal.run r WHERE r.run_id = apply_changed_rules.run_id);
 BEGIN
-  PERFORM image_library_internal.verify_waiting(id);
   -- Rules may have changed while an earlier run applied the rules as they were before.
   IF (SELECT g.rules_changed_at FROM image_library_internal.registry g WHERE g.registry_id = id)
      > coalesce((SELECT max(r.started_at) FROM image_library_internal.run r WHERE r.registry_id = id AND r.decided), '-infinity') THEN
@@ -110,7 +109,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.apply_changed_rules IS
-  'Applies rules that have changed since an earlier run to the known tags, and verifies signatures that wait for it';
+  'Applies rules that have changed since an earlier run to the known tags';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_changed_rules TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.end_interrupted_runs(failed_registry integer, failure text, failed_at timestamptz)

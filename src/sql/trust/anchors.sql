@@ -8,9 +8,9 @@ DECLARE
   longest integer := CASE anchor.kind WHEN 'root' THEN 4000000 ELSE 100000 END;
   problem text := CASE
     WHEN coalesce(anchor.name, '') !~ '^[^[:cntrl:]]{1,100}$' OR btrim(anchor.name) <> anchor.name
-      THEN format('invalid name of a trusted signer: "%s"', anchor.name)
+      THEN format('invalid name of a trusted signer: "%s"', left(anchor.name, 100))
     WHEN anchor.kind = 'identity' AND (coalesce(anchor.issuer, '') !~ '^https?://[^[:space:][:cntrl:]]+$' OR length(anchor.issuer) > 1000)
-      THEN format('identity "%s": the issuer must be the URL of an OpenID Connect issuer, not "%s"', anchor.name, anchor.issuer)
+      THEN format('identity "%s": the issuer must be the URL of an OpenID Connect issuer, not "%s"', anchor.name, left(anchor.issuer, 100))
     WHEN anchor.kind IN ('identity', 'authority') AND (coalesce(anchor.subject, '') !~ '^[^[:cntrl:]]+$' OR length(anchor.subject) > 1000)
       THEN format('%s "%s": the subject must be a pattern of 1 to 1000 characters', anchor.kind, anchor.name)
     WHEN anchor.kind <> 'identity' AND coalesce(anchor.material, '') = ''
@@ -62,13 +62,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   rules text;
+  libraries text;
 BEGIN
   PERFORM image_library_internal.require_admin('change who is trusted to sign');
   PERFORM image_library_internal.lock_trust(exclusive => true);
   IF NOT EXISTS (SELECT FROM image_library_internal.trust_anchor a WHERE a.name = drop_anchor.name AND a.kind = drop_anchor.kind) THEN
     PERFORM image_library_internal.fail(
       errcode => 'undefined_object',
-      message => CASE kind WHEN 'root' THEN 'no trusted root is set' ELSE format('trusted %s "%s" does not exist', kind, name) END,
+      message => CASE kind WHEN 'root' THEN 'no trusted root is set' ELSE format('trusted %s "%s" does not exist', kind, left(name, 100)) END,
       hint => 'See image_library.trusted_signers.');
   END IF;
   SELECT string_agg(u.rule_id::text, ', ' ORDER BY u.rule_id) INTO rules
@@ -77,6 +78,14 @@ BEGIN
     RAISE WARNING USING
       MESSAGE = format('rules require a signature of "%s", which is not trusted any more: %s', name, rules),
       HINT = 'Images that only it has signed are not approved any more; see image_library.alter_rule.';
+  END IF;
+  -- No reason to refuse: a key that others have got must be dropped at once, and without it nothing is imported.
+  SELECT string_agg(format('"%s"', b.library), ', ' ORDER BY b.library) INTO libraries
+  FROM image_library_internal.bundle_key b WHERE b.key = drop_anchor.name AND drop_anchor.kind = 'key';
+  IF libraries IS NOT NULL THEN
+    RAISE WARNING USING
+      MESSAGE = format('bundles of these libraries must be signed with "%s", which is not trusted any more: %s', name, libraries),
+      HINT = 'They are refused until it is trusted again; see image_library.set_bundle_key.';
   END IF;
   PERFORM image_library_internal.change_trust(name, NULL,
     CASE kind WHEN 'root' THEN ARRAY(SELECT a.name FROM image_library_internal.trust_anchor a) ELSE ARRAY[name] END,
@@ -171,8 +180,10 @@ COMMENT ON FUNCTION image_library.drop_trusted_root IS
   'Removes the trusted root of Sigstore: keyless signatures are verified no more, see drop_trust_key';
 GRANT EXECUTE ON FUNCTION image_library.drop_trusted_root TO image_library_admin;
 
+-- Places of private registries can be among the patterns.
 CREATE VIEW image_library.trusted_signers WITH (security_barrier) AS
-  SELECT a.name, a.kind, a.issuer, a.subject, a.repositories, CASE WHEN a.kind <> 'root' THEN a.material END AS pem,
+  SELECT a.name, a.kind, a.issuer, a.subject,
+         CASE WHEN a.repositories = '{**}' OR (SELECT image_library_internal.sees_everything()) THEN a.repositories END AS repositories, CASE WHEN a.kind <> 'root' THEN a.material END AS pem,
          encode(sha256(convert_to(a.material, 'UTF8')), 'hex') AS fingerprint, a.created_at, a.created_by, a.signing_authority
   FROM image_library_internal.trust_anchor a;
 COMMENT ON VIEW image_library.trusted_signers IS

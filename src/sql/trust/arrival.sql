@@ -6,6 +6,9 @@ AS $$
 DECLARE
   anchors jsonb := image_library_internal.trusted_in(repository_id);
   layer image_library_internal.evidence;
+  room bigint := (SELECT image_library_internal.evidence_room(r.registry_id) FROM image_library_internal.repository r
+                  WHERE r.repository_id = write_evidence.repository_id);
+  stored integer;
   verified text[] := '{}';
 BEGIN
   FOR layer IN
@@ -20,23 +23,37 @@ BEGIN
                        WHERE e.repository_id = write_evidence.repository_id AND e.digest = n.digest
                          AND e.layer_digest = n.layer_digest AND e.document IS NOT NULL LIMIT 1)) END),
            n.annotations, n.unread, n.retry, now(), false, '', NULL, NULL, NULL, NULL::timestamptz, NULL::bigint, NULL, NULL::jsonb,
-           NULL::timestamptz, NULL::text
+           NULL::timestamptz, '', 0, false, NULL::timestamptz
     FROM unnest(layers) n
     ORDER BY n.digest, n.referrer_digest, n.place
   LOOP
+    SELECT e.bytes INTO stored FROM image_library_internal.evidence e
+    WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
+      AND e.imported_from = '';
+    IF octet_length(layer.document) > room + coalesce(stored, 0) THEN
+      layer := image_library_internal.without_document(layer);
+    END IF;
     layer := image_library_internal.with_verdict(layer, anchors);
     INSERT INTO image_library_internal.evidence AS e SELECT layer.*
     ON CONFLICT ON CONSTRAINT evidence_pkey DO UPDATE
     SET document = excluded.document, unread = excluded.unread, retry = excluded.retry, annotations = excluded.annotations,
         verified = excluded.verified, reason = excluded.reason, signer = excluded.signer, issuer = excluded.issuer,
         subject = excluded.subject, signed_at = excluded.signed_at, log_index = excluded.log_index,
-        predicate_type = excluded.predicate_type, provenance = excluded.provenance, verified_at = excluded.verified_at, imported_from = NULL
+        predicate_type = excluded.predicate_type, provenance = excluded.provenance, verified_at = excluded.verified_at, valid_until = excluded.valid_until,
+        bytes = excluded.bytes, over_limit = excluded.over_limit
     -- What is there is the same: a manifest never changes. It may have been unread.
-    WHERE e.document IS NULL AND (excluded.document IS NOT NULL OR e.unread IS DISTINCT FROM excluded.unread)
-       -- What a bundle says is in the manifest gives way to what is, unless it is verified.
-       OR e.imported_from IS NOT NULL AND excluded.document IS NOT NULL AND (excluded.verified OR NOT e.verified);
-    IF FOUND AND layer.verified THEN
-      verified := verified || layer.digest;
+    WHERE e.document IS NULL AND (excluded.document IS NOT NULL OR e.unread IS DISTINCT FROM excluded.unread);
+    IF FOUND THEN
+      room := room + coalesce(stored, 0) - layer.bytes;
+      IF layer.verified THEN
+        verified := verified || layer.digest;
+      END IF;
+    END IF;
+    IF layer.document IS NOT NULL THEN
+      -- What a bundle says is in the manifest gives way to what is, unless it is verified.
+      DELETE FROM image_library_internal.evidence e
+      WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
+        AND e.imported_from <> '' AND (layer.verified OR NOT e.verified);
     END IF;
   END LOOP;
   RETURN verified;
@@ -79,7 +96,7 @@ BEGIN
   USING (SELECT DISTINCT u FROM unnest(digests) u) AS asked (digest)
   WHERE e.repository_id = forget_evidence.repository_id AND e.digest = asked.digest
     -- Those of a bundle were never listed here.
-    AND e.imported_from IS NULL AND NOT image_library_internal.is_listed(e.repository_id, e.digest, e.referrer_digest)
+    AND e.imported_from = '' AND NOT image_library_internal.is_listed(e.repository_id, e.digest, e.referrer_digest)
     AND (NOT e.verified OR EXISTS (
       SELECT FROM image_library_internal.evidence o
       WHERE o.repository_id = e.repository_id AND o.digest = e.digest AND o.layer_digest = e.layer_digest AND o.signer = e.signer

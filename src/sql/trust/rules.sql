@@ -4,7 +4,7 @@ CREATE FUNCTION image_library_internal.check_signers(signers text[]) RETURNS voi
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  unknown text := (SELECT string_agg(CASE WHEN s IS NULL THEN 'null' ELSE format('"%s"', s) END, ', ' ORDER BY s) FROM unnest(signers) s
+  unknown text := (SELECT left(string_agg(CASE WHEN s IS NULL THEN 'null' ELSE format('"%s"', left(s, 100)) END, ', ' ORDER BY s), 500) FROM unnest(signers) s
                    WHERE NOT EXISTS (SELECT FROM image_library_internal.trust_anchor a WHERE a.name = s AND a.kind <> 'root'));
 BEGIN
   IF unknown IS NOT NULL THEN
@@ -82,7 +82,7 @@ BEGIN
     RETURN;
   END IF;
   SELECT string_agg(line, E'\n') INTO known
-  FROM (SELECT DISTINCT format('%s: %s', e.format, CASE WHEN e.verified THEN format('signed by %s%s', e.signer, ', ' || nullif(e.predicate_type, '')) ELSE e.reason END) AS line
+  FROM (SELECT DISTINCT format('%s: %s', e.format, CASE WHEN e.verified AND NOT image_library_internal.has_ended(e.valid_until) THEN format('signed by %s%s', e.signer, ', ' || nullif(e.predicate_type, '')) ELSE image_library_internal.shown_reason(e.reason, e.verified, e.valid_until) END) AS line
         FROM image_library_internal.evidence e
         WHERE e.repository_id = check_signed.repository_id AND e.digest = check_signed.digest ORDER BY 1 LIMIT 10) lines;
   PERFORM image_library_internal.fail(

@@ -50,13 +50,22 @@ CREATE TABLE image_library_internal.evidence (
   predicate_type text,
   provenance jsonb,
   verified_at timestamptz,
-  imported_from text COLLATE "C",
-  PRIMARY KEY (repository_id, digest, referrer_digest, place),
-  CHECK (verified = (signer IS NOT NULL))
+  imported_from text COLLATE "C" NOT NULL DEFAULT '',
+  bytes integer NOT NULL,
+  over_limit boolean NOT NULL,
+  valid_until timestamptz,
+  -- Libraries do not write each other's rows.
+  PRIMARY KEY (repository_id, digest, referrer_digest, place, imported_from),
+  CHECK (verified = (signer IS NOT NULL)),
+  CHECK (bytes = coalesce(octet_length(document), 0)),
+  CHECK (NOT over_limit OR document IS NULL)
 );
 CREATE INDEX evidence_signer ON image_library_internal.evidence (signer, repository_id) WHERE verified;
-CREATE INDEX evidence_imported ON image_library_internal.evidence (imported_from) WHERE imported_from IS NOT NULL;
+CREATE INDEX evidence_imported ON image_library_internal.evidence (imported_from) WHERE imported_from <> '';
+CREATE INDEX evidence_ending ON image_library_internal.evidence (valid_until) WHERE verified AND valid_until IS NOT NULL;
 CREATE INDEX evidence_waiting ON image_library_internal.evidence (repository_id) WHERE verified_at IS NULL;
+-- Space is added up without a look at the rows.
+CREATE INDEX evidence_space ON image_library_internal.evidence (repository_id) INCLUDE (bytes, over_limit);
 COMMENT ON TABLE image_library_internal.evidence IS
   'Layers of signatures and attestations, so that they can be verified again without a request; for the repository that lists them';
 COMMENT ON COLUMN image_library_internal.evidence.digest IS 'Image that the registry lists the signature for';
@@ -66,9 +75,14 @@ COMMENT ON COLUMN image_library_internal.evidence.format IS
 COMMENT ON COLUMN image_library_internal.evidence.annotations IS 'Annotations of the layer that belong to the signature';
 COMMENT ON COLUMN image_library_internal.evidence.unread IS 'Why the document was not read';
 COMMENT ON COLUMN image_library_internal.evidence.retry IS 'Whether the agent asks for the document again';
+COMMENT ON COLUMN image_library_internal.evidence.bytes IS 'Bytes of the document; 0: there is none';
+COMMENT ON COLUMN image_library_internal.evidence.over_limit IS
+  'Whether the document is not stored because of the limit of the registry (signature_megabytes)';
 COMMENT ON COLUMN image_library_internal.evidence.signer IS 'Name of the trust anchor that verified it; null: not verified';
 COMMENT ON COLUMN image_library_internal.evidence.verified_at IS
   'When it was verified, with whatever result; null: the agent verifies it when the next run begins';
+COMMENT ON COLUMN image_library_internal.evidence.valid_until IS
+  'When a verified signature ends, by its own expiry or with its certificate: it does not count from then on, and the agent verifies it again; null: no end is known';
 COMMENT ON COLUMN image_library_internal.evidence.imported_from IS
-  'Library whose bundle brought it; null: a registry did. The agent asks a registry that lists it all the same (retry)';
+  'Library whose bundle brought it; empty: the registry did. The agent asks a registry that lists it all the same (retry)';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.evidence TO image_library_agent;

@@ -7,7 +7,7 @@ COMMENT ON FUNCTION image_library_internal.check_anchors IS
 
 CREATE FUNCTION image_library_internal.verify_evidence(anchors jsonb, format text, document bytea, annotations jsonb, subject text,
   OUT verified boolean, OUT reason text, OUT signer text, OUT issuer text, OUT certificate_subject text, OUT signed_at timestamptz,
-  OUT log_index bigint, OUT predicate_type text, OUT provenance jsonb)
+  OUT log_index bigint, OUT predicate_type text, OUT provenance jsonb, OUT valid_until timestamptz)
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_verify_evidence';
 COMMENT ON FUNCTION image_library_internal.verify_evidence IS
   'Whether one of the anchors signed the subject, a digest; raises no error for a signature, whatever it is';
@@ -54,10 +54,13 @@ DECLARE
   v record;
 BEGIN
   evidence.verified_at := clock_timestamp();
+  evidence.bytes := coalesce(octet_length(evidence.document), 0);
+  evidence.over_limit := coalesce(evidence.over_limit, false);
   IF evidence.document IS NULL THEN
     evidence.verified := false;
     evidence.reason := coalesce(evidence.unread, 'the signature was not read');
     evidence.signer := NULL;
+    evidence.valid_until := NULL;
     RETURN evidence;
   END IF;
   SELECT * INTO v
@@ -71,6 +74,7 @@ BEGIN
   evidence.log_index := v.log_index;
   evidence.predicate_type := v.predicate_type;
   evidence.provenance := v.provenance;
+  evidence.valid_until := v.valid_until;
   RETURN evidence;
 END
 $$;
@@ -98,6 +102,21 @@ COMMENT ON FUNCTION image_library_internal.is_signature IS
   'Whether evidence with a predicate type is a signature, and not an attestation';
 GRANT EXECUTE ON FUNCTION image_library_internal.is_signature TO image_library_reader, image_library_agent;
 
+CREATE FUNCTION image_library_internal.has_ended(valid_until timestamptz) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(valid_until <= now(), false);
+COMMENT ON FUNCTION image_library_internal.has_ended IS
+  'Whether a signature that was verified does not count any more, whether or not the agent has verified it again';
+GRANT EXECUTE ON FUNCTION image_library_internal.has_ended TO image_library_reader, image_library_agent;
+
+CREATE FUNCTION image_library_internal.shown_reason(reason text, verified boolean, valid_until timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN verified AND image_library_internal.has_ended(valid_until)
+            THEN format('%s; it ended at %s UTC', reason, to_char(valid_until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'))
+            ELSE reason END;
+COMMENT ON FUNCTION image_library_internal.shown_reason IS 'Reason of a verdict, or since when it does not hold any more';
+GRANT EXECUTE ON FUNCTION image_library_internal.shown_reason TO image_library_reader, image_library_agent;
+
 CREATE FUNCTION image_library_internal.has_signature(repository_id integer, digest text, signers text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
@@ -105,14 +124,14 @@ BEGIN
   RETURN EXISTS (
     SELECT FROM image_library_internal.evidence e
     WHERE e.repository_id = has_signature.repository_id AND e.digest = has_signature.digest AND e.verified
-      AND e.signer = ANY (signers) AND image_library_internal.is_signature(e.predicate_type));
+      AND e.signer = ANY (signers) AND image_library_internal.is_signature(e.predicate_type) AND NOT image_library_internal.has_ended(e.valid_until));
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.has_signature IS
   'Whether a repository has a verified signature of an image by one of some signers';
 GRANT EXECUTE ON FUNCTION image_library_internal.has_signature TO image_library_agent;
 
-CREATE TYPE image_library_internal.known_layer AS (referrer_digest text, layer_digest text, retry boolean, bytes bigint);
+CREATE TYPE image_library_internal.known_layer AS (referrer_digest text, layer_digest text, retry boolean, over_limit boolean, imported boolean, bytes bigint);
 COMMENT ON TYPE image_library_internal.known_layer IS 'A row of evidence without its document; bytes null: it has none';
 
 CREATE FUNCTION image_library_internal.known_evidence(registry_id integer, repository text, subject text)
@@ -123,11 +142,15 @@ AS $$
 BEGIN
   RETURN QUERY
     SELECT (SELECT coalesce(jsonb_agg(m.referrer_digest), '[]')
-            FROM (SELECT e.referrer_digest FROM unnest(known.rows) e GROUP BY 1 HAVING NOT bool_or(e.retry)) m),
+            FROM (SELECT e.referrer_digest FROM unnest(known.rows) e
+                  WHERE NOT e.imported
+                  GROUP BY 1
+                  -- Not for nothing, while there is no space for it.
+                  HAVING NOT bool_or(e.retry AND (NOT e.over_limit OR (SELECT image_library_internal.has_evidence_room(known_evidence.registry_id))))) m),
            (SELECT coalesce(jsonb_agg(DISTINCT e.layer_digest), '[]') FROM unnest(known.rows) e WHERE e.bytes IS NOT NULL),
-           (SELECT coalesce(sum(l.bytes), 0)::bigint FROM (SELECT DISTINCT e.layer_digest, e.bytes FROM unnest(known.rows) e) l)
+           (SELECT coalesce(sum(l.bytes), 0)::bigint FROM (SELECT DISTINCT e.layer_digest, e.bytes FROM unnest(known.rows) e WHERE NOT e.imported) l)
     FROM (SELECT ARRAY(
-            SELECT (e.referrer_digest, e.layer_digest, e.retry, octet_length(e.document))::image_library_internal.known_layer
+            SELECT (e.referrer_digest, e.layer_digest, e.retry, e.over_limit, e.imported_from <> '', nullif(e.bytes, 0))::image_library_internal.known_layer
             FROM image_library_internal.repository r JOIN image_library_internal.evidence e USING (repository_id)
             WHERE r.registry_id = known_evidence.registry_id AND r.name = known_evidence.repository
               AND e.digest = known_evidence.subject)) AS known (rows);

@@ -1,12 +1,14 @@
 -- Verified signatures and attestations for people and policies.
 
 CREATE VIEW image_library.image_signatures WITH (security_barrier) AS
-  SELECT r.registry, r.repository, e.digest, e.format, e.signer, e.verified, e.reason, e.signed_at AS at, e.log_index, e.issuer, e.subject,
+  SELECT r.registry, r.repository, e.digest, e.format, CASE WHEN NOT ended THEN e.signer END AS signer, e.verified AND NOT ended AS verified,
+         image_library_internal.shown_reason(e.reason, e.verified, e.valid_until) AS reason, e.signed_at AS at, e.log_index, e.issuer, e.subject,
          nullif(e.predicate_type, '') AS predicate_type, e.referrer_digest, e.layer_digest,
          image_library_internal.is_listed(e.repository_id, e.digest, e.referrer_digest) AS listed, e.first_seen_at, e.verified_at,
-         e.imported_from
+         nullif(e.imported_from, '') AS imported_from, e.valid_until
   FROM image_library_internal.evidence e
-  JOIN image_library_internal.visible_repository r USING (repository_id);
+  JOIN image_library_internal.visible_repository r USING (repository_id)
+  CROSS JOIN LATERAL image_library_internal.has_ended(e.valid_until) ended;
 COMMENT ON VIEW image_library.image_signatures IS
   'Signatures and attestations of images in the repository that lists them: whether somebody who is trusted made them, and if not why not. Without any trusted signer they are not read';
 GRANT SELECT ON image_library.image_signatures TO image_library_reader;
@@ -17,7 +19,7 @@ CREATE VIEW image_library.image_provenance WITH (security_barrier) AS
          jsonb_array_length(e.provenance -> 'materials') AS materials, e.referrer_digest
   FROM image_library_internal.evidence e
   JOIN image_library_internal.visible_repository r USING (repository_id)
-  WHERE e.verified AND e.provenance IS NOT NULL;
+  WHERE e.verified AND e.provenance IS NOT NULL AND NOT image_library_internal.has_ended(e.valid_until);
 COMMENT ON VIEW image_library.image_provenance IS
   'How images were built, by verified attestations of SLSA provenance: what their signers say';
 GRANT SELECT ON image_library.image_provenance TO image_library_reader;
@@ -28,7 +30,7 @@ CREATE VIEW image_library.provenance_materials WITH (security_barrier) AS
   FROM image_library_internal.evidence e
   JOIN image_library_internal.visible_repository r USING (repository_id)
   CROSS JOIN LATERAL jsonb_array_elements(e.provenance -> 'materials') AS m (material)
-  WHERE e.verified AND e.provenance IS NOT NULL;
+  WHERE e.verified AND e.provenance IS NOT NULL AND NOT image_library_internal.has_ended(e.valid_until);
 COMMENT ON VIEW image_library.provenance_materials IS
   'What images were built from, by verified attestations of SLSA provenance';
 GRANT SELECT ON image_library.provenance_materials TO image_library_reader;

@@ -19,5 +19,6 @@ DELETE FROM image_library_internal.image_extension WHERE repository_id IS NULL;
 ALTER TABLE image_library_internal.image_extension ADD PRIMARY KEY (repository_id, digest, name);
 
 -- Signatures.
+ALTER TABLE image_library_internal.registry ADD COLUMN signature_megabytes integer NOT NULL DEFAULT 1024 CHECK (signature_megabytes > 0);
 ALTER TABLE image_library_internal.rule ADD COLUMN signed_by text[];
 ALTER TABLE image_library_internal.approval ADD COLUMN signature_lost_at timestamptz;

@@ -1,0 +1,70 @@
+-- Space for signatures: a registry that lists very many does not fill the disk.
+\getenv srcdir PG_ABS_SRCDIR
+\set library :srcdir '/test/lib/library.sql'
+\i :library
+\set signed_images :srcdir '/test/lib/signed_images.sql'
+\i :signed_images
+\set bundles :srcdir '/test/lib/bundles.sql'
+\i :bundles
+CREATE ROLE regress_reader IN ROLE image_library_reader;
+CREATE ROLE regress_admin IN ROLE image_library_admin;
+SELECT add_trust_key('release', test.key('release'));
+SELECT name, test.outcome_as('regress_admin', format('SELECT image_library.add_registry(%L, ''https://%s.example'', signature_megabytes => %s)', name, name, megabytes))
+FROM (VALUES ('none', '0'), ('none', 'NULL')) v (name, megabytes);
+SELECT count(add_registry(name, 'https://' || name || '.example')), count(add_rule(name, '**')) FROM unnest('{hub,other}'::text[]) name;
+SELECT test.outcome_as('regress_admin', 'SELECT image_library.alter_registry(''hub'', signature_megabytes => -1)');
+SELECT test.outcome_as('regress_admin', 'SELECT image_library.alter_registry(''hub'', signature_megabytes => 1)');
+SELECT test.outcome_as('regress_reader', 'SELECT signature_megabytes FROM image_library.registries WHERE name = ''hub''');
+SELECT new FROM audit WHERE object = 'registry' AND action = 'changed';
+CREATE FUNCTION test.large(subject text, n integer, bytes integer DEFAULT 400000) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT test.layer(subject, 'release', NULL, jsonb_build_object('referrer_digest', test.digest('large ' || n), 'layer_digest', 'sha256:' || n, 'document', convert_to(repeat(n::text, bytes), 'UTF8'))) $$;
+CREATE VIEW test.stored AS
+  SELECT s.registry, test.shown(s.digest) AS digest, s.verified, test.shown(s.reason) AS reason, s.imported_from, count(*) FROM image_library.image_signatures s GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 4;
+SELECT test.sync('hub', 'app', '{"1": {"image": "a"}, "2": {"image": "b"}}');
+SELECT test.sync('other', 'app', '{"1": {"image": "a"}}');
+
+-- What does not fit says so, and what does is kept, in one batch and in several; a small one still fits.
+SELECT test.bring('hub', 'app', test.large('a', 1), test.large('a', 2), test.large('a', 3));
+SELECT test.bring('hub', 'app', test.large('b', 4), test.layer('b', 'release'));
+SELECT digest, verified, reason, count FROM test.stored;
+SELECT test.outcome_as('regress_reader', 'SELECT string_agg(concat_ws('' '', registry, signatures, bytes, limit_bytes, not_stored), ''; '' ORDER BY registry) FROM image_library.signature_space');
+SELECT alert, severity, registry, detail, hint FROM alerts() WHERE alert = 'signatures not stored';
+-- Brought again, they take no more; another registry has its own space.
+SELECT test.bring('hub', 'app', test.large('a', 1), test.large('a', 2), test.large('a', 3));
+SELECT test.bring('other', 'app', test.large('a', 3));
+SELECT registry, signatures, bytes, not_stored FROM signature_space ORDER BY 1;
+-- The agent does not ask for them again while there is no space.
+UPDATE image_referrer SET artifact_type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+UPDATE tag SET digest_changed_at = now() - interval '30 days';
+SELECT jsonb_array_length(manifests) AS known FROM registry, known_evidence(registry_id, 'app', test.digest('a')) WHERE name = 'hub';
+SELECT count(*) AS due FROM registry, due_referrers(registry_id, true) WHERE name = 'hub';
+-- When an admin gives more, it does.
+SELECT alter_registry('hub', signature_megabytes => 3);
+SELECT jsonb_array_length(manifests) AS known FROM registry, known_evidence(registry_id, 'app', test.digest('a')) WHERE name = 'hub';
+SELECT test.shown(digest) AS due FROM registry, due_referrers(registry_id, true) WHERE name = 'hub' ORDER BY 1;
+SELECT test.bring('hub', 'app', test.large('a', 1), test.large('a', 2), test.large('a', 3), test.large('b', 4));
+SELECT signatures, bytes, not_stored FROM signature_space WHERE registry = 'hub';
+SELECT count(*) AS alerts FROM alerts() WHERE alert = 'signatures not stored';
+-- Less than is stored: nothing is removed, and nothing new is stored.
+SELECT alter_registry('hub', signature_megabytes => 1);
+SELECT test.bring('hub', 'app', test.layer('a', 'release'));
+SELECT signatures, bytes, not_stored FROM signature_space WHERE registry = 'hub';
+-- What retention removes gives its space back.
+SELECT test.sync('hub', 'app', '{"1": {"image": "c"}, "2": {"image": "b"}}');
+UPDATE tag_period SET until = now() - interval '400 days', since = now() - interval '401 days' WHERE until IS NOT NULL;
+SELECT prune_periods(ARRAY[test.digest('a')], now() - interval '365 days');
+SELECT signatures, bytes, not_stored FROM signature_space WHERE registry = 'hub';
+
+-- Those of a bundle count too.
+SELECT alter_registry('other', signature_megabytes => 1);
+SELECT test.sync('other', 'app', '{"1": {"image": "a"}, "2": {"image": "b"}}');
+SELECT stage_bundle(test.forge(ARRAY['[1, "header", {"format": 1, "library": "central", "exported_at": "2025-01-01T00:00:00Z", "registries": ["other"]}]'::jsonb,
+    jsonb_build_array(2, 'image', jsonb_build_object('registry', 'other', 'repository', 'app', 'digest', test.digest('b'), 'tags', '["2"]'::jsonb, 'platforms', '[]'::jsonb, 'referrers', '[]'::jsonb, 'approval', NULL))]
+  || ARRAY(SELECT jsonb_build_array(2 + n, 'evidence', jsonb_build_object('registry', 'other', 'repository', 'app', 'digest', test.digest('b'), 'referrer_digest', test.digest('large ' || n), 'place', 0,
+      'layer_digest', 'sha256:' || encode(sha256(convert_to(repeat(n::text, 400000), 'UTF8')), 'hex'), 'format', 'dsse', 'annotations', '{}'::jsonb,
+      'document', translate(encode(convert_to(repeat(n::text, 400000), 'UTF8'), 'base64'), E'\n', ''))) FROM generate_series(1, 2) n)
+  || '[5, "end", {"lines": 5}]'::jsonb));
+SELECT what, effect, number FROM import_library(rules => false) WHERE what = 'signatures';
+SELECT digest, reason, imported_from, count FROM test.stored WHERE registry = 'other';
+SELECT signatures, bytes, not_stored FROM signature_space WHERE registry = 'other';
+ROLLBACK;
