@@ -27,6 +27,9 @@ READS = {
                            "WHERE repository >= 'team50' AND (repository, tag) > ('team50', '') ORDER BY repository, tag LIMIT 50",
     "deep page of pending_images": "SELECT registry, repository, tag, digest, why FROM image_library.pending_images "
                                    "WHERE repository >= 'team50' AND (repository, tag) > ('team50', '') ORDER BY repository, tag LIMIT 50",
+    "rejected images": "SELECT registry, repository, tag, digest, approval FROM image_library.images WHERE approval = 'rejected' "
+                       "ORDER BY repository, tag LIMIT 50",
+    "ending_approvals": "SELECT * FROM image_library.ending_approvals",
     "newest of a major": "SELECT image_library.latest_postgres('postgresql', 17, 'standard', registry => '{registry}', repository => '{repository}')",
     "newest, ambiguous": "SELECT public.newest_or_error('postgresql', 17, 'standard')",
     "postgres_latest of a repository": "SELECT registry, repository, major_version, tag FROM image_library.postgres_latest "
@@ -147,7 +150,9 @@ def main():
         server.stop()
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / "read.md").write_text(table(measured))
-    (options.results / "read.json").write_text(json.dumps(measured, indent=1) + "\n")
+    # A list on one line.
+    text = re.sub(r"\[\s+([^]]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", json.dumps(measured, indent=1))
+    (options.results / "read.json").write_text(text + "\n")
     print(table(measured))
 
 

@@ -55,6 +55,17 @@ SELECT test.write('postgresql/postgresql', test.tags(1, 1500, 'pg', :'postgres')
 -- A decision in the same transaction, before there are statistics.
 SELECT approve('localhost:5000/postgresql/postgresql:17.8' || n) IS NOT NULL AS approved FROM generate_series(1, 3) n;
 SELECT r.without_index, r.by_index < 100 AS few_by_index FROM test.rows_read($$SELECT image_library.approve('localhost:5000/postgresql/postgresql:17.9')$$) r;
+-- Nor is anything looked for that nobody demands of it: rules for several people or with signatures, owners, policies, requests.
+CREATE TABLE test.before AS SELECT f.funcid, f.calls FROM pg_stat_xact_user_functions f;
+SELECT approve('localhost:5000/postgresql/postgresql:17.10') IS NOT NULL AS approved;
+SELECT f.funcname FROM pg_stat_xact_user_functions f LEFT JOIN test.before b USING (funcid)
+WHERE f.calls > coalesce(b.calls, 0) AND f.funcname IN ('approve', 'required_approvals', 'rules_of_image', 'check_signed', 'unsigned_images', 'check_policies',
+  'count_votes', 'end_requests', 'check_read', 'keep_image', 'require_owner') ORDER BY 1;
 SELECT tag, test.shown(digest) AS digest, approval, missing_since IS NOT NULL AS missing
 FROM image_library_internal.entry WHERE tag IN ('17.7', '17.8', '17.2000') ORDER BY 1;
+
+-- A page of pending images looks up why for its 50 rows, not for all of the repository, which it sorts.
+SELECT count(*) > 1400 AS many FROM pending_images WHERE repository = 'postgresql/postgresql';
+SELECT r.without_index, r.by_index < 2000 AS few_by_index FROM test.rows_read(
+  $$SELECT count(why) FROM (SELECT why FROM image_library.pending_images WHERE repository = 'postgresql/postgresql' ORDER BY repository, tag LIMIT 50) p$$) r;
 ROLLBACK;

@@ -36,18 +36,21 @@ GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image
 
 -- If two sessions decide at the same time, the second waits here and then sees the decision of the first.
 CREATE FUNCTION image_library_internal.lock_approval(repository_id integer, digest text) RETURNS image_library_internal.approval
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   locked image_library_internal.approval;
 BEGIN
-  INSERT INTO image_library_internal.approval (repository_id, digest, state)
+  INSERT INTO image_library_internal.approval AS a (repository_id, digest, state)
   VALUES (lock_approval.repository_id, lock_approval.digest, 'pending')
-  ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING;
-  SELECT a.* INTO STRICT locked
-  FROM image_library_internal.approval a
-  WHERE a.repository_id = lock_approval.repository_id AND a.digest = lock_approval.digest
-  FOR UPDATE;
+  ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING
+  RETURNING a.* INTO locked;
+  IF NOT FOUND THEN
+    SELECT a.* INTO STRICT locked
+    FROM image_library_internal.approval a
+    WHERE a.repository_id = lock_approval.repository_id AND a.digest = lock_approval.digest
+    FOR UPDATE;
+  END IF;
   RETURN locked;
 END
 $$;
@@ -76,18 +79,27 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   image record := image_library_internal.find_image(reference, in_registry);
+  unchanged boolean;
 BEGIN
   PERFORM image_library_internal.require_team(format('%s image "%s"', verb, reference), image.repository_id, image.digest);
   PERFORM image_library_internal.lock_repository(image.registry_id, image.repository_id, for_batch => false);
-  PERFORM image_library_internal.keep_image(image.repository_id, image.digest, reference, in_registry);
   -- The decision is written beside these tags too. All transactions lock tags before approvals.
-  PERFORM FROM image_library_internal.tag t
-  WHERE t.repository_id = image.repository_id AND t.digest = image.digest ORDER BY t.name FOR NO KEY UPDATE;
+  SELECT bool_or(t.name = image.tag AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since))
+  INTO unchanged
+  FROM (SELECT x.name, x.rule_id, x.missing_since FROM image_library_internal.tag x
+        WHERE x.repository_id = image.repository_id AND x.digest = image.digest ORDER BY x.name FOR NO KEY UPDATE) t;
+  IF unchanged IS NULL THEN
+    -- No tag that points at it keeps the image.
+    PERFORM image_library_internal.keep_image(image.repository_id, image.digest, reference, in_registry);
+  END IF;
+  IF image.moved_to IS NOT NULL THEN
+    unchanged := EXISTS (
+      SELECT FROM image_library_internal.tag t
+      WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = image.moved_to
+        AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since));
+  END IF;
   -- Refuses the decision if a sync or a change of rules has changed the tag while this session waited for it.
-  PERFORM FROM image_library_internal.tag t
-  WHERE t.repository_id = image.repository_id AND t.name = image.tag AND t.digest = coalesce(image.moved_to, image.digest)
-    AND (t.rule_id, t.missing_since) IS NOT DISTINCT FROM (image.rule_id, image.missing_since);
-  IF NOT FOUND AND image.tag IS NOT NULL THEN
+  IF unchanged IS NOT TRUE AND image.tag IS NOT NULL THEN
     PERFORM image_library_internal.fail(
       errcode => 'object_not_in_prerequisite_state',
       message => format('cannot %s image "%s": it changed at this moment', verb, reference),
@@ -113,16 +125,18 @@ COMMENT ON FUNCTION image_library_internal.decided_so IS 'Description of a decis
 CREATE FUNCTION image_library_internal.decided_just_now(registry_id integer, repository text, digest text, verb text,
   valid_until timestamptz DEFAULT NULL)
 RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
-  SELECT coalesce((
+BEGIN
+  RETURN coalesce((
     SELECT d.statement_at = statement_timestamp() AND d.actor = session_user
            AND (d.action = verb AND d.valid_until IS NOT DISTINCT FROM decided_just_now.valid_until
                 OR verb = 'approve' AND d.action = 'vote')
     FROM image_library_internal.decision d
     WHERE d.digest = decided_just_now.digest AND d.registry_id = decided_just_now.registry_id
       AND d.repository = decided_just_now.repository
-    ORDER BY d.decision_id DESC LIMIT 1), false)
+    ORDER BY d.decision_id DESC LIMIT 1), false);
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.decided_just_now IS
   'Whether the session user has made this decision on the image in the running statement';
@@ -181,14 +195,17 @@ RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  -- States that an approval would end do not prevent it.
-  block text := (SELECT b FROM unnest(image_library_internal.blocks(tag, rule_id, missing_since, current, clock_timestamp())) WITH ORDINALITY AS u (b, n)
-                 WHERE b NOT IN ('pending', 'rejected', 'revoked', 'expired') ORDER BY n LIMIT 1);
+  at timestamptz := clock_timestamp();
+  blocks text[] := image_library_internal.blocks(tag, rule_id, missing_since, current, at);
+  block text;
   told record;
 BEGIN
-  IF block IS NULL THEN
+  -- States that an approval would end do not prevent it.
+  IF blocks <@ '{pending,rejected,revoked,expired}' THEN
     RETURN;
   END IF;
+  SELECT b INTO block FROM unnest(blocks) WITH ORDINALITY AS u (b, n)
+  WHERE b NOT IN ('pending', 'rejected', 'revoked', 'expired') ORDER BY n LIMIT 1;
   SELECT * INTO told FROM image_library_internal.why_blocked(block, missing_since, current);
   PERFORM image_library_internal.fail(
     errcode => 'object_not_in_prerequisite_state',
@@ -219,7 +236,10 @@ DECLARE
                                    WHEN 'pending' THEN '{approved,rejected,revoked}'
                                    ELSE '{pending}' END;
 BEGIN
-  IF states && allowed OR new_state = 'pending' AND EXISTS (
+  IF states && allowed THEN
+    RETURN;
+  END IF;
+  IF new_state = 'pending' AND EXISTS (
     SELECT FROM image_library_internal.approval_vote v WHERE v.repository_id = current.repository_id AND v.digest = current.digest)
   THEN
     RETURN;
@@ -245,6 +265,7 @@ DECLARE
                               WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
   image record := image_library_internal.lock_image(reference, verb, in_registry);
   current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest);
+  demands record;
   votes record;
   people integer := 1;
   decision image_library_internal.decision;
@@ -253,17 +274,26 @@ BEGIN
   IF image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
     RETURN image.pinned_reference;
   END IF;
+  demands := image_library_internal.demands_on(image.registry_id, image.repository_id, image.digest);
   IF new_state = 'approved' THEN
     PERFORM image_library_internal.check_approvable(reference, CASE WHEN image.moved_to IS NULL THEN image.tag END, image.rule_id, image.missing_since, current);
-    PERFORM image_library_internal.check_read(reference, image.registry_id, image.repository, image.tag, image.digest);
+    IF demands.unread THEN
+      PERFORM image_library_internal.check_read(reference, image.registry_id, image.repository, image.tag, image.digest);
+    END IF;
   END IF;
   PERFORM image_library_internal.check_transition(reference, verb, new_state, current);
-  IF new_state = 'approved' THEN
+  IF new_state = 'approved' AND demands.signatures THEN
     PERFORM image_library_internal.check_signed(reference, image.repository_id, image.digest);
+  END IF;
+  IF new_state = 'approved' AND demands.policies THEN
     PERFORM image_library_internal.check_policies(reference, image.registry, image.repository, image.digest);
   END IF;
   decision := image_library_internal.decision_on(image, verb, current.state, new_state, reason);
   IF new_state = 'approved' THEN
+    decision.valid_until := decide.valid_until;
+  END IF;
+  -- Otherwise one person is enough, and no rule is named.
+  IF new_state = 'approved' AND (demands.people OR demands.votes) THEN
     SELECT * INTO votes
     FROM image_library_internal.count_votes(reference, image.repository_id, image.digest, decide.valid_until);
     decision.rule_id := votes.rule_id;
@@ -282,8 +312,10 @@ BEGIN
       valid_until = decision.valid_until,
       reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END, signature_lost_at = NULL
   WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
-  DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
-  IF new_state IN ('approved', 'rejected') THEN
+  IF demands.votes THEN
+    DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
+  END IF;
+  IF new_state IN ('approved', 'rejected') AND demands.requests THEN
     PERFORM image_library_internal.end_requests(image.repository_id, ARRAY[image.digest]);
   END IF;
   PERFORM image_library_internal.refresh_entry_approval(image.repository_id, ARRAY[image.digest]);

@@ -37,6 +37,26 @@ COMMENT ON FUNCTION image_library_internal.required_approvals IS
   'Number of people who must approve images of a repository (0: every rule that takes one of their tags has approval => auto), the rule that requires it (null: no rule takes them), and one by which the approval of a requester does not count (null: none)';
 GRANT EXECUTE ON FUNCTION image_library_internal.required_approvals TO image_library_reader, image_library_agent;
 
+-- One look at the rules of the registry, instead of one decision for each rule and tag: most libraries ask for nothing.
+CREATE FUNCTION image_library_internal.demands_on(registry_id integer, repository_id integer, digest text,
+  OUT signatures boolean, OUT people boolean, OUT votes boolean, OUT policies boolean, OUT requests boolean, OUT unread boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
+BEGIN
+  SELECT coalesce(bool_or(u.signed_by IS NOT NULL), false), coalesce(bool_or(u.required_approvals > 1 OR u.separate_requester), false),
+         EXISTS (SELECT FROM image_library_internal.approval_vote v WHERE v.repository_id = demands_on.repository_id AND v.digest = demands_on.digest),
+         EXISTS (SELECT FROM image_library_internal.policy p WHERE p.enabled AND p.effect <> 'auto_approve' AND p.applies_to NOT LIKE 'consumer:%'),
+         EXISTS (SELECT FROM image_library_internal.approval_request q
+                 WHERE q.repository_id = demands_on.repository_id AND q.digest = demands_on.digest AND q.ended_at IS NULL),
+         EXISTS (SELECT FROM image_library_internal.image i WHERE i.digest = demands_on.digest AND i.unread IS NOT NULL)
+  INTO signatures, people, votes, policies, requests, unread
+  FROM image_library_internal.rule u
+  WHERE u.registry_id = demands_on.registry_id AND u.enabled AND u.action = 'include';
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.demands_on IS
+  'What an approval of an image may be asked for: whether a rule of its registry requires signatures, or several people or another one than the requester, whether there are votes on it, policies, and open requests for it, and whether a part of it could not be read. Where false, it need not be looked at';
+
 CREATE FUNCTION image_library_internal.count_votes(reference text, repository_id integer, digest text, valid_until timestamptz,
   OUT given integer, OUT required integer, OUT rule_id bigint, OUT ends_at timestamptz)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

@@ -19,6 +19,11 @@ CREATE TABLE image_library_internal.approval (
   CHECK ((quarantined_at IS NULL) = (quarantine_id IS NULL))
 );
 CREATE INDEX approval_digest ON image_library_internal.approval (digest);
+-- What few images have, so that nobody reads all of them to find these.
+CREATE INDEX approval_reset ON image_library_internal.approval (repository_id, digest) WHERE reset_at IS NOT NULL;
+CREATE INDEX approval_valid_until ON image_library_internal.approval (valid_until) WHERE valid_until IS NOT NULL;
+CREATE INDEX approval_deprecated_from ON image_library_internal.approval (deprecated_from) WHERE deprecated_from IS NOT NULL;
+CREATE INDEX approval_signature_lost ON image_library_internal.approval (repository_id, digest) WHERE signature_lost_at IS NOT NULL;
 COMMENT ON TABLE image_library_internal.approval IS
   'State of a digest in a repository; no row: pending since it was found';
 COMMENT ON COLUMN image_library_internal.approval.approvals IS

@@ -43,6 +43,13 @@ AS $$
 DECLARE
   owners regrole[];
 BEGIN
+  -- Most images are nobody's: their rules need not be looked for.
+  IF NOT EXISTS (SELECT FROM image_library_internal.repository r JOIN image_library_internal.registry g USING (registry_id)
+                 WHERE r.repository_id = require_team.repository_id
+                   AND (g.owner IS NOT NULL
+                        OR EXISTS (SELECT FROM image_library_internal.rule u WHERE u.registry_id = g.registry_id AND u.owner IS NOT NULL))) THEN
+    RETURN;
+  END IF;
   FOR owners IN
     SELECT DISTINCT array_remove(ARRAY[u.owner, g.owner], NULL)
     FROM image_library_internal.repository r

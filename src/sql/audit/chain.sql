@@ -24,31 +24,35 @@ COMMENT ON TRIGGER append_only_truncate ON image_library_internal.chain IS 'Refu
 -- Columns that are null are left out, so that a nullable column that a later version adds does not change the hashes.
 -- Times in jsonb depend on the setting timezone, which the callers set to UTC.
 CREATE FUNCTION image_library_internal.chain_hash(previous_hash bytea, "position" bigint, log text, logged jsonb) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT sha256(previous_hash || convert_to(jsonb_build_array(position, log, jsonb_object_agg(c.key, c.value))::text, 'UTF8'))
-  FROM jsonb_each(logged) c WHERE c.value <> 'null'
+BEGIN
+  RETURN (
+    SELECT sha256(previous_hash || convert_to(jsonb_build_array(position, log, jsonb_object_agg(c.key, c.value))::text, 'UTF8'))
+    FROM jsonb_each(logged) c WHERE c.value <> 'null');
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.chain_hash IS
   'Hash of a row of decision or audit_entry at its position: of the hash before it and the text of a JSON array [position, log, {column: value}]';
 
 -- The primary key makes two transactions that append at the same time follow each other: one waits for the other, and
 -- takes the next position. A transaction that keeps its first snapshot gets 40001 instead. A row that has its place
--- keeps it.
+-- keeps it. A plan that was made when the table was small would read all of it for each row.
 CREATE FUNCTION image_library_internal.append_to_chain(log text, number bigint, logged jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
-DECLARE
-  head record;
 BEGIN
-  WHILE NOT EXISTS (SELECT FROM image_library_internal.chain c WHERE c.log = append_to_chain.log AND c.number = append_to_chain.number) LOOP
-    SELECT c.position, c.row_hash INTO head FROM image_library_internal.chain c ORDER BY c.position DESC LIMIT 1;
-    head.position := coalesce(head.position, 0) + 1;
-    head.row_hash := coalesce(head.row_hash, '');
+  LOOP
     INSERT INTO image_library_internal.chain (position, log, number, previous_hash, row_hash)
-    VALUES (head.position, append_to_chain.log, append_to_chain.number, head.row_hash,
-            image_library_internal.chain_hash(head.row_hash, head.position, append_to_chain.log, logged))
+    SELECT next.position, append_to_chain.log, append_to_chain.number, next.previous_hash,
+           image_library_internal.chain_hash(next.previous_hash, next.position, append_to_chain.log, logged)
+    FROM (SELECT coalesce(head.position, 0) + 1 AS position, coalesce(head.row_hash, '') AS previous_hash
+          FROM (SELECT) here
+          LEFT JOIN (SELECT c.position, c.row_hash FROM image_library_internal.chain c ORDER BY c.position DESC LIMIT 1) head ON true) next
+    WHERE NOT EXISTS (SELECT FROM image_library_internal.chain c WHERE c.log = append_to_chain.log AND c.number = append_to_chain.number)
     ON CONFLICT ON CONSTRAINT chain_pkey DO NOTHING;
+    EXIT WHEN FOUND OR EXISTS (
+      SELECT FROM image_library_internal.chain c WHERE c.log = append_to_chain.log AND c.number = append_to_chain.number);
   END LOOP;
 END
 $$;
@@ -63,9 +67,11 @@ COMMENT ON FUNCTION image_library_internal.refuse_prepare IS
 CREATE FUNCTION image_library_internal.chain_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
+DECLARE
+  logged jsonb := to_jsonb(NEW);
 BEGIN
   PERFORM image_library_internal.refuse_prepare();
-  PERFORM image_library_internal.append_to_chain(TG_ARGV[0], (to_jsonb(NEW) ->> TG_ARGV[1])::bigint, to_jsonb(NEW));
+  PERFORM image_library_internal.append_to_chain(TG_ARGV[0], (logged ->> TG_ARGV[1])::bigint, logged);
   RETURN NULL;
 END
 $$;

@@ -1,4 +1,6 @@
 -- The acting role, and checks of its rights.
+-- Functions that a decision calls are in PL/pgSQL, which keeps their plans: one in SQL with SET is parsed and planned again
+-- in each transaction.
 
 CREATE FUNCTION image_library_internal.acting_role() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_acting_role';
@@ -11,8 +13,12 @@ COMMENT ON FUNCTION image_library_internal.viewer IS 'Role that reads a view';
 GRANT EXECUTE ON FUNCTION image_library_internal.viewer TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.has_role(role_name name) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT pg_has_role(image_library_internal.acting_role(), role_name, 'MEMBER') $$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN pg_has_role(image_library_internal.acting_role(), role_name, 'MEMBER');
+END
+$$;
 COMMENT ON FUNCTION image_library_internal.has_role IS 'Whether the acting role is a member of a role';
 
 CREATE FUNCTION image_library_internal.require_admin(what text) RETURNS void

@@ -131,7 +131,7 @@ GRANT SELECT ON image_library.usage TO image_library_reader;
 CREATE FUNCTION image_library_internal.postgres_image(repository_id integer, tag text, digest text,
   OUT flavor text, OUT major_version integer, OUT variant text, OUT os text, OUT newest_key bytea[])
 RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT c.facts ->> 'flavor', (c.facts ->> 'major_version')::integer, c.facts ->> 'variant', c.facts ->> 'os',
          image_library_internal.newest_key(c.facts ->> 'version', (c.facts ->> 'build_at')::timestamptz, c.facts ->> 'variant', postgres_image.tag)

@@ -45,6 +45,22 @@ COMMENT ON VIEW image_library.repositories IS
   'Repositories that were read, with the number of tags listed and in the library';
 GRANT SELECT ON image_library.repositories TO image_library_reader;
 
+CREATE FUNCTION image_library_internal.asked_platforms(rule_id bigint, platforms text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  asked text[] := (SELECT u.platforms FROM image_library_internal.rule u WHERE u.rule_id = asked_platforms.rule_id);
+BEGIN
+  IF asked IS NULL THEN
+    RETURN platforms;
+  END IF;
+  RETURN ARRAY(SELECT p FROM unnest(platforms) p WHERE p = ANY (asked) ORDER BY p COLLATE "C");
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.asked_platforms IS
+  'Those platforms of an image that a rule asks for; a function keeps its plan, so that a lookup of an image need not make it';
+GRANT EXECUTE ON FUNCTION image_library_internal.asked_platforms TO image_library_reader, image_library_agent;
+
 -- All platforms of an image are read, since another rule, possibly of another registry, may ask for others.
 CREATE VIEW image_library_internal.tag_platforms AS
   SELECT t.repository_id, t.name AS tag,
@@ -80,16 +96,10 @@ CREATE VIEW image_library.images AS
          concat(t.place, ':', t.tag) AS reference, concat(t.place, ':', t.tag, '@', t.digest) AS pinned_reference,
          t.kind, t.approval,
          coalesce((t.entry).version, (t.image).version) AS version,
-         coalesce((SELECT ARRAY(SELECT p FROM unnest((t.image).platforms) p WHERE p = ANY (u.platforms) ORDER BY p COLLATE "C")
-                   FROM image_library_internal.rule u WHERE u.rule_id = t.rule_id AND u.platforms IS NOT NULL),
-                  (t.image).platforms) AS platforms,
+         image_library_internal.asked_platforms(t.rule_id, (t.image).platforms) AS platforms,
          (t.image).size_bytes, (t.image).created_at, t.first_seen_at, t.digest_changed_at, t.missing_since,
-         ARRAY(SELECT h.name FROM image_library_internal.hm_tag_image x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
-               WHERE x.repository_id = t.repository_id AND x.tag = t.tag
-               UNION
-               SELECT h.name FROM image_library_internal.hm_tag_repository x JOIN image_library_internal.hm_tag h USING (hm_tag_id)
-               WHERE x.repository_id = t.repository_id
-               UNION SELECT unnest(coalesce((t.entry).system_tags, image_library_internal.system_tags(t.host, '{}'))) ORDER BY 1) AS hm_tags,
+         image_library_internal.hm_tags_of(t.repository_id, t.tag,
+           coalesce((t.entry).system_tags, image_library_internal.system_tags(t.host, '{}'))) AS hm_tags,
          coalesce((t.entry).title, (t.image).title) AS title, coalesce((t.entry).description, (t.image).description) AS description,
          (t.image).annotations, (t.image).labels, (t.decided).deprecated_from, (t.decided).valid_until, (t.decided).quarantined_at,
          (t.image).media_type, nullif((t.image).created_text, '') AS created_text, (t.image).unread
@@ -101,10 +111,18 @@ CREATE VIEW image_library.pending_images AS
   SELECT concat(t.place, ':', t.tag) AS reference, concat(t.place, ':', t.tag, '@', t.digest) AS pinned_reference,
          t.registry, t.repository, t.tag, t.digest, t.kind,
          CASE WHEN t.approval = 'approved' THEN 'expired'
-              WHEN (t.decided).reset_at IS NOT NULL THEN 'reset'
-              WHEN (f.before).digest IS NOT NULL THEN 'tag moved'
+              -- Not of f: a page looks these up for its rows only, after they were sorted.
+              WHEN (SELECT a.reset_at FROM image_library_internal.approval a
+                    WHERE a.repository_id = t.repository_id AND a.digest = t.digest AND a.reset_at IS NOT NULL) IS NOT NULL
+              THEN 'reset'
+              WHEN (SELECT true FROM image_library_internal.tag_period p
+                    WHERE p.repository_id = t.repository_id AND p.tag = t.tag AND p.digest <> t.digest LIMIT 1)
+              THEN 'tag moved'
               ELSE 'new' END AS why,
-         coalesce(CASE WHEN t.approval = 'approved' THEN t.waits_from END, (t.decided).reset_at, t.digest_changed_at) AS since,
+         coalesce(CASE WHEN t.approval = 'approved' THEN t.waits_from END,
+                  (SELECT a.reset_at FROM image_library_internal.approval a
+                   WHERE a.repository_id = t.repository_id AND a.digest = t.digest AND a.reset_at IS NOT NULL),
+                  t.digest_changed_at) AS since,
          coalesce((t.entry).version, (t.image).version) AS version, (f.before).digest AS previous_digest,
          CASE WHEN (f.before).digest IS NOT NULL
               THEN coalesce((SELECT a.state FROM image_library_internal.approval a
@@ -274,12 +292,14 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
                 WHEN last.outcome IS NULL AND last.run_id IS NOT NULL AND running.pid IS NULL THEN 'interrupted' END)
          END AS last_error,
          failed.runs AS consecutive_failures,
-         (SELECT count(*) FROM image_library_internal.problem p WHERE p.registry_id = g.registry_id)
-         + (SELECT count(*) FROM image_library_internal.unreadable_annotations u WHERE u.registry_id = g.registry_id) AS problems,
+         (SELECT count(*) FROM image_library_internal.problem p WHERE p.registry_id = g.registry_id) + coalesce(unreadable.number, 0) AS problems,
          CASE WHEN m.not_before > clock_timestamp() THEN m.not_before END AS not_before,
          failed.since AS failing_since
   FROM image_library_internal.visible_registry g
   LEFT JOIN image_library_internal.registry_state m USING (registry_id)
+  -- Found once for all registries.
+  LEFT JOIN (SELECT u.registry_id, count(*) AS number FROM image_library_internal.unreadable_annotations u GROUP BY 1) unreadable
+    ON unreadable.registry_id = g.registry_id
   LEFT JOIN LATERAL (SELECT r.* FROM image_library_internal.run r WHERE r.registry_id = g.registry_id
                      ORDER BY r.run_id DESC LIMIT 1) last ON true
   CROSS JOIN LATERAL (
@@ -310,9 +330,7 @@ CREATE VIEW image_library_internal.usable_images AS
          (SELECT t.digest_changed_at FROM image_library_internal.tag t
           WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
          e.missing_since,
-         ARRAY(SELECT h.name FROM image_library_internal.image_hm_tags h
-               WHERE h.repository_id = e.repository_id AND h.tag = e.tag
-               UNION SELECT unnest(e.system_tags) ORDER BY 1) AS hm_tags,
+         image_library_internal.hm_tags_of(e.repository_id, e.tag, e.system_tags) AS hm_tags,
          e.title, e.description, (SELECT i.annotations FROM image_library_internal.image i WHERE i.digest = e.digest) AS annotations,
          (SELECT i.labels FROM image_library_internal.image i WHERE i.digest = e.digest) AS labels,
          e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count,

@@ -129,27 +129,32 @@ CREATE FUNCTION image_library_internal.count_updated() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  hidden integer[];
+  changed image_library_internal.tag_count[];
+  grown integer[];
+  shrunk integer[];
 BEGIN
   -- INSERT with ON CONFLICT DO UPDATE calls this also if it only adds rows.
   IF NOT EXISTS (SELECT FROM new_tags) THEN
     RETURN NULL;
   END IF;
-  PERFORM image_library_internal.write_counts(ARRAY(
-    SELECT (0, x.registry_id, x.kind, x.approval, sum(x.number))::image_library_internal.tag_count
-    FROM (SELECT n.registry_id, n.kind, n.approval, 1 AS number FROM new_tags n WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL
-          UNION ALL
-          SELECT o.registry_id, o.kind, o.approval, -1 FROM old_tags o WHERE o.rule_id IS NOT NULL AND o.missing_since IS NULL) x
-    GROUP BY x.registry_id, x.kind, x.approval HAVING sum(x.number) <> 0));
-  INSERT INTO image_library_internal.filled_repository (repository_id, registry_id)
-  SELECT DISTINCT n.repository_id, n.registry_id
-  FROM new_tags n
-  WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL
-    AND NOT EXISTS (SELECT FROM image_library_internal.filled_repository f WHERE f.repository_id = n.repository_id)
-  ON CONFLICT DO NOTHING;
-  hidden := ARRAY(SELECT DISTINCT n.repository_id FROM new_tags n WHERE n.rule_id IS NULL OR n.missing_since IS NOT NULL);
-  IF hidden <> '{}' THEN
-    PERFORM image_library_internal.note_emptied(hidden);
+  WITH x AS (
+    SELECT n.repository_id, n.registry_id, n.kind, n.approval, 1 AS number FROM new_tags n WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL
+    UNION ALL
+    SELECT o.repository_id, o.registry_id, o.kind, o.approval, -1 FROM old_tags o WHERE o.rule_id IS NOT NULL AND o.missing_since IS NULL
+  )
+  SELECT ARRAY(SELECT (0, y.registry_id, y.kind, y.approval, sum(y.number))::image_library_internal.tag_count
+               FROM x y GROUP BY y.registry_id, y.kind, y.approval HAVING sum(y.number) <> 0),
+         ARRAY(SELECT y.repository_id FROM x y GROUP BY y.repository_id HAVING sum(y.number) > 0),
+         ARRAY(SELECT y.repository_id FROM x y GROUP BY y.repository_id HAVING sum(y.number) < 0)
+  INTO changed, grown, shrunk;
+  PERFORM image_library_internal.write_counts(changed);
+  IF grown <> '{}' THEN
+    INSERT INTO image_library_internal.filled_repository (repository_id, registry_id)
+    SELECT r.repository_id, r.registry_id FROM image_library_internal.repository r WHERE r.repository_id = ANY (grown)
+    ON CONFLICT DO NOTHING;
+  END IF;
+  IF shrunk <> '{}' THEN
+    PERFORM image_library_internal.note_emptied(shrunk);
   END IF;
   RETURN NULL;
 END

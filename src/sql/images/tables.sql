@@ -143,6 +143,8 @@ CREATE INDEX tag_digest ON image_library_internal.tag (digest, repository_id);
 CREATE INDEX tag_changed ON image_library_internal.tag (digest_changed_at);
 CREATE INDEX tag_waits ON image_library_internal.tag (repository_id, name)
   WHERE waits_from IS NOT NULL AND rule_id IS NOT NULL AND missing_since IS NULL;
+CREATE INDEX tag_refused ON image_library_internal.tag (approval, repository_id, name)
+  WHERE rule_id IS NOT NULL AND approval <> 'approved' AND approval <> 'pending';
 COMMENT ON TABLE image_library_internal.tag IS 'Tags that the agent has read, each with the digest it points at now';
 COMMENT ON COLUMN image_library_internal.tag.registry_id IS
   'Registry of the repository, so that row level security looks at no other table';

@@ -9,16 +9,19 @@ CREATE VIEW image_library.ending_approvals WITH (security_barrier) AS
   FROM image_library_internal.approval a
   JOIN image_library_internal.visible_repository r USING (repository_id)
   CROSS JOIN LATERAL (SELECT min(t.name) AS tag FROM image_library_internal.tag t WHERE t.repository_id = a.repository_id AND t.digest = a.digest) n
-  WHERE a.state = 'approved' AND least(a.valid_until, a.deprecated_from) > clock_timestamp() AND a.quarantined_at IS NULL;
+  WHERE a.state = 'approved' AND least(a.valid_until, a.deprecated_from) > (SELECT clock_timestamp()) AND a.quarantined_at IS NULL
+    -- The planner knows how many have such times; of a time that it does not know it expects that a third are later.
+    AND (a.valid_until IS NOT NULL OR a.deprecated_from IS NOT NULL);
 COMMENT ON VIEW image_library.ending_approvals IS
   'Approved images that may not be used any more from a time on, since their approval expires or they are deprecated';
 GRANT SELECT ON image_library.ending_approvals TO image_library_reader;
 
--- It runs with the rights of the caller, who is told of what the views show to that role.
+-- It runs with the rights of the caller, who is told of what the views show to that role. To compile the plan takes ten times
+-- as long as to run it.
 CREATE FUNCTION image_library.alerts(failures integer DEFAULT 3, overdue_after interval DEFAULT '1 hour', problems_after interval DEFAULT '1 day',
   pending_after interval DEFAULT '7 days', ends_within interval DEFAULT '14 days')
 RETURNS TABLE (alert text, severity text, registry text, subject text, since timestamptz, detail text, hint text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
   WITH drifting AS MATERIALIZED (
     SELECT d.registry, d.repository, d.tag, d.digest, d.drift, d.usable, count(*) AS uses, min(d.detail) AS detail,
@@ -27,7 +30,7 @@ AS $$
     WHERE NOT d.usable OR d.drift IN ('missing', 'policy unmet', 'signature lost')
     GROUP BY 1, 2, 3, 4, 5, 6
   ), ending AS MATERIALIZED (
-    SELECT e.* FROM image_library.ending_approvals e WHERE e.ends_at < clock_timestamp() + ends_within
+    SELECT e.* FROM image_library.ending_approvals e WHERE e.ends_at < (SELECT clock_timestamp()) + ends_within
   ), found (alert, severity, registry, subject, since, detail, hint) AS (
     -- While another worker tries, the state is working.
     SELECT 'agent', CASE WHEN s.state IN ('disabled', 'restoring') OR f.failing AND s.failures < alerts.failures THEN 'warning' ELSE 'critical' END,
@@ -68,7 +71,8 @@ AS $$
     UNION ALL
     SELECT 'pending', 'warning', p.registry, NULL, min(p.since), format('tags of images that have waited for a decision for more than %s: %s', pending_after, count(*)),
            'See image_library.pending_images.'
-    FROM image_library.pending_images p WHERE p.since < clock_timestamp() - pending_after
+    -- OFFSET 0: since is computed once a row.
+    FROM (SELECT w.registry, w.since FROM image_library.pending_images w OFFSET 0) p WHERE p.since < clock_timestamp() - pending_after
     GROUP BY p.registry
     UNION ALL
     SELECT CASE e.why WHEN 'expires' THEN 'approval expires' ELSE 'deprecated' END, 'warning', e.registry, concat(e.repository, ':' || e.tag, '@', e.digest), NULL,

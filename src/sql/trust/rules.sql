@@ -33,7 +33,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.requires_signatures TO image_li
 -- tags: neither another rule nor an exclude rule bypasses one.
 CREATE FUNCTION image_library_internal.unsigned_images(repository_id integer, digests text[], without_tags text[] DEFAULT '{}')
 RETURNS TABLE (digest text, rule_id bigint, signers text[])
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
