@@ -24,7 +24,7 @@ constexpr long kLivenessMs = 400;  // how soon a dropped extension is noticed
 // The C library gives free memory at the end of the heap back to the system from 128 kB on. Each
 // statement of a batch frees so much, and the next one would ask for it again: an eighth of the
 // time that a sync of small repositories takes. Both limits, since to set one ends that the library
-// adapts the other. For the rest of the process.
+// adapts the other. Only for a worker: it would hold for the rest of a session.
 void KeepFreedMemory() {
 #ifdef __GLIBC__
   (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
@@ -262,8 +262,8 @@ void ApplyImports(Database& database, LatchWaiter& waiter, std::int32_t registry
 
 void RunSync(Database& database, std::int32_t registry_id, Runner runner, const Report& report,
              Run& run) {
-  KeepFreedMemory();
   const bool is_worker = runner == Runner::kWorker;
+  if (is_worker) KeepFreedMemory();
   sync::AnswerWatch watch;
   LatchWaiter waiter = is_worker ? LatchWaiter(database, watch) : LatchWaiter(database);
   std::string& number = run.number;
