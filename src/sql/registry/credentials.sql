@@ -1,4 +1,4 @@
--- Functions for credentials; their tables are in registry/registries.
+-- Functions for credentials; their tables are in registry/tables.
 
 CREATE FUNCTION image_library_internal.check_repository_prefix(repository_prefix text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
