@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <set>
 
 #include "core/declared_version.h"
 #include "core/strings.h"
 #include "core/text.h"
+#include "core/timestamp.h"
 #include "core/version.h"
 
 namespace image_library {
@@ -210,18 +210,10 @@ void ReadVersion(const FactReader& reader, const TagVersion& tag, Classification
   if (image->version.empty()) image->version = std::to_string(*major);
 }
 
-/// Minutes since 1970 of NormalizeTimestamp's form; precondition: text is one.
-std::int64_t Minutes(std::string_view text) {
-  const auto number = [&](std::size_t at, std::size_t length) {
-    int value = 0;
-    std::from_chars(text.data() + at, text.data() + at + length, value);
-    return value;
-  };
-  const std::chrono::year_month_day date{std::chrono::year(number(0, 4)),
-                                         std::chrono::month(static_cast<unsigned>(number(5, 2))),
-                                         std::chrono::day(static_cast<unsigned>(number(8, 2)))};
-  const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  return static_cast<std::int64_t>(days) * 1440 + number(11, 2) * 60 + number(14, 2);
+/// Unix time of NormalizeTimestamp's form; precondition: text is one.
+std::int64_t Seconds(std::string_view text) {
+  constexpr std::size_t kSecondsEnd = 19;  // of `YYYY-MM-DD hh:mm:ss`
+  return ParseTimestamp(std::string(text.substr(0, kSecondsEnd)) + "Z")->seconds;
 }
 
 std::string StampTime(const std::string& stamp) {
@@ -237,7 +229,7 @@ bool IsDeliberatelyNoTime(std::string_view text) {
 }
 
 void ReadBuildTime(const FactReader& reader, const TagVersion& tag, Classification* image) {
-  constexpr std::int64_t kMinutesPerDay = 1440;
+  constexpr std::int64_t kDay = 24 * 60 * 60;
   image->build_at = StampTime(tag.build);
   const std::optional<FactValue> value = reader.Find("created");
   if (!value) return;
@@ -250,7 +242,7 @@ void ReadBuildTime(const FactReader& reader, const TagVersion& tag, Classificati
   }
   if (image->build_at.empty()) {
     image->build_at = created;
-  } else if (std::abs(Minutes(created) - Minutes(image->build_at)) > kMinutesPerDay) {
+  } else if (std::abs(Seconds(created) - Seconds(image->build_at)) > kDay) {
     image->conflicts.push_back(std::string(value->is_label ? "label" : "annotation") +
                                " says created " + created + ", tag says " + image->build_at);
     if (!value->is_label) image->build_at = created;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "core/timestamp.h"
 
 namespace image_library {
 namespace {

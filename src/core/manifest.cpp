@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/http_header.h"
 #include "core/text.h"
+#include "core/timestamp.h"
 
 namespace image_library {
 namespace {

@@ -1,9 +1,7 @@
 #include "core/text.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 
 namespace image_library {
@@ -47,29 +45,6 @@ bool IsControl(char32_t code) noexcept {
 bool IsDeceptive(char32_t code) noexcept {
   return code == '\t' || code == '\n' || code == 0x061C || (code >= 0x200B && code <= 0x200F) ||
          (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
-}
-
-bool ReadNumber(std::string_view text, std::size_t at, std::size_t digits, int* value) noexcept {
-  if (at + digits > text.size()) return false;
-  *value = 0;
-  for (std::size_t i = at; i < at + digits; ++i) {
-    if (text[i] < '0' || text[i] > '9') return false;
-    *value = *value * 10 + (text[i] - '0');
-  }
-  return true;
-}
-
-// Minutes east of UTC; false when text is no RFC 3339 offset.
-bool ReadOffset(std::string_view text, int* minutes) noexcept {
-  *minutes = 0;
-  if (text == "Z" || text == "z") return true;
-  int hour, minute;
-  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':' ||
-      !ReadNumber(text, 1, 2, &hour) || !ReadNumber(text, 4, 2, &minute) || hour > 23 ||
-      minute > 59)
-    return false;
-  *minutes = (text[0] == '-' ? -1 : 1) * (hour * 60 + minute);
-  return true;
 }
 
 }  // namespace
@@ -136,46 +111,6 @@ std::string_view FirstCharacter(std::string_view text) noexcept {
   char32_t code = 0;
   const std::size_t size = Decode(text, &code);
   return text.substr(0, size > 0 ? size : 1);
-}
-
-std::string NormalizeTimestamp(std::string_view rfc3339) {
-  using std::chrono::day, std::chrono::month, std::chrono::year, std::chrono::year_month_day;
-  constexpr std::size_t kSecondsEnd = 19;  // of `YYYY-MM-DDThh:mm:ss`
-  int y, m, d, hour, minute, second;
-  if (!ReadNumber(rfc3339, 0, 4, &y) || !ReadNumber(rfc3339, 5, 2, &m) ||
-      !ReadNumber(rfc3339, 8, 2, &d) || !ReadNumber(rfc3339, 11, 2, &hour) ||
-      !ReadNumber(rfc3339, 14, 2, &minute) || !ReadNumber(rfc3339, 17, 2, &second))
-    return {};
-  const char separator = rfc3339[10];
-  if (rfc3339[4] != '-' || rfc3339[7] != '-' || rfc3339[13] != ':' || rfc3339[16] != ':' ||
-      (separator != 'T' && separator != 't' && separator != ' '))
-    return {};
-  const year_month_day date{year(y), month(static_cast<unsigned>(m)),
-                            day(static_cast<unsigned>(d))};
-  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return {};
-
-  std::string_view rest = rfc3339.substr(kSecondsEnd);
-  std::string_view fraction;
-  if (!rest.empty() && rest.front() == '.') {
-    const std::size_t end = rest.find_first_not_of("0123456789", 1);
-    if (end == 1 || end == std::string_view::npos) return {};
-    fraction = rest.substr(0, std::min<std::size_t>(end, 7));  // timestamptz keeps microseconds
-    rest.remove_prefix(end);
-  }
-  int offset;
-  if (!ReadOffset(rest, &offset)) return {};
-
-  const auto utc = std::chrono::sys_days(date) + std::chrono::minutes(hour * 60 + minute - offset);
-  const auto utc_day = std::chrono::floor<std::chrono::days>(utc);
-  const year_month_day utc_date(utc_day);
-  const int utc_year = static_cast<int>(utc_date.year());
-  if (utc_year < 1971 || utc_year > 9999) return {};
-  const int of_day = static_cast<int>((utc - utc_day).count());
-  char text[64];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02u %02d:%02d:%02d", utc_year,
-                static_cast<unsigned>(utc_date.month()), static_cast<unsigned>(utc_date.day()),
-                of_day / 60, of_day % 60, second);
-  return std::string(text) + std::string(fraction) + "+00";
 }
 
 }  // namespace image_library

@@ -29,11 +29,6 @@ bool IsUtf8(std::string_view text) noexcept;
 /// is not empty.
 std::string_view FirstCharacter(std::string_view text) noexcept;
 
-/// `YYYY-MM-DD hh:mm:ss[.ffffff]+00` for a valid RFC 3339 time after 1971 that PostgreSQL's
-/// timestamptz takes, else empty: `0001-01-01...`, 1970 (reproducible builds) and 2024-02-30 are
-/// no times.
-std::string NormalizeTimestamp(std::string_view rfc3339);
-
 }  // namespace image_library
 
 #endif

@@ -7,7 +7,6 @@
 #include <limits>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include <openssl/asn1.h>
 
@@ -25,9 +24,6 @@ struct Period {
 inline Period Both(const Period& a, const Period& b) noexcept {
   return {std::max(a.start, b.start), std::min(a.end, b.end)};
 }
-
-/// RFC 3339; fractions of a second are dropped. Nothing for a text of another form.
-std::optional<std::int64_t> ParseInstant(std::string_view rfc3339);
 
 /// Nothing for a time that is not valid.
 std::optional<std::int64_t> InstantOf(const ASN1_TIME* time);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base64.h"
+#include "core/timestamp.h"
 #include "trust/document.h"
 #include "trust/key.h"
 #include "trust/limits.h"
@@ -34,9 +35,9 @@ struct Protected {
 
 std::optional<std::int64_t> TimeIn(const Json& headers, const char* name) {
   if (!headers.Has(name)) return std::nullopt;  // of another type it is no time
-  const auto instant = ParseInstant(headers[name].StringOr({}));
-  if (!instant) throw Refusal(std::string("the header ") + name + " is not a time");
-  return instant;
+  const auto time = ParseTimestamp(headers[name].StringOr({}));
+  if (!time) throw Refusal(std::string("the header ") + name + " is not a time");
+  return time->seconds;
 }
 
 // A critical header that is not understood makes a signature invalid (RFC 7515, section 4.1.11).

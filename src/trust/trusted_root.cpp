@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/timestamp.h"
 #include "trust/document.h"
 #include "trust/limits.h"
 #include "trust/refusal.h"
@@ -15,13 +16,13 @@ namespace {
 Period ReadPeriod(const Json& range) {
   Period period;
   if (IsAbsent(range)) return period;
-  const auto start = ParseInstant(range["start"].StringOr({}));
+  const auto start = ParseTimestamp(range["start"].StringOr({}));
   Check(start.has_value(), "its period has no valid start");
-  period.start = *start;
+  period.start = start->seconds;
   if (IsAbsent(range["end"])) return period;
-  const auto end = ParseInstant(range["end"].StringOr({}));
+  const auto end = ParseTimestamp(range["end"].StringOr({}));
   Check(end.has_value(), "its period has no valid end");
-  period.end = *end;
+  period.end = end->seconds;
   return period;
 }
 

@@ -1,5 +1,6 @@
 // libFuzzer target: text from images and registries, and times.
 #include "core/text.h"
+#include "core/timestamp.h"
 
 #include "core/base64.h"
 #include "core/fact_reader.h"
