@@ -37,9 +37,10 @@ CREATE TRIGGER approved BEFORE INSERT ON test.cluster FOR EACH ROW EXECUTE FUNCT
 COPY test.cluster FROM stdin;
 registry.example.com/nothing:1
 \.
--- For those who look for an error of the library itself.
-SET client_min_messages = debug1;
+-- For those who look for an error of the library itself. Called before too, so that PostgreSQL has nothing to tell of its caches.
 \set VERBOSITY terse
+SELECT count(*) > 0 AS all_is_shown FROM regexp_matches(test."image_library.x"('registry.example.com/nothing:1'), 'image_library_internal.find_image');
+SET client_min_messages = debug1;
 SELECT count(*) > 0 AS all_is_shown FROM regexp_matches(test."image_library.x"('registry.example.com/nothing:1'), 'image_library_internal.find_image');
 RESET client_min_messages;
 \set VERBOSITY default

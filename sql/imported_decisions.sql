@@ -37,10 +37,16 @@ SELECT count(*) AS changed FROM imported_decision h FULL JOIN test.before b USIN
 SELECT alter_registry('mirror', owner => 'regress_team', private => true);
 SELECT role, test.outcome_as(role, 'SELECT count(*) FROM image_library.imported_decisions'), test.outcome_as(role, 'SELECT count(*) FROM image_library_internal.imported_decision') FROM unnest('{regress_reader,regress_team}'::text[]) role;
 -- What is wrong refuses the bundle.
-SELECT change, test.changed('decision', change) FROM unnest('{"{\"decision_id\": \"x\"}","{\"actor\": \"\"}","{\"decided_at\": \"now\"}","{\"decided_at\": null}","{\"decided_at\": \"2025-02-30T00:00:00Z\"}","{\"valid_until\": \"tomorrow\"}","{\"new_state\": \"blessed\"}","{\"action\": \"Approve!\"}","{\"digest\": \"x\"}","{\"registry\": 7}"}'::jsonb[]) change
-UNION ALL SELECT '"long"', test.changed('decision', jsonb_build_object('reason', repeat('x', 10001)));
+SELECT change, test.changed('decision', change) FROM unnest('{"{\"decision_id\": \"x\"}","{\"actor\": \"\"}","{\"decided_at\": \"now\"}","{\"decided_at\": null}","{\"decided_at\": \"2025-02-30T00:00:00Z\"}","{\"valid_until\": \"tomorrow\"}","{\"new_state\": \"blessed\"}","{\"action\": \"Approve!\"}","{\"digest\": \"x\"}","{\"registry\": 7}"}'::jsonb[]) change;
 SELECT change, test.changed('decision', change) ~ '^[0-9]+$' AS staged, test.outcome('SELECT test.import()') FROM unnest(ARRAY['{"decided_at": "2999-01-01T00:00:00Z"}',
   '{"registry": "nope"}', (SELECT jsonb_build_object('decision_id', max((part #>> '{2,decision_id}')::bigint)) FROM test.parts WHERE section = 'decision')]::jsonb[]) change;
+-- A reason that is longer than people may write is cut: a library of an earlier version wrote such ones.
+SELECT test.changed('decision', jsonb_build_object('reason', repeat('x', 20000))) ~ '^[0-9]+$' AS staged;
+SELECT test.import();
+SELECT max(length(reason)) FROM imported_decisions;
+-- Nor does the library write one itself, whatever it has to tell.
+SELECT tell_decision(jsonb_populate_record(d, jsonb_build_object('reason', repeat('x', 20000)))) AS told FROM decision d ORDER BY decision_id LIMIT 1 \gset
+SELECT length(reason) FROM decision WHERE decision_id = :told;
 -- Of an image that the bundle does not have, nothing.
 SELECT stage_bundle(test.forge(ARRAY(SELECT CASE section WHEN 'header' THEN jsonb_set(part, '{2,exported_at}', to_jsonb(clock_timestamp())) WHEN 'decision' THEN jsonb_set(part, '{2,digest}', to_jsonb(test.digest('x'))) ELSE part END
   FROM test.parts ORDER BY number))) > 0 AS staged;

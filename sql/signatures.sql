@@ -119,6 +119,11 @@ SELECT repository, digest, signer FROM test.signed WHERE verified ORDER BY 1, 2,
 -- Where it signs only admins see: it may be in a private registry.
 SELECT role, test.outcome_as(role, 'SELECT string_agg(concat(name, repositories), '' '' ORDER BY name) FROM image_library.trusted_signers') AS signers,
   test.outcome_as(role, 'SELECT count(*) FROM image_library.audit WHERE object = ''trusted signer'' AND concat(old, new) LIKE ''%localhost:5000/app%''') AS audit FROM unnest('{test_reader,test_curator,test_admin}'::text[]) role;
+SAVEPOINT granted;
+GRANT USAGE ON SCHEMA image_library_internal TO test_reader;
+GRANT SELECT ON trust_anchor TO test_reader;
+SELECT test.outcome_as('test_reader', 'SELECT string_agg(concat(name, repositories), '' '' ORDER BY name) FROM image_library_internal.trust_anchor');
+ROLLBACK TO granted;
 SELECT alter_rule(:rule, signed_by => '{release,team}');
 SELECT approve('localhost:5000/app:1') IS NOT NULL AS approved;
 SELECT drop_trust_key('release');
@@ -182,6 +187,12 @@ UPDATE evidence SET valid_until = '2025-06-15 15:06:40Z' WHERE verified;
 SELECT DISTINCT format, signer, verified, reason, valid_until AT TIME ZONE 'UTC' AS until FROM image_signatures WHERE repository = 'pol';
 SELECT bool_or(is_signed_by(v, 'release')) AS signed FROM images v;
 SELECT tag, approval FROM test.states WHERE repository = 'pol' AND approval = 'approved';
+-- Also in a transaction that began before.
+SAVEPOINT ending;
+UPDATE evidence SET valid_until = clock_timestamp() + interval '20 ms' WHERE verified;
+SELECT pg_sleep(0.05);
+SELECT count(*) > 0 AS verified FROM image_signatures WHERE verified AND repository = 'pol';
+ROLLBACK TO ending;
 -- Here the agent finds that it has not: nothing is taken back.
 SELECT verify_ended(registry_id) FROM registry;
 SELECT DISTINCT signer, verified, reason, valid_until FROM image_signatures WHERE repository = 'pol' AND verified;

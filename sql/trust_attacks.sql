@@ -42,7 +42,7 @@ SELECT left(call, 70) AS call, test.refused('SELECT image_library.' || call) FRO
   $$mirror_status(repeat('x', 1000000), 'hub')$$, $$handle_webhook(repeat('x', 1000000), 'quay', '{}')$$, $$handle_webhook('hub', repeat('x', 1000000), '{}')$$,
   $$handle_webhook('hub', 'quay', jsonb_build_object('repository', repeat('x', 10000000)))$$, $$handle_webhook('hub', 'quay', jsonb_build_object('repository', repeat('x', 1000000)))$$,
   $$handle_webhook('hub', 'quay', jsonb_build_object('repository', (repeat('[', 3000) || repeat(']', 3000))::jsonb))$$, $$descendants(NULL)$$, $$descendants(repeat('x', 1000000))$$,
-  $$cleanup_candidates(NULL)$$, $$cleanup_candidates('hub', 'infinity'::text::interval)$$, $$cleanup_candidates('hub', '178000000 years')$$, $$cleanup_candidates('hub', '-1 day')$$,
+  $$cleanup_candidates(NULL)$$, $$cleanup_candidates('hub', '178000000 years')$$, $$cleanup_candidates('hub', '-1 day')$$,
   $$set_end_of_life('postgresql', '15', 'infinity')$$, $$set_end_of_life('postgresql', '15', '-infinity')$$, $$set_end_of_life('postgresql', '15', NULL)$$, $$set_end_of_life('postgresql', repeat('x', 1000000), now()::date)$$,
   $$alter_registry('hub', signature_megabytes => 2147483647)$$, $$add_rule('hub', 'x', signed_by => ARRAY[repeat('x', 1000000)])$$, $$add_rule('hub', 'x', signed_by => '{{release}}')$$]) call;
 SELECT test.refused('SELECT ' || call) FROM unnest(ARRAY[

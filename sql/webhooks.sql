@@ -83,6 +83,10 @@ SELECT repository, waits FROM push_requests WHERE registry = 'hub' ORDER BY 1;
 SELECT effect, count(*) FROM (SELECT (handle_webhook('hub', 'quay', jsonb_build_object('repository', 'team/n' || n))).effect FROM generate_series(1, 1100) n) e GROUP BY 1 ORDER BY 1;
 SELECT count(*) FROM push_requests WHERE registry = 'hub';
 SELECT name, whole, due_at > clock_timestamp() + interval '50 seconds' AS later FROM (SELECT g.name, true AS whole, g.sync_requested_at AS due_at FROM registry g WHERE g.name = 'hub') d;
+-- What the agent has done goes with the request: a flood of other names each minute does not add up.
+INSERT INTO repository_look (registry_id, repository) SELECT :hub, 'team/old' || n FROM generate_series(1, 1100) n;
+SELECT note_look(:hub, 'team/n2', '1', 0.1, NULL);
+SELECT count(*) FROM repository_look WHERE registry_id = :hub AND repository LIKE 'team/old%';
 -- Of many tags the whole repository is read.
 INSERT INTO repository_look (registry_id, repository, answered_request) SELECT registry_id, repository, requested_at FROM requested_repository WHERE repository = 'team/n1';
 SELECT effect FROM handle_webhook('hub', 'quay', '{"repository": "team/n1", "updated_tags": ["1", "2"]}');

@@ -36,6 +36,7 @@ std::vector<std::string> Texts(const Json& rule, const char* key,
 
 std::vector<Pattern> TagPatterns(const std::vector<std::string>& texts) {
   std::vector<Pattern> patterns;
+  patterns.reserve(texts.size());
   for (const std::string& text : texts) {
     patterns.push_back(Pattern::Parse(text, PatternSubject::kTag));
   }

@@ -116,7 +116,8 @@ Seen ReadBoard() {
   const Board::Slot* const here = FindSlot(now.board, MyDatabaseId);
   now.slots[now.count++] = here == nullptr ? Board::Slot{MyDatabaseId, true, DT_NOEND} : *here;
   for (const Board::Slot& slot : now.board->slots)
-    if (&slot != here && OidIsValid(slot.database) && (slot.has_library || slot.failures > 0))
+    if (slot.database != MyDatabaseId && OidIsValid(slot.database) &&
+        (slot.has_library || slot.failures > 0))
       now.slots[now.count++] = slot;
   std::memcpy(now.workers, now.board->workers, sizeof now.board->workers);
   now.launcher_started = now.board->launcher_started;

@@ -1,6 +1,7 @@
 #include "postgres/datum.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include "postgres/bridge.h"
 
@@ -68,7 +69,7 @@ StringMap StringMapArgument(FunctionCallInfo fcinfo, int number) {
     if (token == WJB_KEY)
       key = text();
     else if (token == WJB_VALUE && item.type == jbvString)
-      map.emplace(std::move(key), text());
+      map.emplace(std::exchange(key, {}), text());
   }
 }
 

@@ -1,5 +1,8 @@
 #include "postgres/extension.h"
 
+#include <charconv>
+#include <cstring>
+
 #include "core/release.h"
 
 extern "C" {
@@ -14,9 +17,11 @@ namespace {
 
 // The numbers of a version such as 0.10, each in 16 bits.
 std::uint32_t VersionNumber(const char* version) {
+  const char* const end = version + std::strlen(version);
   unsigned major = 0;
   unsigned minor = 0;
-  (void)std::sscanf(version, "%u.%u", &major, &minor);
+  const char* const dot = std::from_chars(version, end, major).ptr;
+  if (dot != end && *dot == '.') (void)std::from_chars(dot + 1, end, minor);
   return (major & 0xFFFF) << 16 | (minor & 0xFFFF);
 }
 

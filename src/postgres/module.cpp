@@ -7,9 +7,9 @@
 
 extern "C" {
 PG_MODULE_MAGIC;
-PGDLLEXPORT void _PG_init(void);
+PGDLLEXPORT void _PG_init(void);  // NOLINT(bugprone-reserved-identifier): PostgreSQL's name
 
-void _PG_init(void) {
+void _PG_init(void) {                       // NOLINT(bugprone-reserved-identifier)
   using namespace image_library::postgres;  // NOLINT
   settings::Define();
   WatchStatements();

@@ -225,22 +225,34 @@ void LookAtRequested(Database& database, std::int32_t registry_id, const Report&
 
 namespace {
 
+// Work that can wait: while other sessions hold locks, the next run does the rest.
+template <typename Work>
+void UnlessBusy(Work work) {
+  try {
+    work();
+  } catch (const PostgresError& error) {
+    if (!IsBusy(error.sqlstate)) throw;
+  }
+}
+
 // Signatures that have ended, and those that a change of trust has left to the agent, in portions
-// that are a transaction each.
+// that are a transaction each. Until then they do not count.
 void VerifyAgain(Database& database, LatchWaiter& waiter, std::int32_t registry_id) {
-  for (const char* const portion :
-       {"SELECT image_library_internal.verify_ended($1::pg_catalog.int4)",
-        "SELECT image_library_internal.verify_waiting($1::pg_catalog.int4)"})
-    for (bool more = true; more;)
-      Patiently(waiter, [&] {
-        more = database.Query(portion, {std::to_string(registry_id)}).front().front() == "t";
-      });
+  UnlessBusy([&] {
+    for (const char* const portion :
+         {"SELECT image_library_internal.verify_ended($1::pg_catalog.int4)",
+          "SELECT image_library_internal.verify_waiting($1::pg_catalog.int4)"})
+      for (bool more = true; more;)
+        Patiently(waiter, [&] {
+          more = database.Query(portion, {std::to_string(registry_id)}).front().front() == "t";
+        });
+  });
 }
 
 // Imported approvals that have waited for images which are there now, in portions that are a
-// transaction each. While other sessions hold locks, the next run does the rest.
+// transaction each.
 void ApplyImports(Database& database, LatchWaiter& waiter, std::int32_t registry_id) {
-  try {
+  UnlessBusy([&] {
     std::optional<std::string> after;
     do {
       Patiently(waiter, [&] {
@@ -253,9 +265,7 @@ void ApplyImports(Database& database, LatchWaiter& waiter, std::int32_t registry
                     .front();
       });
     } while (after);
-  } catch (const PostgresError& error) {
-    if (!IsBusy(error.sqlstate)) throw;
-  }
+  });
 }
 
 }  // namespace

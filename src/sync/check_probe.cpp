@@ -19,7 +19,6 @@ namespace image_library::sync {
 using registry::Client;
 using registry::FetchedManifest;
 using registry::Listing;
-using registry::Location;
 using registry::Method;
 using registry::Request;
 using registry::Response;

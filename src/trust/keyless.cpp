@@ -82,6 +82,7 @@ ProvenTimes CheckKeyless(const SignedMaterial& material, const TrustedRoot& root
   const TrustedAuthority* authority = nullptr;
   for (const std::int64_t instant : times.instants)
     authority = &AuthorityOf(certificate, instant, root);
+  Check(authority != nullptr, "nothing proves when the signature was made");
   CheckCertificateLog(certificate, authority->chain.first(), root);
   return times;
 }

@@ -22,6 +22,17 @@ my $person = $node->background_psql('postgres', on_error_die => 1);
 sub problems { return $node->value(q{SELECT string_agg(concat_ws(' ', repository, tag, problem), ',') FROM image_library.sync_problem}) }
 sub new_tags { return $node->value(q{SELECT string_agg(repository, ' ' ORDER BY repository) FROM image_library.images WHERE tag = '2.0'}) }
 
+# A signature that waits to be verified again, for which the agent needs the locks of all decisions.
+sub wait_for_verification
+{
+	$node->value(q{
+		DELETE FROM image_library_internal.evidence;
+		INSERT INTO image_library_internal.evidence (repository_id, digest, referrer_digest, place, layer_digest, format, document, annotations, retry, verified, reason, bytes, over_limit)
+			SELECT repository_id, 'sha256:1', 'waiting', 0, 'l', 'simple signing', '{}', '{}', false, false, '', 2, false FROM image_library_internal.repository WHERE name = 'team/other'});
+	return;
+}
+sub waiting { return $node->value(q{SELECT count(*) FROM image_library_internal.evidence WHERE verified_at IS NULL}) }
+
 my %decision = (CALL => 'approve', 'the agent' => 'revoke');
 for my $who ('CALL', 'the agent')
 {
@@ -29,6 +40,7 @@ for my $who ('CALL', 'the agent')
 	$person->query_safe("SELECT image_library.$decision{$who}('$host/team/approved:1.0', 'being looked at')");
 	$repositories->{$_}{'2.0'} = {} for keys %$repositories;
 	$registry->profile({ repositories => $repositories });
+	wait_for_verification();
 	if ($who eq 'CALL')
 	{
 		is($node->error(q{CALL image_library.sync('r')}), '', "$who: it does not fail");
@@ -43,6 +55,7 @@ for my $who ('CALL', 'the agent')
 			"$who: it comes to an end");
 	}
 	is(problems(), 'team/approved busy', "$who: the repository where a decision is open is on record");
+	is(waiting(), '1', "$who: a signature waits until there is no open decision");
 	is(new_tags(), 'team/other', "$who: the other one is stored");
 	is($node->value(q{SELECT count(*) FROM pg_locks WHERE NOT granted}), '0', "$who: nobody waits");
 	is($node->value(q{SELECT count(*) FROM pg_stat_activity
@@ -60,6 +73,7 @@ for my $who ('CALL', 'the agent')
 	}
 	is(new_tags(), 'team/approved team/other', "$who: stores the rest");
 	is(problems(), '', "$who: and nothing is on record any more");
+	is(waiting(), '0', "$who: and verifies the signature");
 	delete $_->{'2.0'} for values %$repositories;
 	$node->value(q{DELETE FROM image_library_internal.tag_period WHERE tag = '2.0'; DELETE FROM image_library_internal.entry WHERE tag = '2.0';
 		DELETE FROM image_library_internal.tag WHERE name = '2.0'; DELETE FROM image_library_internal.settled_repository});

@@ -41,7 +41,7 @@ AS $$
       AND content ->> 'decision_id' ~ '^[0-9]{1,18}$' AND coalesce(content ->> 'rule_id', '0') ~ '^[0-9]{1,18}$' AND content ->> 'action' ~ '^[a-z ]{1,30}$'
       AND content ->> 'old_state' = ANY (image_library_internal.states()) AND content ->> 'new_state' = ANY (image_library_internal.states())
       AND length(content ->> 'actor') BETWEEN 1 AND 63 AND content ->> 'decided_at' <> ''
-      AND length(coalesce(content ->> 'tag', '')) <= 128 AND length(coalesce(content ->> 'reason', '')) <= 10000
+      AND length(coalesce(content ->> 'tag', '')) <= 128
       AND length(coalesce(content ->> 'policy', '')) <= 1000 AND length(coalesce(content #>> '{origin,library}', '')) <= 63, false)
     THEN 'has an invalid decision' END
 $$;
@@ -70,7 +70,7 @@ BEGIN
     (library, registry_id, decision_id, repository, digest, tag, action, old_state, new_state, actor, decided_at, reason, rule_id, policy,
      valid_until, deprecated_from, heard_from)
   SELECT b.library, b.registry_id, b.decision_id, b.repository, b.digest, b.content ->> 'tag', b.content ->> 'action', b.content ->> 'old_state',
-         b.content ->> 'new_state', b.content ->> 'actor', (b.content ->> 'decided_at')::timestamptz, b.content ->> 'reason',
+         b.content ->> 'new_state', b.content ->> 'actor', (b.content ->> 'decided_at')::timestamptz, left(b.content ->> 'reason', 10000),
          (b.content ->> 'rule_id')::bigint, b.content ->> 'policy', (b.content ->> 'valid_until')::timestamptz,
          (b.content ->> 'deprecated_from')::timestamptz, b.content #>> '{origin,library}'
   FROM brought b

@@ -171,6 +171,8 @@ BEGIN
   decision.actor := session_user;
   decision.decided_at := clock_timestamp();
   decision.statement_at := statement_timestamp();
+  -- One that the library has made itself names every signer, or policy, that could be met.
+  decision.reason := left(decision.reason, 10000);
   INSERT INTO image_library_internal.decision (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state, actor,
                                       decided_at, reason, rule_id, policy, action, valid_until, deprecated_from, statement_at, origin)
   VALUES (decision.decision_id, decision.registry_id, decision.registry, decision.repository, decision.tag, decision.digest,

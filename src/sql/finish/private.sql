@@ -27,6 +27,9 @@ BEGIN
     condition := CASE
       -- Lines of another library, whose registries may be private there.
       WHEN relation.name = 'image_library_internal.staged_line'::regclass THEN '(SELECT image_library_internal.sees_everything())'
+      -- Where it counts may name private places: view trusted_signers shows the rest of it.
+      WHEN relation.name = 'image_library_internal.trust_anchor'::regclass THEN
+        'repositories = ''{**}'' OR (SELECT image_library_internal.sees_everything())'
       WHEN relation.columns = '{}' THEN 'true'
       -- These rows outlive the registry. Then it is not known any more whether it was private, so only admins see them.
       WHEN relation.name = ANY ('{image_library_internal.decision,image_library_internal.event,image_library_internal.audit_entry}'::regclass[]) THEN

@@ -76,6 +76,17 @@ COMMENT ON FUNCTION image_library_internal.due_looks IS
   'Requested repositories of a registry that are to be looked at now; request: its time, in microseconds';
 GRANT EXECUTE ON FUNCTION image_library_internal.due_looks TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.forget_looks(registry_id integer) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+  DELETE FROM image_library_internal.repository_look l
+  WHERE l.registry_id = forget_looks.registry_id AND NOT EXISTS (
+    SELECT FROM image_library_internal.requested_repository q WHERE q.registry_id = l.registry_id AND q.repository = l.repository)
+$$;
+COMMENT ON FUNCTION image_library_internal.forget_looks IS
+  'Removes what the agent has done about repositories whose request is gone; a webhook removes requests and leaves this to the agent';
+GRANT EXECUTE ON FUNCTION image_library_internal.forget_looks TO image_library_agent;
+
 -- A request that came while the agent looked stays. After six failures the next sync of the registry is left to find what was
 -- pushed.
 CREATE FUNCTION image_library_internal.note_look(registry_id integer, repository text, request text, seconds double precision, problem text)
@@ -92,7 +103,8 @@ AS $$
   SET looked_at = excluded.looked_at, took = excluded.took, problem = excluded.problem,
       failures = CASE WHEN excluded.problem IS NULL OR l.failures >= 6 THEN 0 ELSE l.failures + 1 END,
       answered_request = CASE WHEN excluded.problem IS NULL OR l.failures >= 5
-                              THEN timestamptz 'epoch' + interval '1 microsecond' * request::bigint ELSE l.answered_request END
+                              THEN timestamptz 'epoch' + interval '1 microsecond' * request::bigint ELSE l.answered_request END;
+  SELECT image_library_internal.forget_looks(note_look.registry_id)
 $$;
 COMMENT ON FUNCTION image_library_internal.note_look IS
   'Stores that a requested repository was looked at, how long that took, and why it failed (null: it did not)';
@@ -119,9 +131,7 @@ AS $$
   WHERE q.registry_id = answer_looks.registry_id AND q.repository IN (
     SELECT o.repository FROM image_library_internal.requested_repository o JOIN image_library_internal.repository_look l USING (registry_id, repository)
     WHERE o.registry_id = answer_looks.registry_id AND l.answered_request >= o.requested_at AND o.requested_at < now() - interval '1 day' FOR UPDATE OF o SKIP LOCKED);
-  DELETE FROM image_library_internal.repository_look l
-  WHERE l.registry_id = answer_looks.registry_id AND NOT EXISTS (
-    SELECT FROM image_library_internal.requested_repository q WHERE q.registry_id = l.registry_id AND q.repository = l.repository)
+  SELECT image_library_internal.forget_looks(answer_looks.registry_id)
 $$;
 COMMENT ON FUNCTION image_library_internal.answer_looks IS
   'Ends the requests that a complete run of the registry has answered, and removes those that were answered a day ago';

@@ -104,7 +104,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.is_signature TO image_library_r
 
 CREATE FUNCTION image_library_internal.has_ended(valid_until timestamptz) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN coalesce(valid_until <= now(), false);
+RETURN coalesce(valid_until <= statement_timestamp(), false);
 COMMENT ON FUNCTION image_library_internal.has_ended IS
   'Whether a signature that was verified does not count any more, whether or not the agent has verified it again';
 GRANT EXECUTE ON FUNCTION image_library_internal.has_ended TO image_library_reader, image_library_agent;
