@@ -29,8 +29,14 @@ SELECT test.bring('hub', 'app', test.large('b', 4), test.layer('b', 'release'));
 SELECT digest, verified, reason, count FROM test.stored;
 SELECT test.outcome_as('regress_reader', 'SELECT string_agg(concat_ws('' '', registry, signatures, bytes, limit_bytes, not_stored), ''; '' ORDER BY registry) FROM image_library.signature_space');
 SELECT alert, severity, registry, detail, hint FROM alerts() WHERE alert = 'signatures not stored';
--- Brought again, they take no more; another registry has its own space.
+-- Brought again, they take no more, and the space is added up once for those that are not stored; for what is stored it is not.
+SET LOCAL track_functions = 'all';
+SELECT test.bring('hub', 'app', test.large('a', 1), test.layer('b', 'release'));
+SELECT funcname, calls FROM pg_stat_xact_user_functions WHERE funcname IN ('write_evidence', 'evidence_room') ORDER BY 1;
 SELECT test.bring('hub', 'app', test.large('a', 1), test.large('a', 2), test.large('a', 3));
+SELECT funcname, calls FROM pg_stat_xact_user_functions WHERE funcname IN ('write_evidence', 'evidence_room') ORDER BY 1;
+RESET track_functions;
+-- Another registry has its own space.
 SELECT test.bring('other', 'app', test.large('a', 3));
 SELECT registry, signatures, bytes, not_stored FROM signature_space ORDER BY 1;
 -- The agent does not ask for them again while there is no space.

@@ -92,14 +92,16 @@ $$;
 COMMENT ON FUNCTION image_library_internal.import_evidence IS
   'Stores the signatures of a staged bundle, of images of the bundle alone, for apply_evidence; those of the bundle before that it lacks go, except verified ones';
 
-CREATE FUNCTION image_library_internal.add_evidence(imported image_library_internal.imported_evidence, repository_id integer, anchors jsonb) RETURNS boolean
+CREATE FUNCTION image_library_internal.add_evidence(imported image_library_internal.imported_evidence, repository_id integer, anchors jsonb,
+  INOUT room bigint, OUT new_verified boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   layer image_library_internal.evidence;
   stored record;
-  room bigint;
+  replaced bigint;
 BEGIN
+  new_verified := false;
   SELECT count(*) AS number, coalesce(sum(octet_length(e.document)), 0) + octet_length(imported.document) AS bytes INTO stored
   FROM image_library_internal.evidence e
   WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest AND e.imported_from = imported.library
@@ -108,10 +110,10 @@ BEGIN
   IF EXISTS (SELECT FROM image_library_internal.evidence e
              WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest AND e.referrer_digest = imported.referrer_digest
                AND e.place = imported.place AND e.imported_from = '' AND e.document IS NOT NULL) THEN
-    RETURN false;
+    RETURN;
   END IF;
   IF EXISTS (SELECT FROM image_library_internal.most_evidence() m WHERE stored.number >= m.of_image OR stored.bytes > m.image_bytes) THEN
-    RETURN false;
+    RETURN;
   END IF;
   layer.repository_id := repository_id;
   layer.digest := imported.digest;
@@ -125,12 +127,11 @@ BEGIN
   -- What the manifest has is read where a registry lists it.
   layer.retry := true;
   layer.first_seen_at := now();
-  SELECT image_library_internal.evidence_room(r.registry_id) + coalesce((
-           SELECT e.bytes FROM image_library_internal.evidence e
-           WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
-             AND e.imported_from = layer.imported_from), 0)
-  INTO room FROM image_library_internal.repository r WHERE r.repository_id = add_evidence.repository_id;
-  IF octet_length(layer.document) > room THEN
+  replaced := coalesce((
+    SELECT e.bytes FROM image_library_internal.evidence e
+    WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
+      AND e.imported_from = layer.imported_from), 0);
+  IF octet_length(layer.document) > room + replaced THEN
     layer := image_library_internal.without_document(layer);
   END IF;
   layer := image_library_internal.with_verdict(layer, anchors);
@@ -144,11 +145,14 @@ BEGIN
   -- What is verified stays.
   WHERE NOT e.verified AND (excluded.document IS NOT NULL OR e.document IS NULL)
     AND (e.layer_digest, e.format, e.annotations, e.document) IS DISTINCT FROM (excluded.layer_digest, excluded.format, excluded.annotations, excluded.document);
-  RETURN FOUND AND layer.verified;
+  IF FOUND THEN
+    room := room + replaced - layer.bytes;
+    new_verified := layer.verified;
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.add_evidence IS
-  'Stores a signature of a bundle with its verdict, unless the registry has shown it, or the library has brought as many of the image as the agent would read; returns whether a verified one is new';
+  'Stores a signature of a bundle with its verdict, unless the registry has shown it, or the library has brought as many of the image as the agent would read. room: evidence_room before and after it; new_verified: whether a verified one is new';
 GRANT EXECUTE ON FUNCTION image_library_internal.add_evidence TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.apply_evidence(registry_id integer, after text[] DEFAULT NULL, most_signatures integer DEFAULT NULL, most_bytes bigint DEFAULT NULL)
@@ -163,6 +167,9 @@ DECLARE
   signed text[] := '{}';
   signatures integer := 0;
   bytes bigint := 0;
+  -- Added up once: under these locks nobody else stores signatures of the registry.
+  room bigint;
+  new_verified boolean;
 BEGIN
   IF NOT EXISTS (SELECT FROM image_library_internal.imported_evidence w WHERE w.registry_id = apply_evidence.registry_id) THEN
     RETURN NULL;
@@ -170,6 +177,7 @@ BEGIN
   -- As verify_waiting.
   PERFORM image_library_internal.lock_trust(exclusive => false);
   PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => true);
+  room := image_library_internal.evidence_room(registry_id);
   FOR image IN
     SELECT r.repository_id, w.repository, w.digest
     FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.imported_evidence x
@@ -195,7 +203,9 @@ BEGIN
     LOOP
       signatures := signatures + 1;
       bytes := bytes + octet_length(waiting.document);
-      IF image_library_internal.add_evidence(waiting, in_repository, anchors) THEN
+      SELECT a.room, a.new_verified INTO room, new_verified
+      FROM image_library_internal.add_evidence(waiting, in_repository, anchors, room) a;
+      IF new_verified THEN
         signed := signed || image.digest;
       END IF;
     END LOOP;

@@ -6,8 +6,7 @@ AS $$
 DECLARE
   anchors jsonb := image_library_internal.trusted_in(repository_id);
   layer image_library_internal.evidence;
-  room bigint := (SELECT image_library_internal.evidence_room(r.registry_id) FROM image_library_internal.repository r
-                  WHERE r.repository_id = write_evidence.repository_id);
+  room bigint;
   stored integer;
   verified text[] := '{}';
 BEGIN
@@ -30,8 +29,13 @@ BEGIN
     SELECT e.bytes INTO stored FROM image_library_internal.evidence e
     WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
       AND e.imported_from = '';
-    IF octet_length(layer.document) > room + coalesce(stored, 0) THEN
-      layer := image_library_internal.without_document(layer);
+    IF layer.document IS NOT NULL AND coalesce(stored, 0) = 0 THEN
+      -- Added up for the first document that is new: most batches bring none.
+      room := coalesce(room, (SELECT image_library_internal.evidence_room(r.registry_id) FROM image_library_internal.repository r
+                              WHERE r.repository_id = layer.repository_id));
+      IF octet_length(layer.document) > room THEN
+        layer := image_library_internal.without_document(layer);
+      END IF;
     END IF;
     layer := image_library_internal.with_verdict(layer, anchors);
     INSERT INTO image_library_internal.evidence AS e SELECT layer.*
@@ -44,7 +48,7 @@ BEGIN
     -- What is there is the same: a manifest never changes. It may have been unread.
     WHERE e.document IS NULL AND (excluded.document IS NOT NULL OR e.unread IS DISTINCT FROM excluded.unread);
     IF FOUND THEN
-      room := room + coalesce(stored, 0) - layer.bytes;
+      room := room - layer.bytes;
       IF layer.verified THEN
         verified := verified || layer.digest;
       END IF;
