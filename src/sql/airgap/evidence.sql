@@ -98,6 +98,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   layer image_library_internal.evidence;
+  judged image_library_internal.evidence;
   stored record;
   replaced bigint;
 BEGIN
@@ -131,10 +132,11 @@ BEGIN
     SELECT e.bytes FROM image_library_internal.evidence e
     WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
       AND e.imported_from = layer.imported_from), 0);
-  IF octet_length(layer.document) > room + replaced THEN
-    layer := image_library_internal.without_document(layer);
+  judged := image_library_internal.with_verdict(layer, anchors);
+  IF NOT judged.verified AND judged.bytes > room + replaced THEN
+    judged := image_library_internal.with_verdict(image_library_internal.without_document(layer), anchors);
   END IF;
-  layer := image_library_internal.with_verdict(layer, anchors);
+  layer := judged;
   INSERT INTO image_library_internal.evidence AS e SELECT layer.*
   ON CONFLICT ON CONSTRAINT evidence_pkey DO UPDATE
   SET layer_digest = excluded.layer_digest, format = excluded.format, document = excluded.document, annotations = excluded.annotations,

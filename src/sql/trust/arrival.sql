@@ -6,6 +6,7 @@ AS $$
 DECLARE
   anchors jsonb := image_library_internal.trusted_in(repository_id);
   layer image_library_internal.evidence;
+  judged image_library_internal.evidence;
   room bigint;
   stored integer;
   verified text[] := '{}';
@@ -29,15 +30,16 @@ BEGIN
     SELECT e.bytes INTO stored FROM image_library_internal.evidence e
     WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
       AND e.imported_from = '';
-    IF layer.document IS NOT NULL AND coalesce(stored, 0) = 0 THEN
-      -- Added up for the first document that is new: most batches bring none.
+    judged := image_library_internal.with_verdict(layer, anchors);
+    IF judged.document IS NOT NULL AND NOT judged.verified AND coalesce(stored, 0) = 0 THEN
+      -- Added up for the first document that is new and not verified: most batches bring none.
       room := coalesce(room, (SELECT image_library_internal.evidence_room(r.registry_id) FROM image_library_internal.repository r
                               WHERE r.repository_id = layer.repository_id));
-      IF octet_length(layer.document) > room THEN
-        layer := image_library_internal.without_document(layer);
+      IF judged.bytes > room THEN
+        judged := image_library_internal.with_verdict(image_library_internal.without_document(layer), anchors);
       END IF;
     END IF;
-    layer := image_library_internal.with_verdict(layer, anchors);
+    layer := judged;
     INSERT INTO image_library_internal.evidence AS e SELECT layer.*
     ON CONFLICT ON CONSTRAINT evidence_pkey DO UPDATE
     SET document = excluded.document, unread = excluded.unread, retry = excluded.retry, annotations = excluded.annotations,
