@@ -77,6 +77,42 @@ CREATE FUNCTION test.import_signatures(library text, registry text, image text, 
 SELECT test.import_signatures('central', 'other', 'b', test.large('b', 1), test.large('b', 2));
 SELECT digest, reason, imported_from, count FROM test.stored WHERE registry = 'other';
 SELECT signatures, bytes, not_stored FROM signature_space WHERE registry = 'other';
+-- What is not stored stays with the bundle, and is not verified again and again while there is no space.
+CREATE FUNCTION test.apply(registry text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  id integer := (SELECT g.registry_id FROM image_library_internal.registry g WHERE g.name = registry);
+  before bigint := coalesce((SELECT sum(f.calls) FROM pg_stat_xact_user_functions f WHERE f.funcname = 'add_evidence'), 0);
+  after text[];
+  portions integer := 0;
+BEGIN
+  PERFORM set_config('track_functions', 'all', true), set_config('role', 'image_library_agent', true);
+  LOOP
+    after := image_library_internal.apply_some_imports(id, after, 1);
+    portions := portions + 1;
+    EXIT WHEN after IS NULL OR portions = 50;
+  END LOOP;
+  PERFORM set_config('role', 'none', true), set_config('track_functions', 'none', true);
+  RETURN format('%s portions, %s looked at; %s wait', portions, coalesce((SELECT sum(f.calls) FROM pg_stat_xact_user_functions f WHERE f.funcname = 'add_evidence'), 0) - before,
+    (SELECT count(*) FROM image_library_internal.imported_evidence));
+END
+$$;
+SELECT test.apply('other');
+-- As much as fits, an image at a time, when there is some; the rest waits on.
+SELECT test.sync('other', 'app', '{"1": {"image": "a"}, "2": {"image": "b"}, "3": {"image": "c"}, "4": {"image": "d"}}');
+SELECT test.import_signatures('second', 'other', 'c', test.large('c', 3), test.large('c', 4));
+SELECT test.import_signatures('third', 'other', 'd', test.large('d', 5), test.large('d', 6));
+SELECT alter_registry('other', signature_megabytes => 2);
+SELECT test.apply('other');
+SELECT test.apply('other');
+SELECT signatures, bytes, not_stored FROM signature_space WHERE registry = 'other';
+-- The next bundle replaces them. Those of which the image has as many as the agent would read wait no longer.
+SELECT test.import_signatures('third', 'other', 'd', test.large('d', 6));
+SELECT test.import_signatures('second', 'other', 'c', VARIADIC ARRAY(SELECT test.large('c', n, 1000000) FROM generate_series(1, 9) n));
+SELECT test.apply('other');
+SELECT alter_registry('other', signature_megabytes => 20);
+SELECT test.apply('other');
+SELECT digest, imported_from, count FROM test.stored WHERE registry = 'other';
+SELECT signatures, bytes, not_stored FROM signature_space WHERE registry = 'other';
 
 -- What cannot be verified takes all of the space: a signature of a trusted key is stored and counts all the same, of the registry and of a bundle.
 SELECT count(add_registry('full', 'https://full.example', signature_megabytes => 1)), count(add_rule('full', '**', approval => 'auto', signed_by => '{release}'));
@@ -97,6 +133,7 @@ TABLE test.asked;
 SELECT add_trust_key('team', test.key('team'));
 TABLE test.asked;
 SELECT test.bring('full', 'app', test.layer('a', 'team'), test.large('c', 2));
+SELECT test.apply('full');
 TABLE test.asked;
 SELECT digest, verified, reason, imported_from, count FROM test.stored WHERE registry = 'full';
 ROLLBACK;

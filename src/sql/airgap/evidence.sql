@@ -15,9 +15,19 @@ CREATE TABLE image_library_internal.imported_evidence (
   PRIMARY KEY (registry_id, repository, digest, referrer_digest, place, library)
 );
 COMMENT ON TABLE image_library_internal.imported_evidence IS
-  'Signatures of the last bundle of each library whose images are not here yet; columns as in evidence';
+  'Signatures of the last bundle of each library whose images are not here yet, or that are not stored in evidence because of the limit of the registry (over_limit there); columns as in evidence';
 COMMENT ON COLUMN image_library_internal.imported_evidence.line IS 'Line of the bundle';
 GRANT SELECT, DELETE ON image_library_internal.imported_evidence TO image_library_agent;
+
+CREATE VIEW image_library_internal.waiting_evidence AS
+  SELECT w.library, w.registry_id, w.repository, w.digest, w.referrer_digest, w.place, coalesce(e.over_limit, false) AS over_limit
+  FROM image_library_internal.imported_evidence w
+  LEFT JOIN image_library_internal.repository r ON r.registry_id = w.registry_id AND r.name = w.repository
+  LEFT JOIN image_library_internal.evidence e
+    ON e.repository_id = r.repository_id AND e.digest = w.digest AND e.referrer_digest = w.referrer_digest AND e.place = w.place AND e.imported_from = w.library;
+COMMENT ON VIEW image_library_internal.waiting_evidence IS
+  'Keys of imported_evidence. over_limit: verified before, and not stored for want of space';
+GRANT SELECT ON image_library_internal.waiting_evidence TO image_library_agent;
 
 -- As the agent limits what it reads of a registry.
 CREATE FUNCTION image_library_internal.most_evidence(OUT of_image integer, OUT document_bytes integer, OUT image_bytes integer)
@@ -114,6 +124,10 @@ BEGIN
     RETURN;
   END IF;
   IF EXISTS (SELECT FROM image_library_internal.most_evidence() m WHERE stored.number >= m.of_image OR stored.bytes > m.image_bytes) THEN
+    -- More space for the registry does not help it.
+    DELETE FROM image_library_internal.evidence e
+    WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest AND e.referrer_digest = imported.referrer_digest
+      AND e.place = imported.place AND e.imported_from = imported.library AND e.over_limit;
     RETURN;
   END IF;
   layer.repository_id := repository_id;
@@ -173,7 +187,9 @@ DECLARE
   room bigint;
   new_verified boolean;
 BEGIN
-  IF NOT EXISTS (SELECT FROM image_library_internal.imported_evidence w WHERE w.registry_id = apply_evidence.registry_id) THEN
+  IF NOT EXISTS (SELECT FROM image_library_internal.waiting_evidence w
+                 WHERE w.registry_id = apply_evidence.registry_id
+                   AND (NOT w.over_limit OR (SELECT image_library_internal.has_evidence_room(apply_evidence.registry_id)))) THEN
     RETURN NULL;
   END IF;
   -- As verify_waiting.
@@ -182,8 +198,10 @@ BEGIN
   room := image_library_internal.evidence_room(registry_id);
   FOR image IN
     SELECT r.repository_id, w.repository, w.digest
-    FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.imported_evidence x
-          WHERE x.registry_id = apply_evidence.registry_id AND (after IS NULL OR (x.repository, x.digest) > (after[1], after[2]))) w
+    FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.waiting_evidence x
+          WHERE x.registry_id = apply_evidence.registry_id AND (after IS NULL OR (x.repository, x.digest) > (after[1], after[2]))
+            -- The largest fits, as in has_evidence_room.
+            AND (NOT x.over_limit OR room >= 1048576)) w
     JOIN image_library_internal.repository r ON r.registry_id = apply_evidence.registry_id AND r.name = w.repository
     WHERE EXISTS (SELECT FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id AND t.digest = w.digest)
     ORDER BY w.repository, w.digest
@@ -212,7 +230,11 @@ BEGIN
       END IF;
     END LOOP;
     DELETE FROM image_library_internal.imported_evidence w
-    WHERE w.registry_id = apply_evidence.registry_id AND w.repository = image.repository AND w.digest = image.digest;
+    WHERE w.registry_id = apply_evidence.registry_id AND w.repository = image.repository AND w.digest = image.digest
+      -- What is not stored for want of space is kept until there is some.
+      AND NOT EXISTS (SELECT FROM image_library_internal.evidence e
+                      WHERE e.repository_id = image.repository_id AND e.digest = w.digest AND e.referrer_digest = w.referrer_digest
+                        AND e.place = w.place AND e.imported_from = w.library AND e.over_limit);
   END LOOP;
   IF signed <> '{}' THEN
     PERFORM image_library_internal.approve_signed(in_repository, signed);
