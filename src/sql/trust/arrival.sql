@@ -27,6 +27,8 @@ BEGIN
     FROM unnest(layers) n
     ORDER BY n.digest, n.referrer_digest, n.place
   LOOP
+    -- The agent has left out a layer that was here, and is here no more: an import has removed it.
+    layer.retry := layer.retry OR (layer.document IS NULL AND layer.unread IS NULL);
     SELECT e.bytes INTO stored FROM image_library_internal.evidence e
     WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
       AND e.imported_from = '';
