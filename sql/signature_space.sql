@@ -119,7 +119,8 @@ SELECT count(add_registry('full', 'https://full.example', signature_megabytes =>
 SELECT test.sync('full', 'app', '{"1": {"image": "a"}, "2": {"image": "b"}, "3": {"image": "c"}}');
 SELECT test.bring('full', 'app', test.large('a', 1, 1048576));
 SELECT test.bring('full', 'app', test.large('c', 2));
-SELECT test.bring('full', 'app', test.layer('a', 'release'), test.layer('a', 'team'));
+-- As cosign adds them: both are layers of one manifest.
+SELECT test.bring('full', 'app', test.layer('a', 'release'), test.layer('a', 'team', more => jsonb_build_object('referrer_digest', test.digest('signature a release'), 'place', 1)));
 SELECT test.import_signatures('honest', 'full', 'b', test.layer('b', 'release'), test.layer('b', 'team'));
 SELECT digest, verified, reason, imported_from, count FROM test.stored WHERE registry = 'full';
 SELECT signatures, bytes > limit_bytes AS beyond, not_stored FROM signature_space WHERE registry = 'full';
@@ -132,8 +133,17 @@ CREATE VIEW test.asked AS
 TABLE test.asked;
 SELECT add_trust_key('team', test.key('team'));
 TABLE test.asked;
-SELECT test.bring('full', 'app', test.layer('a', 'team'), test.large('c', 2));
+SELECT digest, reason, imported_from, count FROM test.stored WHERE registry = 'full' AND NOT verified;
+SELECT test.bring('full', 'app', test.layer('a', 'team', more => jsonb_build_object('referrer_digest', test.digest('signature a release'), 'place', 1)), test.large('c', 2));
 SELECT test.apply('full');
+UPDATE image_referrer SET artifact_type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 TABLE test.asked;
 SELECT digest, verified, reason, imported_from, count FROM test.stored WHERE registry = 'full';
+-- A layer that could not be read is asked for again, also of an image that is old and not approved, and beside one that was read.
+SELECT test.bring('full', 'app', test.layer('c', 'release', 'a', jsonb_build_object('referrer_digest', test.digest('large 2'), 'place', 1, 'layer_digest', 'sha256:4', 'document', NULL)));
+UPDATE image_referrer SET artifact_type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+TABLE test.asked;
+SELECT test.bring('full', 'app', test.layer('c', 'release', 'a', jsonb_build_object('referrer_digest', test.digest('large 2'), 'place', 1, 'layer_digest', 'sha256:4')));
+UPDATE image_referrer SET artifact_type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+TABLE test.asked;
 ROLLBACK;

@@ -160,7 +160,8 @@ BEGIN
       unread = excluded.unread
   -- What is verified stays.
   WHERE NOT e.verified AND (excluded.document IS NOT NULL OR e.document IS NULL)
-    AND (e.layer_digest, e.format, e.annotations, e.document) IS DISTINCT FROM (excluded.layer_digest, excluded.format, excluded.annotations, excluded.document);
+    AND (e.layer_digest, e.format, e.annotations, e.document, e.unread)
+        IS DISTINCT FROM (excluded.layer_digest, excluded.format, excluded.annotations, excluded.document, excluded.unread);
   IF FOUND THEN
     room := room + replaced - layer.bytes;
     new_verified := layer.verified;

@@ -40,19 +40,20 @@ COMMENT ON FUNCTION image_library_internal.without_document IS 'A row of evidenc
 GRANT EXECUTE ON FUNCTION image_library_internal.without_document TO image_library_agent;
 
 -- Before those that are not verified are verified again: these are not stored, so they are read again, by the agent and out of bundles.
-CREATE FUNCTION image_library_internal.forget_not_stored(registry_id integer) RETURNS void
+CREATE FUNCTION image_library_internal.read_again(registry_id integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  DELETE FROM image_library_internal.evidence e
-  USING image_library_internal.repository r
+  UPDATE image_library_internal.evidence e SET over_limit = false, unread = why, reason = why
+  FROM image_library_internal.repository r
+  CROSS JOIN (VALUES ('there was no space for it, and it was not read again since what is trusted has changed')) v (why)
   WHERE e.over_limit AND r.repository_id = e.repository_id
-    AND (forget_not_stored.registry_id IS NULL OR r.registry_id = forget_not_stored.registry_id);
+    AND (read_again.registry_id IS NULL OR r.registry_id = read_again.registry_id);
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.forget_not_stored IS
-  'Forgets signatures that are not stored because of the limit, after somebody is trusted who may have signed them: of a registry, or of all (null). The agent then reads them as new ones';
-GRANT EXECUTE ON FUNCTION image_library_internal.forget_not_stored TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.read_again IS
+  'Lets signatures that are not stored because of the limit be read again whatever space there is, after somebody is trusted who may have signed them: those of a registry, or all (null)';
+GRANT EXECUTE ON FUNCTION image_library_internal.read_again TO image_library_agent;
 
 CREATE VIEW image_library.signature_space WITH (security_barrier) AS
   SELECT g.name AS registry, s.signatures, s.bytes, g.signature_megabytes * 1048576::bigint AS limit_bytes, s.not_stored
