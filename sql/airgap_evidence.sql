@@ -108,7 +108,11 @@ SELECT stage_bundle(test.forge(ARRAY(SELECT jsonb_set(part, '{0}', to_jsonb(row_
   UNION ALL
   SELECT :first, n, jsonb_build_array(0, 'evidence', (SELECT part -> 2 FROM test.parts WHERE number = :first) || jsonb_build_object('digest', test.digest(CASE WHEN n > 110 THEN 'z' ELSE 'b' END), 'referrer_digest', test.digest('many ' || n))) FROM generate_series(1, 121) n) f
   ORDER BY number, n))) > 0;
+SET LOCAL track_functions = 'all';
 SELECT test.import();
+-- The space that is left is added up once for all of them.
+SELECT funcname, calls FROM pg_stat_xact_user_functions WHERE funcname IN ('add_evidence', 'evidence_room') ORDER BY 1;
+RESET track_functions;
 SELECT test.shown(digest) AS digest, imported_from, count(*) FROM image_signatures WHERE registry = 'mirror' AND repository = 'team/app' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT count(*) AS waiting FROM imported_evidence;
 SELECT count(*) AS problems FROM verify_audit();

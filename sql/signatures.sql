@@ -220,6 +220,13 @@ SELECT test.bring('local', 'app', test.layer('b', 'team', NULL, '{"document": nu
 SELECT manifests ? test.digest('signature b team') AS known FROM registry, known_evidence(registry_id, 'app', test.digest('b'));
 SELECT test.bring('local', 'app', test.layer('b', 'team'));
 SELECT manifests ? test.digest('signature b team') AS known FROM registry, known_evidence(registry_id, 'app', test.digest('b'));
+-- A layer that the agent left out because it was here, and that an import has removed since: it is asked for again.
+SELECT test.bring('local', 'app', test.layer('b', 'team', NULL, jsonb_build_object('document', NULL, 'layer_digest', 'sha256:4', 'referrer_digest', test.digest('removed'))));
+SELECT manifests ? test.digest('removed') AS known FROM registry, known_evidence(registry_id, 'app', test.digest('b'));
+SELECT test.bring('local', 'app', test.layer('b', 'team', NULL, jsonb_build_object('layer_digest', 'sha256:4', 'referrer_digest', test.digest('removed'))));
+SELECT manifests ? test.digest('removed') AS known FROM registry, known_evidence(registry_id, 'app', test.digest('b'));
+DELETE FROM evidence WHERE referrer_digest = test.digest('removed');
+DELETE FROM image_referrer WHERE referrer_digest = test.digest('removed');
 
 -- Of very many signatures, those that may lose their signer are not verified from then on, until the agent has looked.
 CREATE FUNCTION test.limit_at_once(signatures bigint, bytes bigint) RETURNS void LANGUAGE plpgsql AS $$

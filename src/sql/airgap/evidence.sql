@@ -15,9 +15,19 @@ CREATE TABLE image_library_internal.imported_evidence (
   PRIMARY KEY (registry_id, repository, digest, referrer_digest, place, library)
 );
 COMMENT ON TABLE image_library_internal.imported_evidence IS
-  'Signatures of the last bundle of each library whose images are not here yet; columns as in evidence';
+  'Signatures of the last bundle of each library whose images are not here yet, or that are not stored in evidence because of the limit of the registry (over_limit there); columns as in evidence';
 COMMENT ON COLUMN image_library_internal.imported_evidence.line IS 'Line of the bundle';
 GRANT SELECT, DELETE ON image_library_internal.imported_evidence TO image_library_agent;
+
+CREATE VIEW image_library_internal.waiting_evidence AS
+  SELECT w.library, w.registry_id, w.repository, w.digest, w.referrer_digest, w.place, coalesce(e.over_limit, false) AS over_limit
+  FROM image_library_internal.imported_evidence w
+  LEFT JOIN image_library_internal.repository r ON r.registry_id = w.registry_id AND r.name = w.repository
+  LEFT JOIN image_library_internal.evidence e
+    ON e.repository_id = r.repository_id AND e.digest = w.digest AND e.referrer_digest = w.referrer_digest AND e.place = w.place AND e.imported_from = w.library;
+COMMENT ON VIEW image_library_internal.waiting_evidence IS
+  'Keys of imported_evidence. over_limit: verified before, and not stored for want of space';
+GRANT SELECT ON image_library_internal.waiting_evidence TO image_library_agent;
 
 -- As the agent limits what it reads of a registry.
 CREATE FUNCTION image_library_internal.most_evidence(OUT of_image integer, OUT document_bytes integer, OUT image_bytes integer)
@@ -92,14 +102,17 @@ $$;
 COMMENT ON FUNCTION image_library_internal.import_evidence IS
   'Stores the signatures of a staged bundle, of images of the bundle alone, for apply_evidence; those of the bundle before that it lacks go, except verified ones';
 
-CREATE FUNCTION image_library_internal.add_evidence(imported image_library_internal.imported_evidence, repository_id integer, anchors jsonb) RETURNS boolean
+CREATE FUNCTION image_library_internal.add_evidence(imported image_library_internal.imported_evidence, repository_id integer, anchors jsonb,
+  INOUT room bigint, OUT new_verified boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   layer image_library_internal.evidence;
+  judged image_library_internal.evidence;
   stored record;
-  room bigint;
+  replaced bigint;
 BEGIN
+  new_verified := false;
   SELECT count(*) AS number, coalesce(sum(octet_length(e.document)), 0) + octet_length(imported.document) AS bytes INTO stored
   FROM image_library_internal.evidence e
   WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest AND e.imported_from = imported.library
@@ -108,10 +121,14 @@ BEGIN
   IF EXISTS (SELECT FROM image_library_internal.evidence e
              WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest AND e.referrer_digest = imported.referrer_digest
                AND e.place = imported.place AND e.imported_from = '' AND e.document IS NOT NULL) THEN
-    RETURN false;
+    RETURN;
   END IF;
   IF EXISTS (SELECT FROM image_library_internal.most_evidence() m WHERE stored.number >= m.of_image OR stored.bytes > m.image_bytes) THEN
-    RETURN false;
+    -- More space for the registry does not help it.
+    DELETE FROM image_library_internal.evidence e
+    WHERE e.repository_id = add_evidence.repository_id AND e.digest = imported.digest AND e.referrer_digest = imported.referrer_digest
+      AND e.place = imported.place AND e.imported_from = imported.library AND e.over_limit;
+    RETURN;
   END IF;
   layer.repository_id := repository_id;
   layer.digest := imported.digest;
@@ -125,15 +142,15 @@ BEGIN
   -- What the manifest has is read where a registry lists it.
   layer.retry := true;
   layer.first_seen_at := now();
-  SELECT image_library_internal.evidence_room(r.registry_id) + coalesce((
-           SELECT e.bytes FROM image_library_internal.evidence e
-           WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
-             AND e.imported_from = layer.imported_from), 0)
-  INTO room FROM image_library_internal.repository r WHERE r.repository_id = add_evidence.repository_id;
-  IF octet_length(layer.document) > room THEN
-    layer := image_library_internal.without_document(layer);
+  replaced := coalesce((
+    SELECT e.bytes FROM image_library_internal.evidence e
+    WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
+      AND e.imported_from = layer.imported_from), 0);
+  judged := image_library_internal.with_verdict(layer, anchors);
+  IF NOT judged.verified AND judged.bytes > room + replaced THEN
+    judged := image_library_internal.with_verdict(image_library_internal.without_document(layer), anchors);
   END IF;
-  layer := image_library_internal.with_verdict(layer, anchors);
+  layer := judged;
   INSERT INTO image_library_internal.evidence AS e SELECT layer.*
   ON CONFLICT ON CONSTRAINT evidence_pkey DO UPDATE
   SET layer_digest = excluded.layer_digest, format = excluded.format, document = excluded.document, annotations = excluded.annotations,
@@ -143,12 +160,16 @@ BEGIN
       unread = excluded.unread
   -- What is verified stays.
   WHERE NOT e.verified AND (excluded.document IS NOT NULL OR e.document IS NULL)
-    AND (e.layer_digest, e.format, e.annotations, e.document) IS DISTINCT FROM (excluded.layer_digest, excluded.format, excluded.annotations, excluded.document);
-  RETURN FOUND AND layer.verified;
+    AND (e.layer_digest, e.format, e.annotations, e.document, e.unread)
+        IS DISTINCT FROM (excluded.layer_digest, excluded.format, excluded.annotations, excluded.document, excluded.unread);
+  IF FOUND THEN
+    room := room + replaced - layer.bytes;
+    new_verified := layer.verified;
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.add_evidence IS
-  'Stores a signature of a bundle with its verdict, unless the registry has shown it, or the library has brought as many of the image as the agent would read; returns whether a verified one is new';
+  'Stores a signature of a bundle with its verdict, unless the registry has shown it, or the library has brought as many of the image as the agent would read. room: evidence_room before and after it; new_verified: whether a verified one is new';
 GRANT EXECUTE ON FUNCTION image_library_internal.add_evidence TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.apply_evidence(registry_id integer, after text[] DEFAULT NULL, most_signatures integer DEFAULT NULL, most_bytes bigint DEFAULT NULL)
@@ -163,17 +184,25 @@ DECLARE
   signed text[] := '{}';
   signatures integer := 0;
   bytes bigint := 0;
+  -- Added up once: under these locks nobody else stores signatures of the registry.
+  room bigint;
+  new_verified boolean;
 BEGIN
-  IF NOT EXISTS (SELECT FROM image_library_internal.imported_evidence w WHERE w.registry_id = apply_evidence.registry_id) THEN
+  IF NOT EXISTS (SELECT FROM image_library_internal.waiting_evidence w
+                 WHERE w.registry_id = apply_evidence.registry_id
+                   AND (NOT w.over_limit OR (SELECT image_library_internal.has_evidence_room(apply_evidence.registry_id)))) THEN
     RETURN NULL;
   END IF;
   -- As verify_waiting.
   PERFORM image_library_internal.lock_trust(exclusive => false);
   PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => true);
+  room := image_library_internal.evidence_room(registry_id);
   FOR image IN
     SELECT r.repository_id, w.repository, w.digest
-    FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.imported_evidence x
-          WHERE x.registry_id = apply_evidence.registry_id AND (after IS NULL OR (x.repository, x.digest) > (after[1], after[2]))) w
+    FROM (SELECT DISTINCT x.repository, x.digest FROM image_library_internal.waiting_evidence x
+          WHERE x.registry_id = apply_evidence.registry_id AND (after IS NULL OR (x.repository, x.digest) > (after[1], after[2]))
+            -- The largest fits, as in has_evidence_room.
+            AND (NOT x.over_limit OR room >= 1048576)) w
     JOIN image_library_internal.repository r ON r.registry_id = apply_evidence.registry_id AND r.name = w.repository
     WHERE EXISTS (SELECT FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id AND t.digest = w.digest)
     ORDER BY w.repository, w.digest
@@ -195,12 +224,18 @@ BEGIN
     LOOP
       signatures := signatures + 1;
       bytes := bytes + octet_length(waiting.document);
-      IF image_library_internal.add_evidence(waiting, in_repository, anchors) THEN
+      SELECT a.room, a.new_verified INTO room, new_verified
+      FROM image_library_internal.add_evidence(waiting, in_repository, anchors, room) a;
+      IF new_verified THEN
         signed := signed || image.digest;
       END IF;
     END LOOP;
     DELETE FROM image_library_internal.imported_evidence w
-    WHERE w.registry_id = apply_evidence.registry_id AND w.repository = image.repository AND w.digest = image.digest;
+    WHERE w.registry_id = apply_evidence.registry_id AND w.repository = image.repository AND w.digest = image.digest
+      -- What is not stored for want of space is kept until there is some.
+      AND NOT EXISTS (SELECT FROM image_library_internal.evidence e
+                      WHERE e.repository_id = image.repository_id AND e.digest = w.digest AND e.referrer_digest = w.referrer_digest
+                        AND e.place = w.place AND e.imported_from = w.library AND e.over_limit);
   END LOOP;
   IF signed <> '{}' THEN
     PERFORM image_library_internal.approve_signed(in_repository, signed);

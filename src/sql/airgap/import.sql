@@ -258,7 +258,7 @@ BEGIN
     SELECT 'signatures', CASE WHEN e.verified THEN 'verified' ELSE 'not verified' END, count(*)
     FROM image_library_internal.evidence e WHERE e.imported_from = source GROUP BY 2 ORDER BY 2 DESC;
   RETURN QUERY
-    SELECT 'signatures', 'wait for their image', count(*) FROM image_library_internal.imported_evidence w WHERE w.library = source HAVING count(*) > 0;
+    SELECT 'signatures', 'wait for their image', count(*) FROM image_library_internal.waiting_evidence w WHERE w.library = source AND NOT w.over_limit HAVING count(*) > 0;
   DELETE FROM image_library_internal.staged_line s WHERE s.staged_by = session_user;
 END
 $$;

@@ -106,7 +106,7 @@ AS $$
     GROUP BY l.registry
     UNION ALL
     SELECT 'signatures not stored', 'warning', s.registry, NULL, NULL,
-           format('signatures take %s of %s; not stored, so that they count as not verified: %s', pg_size_pretty(s.bytes), pg_size_pretty(s.limit_bytes), s.not_stored),
+           format('signatures take %s of %s; not verified and not stored: %s', pg_size_pretty(s.bytes), pg_size_pretty(s.limit_bytes), s.not_stored),
            'See image_library.image_signatures for whose they are, and signature_megabytes of image_library.alter_registry.'
     FROM image_library.signature_space s WHERE s.not_stored > 0
     UNION ALL

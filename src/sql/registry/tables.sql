@@ -41,7 +41,7 @@ COMMENT ON COLUMN image_library_internal.registry.realm_hosts IS
   'Token servers that get the credentials, in addition to those of the registry''s own host and organization';
 COMMENT ON COLUMN image_library_internal.registry.requests_per_run IS
   'Maximum number of requests of a run; the next run continues where one stopped; null: no limit';
-COMMENT ON COLUMN image_library_internal.registry.signature_megabytes IS 'Most that the documents of its signatures may take, in MiB';
+COMMENT ON COLUMN image_library_internal.registry.signature_megabytes IS 'Most that the documents of its signatures may take, in MiB; verified ones are stored beyond it';
 GRANT SELECT ON image_library_internal.registry TO image_library_agent;
 
 -- Whatever changes the table wakes the agent: functions, a restore, COPY.

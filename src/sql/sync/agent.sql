@@ -99,16 +99,16 @@ AS $$
       WHERE p.registry_id = due_referrers.registry_id AND t.digest_changed_at > now() - interval '3 days'
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
       UNION ALL
-      -- Signatures that were only listed until somebody was trusted, or until there was space for them.
+      -- Signatures that were only listed until somebody was trusted or until there was space for them, and those that could not be read.
       SELECT t.repository_id, t.digest, t.digest_changed_at, false
       FROM image_library_internal.repository p
       JOIN image_library_internal.image_referrer x USING (repository_id)
       JOIN image_library_internal.tag t ON t.repository_id = x.repository_id AND t.digest = x.digest
       WHERE p.registry_id = due_referrers.registry_id AND EXISTS (SELECT FROM image_library_internal.trust_anchor)
         AND image_library_internal.may_have_evidence(x.artifact_type, x.tag)
-        AND NOT EXISTS (SELECT FROM image_library_internal.evidence e
-                        WHERE e.repository_id = x.repository_id AND e.digest = x.digest AND e.referrer_digest = x.referrer_digest AND e.imported_from = ''
-                          AND NOT (e.over_limit AND (SELECT image_library_internal.has_evidence_room(due_referrers.registry_id))))
+        AND (SELECT coalesce(bool_or(e.retry AND (NOT e.over_limit OR (SELECT image_library_internal.has_evidence_room(due_referrers.registry_id)))), true)
+             FROM image_library_internal.evidence e
+             WHERE e.repository_id = x.repository_id AND e.digest = x.digest AND e.referrer_digest = x.referrer_digest AND e.imported_from = '')
         AND t.rule_id IS NOT NULL AND t.missing_since IS NULL
     ) wanted
     LEFT JOIN image_library_internal.referrer_check c USING (repository_id, digest)

@@ -6,8 +6,8 @@ AS $$
 DECLARE
   anchors jsonb := image_library_internal.trusted_in(repository_id);
   layer image_library_internal.evidence;
-  room bigint := (SELECT image_library_internal.evidence_room(r.registry_id) FROM image_library_internal.repository r
-                  WHERE r.repository_id = write_evidence.repository_id);
+  judged image_library_internal.evidence;
+  room bigint;
   stored integer;
   verified text[] := '{}';
 BEGIN
@@ -27,13 +27,21 @@ BEGIN
     FROM unnest(layers) n
     ORDER BY n.digest, n.referrer_digest, n.place
   LOOP
+    -- The agent has left out a layer that was here, and is here no more: an import has removed it.
+    layer.retry := layer.retry OR (layer.document IS NULL AND layer.unread IS NULL);
     SELECT e.bytes INTO stored FROM image_library_internal.evidence e
     WHERE e.repository_id = layer.repository_id AND e.digest = layer.digest AND e.referrer_digest = layer.referrer_digest AND e.place = layer.place
       AND e.imported_from = '';
-    IF octet_length(layer.document) > room + coalesce(stored, 0) THEN
-      layer := image_library_internal.without_document(layer);
+    judged := image_library_internal.with_verdict(layer, anchors);
+    IF judged.document IS NOT NULL AND NOT judged.verified AND coalesce(stored, 0) = 0 THEN
+      -- Added up for the first document that is new and not verified: most batches bring none.
+      room := coalesce(room, (SELECT image_library_internal.evidence_room(r.registry_id) FROM image_library_internal.repository r
+                              WHERE r.repository_id = layer.repository_id));
+      IF judged.bytes > room THEN
+        judged := image_library_internal.with_verdict(image_library_internal.without_document(layer), anchors);
+      END IF;
     END IF;
-    layer := image_library_internal.with_verdict(layer, anchors);
+    layer := judged;
     INSERT INTO image_library_internal.evidence AS e SELECT layer.*
     ON CONFLICT ON CONSTRAINT evidence_pkey DO UPDATE
     SET document = excluded.document, unread = excluded.unread, retry = excluded.retry, annotations = excluded.annotations,
@@ -44,7 +52,7 @@ BEGIN
     -- What is there is the same: a manifest never changes. It may have been unread.
     WHERE e.document IS NULL AND (excluded.document IS NOT NULL OR e.unread IS DISTINCT FROM excluded.unread);
     IF FOUND THEN
-      room := room + coalesce(stored, 0) - layer.bytes;
+      room := room - layer.bytes;
       IF layer.verified THEN
         verified := verified || layer.digest;
       END IF;

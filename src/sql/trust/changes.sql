@@ -177,6 +177,7 @@ BEGIN
   IF gains THEN
     INSERT INTO image_library_internal.trust_anchor (name, kind, material, issuer, subject, repositories, signing_authority)
     VALUES (added.name, added.kind, added.material, added.issuer, added.subject, added.repositories, coalesce(added.signing_authority, false));
+    PERFORM image_library_internal.read_again(NULL);
   END IF;
   SELECT count(*) <= m.signatures AND coalesce(sum(octet_length(e.document)), 0) <= m.bytes INTO at_once
   FROM image_library_internal.most_verified_at_once() m
@@ -256,6 +257,7 @@ BEGIN
   PERFORM image_library_internal.change_trust(NULL, NULL,
     ARRAY(SELECT a.name FROM image_library_internal.trust_anchor a WHERE a.repositories <> '{**}'),
     format('registry "%s" has another URL', NEW.name));
+  PERFORM image_library_internal.read_again(NEW.registry_id);
   UPDATE image_library_internal.evidence e SET verified_at = NULL
   FROM image_library_internal.repository r
   WHERE r.registry_id = NEW.registry_id AND e.repository_id = r.repository_id AND NOT e.verified;

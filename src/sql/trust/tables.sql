@@ -77,7 +77,7 @@ COMMENT ON COLUMN image_library_internal.evidence.unread IS 'Why the document wa
 COMMENT ON COLUMN image_library_internal.evidence.retry IS 'Whether the agent asks for the document again';
 COMMENT ON COLUMN image_library_internal.evidence.bytes IS 'Bytes of the document; 0: there is none';
 COMMENT ON COLUMN image_library_internal.evidence.over_limit IS
-  'Whether the document is not stored because of the limit of the registry (signature_megabytes)';
+  'Whether the document is not stored because it is not verified and over the limit of the registry (signature_megabytes)';
 COMMENT ON COLUMN image_library_internal.evidence.signer IS 'Name of the trust anchor that verified it; null: not verified';
 COMMENT ON COLUMN image_library_internal.evidence.verified_at IS
   'When it was verified, with whatever result; null: the agent verifies it when the next run begins';
