@@ -135,6 +135,15 @@ void HoldUntilExit() {
   LWLockRelease(&board->lock);
 }
 
+bool IsBeingRestored() {
+  Board* const board = GetBoard();
+  LWLockAcquire(&board->lock, LW_SHARED);
+  const Board::Slot* const slot = FindSlot(board, MyDatabaseId);
+  const pid_t holder = slot == nullptr ? 0 : slot->restoring;
+  LWLockRelease(&board->lock);
+  return holder != 0 && BackendPidGetProc(holder) != nullptr;
+}
+
 void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* message) {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);

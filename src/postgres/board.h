@@ -107,6 +107,10 @@ void PostAtCommit();
 /// Delays the workers of the current database until this session ends, which posts the database.
 void HoldUntilExit();
 
+/// Whether a session restores a dump into the current database. It is known before other sessions
+/// see a registry of the dump, so ask after the registries have been read.
+bool IsBeingRestored();
+
 /// Remembers why a worker failed in a database.
 void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* message);
 

@@ -37,6 +37,8 @@ void Prune(Database& database) {
   const std::optional<std::string> pass =
       database.Query("SELECT image_library_internal.due_pruning()").front().front();
   if (!pass) return;
+  // Images of a dump come before the tags that name them.
+  if (Value([] { return IsBeingRestored(); })) return;
   Call([] { pgstat_report_activity(STATE_RUNNING, "removing old history"); });
   while (Step(database, *pass))
     if (GetCurrentTimestamp() >= until || Value([] { return OthersWait(); })) return;

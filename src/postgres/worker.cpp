@@ -181,6 +181,11 @@ WorkerEnd SyncDue(Database& database) {
       return WorkerEnd::kClean;
     }
     std::vector<Due> due = Registries(database);
+    // This worker was started before the dump's registries came. Its other tables come after them.
+    if (Value([] { return IsBeingRestored(); })) {
+      PostRest(due, 0);
+      return WorkerEnd::kClean;
+    }
     std::erase_if(due, [&](const Due& one) { return locked.count(one.registry_id) != 0; });
     const TimestampTz now = GetCurrentTimestamp();
     // A database that waits for a worker has its turn before the next registry of this one.

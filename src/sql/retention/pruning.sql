@@ -238,7 +238,9 @@ DECLARE
   last image_library_internal.pruning;
 BEGIN
   IF image_library_internal.retention('image_library.history_retention') IS NULL
-     OR NOT EXISTS (SELECT FROM image_library_internal.image) THEN
+     OR NOT EXISTS (SELECT FROM image_library_internal.image)
+     -- A dump that is being restored has images already, and no registry yet.
+     OR NOT EXISTS (SELECT FROM image_library_internal.registry) THEN
     RETURN NULL;
   END IF;
   SELECT * INTO last FROM image_library_internal.pruning p ORDER BY p.pruning_id DESC LIMIT 1;
