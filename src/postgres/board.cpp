@@ -135,13 +135,17 @@ void HoldUntilExit() {
   LWLockRelease(&board->lock);
 }
 
+bool IsBeingRestored(const Board::Slot& slot) {
+  return slot.restoring != 0 && BackendPidGetProc(slot.restoring) != nullptr;
+}
+
 bool IsBeingRestored() {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_SHARED);
   const Board::Slot* const slot = FindSlot(board, MyDatabaseId);
-  const pid_t holder = slot == nullptr ? 0 : slot->restoring;
+  const bool is_being_restored = slot != nullptr && IsBeingRestored(*slot);
   LWLockRelease(&board->lock);
-  return holder != 0 && BackendPidGetProc(holder) != nullptr;
+  return is_being_restored;
 }
 
 void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* message) {

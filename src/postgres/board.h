@@ -107,6 +107,10 @@ void PostAtCommit();
 /// Delays the workers of the current database until this session ends, which posts the database.
 void HoldUntilExit();
 
+/// Whether the session that restores a dump into the slot's database lives. The caller holds the
+/// board's lock.
+bool IsBeingRestored(const Board::Slot& slot);
+
 /// Whether a session restores a dump into the current database. It is known before other sessions
 /// see a registry of the dump, so ask after the registries have been read.
 bool IsBeingRestored();

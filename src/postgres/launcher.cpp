@@ -239,7 +239,7 @@ Demand LookForDue(Board* board, TimestampTz now, bool take) {
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   for (Board::Slot& slot : board->slots) {
     if (!OidIsValid(slot.database) || slot.next_due == kWorkerStarted) continue;
-    if (slot.restoring != 0 && BackendPidGetProc(slot.restoring) != nullptr) continue;
+    if (IsBeingRestored(slot)) continue;
     const TimestampTz due = Max(slot.next_due, slot.not_before);
     if (due > now) {
       demand.wake = Min(demand.wake, due);
