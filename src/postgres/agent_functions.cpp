@@ -12,6 +12,7 @@ extern "C" {
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
 #include "commands/trigger.h"
+#include "utils/builtins.h"
 }
 
 using namespace image_library;            // NOLINT: a file of glue
@@ -146,6 +147,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(image_library_start_worker);
 PG_FUNCTION_INFO_V1(image_library_wake_agent);
 PG_FUNCTION_INFO_V1(image_library_wake_after_change);
+PG_FUNCTION_INFO_V1(image_library_worker_failure);
 PG_FUNCTION_INFO_V1(image_library_agent_status);
 
 /// start_worker() -> pid of the launcher
@@ -183,6 +185,15 @@ Datum image_library_wake_after_change(PG_FUNCTION_ARGS) {
   else
     PostAtCommit();
   PG_RETURN_POINTER(nullptr);
+}
+
+/// worker_failure(registry_id, since): why the last worker of this database that failed did so, if it
+/// was syncing the registry and failed at that time or later; else NULL.
+Datum image_library_worker_failure(PG_FUNCTION_ARGS) {
+  const WorkerFailure failure = LastWorkerFailure(MyDatabaseId);
+  if (failure.registry_id != PG_GETARG_INT32(0) || failure.at < PG_GETARG_TIMESTAMPTZ(1))
+    PG_RETURN_NULL();
+  PG_RETURN_TEXT_P(cstring_to_text(failure.message));
 }
 
 /// agent_status() -> (launcher_pid, preloaded, database, workers, due_at, failures, last_failed_at,

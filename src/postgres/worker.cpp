@@ -46,20 +46,12 @@ TimestampTz FromText(const std::string& text) {
   });
 }
 
-std::string ToText(TimestampTz at) {
-  return Value([&] { return timestamptz_to_str(at); });
-}
-
 // Enabled registries that no session is syncing, in the order in which they are to be synced. Runs
 // that were interrupted are ended before: when their registry is due depends on it.
 std::vector<Due> Registries(Database& database) {
-  const WorkerFailure failure = Value([] { return LastWorkerFailure(MyDatabaseId); });
   std::vector<Due> due;
   database.Transaction([&] {
-    database.Execute(
-        "SELECT image_library_internal.end_interrupted_runs($1::pg_catalog.int4, $2, "
-        "$3::pg_catalog.timestamptz)",
-        {std::to_string(failure.registry_id), failure.message, ToText(failure.at)});
+    database.Execute("SELECT image_library_internal.end_interrupted_runs()");
     for (const Row& row :
          database.Execute("SELECT registry_id, name, due_at, pg_catalog.current_database(), whole "
                           "FROM image_library_internal.due_registries()"))

@@ -29,14 +29,28 @@ sub complete
 
 # --- terminated in the middle of a run, the only one that is due
 add('slow', $slow->url);
-ok($node->poll_query_until('postgres', q{SELECT count(pg_terminate_backend(pid)) = 1 FROM pg_stat_activity
-	WHERE query LIKE 'syncing registry "slow"%' AND EXISTS (SELECT FROM image_library.sync_run WHERE outcome IS NULL)}),
-	'a worker is terminated');
+
+sub terminate
+{
+	return $node->poll_query_until('postgres', q{SELECT count(pg_terminate_backend(pid, 10000)) = 1 FROM pg_stat_activity
+		WHERE query LIKE 'syncing registry "slow"%' AND EXISTS (SELECT FROM image_library.sync_run WHERE outcome IS NULL)});
+}
+my $outcomes = q{SELECT string_agg(outcome || coalesce(': ' || error, ''), ', ' ORDER BY run_id) FROM image_library.sync_run WHERE registry = 'slow'};
+my $terminated = 'terminating background worker "image_library worker" due to administrator command';
+ok(terminate(), 'a worker is terminated');
 ok(complete('slow'), 'another one does its work');
-like($node->value(q{SELECT string_agg(outcome || coalesce(': ' || error, ''), ', ' ORDER BY run_id) FROM image_library.sync_run WHERE registry = 'slow'}),
-	qr/^failed: interrupted: terminating background worker .* due to administrator command, complete$/, 'the run tells why it ended');
-is($node->value(q{SELECT failures, last_failed_at IS NOT NULL, last_failure FROM image_library.agent_status()}),
-	'0|t|terminating background worker "image_library worker" due to administrator command', 'and so does agent_status');
+is($node->value($outcomes), "failed: interrupted: $terminated, complete", 'the run tells why it ended');
+# Only a worker that was started after the failure ends it, and the other one may have been there.
+ok($node->poll_query_until('postgres', 'SELECT failures = 0 FROM image_library.agent_status()'), 'the failures in a row are over');
+is($node->value(q{SELECT last_failed_at IS NOT NULL, last_failure FROM image_library.agent_status()}), "t|$terminated", 'agent_status tells why');
+$node->value(q{SELECT image_library.request_sync('slow')});
+ok(terminate(), 'again');
+$node->value(q{CALL image_library.sync('slow')});
+is($node->value($outcomes), "failed: interrupted: $terminated, complete, failed: interrupted: $terminated, complete",
+	'a session that syncs next tells it too');
+$node->value(q{SELECT image_library.request_sync('slow')});
+ok($node->poll_query_until('postgres', 'SELECT failures = 0 FROM image_library.agent_status()'), 'a worker is well again');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 3 FROM image_library.sync_run WHERE registry = 'slow' AND outcome = 'complete'}), 'and syncs');
 
 # --- what a database sets is no trouble
 my $settings = $node->value(q{SELECT string_agg(format('ALTER DATABASE postgres SET %s = %L', s, v), E';\n') FROM (VALUES
@@ -91,7 +105,7 @@ is($node->safe_psql('postgres', q{SELECT database, failures > 0, last_failed_at 
 # --- repaired: who asks does not wait
 $node->value(q{ALTER FUNCTION image_library_internal.begin_no_run RENAME TO begin_run});
 $node->value(q{SELECT image_library.request_sync('slow')});
-ok($node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM image_library.sync_run WHERE registry = 'slow' AND outcome = 'complete'}), 'it syncs again');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 4 FROM image_library.sync_run WHERE registry = 'slow' AND outcome = 'complete'}), 'it syncs again');
 ok($node->poll_query_until('postgres', q{SELECT bool_and(failures = 0) AND bool_or(last_failure ~ 'begin_run') FROM image_library.agent_status()}),
 	'the failures in a row are over, the last one is still told');
 

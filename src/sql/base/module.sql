@@ -140,6 +140,12 @@ LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_wak
 COMMENT ON FUNCTION image_library_internal.wake_after_change IS
   'Tells the agent, when this transaction commits, that a sync may be due; in a session that restores a dump, when the session ends';
 
+CREATE FUNCTION image_library_internal.worker_failure(registry_id integer, since timestamptz) RETURNS text
+LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_worker_failure';
+COMMENT ON FUNCTION image_library_internal.worker_failure IS
+  'Why the last worker of this database that failed did so, if it was syncing the registry and failed at that time or later; else NULL';
+GRANT EXECUTE ON FUNCTION image_library_internal.worker_failure TO image_library_agent;
+
 CREATE FUNCTION image_library.agent_status()
 RETURNS TABLE (launcher_pid integer, preloaded boolean, database text, workers integer, due_at timestamptz, failures integer,
   last_failed_at timestamptz, last_failure text, last_error text, state text, launcher_started_at timestamptz, worker_pids integer[], waiting integer)

@@ -73,14 +73,24 @@ COMMENT ON FUNCTION image_library_internal.failures_before IS
   'Number of failed runs of the registry of a run between the last one before it that was complete or partial and it';
 GRANT EXECUTE ON FUNCTION image_library_internal.failures_before TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.interruption(registry_id integer, since timestamptz) RETURNS text
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT concat_ws(': ', 'interrupted', image_library_internal.worker_failure(interruption.registry_id, interruption.since))
+$$;
+COMMENT ON FUNCTION image_library_internal.interruption IS
+  'The error of an interrupted run that began then. Ask when its process is known to be gone: it tells why before it releases its lock';
+GRANT EXECUTE ON FUNCTION image_library_internal.interruption TO image_library_agent;
+
 CREATE FUNCTION image_library_internal.begin_run(registry_id integer, cause text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   id bigint;
 BEGIN
-  -- The caller holds the registry's lock, so a run that has not ended was interrupted by a crash.
-  UPDATE image_library_internal.run r SET finished_at = clock_timestamp(), outcome = 'failed', error = 'interrupted'
+  -- The caller holds the registry's lock, so whoever worked on a run that has not ended is gone.
+  UPDATE image_library_internal.run r
+  SET finished_at = clock_timestamp(), outcome = 'failed', error = image_library_internal.interruption(r.registry_id, r.started_at)
   WHERE r.registry_id = begin_run.registry_id AND r.outcome IS NULL;
   INSERT INTO image_library_internal.run AS r (registry_id, cause) VALUES (begin_run.registry_id, begin_run.cause)
   RETURNING r.run_id INTO id;
@@ -112,22 +122,20 @@ COMMENT ON FUNCTION image_library_internal.apply_changed_rules IS
   'Applies rules that have changed since an earlier run to the known tags';
 GRANT EXECUTE ON FUNCTION image_library_internal.apply_changed_rules TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.end_interrupted_runs(failed_registry integer, failure text, failed_at timestamptz)
-RETURNS void
+CREATE FUNCTION image_library_internal.end_interrupted_runs() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   -- Due at once after the first interruption. One that follows a failure waits as after any other.
   UPDATE image_library_internal.run r
   SET finished_at = clock_timestamp(), outcome = 'failed',
-      error = concat_ws(': ', 'interrupted',
-                        CASE WHEN r.registry_id = failed_registry AND failed_at >= r.started_at THEN nullif(failure, '') END),
+      error = image_library_internal.interruption(r.registry_id, r.started_at),
       next_at = CASE WHEN (SELECT b.outcome = 'failed' FROM image_library_internal.run b
                            WHERE b.registry_id = r.registry_id AND b.run_id < r.run_id ORDER BY b.run_id DESC LIMIT 1)
                      THEN image_library_internal.next_sync_at(r.run_id, 'failed') ELSE clock_timestamp() END
   WHERE r.outcome IS NULL AND image_library_internal.syncing_pid(r.registry_id) IS NULL
 $$;
 COMMENT ON FUNCTION image_library_internal.end_interrupted_runs IS
-  'Ends the runs that no process works on any more; the arguments are the last failure of a worker in this database';
+  'Ends the runs that no process works on any more';
 GRANT EXECUTE ON FUNCTION image_library_internal.end_interrupted_runs TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.finish_run(run_id bigint, outcome text, error text, counts jsonb, next_at timestamptz)
