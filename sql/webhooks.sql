@@ -74,7 +74,24 @@ $$;
 SELECT n, test.fail_look() FROM generate_series(1, 7) n;
 SELECT repository, waits, problem FROM push_requests WHERE registry = 'hub';
 SELECT effect FROM handle_webhook('hub', 'quay', '{"repository": "team/app"}');
--- A complete run of the registry answers what was requested before it began.
+-- docker-registry tells of a push before it writes the tag: what began within a second of the request does not answer it.
+CREATE FUNCTION test.look_that_began(after interval) RETURNS boolean LANGUAGE sql AS $$
+  UPDATE image_library_internal.requested_repository SET requested_at = clock_timestamp() - interval '1 hour' WHERE repository = 'team/app';
+  UPDATE image_library_internal.repository_look SET answered_request = '2000-01-01' WHERE repository = 'team/app';
+  SELECT image_library_internal.note_look(registry_id, repository, (extract(epoch FROM requested_at) * 1000000)::bigint::text,
+                                          extract(epoch FROM clock_timestamp() - requested_at - after), NULL)
+  FROM image_library_internal.requested_repository JOIN image_library_internal.registry USING (registry_id) WHERE name = 'hub' AND repository = 'team/app';
+  SELECT waits FROM image_library.push_requests WHERE registry = 'hub' AND repository = 'team/app'
+$$;
+SELECT test.look_that_began('0.5 s') AS waits, test.look_that_began('1.5 s') AS waits_no_more;
+SELECT effect FROM handle_webhook('hub', 'quay', '{"repository": "team/app"}');
+SELECT begin_run(:hub, 'schedule') AS run \gset
+UPDATE run SET started_at = requested_at + interval '0.5 seconds' FROM requested_repository q WHERE run_id = :run AND q.registry_id = :hub AND q.repository = 'team/app';
+SELECT finish_run(:run, 'complete', NULL, :'counts', clock_timestamp() + interval '1 hour');
+SELECT repository, waits FROM push_requests WHERE registry = 'hub' ORDER BY 1;
+UPDATE repository_look SET looked_at = '2000-01-01' WHERE repository = 'team/app';
+-- A complete run of the registry answers what was requested before.
+UPDATE requested_repository SET requested_at = requested_at - interval '2 seconds' WHERE registry_id = :hub;
 SELECT begin_run(:hub, 'schedule') AS run \gset
 SELECT effect FROM handle_webhook('hub', 'quay', '{"repository": "team/late"}');
 SELECT finish_run(:run, 'complete', NULL, :'counts', clock_timestamp() + interval '1 hour');

@@ -87,23 +87,34 @@ COMMENT ON FUNCTION image_library_internal.forget_looks IS
   'Removes what the agent has done about repositories whose request is gone; a webhook removes requests and leaves this to the agent';
 GRANT EXECUTE ON FUNCTION image_library_internal.forget_looks TO image_library_agent;
 
--- A request that came while the agent looked stays. After six failures the next sync of the registry is left to find what was
--- pushed.
+CREATE FUNCTION image_library_internal.answered_by(began_at timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- docker-registry tells of a push before it writes the tag.
+RETURN began_at - interval '1 second';
+COMMENT ON FUNCTION image_library_internal.answered_by IS
+  'Time up to which requests are answered by a look or a run that began then: what was pushed a moment before may not be there yet';
+GRANT EXECUTE ON FUNCTION image_library_internal.answered_by TO image_library_agent;
+
+-- A request that came while the agent looked, or within a second before, stays. After six failures the next sync of the registry is
+-- left to find what was pushed.
 CREATE FUNCTION image_library_internal.note_look(registry_id integer, repository text, request text, seconds double precision, problem text)
 RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO image_library_internal.repository_look AS l (registry_id, repository, looked_at, took, problem, failures, answered_request)
-  SELECT q.registry_id, q.repository, clock_timestamp(), make_interval(secs => seconds), note_look.problem,
+  SELECT q.registry_id, q.repository, seen.looked_at, make_interval(secs => seconds), note_look.problem,
          CASE WHEN note_look.problem IS NULL THEN 0 ELSE 1 END,
-         CASE WHEN note_look.problem IS NULL THEN timestamptz 'epoch' + interval '1 microsecond' * request::bigint END
-  FROM image_library_internal.requested_repository q
+         CASE WHEN note_look.problem IS NULL AND seen.request <= image_library_internal.answered_by(seen.looked_at - make_interval(secs => seconds))
+              THEN seen.request END
+  FROM image_library_internal.requested_repository q,
+       (SELECT clock_timestamp() AS looked_at, timestamptz 'epoch' + interval '1 microsecond' * note_look.request::bigint AS request) seen
   WHERE q.registry_id = note_look.registry_id AND q.repository = note_look.repository
   ON CONFLICT ON CONSTRAINT repository_look_pkey DO UPDATE
   SET looked_at = excluded.looked_at, took = excluded.took, problem = excluded.problem,
       failures = CASE WHEN excluded.problem IS NULL OR l.failures >= 6 THEN 0 ELSE l.failures + 1 END,
-      answered_request = CASE WHEN excluded.problem IS NULL OR l.failures >= 5
-                              THEN timestamptz 'epoch' + interval '1 microsecond' * request::bigint ELSE l.answered_request END;
+      answered_request = CASE WHEN l.failures >= 5 AND excluded.problem IS NOT NULL
+                              THEN timestamptz 'epoch' + interval '1 microsecond' * note_look.request::bigint
+                              ELSE coalesce(excluded.answered_request, l.answered_request) END;
   SELECT image_library_internal.forget_looks(note_look.registry_id)
 $$;
 COMMENT ON FUNCTION image_library_internal.note_look IS
@@ -125,7 +136,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO image_library_internal.repository_look (registry_id, repository, answered_request)
   SELECT w.registry_id, w.repository, w.requested_at FROM image_library_internal.look_request w
-  WHERE w.registry_id = answer_looks.registry_id AND w.requested_at < run_started_at AND image_library_internal.request_waits(w)
+  WHERE w.registry_id = answer_looks.registry_id AND w.requested_at <= image_library_internal.answered_by(run_started_at) AND image_library_internal.request_waits(w)
   ON CONFLICT ON CONSTRAINT repository_look_pkey DO UPDATE SET answered_request = excluded.answered_request, failures = 0, problem = NULL;
   DELETE FROM image_library_internal.requested_repository q
   WHERE q.registry_id = answer_looks.registry_id AND q.repository IN (
