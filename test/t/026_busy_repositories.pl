@@ -57,10 +57,11 @@ for my $who ('CALL', 'the agent')
 	is(problems(), 'team/approved busy', "$who: the repository where a decision is open is on record");
 	is(waiting(), '1', "$who: a signature waits until there is no open decision");
 	is(new_tags(), 'team/other', "$who: the other one is stored");
-	is($node->value(q{SELECT count(*) FROM pg_locks WHERE NOT granted}), '0', "$who: nobody waits");
-	is($node->value(q{SELECT count(*) FROM pg_stat_activity
+	# After the run a worker looks for what is due next, and for old history.
+	ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_locks WHERE NOT granted}), "$who: nobody waits");
+	ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity
 		WHERE application_name = 'image_library worker' AND (state LIKE 'idle in%' OR xact_start IS NOT NULL)}),
-		'0', "$who: no transaction is left open");
+		"$who: no transaction is left open");
 	$person->query_safe('COMMIT');
 	if ($who eq 'CALL')
 	{
@@ -99,13 +100,24 @@ $person->query_safe('SET ROLE nobody');
 $person->query_safe(q{SELECT CASE pg_locks.shape WHEN 1 THEN pg_advisory_lock(class, id) ELSE pg_advisory_lock(class::bigint << 32 | id) END
 	FROM generate_series(0, 3) AS class, generate_series(0, 3) AS id, (VALUES (1), (2)) AS pg_locks (shape)});
 is($node->error(q{CALL image_library.sync('r'); SELECT image_library.request_sync('r')}), '', 'advisory locks stop no sync');
-is($node->value(q{SELECT state FROM image_library.sync_status WHERE state = 'syncing'}), '', 'nor do they look like one');
+is($node->value(q{SELECT state FROM image_library.sync_status WHERE state = 'running'}), '', 'nor do they look like one');
 is($node->error(q{SET lock_timeout = '10s'; SELECT image_library.alter_rule(rule_id, priority => 50) FROM image_library_internal.rule}), '',
 	'nor a change of rules');
 isnt($node->error(q{SET ROLE nobody; SELECT image_library_internal.lock_rules_of(1, true)}), '', 'the lock of rules is not for all');
 $person->query_safe('RESET ROLE');
 $person->query_safe('SELECT pg_advisory_unlock_all()');
 is(problems(), '', 'without a problem');
+
+# --- a request that is committed when a run has begun that did not see it
+$person->query_safe('BEGIN');
+$person->query_safe(q{SELECT image_library.alter_registry('r', max_connections => 3)});
+is($node->error(q{CALL image_library.sync('r')}), '', 'a run while somebody changes the registry');
+is($node->value('SELECT next_sync_at > now() FROM image_library.sync_status'), 't', 'nothing is due before the change is there');
+$person->query_safe('COMMIT');
+is($node->value('SELECT next_sync_at > now() FROM image_library.sync_status'), 'f', 'then another one is due');
+is($node->value('SELECT count(*) FROM image_library_internal.due_registries() WHERE due_at < now()'), '1', 'for the agent too');
+is($node->error(q{CALL image_library.sync('r')}), '', 'which sees it');
+is($node->value('SELECT next_sync_at > now() FROM image_library.sync_status'), 't', 'and answers the request');
 
 # --- a change of rules that stays open: the run fails in time, and the next one decides by the rules of then
 $node->value(q{SELECT image_library.add_rule('r', 'team/other', action => 'exclude')});

@@ -283,7 +283,7 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
          (SELECT max(r.finished_at) FROM image_library_internal.run r
           WHERE r.registry_id = g.registry_id AND r.outcome = 'complete') AS last_success_at,
          CASE WHEN g.enabled AND includes.something AND running.pid IS NULL THEN greatest(
-           image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at),
+           image_library_internal.due_at(g.sync_requested_at, coalesce(last.answered_request, last.started_at), last.next_at),
            m.not_before, g.created_at) END AS next_sync_at,
          counted.repositories, counted.tags,
          CASE WHEN last.outcome = 'cancelled' AND failed.runs > 0 THEN failed.error

@@ -235,7 +235,7 @@ AS $$
   SELECT greatest(
     image_library_internal.not_before(g.registry_id),
     CASE WHEN next_sync_at.outcome = 'cancelled'
-         THEN image_library_internal.due_at(g.sync_requested_at, before.started_at, before.next_at) END,
+         THEN image_library_internal.due_at(g.sync_requested_at, before.answered_request, before.next_at) END,
     now() + (0.9 + 0.2 * random()) * CASE
       WHEN next_sync_at.outcome = 'cancelled' THEN interval '30 seconds'
       WHEN next_sync_at.outcome = 'failed' THEN
@@ -244,7 +244,7 @@ AS $$
     END)
   FROM image_library_internal.run this
   JOIN image_library_internal.registry g USING (registry_id)
-  LEFT JOIN LATERAL (SELECT r.started_at, r.next_at FROM image_library_internal.run r
+  LEFT JOIN LATERAL (SELECT coalesce(r.answered_request, r.started_at) AS answered_request, r.next_at FROM image_library_internal.run r
                      WHERE r.registry_id = g.registry_id AND r.run_id < this.run_id
                      ORDER BY r.run_id DESC LIMIT 1) before ON true
   WHERE this.run_id = next_sync_at.run_id

@@ -19,7 +19,8 @@ CREATE TABLE image_library_internal.run (
   tags_missing bigint NOT NULL DEFAULT 0,
   problems bigint NOT NULL DEFAULT 0,
   next_at timestamptz,
-  decided boolean NOT NULL DEFAULT false
+  decided boolean NOT NULL DEFAULT false,
+  answered_request timestamptz
 );
 CREATE INDEX run_registry ON image_library_internal.run (registry_id, run_id DESC);
 CREATE INDEX run_unfinished ON image_library_internal.run (registry_id) WHERE outcome IS NULL;
@@ -29,6 +30,8 @@ COMMENT ON COLUMN image_library_internal.run.outcome IS
   'complete, partial, failed, or cancelled by whoever had it run, which says nothing of the registry; null: it has not ended';
 COMMENT ON COLUMN image_library_internal.run.decided IS
   'Whether rules that had changed before the run were applied to the known tags';
+COMMENT ON COLUMN image_library_internal.run.answered_request IS
+  'Last request of a sync that was committed when the run began; a transaction that was open then may commit an earlier one. -infinity: none; null: the run is of version 0.1';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.run TO image_library_agent;
 
 CREATE TABLE image_library_internal.problem (
@@ -92,7 +95,10 @@ BEGIN
   UPDATE image_library_internal.run r
   SET finished_at = clock_timestamp(), outcome = 'failed', error = image_library_internal.interruption(r.registry_id, r.started_at)
   WHERE r.registry_id = begin_run.registry_id AND r.outcome IS NULL;
-  INSERT INTO image_library_internal.run AS r (registry_id, cause) VALUES (begin_run.registry_id, begin_run.cause)
+  INSERT INTO image_library_internal.run AS r (registry_id, cause, answered_request)
+  VALUES (begin_run.registry_id, begin_run.cause,
+          coalesce((SELECT least(g.sync_requested_at, clock_timestamp()) FROM image_library_internal.registry g
+                    WHERE g.registry_id = begin_run.registry_id), '-infinity'))
   RETURNING r.run_id INTO id;
   PERFORM image_library_internal.remove_old_history();
   RETURN id;
@@ -168,13 +174,13 @@ $$;
 COMMENT ON FUNCTION image_library_internal.syncing_pid IS 'Process that is syncing a registry';
 GRANT EXECUTE ON FUNCTION image_library_internal.syncing_pid TO image_library_reader, image_library_agent;
 
-CREATE FUNCTION image_library_internal.due_at(requested_at timestamptz, last_started_at timestamptz, last_next_at timestamptz)
+CREATE FUNCTION image_library_internal.due_at(requested_at timestamptz, last_answered_request timestamptz, last_next_at timestamptz)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT CASE
-    WHEN last_started_at IS NULL THEN '-infinity'
-    WHEN requested_at > last_started_at THEN requested_at
+    WHEN last_answered_request IS NULL THEN '-infinity'
+    WHEN requested_at > last_answered_request THEN requested_at
     ELSE coalesce(last_next_at, '-infinity') END
 $$;
 COMMENT ON FUNCTION image_library_internal.due_at IS
@@ -188,9 +194,9 @@ AS $$
   -- answer keep no others waiting.
   SELECT g.registry_id, g.name, due.at, due.whole
   FROM image_library_internal.registry g
-  LEFT JOIN LATERAL (SELECT r.started_at, r.next_at, r.outcome FROM image_library_internal.run r
+  LEFT JOIN LATERAL (SELECT coalesce(r.answered_request, r.started_at) AS answered_request, r.next_at, r.outcome FROM image_library_internal.run r
                      WHERE r.registry_id = g.registry_id ORDER BY r.run_id DESC LIMIT 1) last ON true
-  CROSS JOIN LATERAL (SELECT image_library_internal.due_at(g.sync_requested_at, last.started_at, last.next_at) AS run_at,
+  CROSS JOIN LATERAL (SELECT image_library_internal.due_at(g.sync_requested_at, last.answered_request, last.next_at) AS run_at,
                              image_library_internal.next_look_at(g.registry_id) AS look_at) wanted
   -- A run of the whole registry looks at what was requested too.
   CROSS JOIN LATERAL (SELECT greatest(least(wanted.run_at, wanted.look_at), image_library_internal.not_before(g.registry_id)) AS at,
