@@ -66,6 +66,35 @@ class SessionProgress {
   Clock::time_point told_at_ = began_;
 };
 
+constinit bool wakes_at_exit = false;  // this session is in CALL sync
+constinit bool exit_callback_registered = false;
+
+void OnExit(int, Datum) {
+  if (wakes_at_exit) Post(MyDatabaseId);
+}
+
+// Wakes the agent when the session holds no registry's lock any more, however its call ends. A
+// worker that looked while it held one left out when that registry is due, and no other one looks.
+class WakesAgentAtEnd {
+ public:
+  WakesAgentAtEnd() {
+    Call([] {
+      GetBoard();  // what could raise, raises now
+      // Locks are released before callbacks of this kind are called.
+      if (!exit_callback_registered) on_shmem_exit(OnExit, 0);
+      exit_callback_registered = true;
+    });
+    wakes_at_exit = true;
+  }
+  // Raises no error.
+  ~WakesAgentAtEnd() {
+    wakes_at_exit = false;
+    Post(MyDatabaseId);
+  }
+  WakesAgentAtEnd(const WakesAgentAtEnd&) = delete;
+  WakesAgentAtEnd& operator=(const WakesAgentAtEnd&) = delete;
+};
+
 // Waits while another session, usually a worker, syncs the registry.
 void WaitForTurn(std::int32_t registry_id, const std::string& name, std::optional<SyncLock>& lock) {
   constexpr long kPollMs = 100;
@@ -179,13 +208,13 @@ Datum image_library_sync(PG_FUNCTION_ARGS) {
         "SELECT registry_id, name FROM image_library_internal.sync_targets($1, "
         "$2::pg_catalog.bool)",
         {name, force ? "true" : "false"});
+    const WakesAgentAtEnd wakes;
     for (const Row& target : targets) {
       if (name)
         SyncInSession(database, std::stoi(*target[0]), *target[1], {true, force});
       else
         SyncOneOfAll(database, std::stoi(*target[0]), *target[1], force);
     }
-    Call([] { Post(MyDatabaseId); });
   });
   PG_RETURN_VOID();
 }

@@ -1,4 +1,4 @@
-# Whatever gives a database something to sync wakes the agent: CREATE EXTENSION, COPY, a restored dump.
+# Whatever gives a database something to sync wakes the agent: CREATE EXTENSION, COPY, a restored dump, a sync that somebody ends.
 use strict;
 use warnings;
 use FindBin;
@@ -8,6 +8,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use FaultRegistry;
+use HangingRegistry;
 use ImageLibrary;
 
 my $registry = FaultRegistry->new({ repositories => { 'team/app' => { '1.0' => {}, '1.1' => {} } } });
@@ -62,7 +63,31 @@ command_ok([ 'pg_restore', '-h', $node->host, '-p', $node->port, '-e', '-d', 'ag
 $node->safe_psql('again', q{UPDATE image_library_internal.registry SET sync_requested_at = clock_timestamp()});
 ok($node->poll_query_until('again', "SELECT count(*) > $restored_runs FROM image_library.sync_run WHERE outcome = 'complete'"), 'an UPDATE past the functions wakes the agent too');
 
+# --- CALL sync that is ended: a worker that looked meanwhile has left the registry out
+my $hanging = HangingRegistry->new;
+$node->value('ALTER SYSTEM SET image_library.enabled = off');
+$node->reload;
+$node->value('CREATE DATABASE called');
+$node->safe_psql('called', sprintf q{CREATE EXTENSION image_library;
+	SELECT image_library.add_registry('hanging', '%s', allow_private => true), image_library.add_rule('hanging', 'team/app')}, $hanging->url);
+for my $end (qw(cancel terminate))
+{
+	my $call = IPC::Run::start([ 'psql', '-X', '-q', '-h', $node->host, '-p', $node->port, '-c', q{CALL image_library.sync('hanging')}, 'called' ],
+		\undef, \$out, \$err, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	ok($node->poll_query_until('called', q{SELECT count(*) = 1 FROM image_library.sync_run WHERE cause = 'call' AND outcome IS NULL}), "$end: a session syncs");
+	$node->value('ALTER SYSTEM RESET image_library.enabled');
+	$node->reload;
+	$node->safe_psql('called', 'UPDATE image_library_internal.registry SET name = name');
+	ok($node->poll_query_until('called', q{SELECT workers = 0 AND due_at IS NULL FROM image_library.agent_status() WHERE database = 'called'}),
+		"$end: the agent has nothing to do meanwhile");
+	is($node->value("SELECT count(pg_${end}_backend(pid)) FROM pg_stat_activity WHERE query ~ '^CALL image_library.sync: '"), '1', "$end: the session");
+	$call->finish;
+	ok($node->poll_query_until('called', $end eq 'cancel' ? q{SELECT due_at IS NOT NULL FROM image_library.agent_status() WHERE database = 'called'}
+			: q{SELECT count(*) = 1 FROM image_library.sync_run WHERE cause = 'schedule' AND outcome IS NULL}),
+		"$end: the agent knows when the registry is due");
+}
 
 $node->stop;
+$hanging->stop;
 $registry->stop;
 done_testing();
