@@ -187,12 +187,11 @@ Datum image_library_wake_after_change(PG_FUNCTION_ARGS) {
   PG_RETURN_POINTER(nullptr);
 }
 
-/// worker_failure(registry_id, since): why the last worker of this database that failed did so, if it
-/// was syncing the registry and failed at that time or later; else NULL.
+/// worker_failure(registry_id, since): why the last worker of this database that failed while it
+/// was syncing the registry did so, if that was at that time or later; else NULL.
 Datum image_library_worker_failure(PG_FUNCTION_ARGS) {
-  const WorkerFailure failure = LastWorkerFailure(MyDatabaseId);
-  if (failure.registry_id != PG_GETARG_INT32(0) || failure.at < PG_GETARG_TIMESTAMPTZ(1))
-    PG_RETURN_NULL();
+  const WorkerFailure failure = LastWorkerFailure(MyDatabaseId, PG_GETARG_INT32(0));
+  if (!OidIsValid(failure.database) || failure.at < PG_GETARG_TIMESTAMPTZ(1)) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(cstring_to_text(failure.message));
 }
 

@@ -81,6 +81,7 @@ void Post(Oid database) {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   Board::Slot* const slot = FindOrTakeSlot(board, database);
+  if (slot != nullptr) slot->posted_at = GetCurrentTimestamp();
   const pid_t lingering = slot == nullptr ? 0 : WakeLingering(board, database);
   if (lingering != 0) {
     LWLockRelease(&board->lock);
@@ -93,7 +94,7 @@ void Post(Oid database) {
     board->look_again = true;
   } else {
     slot->has_library = true;
-    slot->next_due = GetCurrentTimestamp();
+    slot->next_due = slot->posted_at;
     slot->not_before = 0;
   }
   LWLockRelease(&board->lock);
@@ -153,7 +154,7 @@ void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* messa
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   WorkerFailure* place = &board->failures[0];
   for (WorkerFailure& known : board->failures) {
-    if (known.database == database) {
+    if (known.database == database && known.registry_id == registry_id) {
       place = &known;
       break;
     }
@@ -169,14 +170,29 @@ void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* messa
   LWLockRelease(&board->lock);
 }
 
-WorkerFailure LastWorkerFailure(Oid database) {
+namespace {
+
+template <typename Condition>
+WorkerFailure LastFailure(Condition condition) {
   Board* const board = GetBoard();
   WorkerFailure found = {};
   LWLockAcquire(&board->lock, LW_SHARED);
   for (const WorkerFailure& known : board->failures)
-    if (known.database == database) found = known;
+    if (condition(known) && known.at >= found.at) found = known;
   LWLockRelease(&board->lock);
   return found;
+}
+
+}  // namespace
+
+WorkerFailure LastWorkerFailure(Oid database) {
+  return LastFailure([=](const WorkerFailure& known) { return known.database == database; });
+}
+
+WorkerFailure LastWorkerFailure(Oid database, std::int32_t registry_id) {
+  return LastFailure([=](const WorkerFailure& known) {
+    return known.database == database && known.registry_id == registry_id;
+  });
 }
 
 bool MakeRoom() {

@@ -14,7 +14,8 @@ inline constexpr int kMaxDatabases = 512;
 /// Maximum of image_library.max_workers.
 inline constexpr int kMaxWorkers = 64;
 
-/// Databases whose last failure is remembered; of more the oldest failure is forgotten.
+/// Failures that are remembered, the last one for each registry of a database; of more the oldest
+/// is forgotten.
 inline constexpr int kMaxFailures = 64;
 
 /// Due time of a database whose worker was started and has not reported the next due time.
@@ -33,7 +34,7 @@ struct PolicyVersion {
 /// How a worker ended, which it says as its last act. One that says nothing has failed.
 enum class WorkerEnd { kNone, kClean, kNoLibrary };
 
-/// The last failure of a worker in a database.
+/// A failure of a worker in a database.
 struct WorkerFailure {
   Oid database;  ///< InvalidOid: free
   TimestampTz at;
@@ -51,6 +52,7 @@ struct Board {
     TimestampTz next_due;    ///< when a worker has something to do there; DT_NOEND: nothing
     TimestampTz not_before;  ///< no worker is started before, since one has failed
     TimestampTz failed_at;   ///< when the last one failed; 0: none has
+    TimestampTz posted_at;   ///< when a session last asked for a worker; 0: none has
     int workers;             ///< running now
     int failures;            ///< workers in a row that failed
     pid_t
@@ -120,6 +122,9 @@ void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* messa
 
 /// The last failure of a worker in a database; its field database is InvalidOid if none is known.
 WorkerFailure LastWorkerFailure(Oid database);
+
+/// The same of a worker that was syncing the registry: others may have failed since.
+WorkerFailure LastWorkerFailure(Oid database, std::int32_t registry_id);
 
 /// For a worker that could end early: true if a database waits for a worker. Each that waits is
 /// told to one worker.

@@ -161,14 +161,16 @@ void ScanDatabases(Board* board) {
   TellLeftOut(all_decided ? left_out : 0, left_out_before);
 }
 
-// No worker is started in the database for a time that grows with each failure. What is due there
-// has to be found out again.
-void Fail(Board::Slot* slot) {
+// No worker is started in the database for a time that grows with each failure, unless somebody has
+// asked for one since the worker that failed was started. What is due there has to be found out
+// again.
+void Fail(Board::Slot* slot, TimestampTz started) {
   const int seconds = Min(kFirstRetrySeconds << Min(slot->failures, 6), kLastRetrySeconds);
   const TimestampTz now = GetCurrentTimestamp();
   ++slot->failures;
   slot->failed_at = now;
-  slot->not_before = TimestampTzPlusMilliseconds(now, seconds * 1000);
+  if (slot->posted_at <= started)
+    slot->not_before = TimestampTzPlusMilliseconds(now, seconds * 1000);
   slot->next_due = now;
 }
 
@@ -185,7 +187,7 @@ WorkerEnd Reap(Board* board, int place) {
   if (slot != nullptr) {
     if (slot->workers > 0) --slot->workers;
     if (end == WorkerEnd::kNone) {
-      Fail(slot);
+      Fail(slot, worker.started);
     } else if (worker.started >= slot->failed_at) {
       slot->failures = 0;
       slot->not_before = 0;
@@ -308,9 +310,9 @@ TimestampTz StartDue(Board* board) {
       ereport(LOG, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
                     errmsg("image_library could not start a worker"),
                     errhint("Raise max_worker_processes.")));
-    board->out_of_workers = true;
     const TimestampTz later = TimestampTzPlusMilliseconds(now, kFirstRetrySeconds * 1000);
     GiveBack(board, demand.database, later);
+    board->out_of_workers = true;
     ++board->waiting;
     return Min(later, demand.wake);
   }

@@ -118,6 +118,13 @@ void Activity(const std::string& line) {
   Call([&] { pgstat_report_activity(STATE_RUNNING, text); });
 }
 
+// Inside Call. Between waits, where no setting is in use.
+void ReadSettingsAgain() {
+  if (!ConfigReloadPending) return;
+  ConfigReloadPending = false;
+  ProcessConfigFile(PGC_SIGHUP);
+}
+
 // Waits for more pushes for a moment, after it has looked at one: those come in groups, and the
 // start of a worker takes longer than a look. At most until the given time. True when something may
 // be due. DROP DATABASE waits five seconds for connections to end, so it finds this one gone.
@@ -144,10 +151,7 @@ bool Linger(Database& database, TimestampTz until) {
                       WaitEventInfo(WaitsFor::kPush));
       ResetLatch(MyLatch);
       CHECK_FOR_INTERRUPTS();
-      if (ConfigReloadPending) {
-        ConfigReloadPending = false;
-        ProcessConfigFile(PGC_SIGHUP);
-      }
+      ReadSettingsAgain();
     });
   Call([&] {
     LWLockAcquire(&board->lock, LW_EXCLUSIVE);
@@ -167,6 +171,7 @@ WorkerEnd SyncDue(Database& database) {
   std::set<std::int32_t> locked;
   TimestampTz lingers_until = 0;
   for (bool has_run = false;; has_run = true) {
+    Call(&ReadSettingsAgain);
     // Also of one database alone, by ALTER DATABASE; promote_replica wakes the agent.
     if (IsReplica()) {
       PostRest({}, 0);

@@ -7,6 +7,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use FaultRegistry;
+use HangingRegistry;
 use ImageLibrary;
 
 my $registry = FaultRegistry->new({ repositories => { map { ("team$_/app" => { '1.0' => {} }) } 1 .. 4 } });
@@ -41,7 +42,7 @@ ok(terminate(), 'a worker is terminated');
 ok(complete('slow'), 'another one does its work');
 is($node->value($outcomes), "failed: interrupted: $terminated, complete", 'the run tells why it ended');
 # Only a worker that was started after the failure ends it, and the other one may have been there.
-ok($node->poll_query_until('postgres', 'SELECT failures = 0 FROM image_library.agent_status()'), 'the failures in a row are over');
+ok($node->poll_query_until('postgres', 'SELECT failures = 0 AND workers = 0 FROM image_library.agent_status()'), 'the failures in a row are over');
 is($node->value(q{SELECT last_failed_at IS NOT NULL, last_failure FROM image_library.agent_status()}), "t|$terminated", 'agent_status tells why');
 $node->value(q{SELECT image_library.request_sync('slow')});
 ok(terminate(), 'again');
@@ -51,6 +52,23 @@ is($node->value($outcomes), "failed: interrupted: $terminated, complete, failed:
 $node->value(q{SELECT image_library.request_sync('slow')});
 ok($node->poll_query_until('postgres', 'SELECT failures = 0 FROM image_library.agent_status()'), 'a worker is well again');
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 3 FROM image_library.sync_run WHERE registry = 'slow' AND outcome = 'complete'}), 'and syncs');
+
+# --- two workers fail at once; who has asked while they worked does not wait as if he had asked before
+my $hanging = HangingRegistry->new;
+add("hanging$_", $hanging->url . "/$_") for 1 .. 2;
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM image_library.sync_run WHERE registry ~ 'hanging' AND outcome IS NULL}), 'two workers wait for registries');
+$node->value('ALTER SYSTEM SET image_library.enabled = off');
+$node->reload;
+$node->value(q{SELECT image_library.request_sync('hanging1')});
+is($node->value(q{SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE query LIKE 'syncing registry "hanging%'}), '2', 'both are terminated');
+ok($node->poll_query_until('postgres', q{SELECT failures = 2 AND workers = 0 FROM image_library.agent_status()}), 'both have failed');
+is($node->value('SELECT due_at <= last_failed_at FROM image_library.agent_status()'), 't', 'the next one is due at once');
+$node->value('ALTER SYSTEM RESET image_library.enabled');
+$node->reload;
+ok($node->poll_query_until('postgres', qq{SELECT count(*) = 2 FROM image_library.sync_run WHERE registry ~ 'hanging' AND error = 'interrupted: $terminated'}),
+	'each run tells why it ended') or diag($node->value(q{SELECT registry, error FROM image_library.sync_run}));
+$node->value(q{SELECT image_library.drop_registry(name, cascade => true) FROM image_library.registries WHERE name ~ 'hanging'});
+ok($node->poll_query_until('postgres', 'SELECT failures = 0 AND workers = 0 FROM image_library.agent_status()'), 'without these registries all is well');
 
 # --- what a database sets is no trouble
 my $settings = $node->value(q{SELECT string_agg(format('ALTER DATABASE postgres SET %s = %L', s, v), E';\n') FROM (VALUES
@@ -118,6 +136,5 @@ ok($node->poll_query_until('postgres', q{SELECT last_error = 'interrupted' AND n
 	FROM image_library.sync_status WHERE registry = 'set1'}), 'a run that is interrupted after failures is due later');
 
 $node->stop;
-$slow->stop;
-$registry->stop;
+$_->stop for $hanging, $slow, $registry;
 done_testing();

@@ -143,7 +143,7 @@ COMMENT ON FUNCTION image_library_internal.wake_after_change IS
 CREATE FUNCTION image_library_internal.worker_failure(registry_id integer, since timestamptz) RETURNS text
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_worker_failure';
 COMMENT ON FUNCTION image_library_internal.worker_failure IS
-  'Why the last worker of this database that failed did so, if it was syncing the registry and failed at that time or later; else NULL';
+  'Why the last worker of this database that failed while it was syncing the registry did so, if that was at that time or later; else NULL';
 GRANT EXECUTE ON FUNCTION image_library_internal.worker_failure TO image_library_agent;
 
 CREATE FUNCTION image_library.agent_status()
