@@ -64,7 +64,7 @@ $node->value(q{SELECT image_library.disable_registry('hanging')});
 $node->reload;
 $node->value(q{SELECT image_library.request_sync('many')});
 ok($node->poll_query_until('postgres', q{SELECT outcome = 'failed' FROM image_library.sync_run WHERE run_id = 6}), 'a run of the agent fails');
-like(slurp_file($node->logfile), qr/LOG:  image_library could not sync: database "postgres", registry "many", run 6\n.*DETAIL:  /,
+ok($node->wait_for_log(qr/LOG:  image_library could not sync: database "postgres", registry "many", run 6\n.*DETAIL:  /),
 	'the log names database, registry and run');
 $node->append_conf('postgresql.conf', 'image_library.enabled = off');
 $node->reload;

@@ -33,6 +33,8 @@ my $first = $node->value(q{SELECT digest FROM image_library.images WHERE tag = '
 my $last;
 $last = sync($_) for 2 .. 6;
 is($node->value('SELECT count(*) FROM digests'), '7', 'a tag that moved five times left its images');
+# The worker that the last sync has woken must not begin in the middle of what follows.
+ok($node->poll_query_until('postgres', q{SELECT workers = 0 AND due_at > now() FROM image_library.agent_status()}), 'no worker is left');
 my $log = -s $node->logfile;
 my $grow_old = q{UPDATE image_library_internal.tag_period SET since = since - interval '2 years', until = until - interval '2 years'};
 $node->value($grow_old);

@@ -82,6 +82,8 @@ $node->value(q{UPDATE image_library_internal.run SET started_at = started_at - i
 setting('run_retention', "'1d'");
 synced('failed', 'allowed_hosts is obeyed by the next run');
 is($node->value(q{SELECT count(*) FROM image_library.sync_run WHERE outcome = 'complete'}), '1', 'and run_retention, but for the last run that was complete');
+# The log has it after the row.
+$node->wait_for_log(qr/image_library could not sync:/, $read);
 my @lines = logged();
 my $pattern = qr/^LOG:  image_library could not sync: database "postgres", registry "edb", run \d+$/;
 is(scalar(grep { /$pattern/ } @lines), 1, 'a run that failed is one line of the log');
@@ -89,6 +91,7 @@ is(join("\n", grep { !/$pattern|^(?:DETAIL|HINT):/ && !/parameter "image_library
 like(join("\n", @lines), qr/^DETAIL:  .*\bhost\b/m, 'that tell why');
 setting('allowed_hosts', "''");
 synced('complete', 'the registry is synced again');
+$node->wait_for_log(qr/image_library could sync again:/, $read);
 @lines = grep { !/parameter "image_library/ } logged();
 like(join("\n", @lines), qr/^LOG:  image_library could sync again: database "postgres", registry "edb", run \d+\nDETAIL:  Runs before it that failed: \d+\.$/, 'which the log tells, and since how many runs');
 
