@@ -81,7 +81,6 @@ void Post(Oid database) {
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   Board::Slot* const slot = FindOrTakeSlot(board, database);
-  if (slot != nullptr) slot->posted_at = GetCurrentTimestamp();
   const pid_t lingering = slot == nullptr ? 0 : WakeLingering(board, database);
   if (lingering != 0) {
     LWLockRelease(&board->lock);
@@ -94,7 +93,8 @@ void Post(Oid database) {
     board->look_again = true;
   } else {
     slot->has_library = true;
-    slot->next_due = slot->posted_at;
+    slot->next_due = GetCurrentTimestamp();
+    slot->posted_at = slot->next_due;
     slot->not_before = 0;
   }
   LWLockRelease(&board->lock);

@@ -52,7 +52,7 @@ struct Board {
     TimestampTz next_due;    ///< when a worker has something to do there; DT_NOEND: nothing
     TimestampTz not_before;  ///< no worker is started before, since one has failed
     TimestampTz failed_at;   ///< when the last one failed; 0: none has
-    TimestampTz posted_at;   ///< when a session last asked for a worker; 0: none has
+    TimestampTz posted_at;   ///< next_due as the last Post has set it; 0: none has
     int workers;             ///< running now
     int failures;            ///< workers in a row that failed
     pid_t

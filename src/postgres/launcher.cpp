@@ -162,15 +162,14 @@ void ScanDatabases(Board* board) {
 }
 
 // No worker is started in the database for a time that grows with each failure, unless somebody has
-// asked for one since the worker that failed was started. What is due there has to be found out
-// again.
-void Fail(Board::Slot* slot, TimestampTz started) {
+// asked for one and none has been started since. What is due there has to be found out again.
+void Fail(Board::Slot* slot) {
   const int seconds = Min(kFirstRetrySeconds << Min(slot->failures, 6), kLastRetrySeconds);
   const TimestampTz now = GetCurrentTimestamp();
   ++slot->failures;
   slot->failed_at = now;
-  if (slot->posted_at <= started)
-    slot->not_before = TimestampTzPlusMilliseconds(now, seconds * 1000);
+  if (slot->next_due == slot->posted_at) return;
+  slot->not_before = TimestampTzPlusMilliseconds(now, seconds * 1000);
   slot->next_due = now;
 }
 
@@ -187,7 +186,7 @@ WorkerEnd Reap(Board* board, int place) {
   if (slot != nullptr) {
     if (slot->workers > 0) --slot->workers;
     if (end == WorkerEnd::kNone) {
-      Fail(slot, worker.started);
+      Fail(slot);
     } else if (worker.started >= slot->failed_at) {
       slot->failures = 0;
       slot->not_before = 0;

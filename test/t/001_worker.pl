@@ -110,7 +110,10 @@ gone_within($pid, $since, 'DROP DATABASE WITH (FORCE)');
 
 # --- kill -9 restarts the server and loses nothing that was committed
 my $decisions = $node->safe_psql('postgres', 'SELECT count(*) FROM image_library.decisions');
-# A registry without an interrupted run: after a second one the agent waits longer than a test should.
+# A registry without an interrupted run: after a second one the agent waits longer than a test should. A worker may be at the old one
+# again.
+$node->safe_psql('postgres', q{SELECT image_library.disable_registry('hanging')});
+$node->poll_query_until('postgres', q{SELECT count(pg_terminate_backend(pid)) = 0 FROM pg_stat_activity WHERE backend_type = 'image_library worker'});
 $node->safe_psql('postgres', q{SELECT image_library.drop_registry('hanging', cascade => true)});
 add_hanging('postgres');
 $pid = wait_for_worker('postgres');
