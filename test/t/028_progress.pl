@@ -36,11 +36,24 @@ ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM ($activity) a")
 like($node->value($activity), qr/^CALL image_library\.sync: registry "hanging", run 2: finding repositories, 0 tags, .* \d+ requests \(\d+\/s\)$/,
 	'with the registry, the run and the counts');
 
+# --- who asked just before it ends: the lock of the run is gone when it is looked for
+my ($holder, $asker) = map { $node->background_psql('postgres', on_error_die => 1) } 1 .. 2;
+$holder->query_safe('SELECT pg_advisory_lock(1)');
+$asker->query_until(qr/begun/, q{\echo begun
+	SELECT (SELECT concat_ws(' ', 'state:', s.state, s.last_error, s.next_sync_at) FROM image_library.sync_status s WHERE s.registry = 'hanging' AND held.now IS NOT NULL)
+	FROM (SELECT pg_advisory_lock_shared(1)::text AS now OFFSET 0) held;
+});
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE NOT granted}), 'a session asks for the state, and has to wait');
+
 # --- cancelled: no failure, and due as before
 sub wait_after { return "SELECT next_at - finished_at FROM image_library.sync_run WHERE run_id = $_[0]" }
 is($node->value(q{SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query ~ '^CALL image_library.sync: '}), '1', 'a cancel');
 ok($node->poll_query_until('postgres', q{SELECT outcome IS NOT NULL FROM image_library.sync_run WHERE run_id = 2}), 'ends the run');
 is(last_run('hanging'), '2|cancelled|canceling statement due to user request', 'which is cancelled');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'userlock'}), 'nobody syncs any more');
+$holder->query_safe('SELECT pg_advisory_unlock(1)');
+like($asker->query_until(qr/state: .*\n/, ''), qr/^state: running$/m, 'the state is as it was when the session asked, and not that of an interrupted run');
+$_->quit for $holder, $asker;
 is($node->value('SELECT requests > 0 FROM image_library.sync_run WHERE run_id = 2'), 't', 'its row tells what it had done');
 is(status('hanging'), 'cancelled|0|canceling statement due to user request', 'and no failure of the registry');
 is($node->value('SELECT (' . wait_after(2) . q{) > '20 seconds'}), 't', 'the agent does not begin at that moment');

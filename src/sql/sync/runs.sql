@@ -174,6 +174,16 @@ $$;
 COMMENT ON FUNCTION image_library_internal.syncing_pid IS 'Process that is syncing a registry';
 GRANT EXECUTE ON FUNCTION image_library_internal.syncing_pid TO image_library_reader, image_library_agent;
 
+-- VOLATILE, to see what was committed after the caller's snapshot.
+CREATE FUNCTION image_library_internal.run_has_ended(run_id bigint) RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT NOT EXISTS (SELECT FROM image_library_internal.run r WHERE r.run_id = run_has_ended.run_id AND r.outcome IS NULL)
+$$;
+COMMENT ON FUNCTION image_library_internal.run_has_ended IS
+  'Whether a run has ended by now. Locks are seen as they are now, and rows as they were when a statement began: a run may end in between';
+GRANT EXECUTE ON FUNCTION image_library_internal.run_has_ended TO image_library_reader;
+
 CREATE FUNCTION image_library_internal.due_at(requested_at timestamptz, last_answered_request timestamptz, last_next_at timestamptz)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
