@@ -136,6 +136,9 @@ for my $statement ('CALL image_library.sync()', q{CALL image_library.sync('local
 like($location->value('SELECT last_error FROM image_library.agent_status()'), qr/^image_library\.mode is replica/, 'agent_status says why nothing is synced');
 is($location->value(q{SELECT state, (SELECT count(*) FROM image_library.alerts() WHERE alert IN ('agent', 'sync overdue')) FROM image_library.agent_status()}), 'replica|0', 'which is no alert');
 is($location->value(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'image_library worker'}), '0', 'the agent does not work');
+is($location->value(q{SET session_replication_role = replica; BEGIN;
+		INSERT INTO image_library_internal.run (run_id, registry_id, cause) SELECT 1000, registry_id, 'schedule' FROM image_library_internal.registry WHERE name = 'local';
+		SELECT state, last_error, next_sync_at FROM image_library.sync_status WHERE registry = 'local'; ROLLBACK}), 'running||', 'a run that goes on at the hub is running');
 like($location->error('SELECT image_library.promote_replica()'), qr/^ERROR:  55000: cannot promote the library: image_library\.mode is "replica"/, 'a replica is not promoted by mistake');
 
 # --- what a conflict looks like: a row that somebody wrote in spite of the mode
