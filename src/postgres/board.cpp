@@ -8,6 +8,7 @@ constinit Board* attached = nullptr;
 constinit bool callback_registered = false;
 constinit bool post_at_commit = false;
 constinit bool holds = false;
+constinit bool makes_room = false;  // this worker was told to end for another database
 constinit shmem_request_hook_type previous_request_hook = nullptr;
 
 void RequestSharedMemory() {
@@ -102,6 +103,7 @@ void Post(Oid database) {
 }
 
 void PostNext(Oid database, TimestampTz due) {
+  due = Max(due, GetCurrentTimestamp());
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   Board::Slot* const slot = FindSlot(board, database);
@@ -201,10 +203,12 @@ bool MakeRoom() {
   const bool wanted = board->waiting > 0;
   if (wanted) --board->waiting;
   LWLockRelease(&board->lock);
+  makes_room = makes_room || wanted;
   return wanted;
 }
 
 bool OthersWait() {
+  if (makes_room) return true;
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_SHARED);
   const bool wait = board->waiting > 0;

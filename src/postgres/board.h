@@ -100,7 +100,8 @@ Board::Slot* FindOrTakeSlot(Board* board, Oid database);
 void Post(Oid database);
 
 /// Reports the next due time that a worker found. An earlier time that was posted since the worker
-/// was started is kept, since the worker may have looked before.
+/// was started is kept, since the worker may have looked before. What is due already has its turn
+/// after databases that wait already.
 void PostNext(Oid database, TimestampTz due);
 
 /// Posts the current database when the running transaction commits; nothing when it aborts.
@@ -130,7 +131,7 @@ WorkerFailure LastWorkerFailure(Oid database, std::int32_t registry_id);
 /// told to one worker.
 bool MakeRoom();
 
-/// Whether a database waits for a worker.
+/// Whether a database waits for a worker, or this worker was told so by MakeRoom.
 bool OthersWait();
 
 /// The pid of the running launcher; 0: none runs.
