@@ -73,10 +73,10 @@ bool TakePost(Board* board) {
     board->launcher = MyProcPid;
     board->launcher_started = GetCurrentTimestamp();
     // Workers of a launcher that died finish by themselves; locks prevent that two sync one
-    // registry.
+    // registry. If one of them failed, nobody else has noticed, so it is looked everywhere.
     for (Board::Slot& slot : board->slots) {
       slot.workers = 0;
-      if (slot.next_due == kWorkerStarted) slot.next_due = GetCurrentTimestamp();
+      slot.next_due = GetCurrentTimestamp();
     }
     for (Board::Worker& worker : board->workers) worker.number = 0;
     board->waiting = 0;

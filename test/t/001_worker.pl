@@ -177,6 +177,17 @@ ok(wait_for_worker('postgres'), 'and it syncs');
 is($node->safe_psql('postgres', 'SELECT image_library.start_worker()'),
 	$launcher, 'start_worker does not start a second one');
 
+# --- launcher and workers end together: what they did is begun again
+$node->safe_psql('postgres', 'CREATE DATABASE single');
+$node->safe_psql('single', qq{CREATE EXTENSION image_library;
+	SELECT image_library.add_registry('single', '$url/single', allow_private => true), image_library.add_rule('single', 'team/app')});
+my $runs = q{SELECT count(*) = %d AND (SELECT due_at IS NULL FROM image_library.agent_status() WHERE database = 'single') FROM image_library.sync_run};
+ok($node->poll_query_until('single', sprintf $runs, 1), 'the only registry of a database is synced, and nothing else is due there');
+$node->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE backend_type LIKE 'image_library%'});
+# Otherwise PostgreSQL starts the launcher after ten seconds. It wakes the agent for this database only.
+$node->safe_psql('postgres', 'SELECT image_library.start_worker()');
+ok($node->poll_query_until('single', sprintf $runs, 2), 'the next launcher has it synced');
+
 $node->stop('immediate');
 $registry->stop;
 done_testing();

@@ -62,11 +62,11 @@ BEGIN
       AND l.answered_request >= q.requested_at AND l.looked_at < clock_timestamp() - interval '1 minute';
     IF NOT FOUND THEN
       -- Not more often than once a minute: a flood of names must not keep the agent at one registry.
-      SELECT r.started_at, r.finished_at INTO last_run FROM image_library_internal.run r
+      SELECT coalesce(r.answered_request, r.started_at) AS answered_request, r.finished_at INTO last_run FROM image_library_internal.run r
       WHERE r.registry_id = of_registry.registry_id ORDER BY r.run_id DESC LIMIT 1;
       UPDATE image_library_internal.registry g
       SET sync_requested_at = greatest(clock_timestamp(), last_run.finished_at + interval '1 minute')
-      WHERE g.registry_id = of_registry.registry_id AND coalesce(g.sync_requested_at <= last_run.started_at, g.sync_requested_at IS NULL);
+      WHERE g.registry_id = of_registry.registry_id AND coalesce(g.sync_requested_at <= last_run.answered_request, g.sync_requested_at IS NULL);
       RETURN 'whole registry requested';
     END IF;
   END IF;
