@@ -186,9 +186,11 @@ WorkerEnd SyncDue(Database& database) {
     std::erase_if(due, [&](const Due& one) { return locked.count(one.registry_id) != 0; });
     const TimestampTz now = GetCurrentTimestamp();
     // A database that waits for a worker has its turn before the next registry of this one.
-    if (due.empty() || due.front().at > now || !settings::enabled || (has_run && OthersWait())) {
+    const bool idle = due.empty() || due.front().at > now;
+    if (idle || !settings::enabled || (has_run && OthersWait())) {
       PostRest(due, 0, locked.empty() ? DT_NOEND : TimestampTzPlusMilliseconds(now, kLaterMs));
-      if (now < lingers_until &&
+      // Not for what is due, and left to another worker.
+      if (idle && now < lingers_until &&
           Linger(database, Min(lingers_until, TimestampTzPlusMilliseconds(now, kNextPushMs))))
         continue;
       PruneForAWhile(database);
