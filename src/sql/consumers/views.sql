@@ -330,7 +330,7 @@ CREATE VIEW image_library_internal.usable_images AS
          (SELECT t.digest_changed_at FROM image_library_internal.tag t
           WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
          e.missing_since,
-         image_library_internal.hm_tags_of(e.repository_id, e.tag, e.system_tags) AS hm_tags,
+         image_library_internal.hm_tags_of(e.repository_id, e.tag, e.system_tags) COLLATE "default" AS hm_tags,
          e.title, e.description, (SELECT i.annotations FROM image_library_internal.image i WHERE i.digest = e.digest) AS annotations,
          (SELECT i.labels FROM image_library_internal.image i WHERE i.digest = e.digest) AS labels,
          e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count,
