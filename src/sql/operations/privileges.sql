@@ -15,7 +15,7 @@ AS $$
   WITH roles AS (
     SELECT r.oid, r.rolname AS name
     FROM pg_roles r
-    WHERE r.rolname = ANY ('{image_library_reader,image_library_curator,image_library_admin,image_library_agent,image_library_owner,image_library_views}')
+    WHERE r.rolname = ANY ('{image_library_reader,image_library_curator,image_library_admin,image_library_webhook,image_library_agent,image_library_owner,image_library_views}')
   ), objects AS (
     SELECT format('SCHEMA %I', n.nspname) AS object, format('SCHEMA %I', n.nspname) AS granted, n.nspowner AS owner, n.nspacl AS acl
     FROM pg_namespace n WHERE n.nspname IN ('image_library', 'image_library_internal')
@@ -70,14 +70,25 @@ CREATE FUNCTION image_library_internal.repair_privileges() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  policy record;
+  lacking text[];
+  statement text;
+BEGIN
+  -- They are there for another role or with another condition.
+  FOR policy IN
+    SELECT p.polname AS name, p.polrelid::regclass AS relation
+    FROM image_library_internal.shipped_privilege s
+    JOIN pg_policy p ON starts_with(s.statement, format('CREATE POLICY %I ON %s FOR ', p.polname, p.polrelid::regclass))
+    WHERE s.statement NOT IN (SELECT f FROM image_library_internal.privileges_in_force() f)
+  LOOP
+    EXECUTE format('DROP POLICY %I ON %s', policy.name, policy.relation);
+  END LOOP;
   -- Not a loop over the table, whose owner could not be changed meanwhile.
-  lacking text[] := ARRAY(
+  lacking := ARRAY(
     SELECT s.statement
     FROM image_library_internal.shipped_privilege s
     WHERE s.statement NOT IN (SELECT f FROM image_library_internal.privileges_in_force() f)
     ORDER BY s.position);
-  statement text;
-BEGIN
   FOREACH statement IN ARRAY lacking LOOP
     EXECUTE statement;
     RETURN NEXT statement;
