@@ -82,6 +82,9 @@ CREATE VIEW test.lacking AS
 TABLE test.lacking;
 SELECT count(*) > 900 AS many FROM shipped_privilege;
 SELECT count(*) FROM repair_privileges();
+SET quote_all_identifiers = on;
+SELECT count(*) FROM repair_privileges();
+RESET quote_all_identifiers;
 SELECT test.outcome_as('monitor', 'SELECT image_library_internal.repair_privileges()');
 -- All of the catalogs that it concerns, to compare.
 CREATE FUNCTION test.rights() RETURNS text LANGUAGE sql AS $$

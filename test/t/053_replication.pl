@@ -143,10 +143,22 @@ $location->value(q{SET session_replication_role = replica; INSERT INTO image_lib
 my $log = -s $location->logfile;
 $hub->value(q{SELECT image_library.add_hm_tag('yellow')});
 ok($location->poll_query_until('postgres', q{SELECT apply_error_count > 0 FROM pg_stat_subscription_stats}), 'a conflict stops replication, and is counted');
+my $replication = q{SELECT severity, subject, detail FROM image_library.alerts() WHERE alert = 'replication'};
+ok($location->poll_query_until('postgres', "SELECT detail ~ 'has no worker: .*; errors until now: [1-9]' FROM ($replication) r"), 'and is an alert');
 like(slurp_file($location->logfile, $log), qr/hm_tag_pkey/, 'the log names it');
 $location->value(q{SET session_replication_role = replica; DELETE FROM image_library_internal.hm_tag WHERE name = 'mine'});
 $hub->wait_for_catchup('location');
 is($location->value(q{SELECT count(*) FROM image_library.hm_tags WHERE name = 'yellow'}), '1', 'without the row it goes on');
+is($location->value($replication), '', 'without an alert');
+$location->value('ALTER SUBSCRIPTION location DISABLE');
+is(as($location, reader => $replication), 'critical|location|the subscription is disabled: what the hub decides does not come', 'a subscription that is disabled is an alert');
+$location->value('ALTER SUBSCRIPTION location ENABLE');
+
+# --- a run of the hub
+$hub->value(q{UPDATE image_library_internal.run SET outcome = NULL WHERE run_id = (SELECT max(run_id) FROM image_library_internal.run)});
+$hub->wait_for_catchup('location');
+is(as($location, reader => q{SELECT state, last_error FROM image_library.sync_status WHERE registry = 'local'}), 'running|', 'one that has not ended is running');
+$hub->value(q{UPDATE image_library_internal.run SET outcome = 'complete' WHERE outcome IS NULL});
 
 # --- owners are replicated by name
 $log = -s $location->logfile;
@@ -186,6 +198,7 @@ $hub->start;
 $hub->value('DROP PUBLICATION image_library');
 $hub->value($emptying);
 is($hub->value('SELECT count(*) FROM image_library.registries'), '0', 'it is empty');
+is($hub->value($replication), 'critical||no subscription brings what the hub decides', 'and without a subscription that is an alert');
 $location->value(q{CREATE ROLE location LOGIN REPLICATION BYPASSRLS; SELECT image_library.create_publication(subscriber => 'location')});
 $hub->value(sprintf q{CREATE SUBSCRIPTION location CONNECTION 'host=%s port=%s dbname=postgres user=location' PUBLICATION image_library}, $location->host, $location->port);
 $hub->wait_for_subscription_sync($location, 'location');

@@ -306,9 +306,10 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
     SELECT coalesce(sum(c.number) FILTER (WHERE c.kind IS NULL), 0) AS repositories,
            coalesce(sum(c.number) FILTER (WHERE c.kind IS NOT NULL), 0) AS tags
     FROM image_library_internal.counts c WHERE c.registry_id = g.registry_id) counted
-  -- A standby does not see the primary's locks: there, a run that has not ended is taken to be running.
+  -- A standby does not see the primary's locks, nor a replica the hub's: there, a run that has not ended is taken to be running.
   LEFT JOIN LATERAL (SELECT coalesce(image_library_internal.syncing_pid(g.registry_id),
-                                     CASE WHEN pg_is_in_recovery() AND last.run_id IS NOT NULL AND last.outcome IS NULL THEN 0 END) AS pid) running ON true
+                                     CASE WHEN last.run_id IS NOT NULL AND last.outcome IS NULL
+                                               AND (pg_is_in_recovery() OR (SELECT image_library_internal.is_replica())) THEN 0 END) AS pid) running ON true
   -- As function failures counts them, which readers could not call here.
   CROSS JOIN LATERAL (SELECT count(*) AS runs, min(r.started_at) AS since, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
                       WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'

@@ -39,6 +39,23 @@ AS $$
     FROM image_library.agent_status() s CROSS JOIN LATERAL (SELECT s.state IN ('failing', 'working') AS failing) f
     WHERE s.last_error IS NOT NULL AND s.state NOT IN ('standby', 'replica')
     UNION ALL
+    SELECT 'replication', 'critical', NULL, s.name, w.heard_at,
+           CASE WHEN s.name IS NULL THEN 'no subscription brings what the hub decides'
+                WHEN NOT s.enabled THEN 'the subscription is disabled: what the hub decides does not come'
+                WHEN w.pid IS NULL THEN concat('the subscription has no worker: what the hub decides does not come; errors until now: ', e.apply_error_count)
+                ELSE 'the hub has not been heard since then' END,
+           'See pg_stat_subscription, and the log of this server.'
+    FROM (VALUES (1)) AS one
+    LEFT JOIN (SELECT s.oid, s.subname::text AS name, s.subenabled AS enabled
+               FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
+               WHERE EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_class c ON c.oid = r.srrelid
+                             WHERE r.srsubid = s.oid AND c.relnamespace = 'image_library_internal'::regnamespace)) s ON true
+    LEFT JOIN LATERAL (SELECT p.pid, p.latest_end_time AS heard_at FROM pg_stat_subscription p
+                       WHERE p.subid = s.oid AND p.relid IS NULL ORDER BY p.pid NULLS LAST LIMIT 1) w ON true
+    LEFT JOIN pg_stat_subscription_stats e ON e.subid = s.oid
+    WHERE EXISTS (SELECT FROM image_library.agent_status() a WHERE a.database = current_database() AND a.state = 'replica')
+      AND (s.name IS NULL OR NOT s.enabled OR w.pid IS NULL OR w.heard_at < clock_timestamp() - overdue_after)
+    UNION ALL
     SELECT 'registry failing', 'critical', s.registry, NULL, s.failing_since,
            format('%s runs in a row have failed: %s', s.consecutive_failures, s.last_error),
            'See image_library.check_registry.'

@@ -10,7 +10,7 @@ COMMENT ON TABLE image_library_internal.shipped_privilege IS
   'Roles, memberships, owners, grants and policies as the extension script has made them, in the order in which they can be restored';
 
 CREATE FUNCTION image_library_internal.privileges_in_force() RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
   WITH roles AS (
     SELECT r.oid, r.rolname AS name
@@ -67,7 +67,7 @@ COMMENT ON FUNCTION image_library_internal.privileges_in_force IS
   'Roles, memberships, owners, grants and policies of the library as they are, one statement for each, in the order in which they can be executed';
 
 CREATE FUNCTION image_library_internal.repair_privileges() RETURNS SETOF text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
   policy record;
