@@ -72,6 +72,14 @@ SELECT alter_registry('hub', owner => 'team', private => true);
 SELECT test.outcome_as(role_name, $$SELECT count(*) FROM image_library.alerts() WHERE registry = 'hub'$$) FROM unnest('{monitor,member,team}'::text[]) role_name;
 SELECT alter_registry('hub', private => false);
 
+-- A role that is dropped leaves its number.
+CREATE ROLE gone_team;
+SELECT alter_registry('hub', owner => 'gone_team'), add_channel('gone', 'hub', '{postgresql}', owner => 'gone_team'), add_rule('hub', 'gone/**', owner => 'gone_team') > 0 AS rule;
+SELECT count(*) FROM alerts() WHERE alert = 'owner dropped';
+DROP ROLE gone_team;
+SELECT alert, severity, registry, regexp_replace(subject, '\d+', 'N') AS subject, regexp_replace(detail, '\d+', 'N') AS detail, hint FROM alerts() WHERE alert = 'owner dropped';
+SELECT alter_registry('hub', owner => '-'), drop_channel('gone'), drop_rule(rule_id) FROM rules WHERE repositories = 'gone/**';
+
 -- agent_status says in a word what the agent does; what it is depends on the server of this test.
 SELECT state = ANY ('{stopped,disabled,restoring,working,failing,idle,no worker slot,waiting}') AS state, launcher_started_at <= now() IS NOT FALSE AS started,
        cardinality(worker_pids) <= workers AS pids, waiting >= 0 IS NOT FALSE AS waiting FROM agent_status() WHERE database = current_database();

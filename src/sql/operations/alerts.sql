@@ -127,6 +127,13 @@ AS $$
            'See image_library.image_signatures for whose they are, and signature_megabytes of image_library.alter_registry.'
     FROM image_library.signature_space s WHERE s.not_stored > 0
     UNION ALL
+    SELECT 'owner dropped', 'warning', o.registry, o.subject, NULL, format('it belongs to role %s, which does not exist any more', o.owner::oid),
+           format('Give it another owner, or none, with image_library.alter_%s: in a dump the number may become another role.', o.kind)
+    FROM (SELECT g.name AS registry, NULL AS subject, g.owner, 'registry' AS kind FROM image_library.registries g
+          UNION ALL SELECT r.registry, concat('rule ', r.rule_id), r.owner, 'rule' FROM image_library.rules r
+          UNION ALL SELECT c.registry, concat('channel ', c.name), c.owner, 'channel' FROM image_library.channels c) o
+    WHERE o.owner IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles a WHERE a.oid = o.owner)
+    UNION ALL
     SELECT 'registry warning', 'warning', g.name, NULL, NULL, g.warning, 'It is what the registry tells its clients.'
     FROM image_library.registries g WHERE g.warning IS NOT NULL AND g.enabled
   )
