@@ -212,6 +212,19 @@ like(as($location, reader => 'SELECT last_error FROM image_library.agent_status(
 like(($location->psql('postgres', q{SET image_library.mode = 'primary'}, extra_params => [ '-U', 'curator' ]))[2], qr/permission denied to set parameter/,
 	'only a superuser may change the mode');
 
+$location->value(q{ALTER SYSTEM SET image_library.mode = 'replica'});
+$location->value(q{ALTER DATABASE postgres SET image_library.mode = 'primary'});
+$location->reload;
+my $before_it = $location->value($runs);
+ok($location->poll_query_until('postgres', q{SELECT current_setting('image_library.mode') = 'primary'}) && $location->error(q{SELECT image_library.request_sync('local')}) eq '',
+	'where the other databases are replicas, one may be none');
+ok($location->poll_query_until('postgres', "SELECT ($runs) > $before_it"), 'and the agent syncs it');
+$location->value('ALTER DATABASE postgres RESET image_library.mode');
+ok($location->poll_query_until('postgres', q{SELECT state = 'replica' FROM image_library.agent_status()}), 'a replica again');
+$location->value(q{ALTER SYSTEM SET image_library.mode = 'primary'});
+$location->reload;
+ok($location->poll_query_until('postgres', q{SELECT due_at > now() FROM image_library.agent_status()}), 'a change that is taken back leaves the agent at work');
+
 $location->stop('immediate');
 $registry->stop;
 done_testing();
