@@ -10,6 +10,16 @@ import time
 BIN = pathlib.Path(os.environ.get("BENCH_BIN", "/usr/lib/postgresql/15/bin"))
 
 
+def cpu_seconds(pid):
+    """Processor time that a process has taken so far; 0: it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            ticks = stat.read().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return 0
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -39,6 +49,12 @@ class Registry:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"{self.name} did not start: see {self._log.name}")
             time.sleep(0.1)
+
+    def cpu_seconds(self):
+        """Processor time that the server has taken so far, with its workers."""
+        pid = self._process.pid
+        workers = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return sum(cpu_seconds(one) for one in (pid, *workers))
 
     def stop(self):
         self._process.terminate()

@@ -6,6 +6,7 @@
 import argparse
 import json
 import pathlib
+import resource
 import subprocess
 import time
 
@@ -49,7 +50,9 @@ class Syncs:
         server.sql(f"""SELECT image_library.add_registry('bench', 'http://127.0.0.1:{registry.port}', max_connections => {CONNECTIONS},
                          allow_private => true);
                        SELECT image_library.add_rule('bench', r) FROM unnest('{{{",".join(images.repositories)}}}'::text[]) r;""")
+        before = registry.cpu_seconds()
         full = self.sync()
+        served = registry.cpu_seconds() - before
         unchanged = self.sync()
         count = len(images.rows)
         if int(full["images_added"]) != count:
@@ -59,6 +62,8 @@ class Syncs:
             "unchanged sync": count / unchanged["wall"],
             "store": count / full["store"],
             "full sync: requests an image": full["requests"] / count,
+            "full sync: processor time of the session, us an image": full["cpu"] / count * 1e6,
+            "full sync: processor time of the registry, us an image": served / count * 1e6,
             "full sync: private memory, MiB": full["memory"],
             "full sync: WAL an image, bytes": full["wal"] / count,
             "unchanged sync: requests a repository": unchanged["requests"] / len(images.repositories),
@@ -83,8 +88,8 @@ class Syncs:
         return {"COPY of the same rows": count / seconds, "COPY: WAL an image, bytes": wal / count}
 
     def sync(self):
-        """A sync in a session of its own: its row of sync_run, wall time and time in functions in seconds, WAL in
-        bytes, and the peak of its private memory in MiB."""
+        """A sync in a session of its own: its row of sync_run, wall, processor and time in functions in seconds, WAL
+        in bytes, and the peak of its private memory in MiB."""
         server = self._server
         before = server.sql("CHECKPOINT; SELECT pg_stat_reset(); SELECT pg_current_wal_lsn()").split()[-1]
         session = server.session()
@@ -94,15 +99,17 @@ class Syncs:
         start = time.monotonic()
         session.stdin.write("CALL image_library.sync('bench');\n")
         session.stdin.close()
-        peak = 0
+        peak = cpu = 0
         while session.poll() is None:
             peak = max(peak, private_memory(pid))
+            cpu = max(cpu, servers.cpu_seconds(pid))
             time.sleep(0.01)
         wall = time.monotonic() - start
         row = json.loads(server.sql("SELECT row_to_json(r) FROM (SELECT *, extract(epoch FROM finished_at - started_at) AS seconds "
                                     "FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1) r"))
         row["wall"] = wall
         row["memory"] = peak
+        row["cpu"] = cpu
         row["wal"] = float(server.sql(f"SELECT pg_current_wal_lsn() - '{before}'"))
         row["store"] = float(server.sql("SELECT sum(self_time) / 1000 FROM pg_stat_user_functions "
                                         "WHERE schemaname = 'image_library_internal'"))
@@ -123,6 +130,12 @@ def private_memory(pid):
         return 0
 
 
+def children_seconds():
+    """Processor time of the processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def client(folder, name, registry, *arguments):
     done = subprocess.run([folder / "clients" / name, str(registry.port), *map(str, arguments)], check=True,
                           capture_output=True, text=True)
@@ -140,8 +153,12 @@ def skopeo(registry, images):
 
 def round_of(folder, syncs, registry, images):
     """Every contender once: its name and its figure, images a second unless the name says else."""
+    clients, served = children_seconds(), registry.cpu_seconds()
+    limit = client(folder, "raw_limit", registry, images.url_file, CONNECTIONS) / 2
     figures = {
-        "raw limit": client(folder, "raw_limit", registry, images.url_file, CONNECTIONS) / 2,
+        "raw limit": limit,
+        "raw limit: processor time of the client, us an image": (children_seconds() - clients) / len(images.rows) * 1e6,
+        "raw limit: processor time of the registry, us an image": (registry.cpu_seconds() - served) / len(images.rows) * 1e6,
         "full read, nothing stored": client(folder, "full_read", registry, images.list_file, CONNECTIONS),
         "Go net/http": client(folder, "net_http", registry, images.list_file, WORKERS),
         "containers/image": client(folder, "containers_image", registry, images.list_file, WORKERS),
@@ -158,7 +175,7 @@ def main():
     parser.add_argument("--repositories", type=int, default=100)
     parser.add_argument("--tags", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--slow-images", type=int, default=1000)
+    parser.add_argument("--slow-images", type=int, default=5000)
     parser.add_argument("--results", type=pathlib.Path, default=pathlib.Path("results"))
     options = parser.parse_args()
 

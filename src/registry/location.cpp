@@ -42,7 +42,8 @@ std::optional<Location> ToLocation(const Url& url) {
   location.port = Part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
   location.path = Part(url, CURLUPART_PATH);
   location.query = Part(url, CURLUPART_QUERY);
-  if (location.host.empty()) return std::nullopt;
+  // Decoded: it may have bytes that it could not be written with.
+  if (location.host.empty() || !IsPlain(location.host)) return std::nullopt;
   return location;
 }
 
