@@ -74,7 +74,7 @@ SELECT latest('prod-17');
 
 \echo
 \echo '-- An application keeps its own table, and nothing gets into it that is not approved'
-CREATE TABLE cluster (name text PRIMARY KEY, image text NOT NULL);
+CREATE TABLE public.cluster (name text PRIMARY KEY, image text NOT NULL);
 CREATE TRIGGER approved_images BEFORE INSERT OR UPDATE OF image ON cluster
   FOR EACH ROW EXECUTE FUNCTION require_approved('image');
 INSERT INTO cluster VALUES ('billing', latest('prod-17'));

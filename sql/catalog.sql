@@ -88,6 +88,11 @@ WHERE l.lanname = 'c' AND NOT r.proisstrict AND r.pronargs > 0 ORDER BY 1;
 -- all conditions that functions name.
 SELECT p.oid::regprocedure AS raises_by_itself FROM pg_proc p
 WHERE p.pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND p.prosrc LIKE '%RAISE EXCEPTION%' ORDER BY 1;
+-- A function parses its constants when it runs: a backslash in one without E means something else where
+-- standard_conforming_strings is off.
+SELECT p.oid::regprocedure AS backslash_without_e FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+WHERE p.pronamespace = ANY ('{image_library,image_library_internal}'::regnamespace[]) AND l.lanname IN ('sql', 'plpgsql')
+  AND position('\' IN regexp_replace(p.prosrc, '\mE''([^''\\]|\\.|'''')*''', '', 'g')) > 0 ORDER BY 1;
 DO $$
 DECLARE
   condition text;

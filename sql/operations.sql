@@ -72,6 +72,14 @@ SELECT alter_registry('hub', owner => 'team', private => true);
 SELECT test.outcome_as(role_name, $$SELECT count(*) FROM image_library.alerts() WHERE registry = 'hub'$$) FROM unnest('{monitor,member,team}'::text[]) role_name;
 SELECT alter_registry('hub', private => false);
 
+-- A role that is dropped leaves its number.
+CREATE ROLE gone_team;
+SELECT alter_registry('hub', owner => 'gone_team'), add_channel('gone', 'hub', '{postgresql}', owner => 'gone_team'), add_rule('hub', 'gone/**', owner => 'gone_team') > 0 AS rule;
+SELECT count(*) FROM alerts() WHERE alert = 'owner dropped';
+DROP ROLE gone_team;
+SELECT alert, severity, registry, regexp_replace(subject, '\d+', 'N') AS subject, regexp_replace(detail, '\d+', 'N') AS detail, hint FROM alerts() WHERE alert = 'owner dropped';
+SELECT alter_registry('hub', owner => '-'), drop_channel('gone'), drop_rule(rule_id) FROM rules WHERE repositories = 'gone/**';
+
 -- agent_status says in a word what the agent does; what it is depends on the server of this test.
 SELECT state = ANY ('{stopped,disabled,restoring,working,failing,idle,no worker slot,waiting}') AS state, launcher_started_at <= now() IS NOT FALSE AS started,
        cardinality(worker_pids) <= workers AS pids, waiting >= 0 IS NOT FALSE AS waiting FROM agent_status() WHERE database = current_database();
@@ -82,6 +90,9 @@ CREATE VIEW test.lacking AS
 TABLE test.lacking;
 SELECT count(*) > 900 AS many FROM shipped_privilege;
 SELECT count(*) FROM repair_privileges();
+SET quote_all_identifiers = on;
+SELECT count(*) FROM repair_privileges();
+RESET quote_all_identifiers;
 SELECT test.outcome_as('monitor', 'SELECT image_library_internal.repair_privileges()');
 -- All of the catalogs that it concerns, to compare.
 CREATE FUNCTION test.rights() RETURNS text LANGUAGE sql AS $$
@@ -99,8 +110,9 @@ CREATE FUNCTION test.rights() RETURNS text LANGUAGE sql AS $$
     UNION ALL SELECT concat_ws(' ', rolname, rolsuper, rolcanlogin, shobj_description(oid, 'pg_authid')) FROM pg_roles WHERE rolname LIKE 'image\_library%') AS lines (line)
 $$;
 SELECT test.rights() AS rights \gset
--- Readers and the agent lose everything.
-DROP OWNED BY image_library_reader, image_library_agent;
+-- All roles lose everything but what they own.
+SELECT string_agg(rolname, ', ') AS roles FROM pg_roles WHERE rolname LIKE 'image\_library\_%' AND rolname <> ALL ('{image_library_owner,image_library_views}') \gset
+DROP OWNED BY :roles;
 SELECT test.outcome_as('monitor', 'SELECT count(*) FROM image_library.images');
 SELECT count(*) > 300 AS many FROM test.lacking;
 SELECT split_part(statement, ' ', 1) AS command, count(*) > 20 AS many FROM repair_privileges() AS statement GROUP BY 1 ORDER BY 1;
@@ -125,6 +137,11 @@ REVOKE image_library_curator FROM image_library_admin;
 SELECT repair_privileges();
 -- Objects of the extension are not dropped with their owner.
 SELECT test.outcome('DROP OWNED BY image_library_owner');
+-- A role that has another name is made again, and policies are for it.
+ALTER ROLE image_library_agent RENAME TO other_agent;
+SELECT count(*) > 300 AS many FROM repair_privileges();
+DROP OWNED BY other_agent;
+SELECT test.rights() = :'rights' AS as_before;
 -- Grants of others stay.
 GRANT SELECT ON images TO team;
 SELECT count(*) FROM repair_privileges();

@@ -35,4 +35,10 @@ SELECT x.ctid AS place FROM repository_text x JOIN repository r USING (repositor
 SELECT refresh_text(repository_id, '{zzyzx}', false) FROM repository WHERE name = 'team1/app-1' ORDER BY registry_id DESC LIMIT 1;
 SELECT count(*) AS same_row FROM repository_text WHERE ctid = :'place';
 SELECT text_keys('{}', '{ab,abc,ABCD,NULL}') AS keys, text_keys('{1,6382179}', '{abc}') AS added, text_keys('{}', '{}') AS none;
+-- Where backslashes are escapes in plain constants, words are split and found as ever.
+SELECT count(*) AS found, md5(string_agg(m::text, '')) AS same FROM search_images('17.3 tools') m \gset
+SET standard_conforming_strings = off;
+SELECT count(*) = :found AS found, md5(string_agg(m::text, '')) = :'same' AS same, count(*) > 0 AS some FROM search_images('17.3 tools') m;
+SELECT count(*) > 0 AS found FROM search_images('nightly_2');
+RESET standard_conforming_strings;
 ROLLBACK;

@@ -8,7 +8,6 @@
 // Only plain C data in this file, since an ereport may leave any line.
 #include "postgres/launcher.h"
 #include "postgres/board.h"
-#include "postgres/primary.h"
 #include "postgres/settings.h"
 #include "postgres/wait_event.h"
 
@@ -269,6 +268,14 @@ void GiveBack(Board* board, Oid database, TimestampTz due) {
   LWLockRelease(&board->lock);
 }
 
+// For a change of image_library.mode: workers have found nothing due in replicas.
+void LookEverywhere(Board* board) {
+  LWLockAcquire(&board->lock, LW_EXCLUSIVE);
+  for (Board::Slot& slot : board->slots)
+    if (OidIsValid(slot.database)) slot.next_due = GetCurrentTimestamp();
+  LWLockRelease(&board->lock);
+}
+
 // Starts a worker in a database; false when there is no worker slot.
 bool StartWorker(Board* board, Oid database, TimestampTz now) {
   int place = 0;
@@ -292,7 +299,8 @@ bool StartWorker(Board* board, Oid database, TimestampTz now) {
 
 // Starts the workers that are due; returns when to look again.
 TimestampTz StartDue(Board* board) {
-  const bool starts = settings::enabled && !IsReplica();
+  // A database may have another image_library.mode than the server: the worker sees it.
+  const bool starts = settings::enabled;
   int running = 0;
   for (const Worker& worker : workers) running += worker.handle != nullptr;
   for (;; ++running) {
@@ -354,7 +362,9 @@ PGDLLEXPORT void image_library_launcher_main(Datum) {
     CHECK_FOR_INTERRUPTS();
     if (ConfigReloadPending) {
       ConfigReloadPending = false;
+      const int mode = settings::mode;
       ProcessConfigFile(PGC_SIGHUP);
+      if (settings::mode != mode) LookEverywhere(board);
     }
     if (GetCurrentTimestamp() >= next_scan) {
       pgstat_report_activity(STATE_RUNNING, "looking for databases");

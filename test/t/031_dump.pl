@@ -100,6 +100,16 @@ $node->safe_psql('restored', q{CALL image_library.sync()});
 is($node->safe_psql('restored', q{SELECT images_added FROM image_library.sync_run ORDER BY run_id DESC LIMIT 1}),
 	'0', 'the restored library knows every image');
 
+# --- data alone, by several jobs, as doc/operations.md says: triggers count and wake the agent otherwise
+my ($jobs) = slurp_file("$FindBin::RealBin/../../doc/operations.md") =~ /^```\n(pg_restore --schema-only.*?)^```$/ms or die;
+command_ok([ 'pg_dump', '-Fc', '-h', $node->host, '-p', $node->port, '-f', "$folder/lib.dump", 'postgres' ], 'a dump for pg_restore');
+$node->value('CREATE DATABASE lib');
+local ($ENV{PGHOST}, $ENV{PGPORT}) = ($node->host, $node->port);
+command_ok([ 'bash', '-ec', "cd $folder; $jobs" ], 'restore of data alone, by several jobs');
+my $counts = q{SELECT registry, tags, approved, pending, repositories FROM image_library.library_stats ORDER BY 1 NULLS FIRST};
+is($node->safe_psql('lib', $counts), $node->value($counts), 'the counts are equal');
+is($node->safe_psql('lib', q{SELECT * FROM image_library.audit_head()}), $node->value(q{SELECT * FROM image_library.audit_head()}), 'and so is the chain');
+
 $node->stop;
 $registry->stop;
 done_testing();

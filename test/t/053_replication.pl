@@ -136,9 +136,6 @@ for my $statement ('CALL image_library.sync()', q{CALL image_library.sync('local
 like($location->value('SELECT last_error FROM image_library.agent_status()'), qr/^image_library\.mode is replica/, 'agent_status says why nothing is synced');
 is($location->value(q{SELECT state, (SELECT count(*) FROM image_library.alerts() WHERE alert IN ('agent', 'sync overdue')) FROM image_library.agent_status()}), 'replica|0', 'which is no alert');
 is($location->value(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'image_library worker'}), '0', 'the agent does not work');
-is($location->value(q{SET session_replication_role = replica; BEGIN;
-		INSERT INTO image_library_internal.run (run_id, registry_id, cause) SELECT 1000, registry_id, 'schedule' FROM image_library_internal.registry WHERE name = 'local';
-		SELECT state, last_error, next_sync_at FROM image_library.sync_status WHERE registry = 'local'; ROLLBACK}), 'running||', 'a run that goes on at the hub is running');
 like($location->error('SELECT image_library.promote_replica()'), qr/^ERROR:  55000: cannot promote the library: image_library\.mode is "replica"/, 'a replica is not promoted by mistake');
 
 # --- what a conflict looks like: a row that somebody wrote in spite of the mode
@@ -146,10 +143,22 @@ $location->value(q{SET session_replication_role = replica; INSERT INTO image_lib
 my $log = -s $location->logfile;
 $hub->value(q{SELECT image_library.add_hm_tag('yellow')});
 ok($location->poll_query_until('postgres', q{SELECT apply_error_count > 0 FROM pg_stat_subscription_stats}), 'a conflict stops replication, and is counted');
+my $replication = q{SELECT severity, subject, detail FROM image_library.alerts() WHERE alert = 'replication'};
+ok($location->poll_query_until('postgres', "SELECT detail ~ 'has no worker: .*; errors until now: [1-9]' FROM ($replication) r"), 'and is an alert');
 like(slurp_file($location->logfile, $log), qr/hm_tag_pkey/, 'the log names it');
 $location->value(q{SET session_replication_role = replica; DELETE FROM image_library_internal.hm_tag WHERE name = 'mine'});
 $hub->wait_for_catchup('location');
 is($location->value(q{SELECT count(*) FROM image_library.hm_tags WHERE name = 'yellow'}), '1', 'without the row it goes on');
+is($location->value($replication), '', 'without an alert');
+$location->value('ALTER SUBSCRIPTION location DISABLE');
+is(as($location, reader => $replication), 'critical|location|the subscription is disabled: what the hub decides does not come', 'a subscription that is disabled is an alert');
+$location->value('ALTER SUBSCRIPTION location ENABLE');
+
+# --- a run of the hub
+$hub->value(q{UPDATE image_library_internal.run SET outcome = NULL WHERE run_id = (SELECT max(run_id) FROM image_library_internal.run)});
+$hub->wait_for_catchup('location');
+is(as($location, reader => q{SELECT state, last_error FROM image_library.sync_status WHERE registry = 'local'}), 'running|', 'one that has not ended is running');
+$hub->value(q{UPDATE image_library_internal.run SET outcome = 'complete' WHERE outcome IS NULL});
 
 # --- owners are replicated by name
 $log = -s $location->logfile;
@@ -189,6 +198,7 @@ $hub->start;
 $hub->value('DROP PUBLICATION image_library');
 $hub->value($emptying);
 is($hub->value('SELECT count(*) FROM image_library.registries'), '0', 'it is empty');
+is($hub->value($replication), 'critical||no subscription brings what the hub decides', 'and without a subscription that is an alert');
 $location->value(q{CREATE ROLE location LOGIN REPLICATION BYPASSRLS; SELECT image_library.create_publication(subscriber => 'location')});
 $hub->value(sprintf q{CREATE SUBSCRIPTION location CONNECTION 'host=%s port=%s dbname=postgres user=location' PUBLICATION image_library}, $location->host, $location->port);
 $hub->wait_for_subscription_sync($location, 'location');
@@ -201,6 +211,19 @@ like($location->error(q{SELECT image_library.add_hm_tag('blue')}), qr/^ERROR:  2
 like(as($location, reader => 'SELECT last_error FROM image_library.agent_status()'), qr/^image_library\.mode is replica/, 'which agent_status tells');
 like(($location->psql('postgres', q{SET image_library.mode = 'primary'}, extra_params => [ '-U', 'curator' ]))[2], qr/permission denied to set parameter/,
 	'only a superuser may change the mode');
+
+$location->value(q{ALTER SYSTEM SET image_library.mode = 'replica'});
+$location->value(q{ALTER DATABASE postgres SET image_library.mode = 'primary'});
+$location->reload;
+my $before_it = $location->value($runs);
+ok($location->poll_query_until('postgres', q{SELECT current_setting('image_library.mode') = 'primary'}) && $location->error(q{SELECT image_library.request_sync('local')}) eq '',
+	'where the other databases are replicas, one may be none');
+ok($location->poll_query_until('postgres', "SELECT ($runs) > $before_it"), 'and the agent syncs it');
+$location->value('ALTER DATABASE postgres RESET image_library.mode');
+ok($location->poll_query_until('postgres', q{SELECT state = 'replica' FROM image_library.agent_status()}), 'a replica again');
+$location->value(q{ALTER SYSTEM SET image_library.mode = 'primary'});
+$location->reload;
+ok($location->poll_query_until('postgres', q{SELECT due_at > now() FROM image_library.agent_status()}), 'a change that is taken back leaves the agent at work');
 
 $location->stop('immediate');
 $registry->stop;

@@ -69,7 +69,11 @@ cmp_ok($node->safe_psql('old', 'SELECT count(*) FROM approved'), '>', 10, 'reads
 $node->safe_psql('old', q{SELECT image_library.reject(reference, 'before the upgrade') FROM image_library.pending_images ORDER BY reference LIMIT 1});
 is($node->safe_psql('old', q{SELECT reason FROM image_library.decisions ORDER BY decision_id DESC LIMIT 1}), 'before the upgrade', 'decisions go on');
 
-# --- ALTER EXTENSION UPDATE
+# --- ALTER EXTENSION UPDATE, with a view and a function of a user on every view, and on every function but those that CHANGELOG.md names
+my ($changed_functions) = slurp_file("$source/CHANGELOG.md") =~ /^- Functions with other parameters or results: ([^:.]*)/m or die;
+my $on_all = slurp_file("$FindBin::Bin/../upgrade/users.sql");
+$on_all =~ s/:changed_functions/join ',', $changed_functions =~ m{`(\w+)`}g/e;
+cmp_ok($node->safe_psql('old', $on_all), '>=', 80, 'users have built on every view and function');
 my @tables = split /\n/, $node->safe_psql('old', q{
 	SELECT c.oid::regclass || ' ' || string_agg(quote_ident(a.attname), ',' ORDER BY a.attnum)
 	FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -81,6 +85,7 @@ my $head = $node->safe_psql('old', 'SELECT * FROM image_library.audit_head()');
 my $rights = rights_of_users('old');
 $node->safe_psql('old', 'ALTER EXTENSION image_library UPDATE');
 is($node->safe_psql('old', q{SELECT extversion FROM pg_extension WHERE extname = 'image_library'}), $version, "upgraded from $old to $version");
+is($node->safe_psql('old', q{REFRESH MATERIALIZED VIEW users.copy; SELECT count(*) = (SELECT count(*) FROM image_library.images) FROM users.copy}), 't', 'what users have built is there, and works');
 is(differences('old'), '', 'the upgraded schema equals a fresh one');
 my %rows_after = rows('old');
 is($rows_after{$_}, $rows_before{$_}, "$_: the same rows") for sort keys %rows_before;

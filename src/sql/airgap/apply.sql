@@ -109,7 +109,7 @@ BEGIN
     CASE found_effect.action WHEN 'approve' THEN 'approved' WHEN 'reject' THEN 'rejected' WHEN 'revoke' THEN 'revoked' ELSE 'pending' END,
     -- As check_reason has it.
     left(regexp_replace(format('imported from library "%s": decided by %s at %s%s', imported.library, coalesce(imported.approval ->> 'actor', 'nobody'),
-                               imported.approval ->> 'decided_at', ': ' || (imported.approval ->> 'reason')), '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]', '?', 'g'), 10000));
+                               imported.approval ->> 'decided_at', ': ' || (imported.approval ->> 'reason')), E'[\\x01-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F-\\x9F]', '?', 'g'), 10000));
   decision.origin := jsonb_build_object('library', imported.library, 'registry', imported.registry_there, 'state', imported.approval -> 'state',
     'actor', imported.approval -> 'actor', 'decided_at', imported.approval -> 'decided_at', 'decision_id', imported.approval -> 'decision_id')
     || coalesce((SELECT jsonb_build_object('signed_by', b.signed_by) FROM image_library_internal.imported_bundle b

@@ -97,7 +97,7 @@ AS $$
       SELECT FROM (VALUES (content #>> '{exported_at}', false), (content #>> '{approval,decided_at}', false),
                           (content #>> '{approval,valid_until}', true), (content #>> '{approval,deprecated_from}', true),
                           (content #>> '{decided_at}', false), (content #>> '{valid_until}', true), (content #>> '{deprecated_from}', true)) t (value, may_be_endless)
-      WHERE NOT (value ~ '^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:\d\d)*)$' OR may_be_endless AND value = 'infinity'))
+      WHERE NOT (value ~ E'^\\d{4,6}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?(Z|[+-]\\d\\d(:\\d\\d)*)$' OR may_be_endless AND value = 'infinity'))
       THEN 'has a time that is not in the form 2025-01-31T00:00:00Z'
     WHEN section = 'evidence' AND NOT coalesce(
            image_library_internal.is_repository_name(content ->> 'repository') AND content ->> 'digest' ~ '^[a-z0-9+._-]{1,30}:[0-9a-f]{32,128}$'
@@ -133,7 +133,7 @@ BEGIN
   SELECT s.* INTO last FROM image_library_internal.staged_line s WHERE s.staged_by = session_user ORDER BY s.number DESC LIMIT 1;
   FOREACH line IN ARRAY coalesce(lines, '{}') LOOP
     -- The first line of a bundle begins anew.
-    IF line ~ '^[0-9a-f]{64} \[1, ' THEN
+    IF line ~ E'^[0-9a-f]{64} \\[1, ' THEN
       DELETE FROM image_library_internal.staged_line s WHERE s.staged_by = session_user;
       last := NULL;
     END IF;
@@ -141,7 +141,7 @@ BEGIN
     IF last.section = 'end' THEN
       PERFORM image_library_internal.refuse_bundle(at, 'follows the end');
     END IF;
-    IF line IS NULL OR line !~ '^[0-9a-f]{64} \[' THEN
+    IF line IS NULL OR line !~ E'^[0-9a-f]{64} \\[' THEN
       PERFORM image_library_internal.refuse_bundle(at, 'is no line of a bundle');
     END IF;
     content := substr(line, 66);

@@ -62,7 +62,7 @@ CREATE FUNCTION image_library_internal.check_reason(reason text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF length(reason) > 10000 OR reason ~ '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]' THEN
+  IF length(reason) > 10000 OR reason ~ E'[\\x01-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F-\\x9F]' THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => CASE WHEN length(reason) > 10000 THEN format('the reason is too long: %s characters', length(reason))

@@ -10,7 +10,7 @@ COMMENT ON COLUMN image_library.found_image.matched IS
 -- Escapes the wildcards of LIKE.
 CREATE FUNCTION image_library_internal.like_pattern(word text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '%' || replace(replace(replace(word, '\', '\\'), '%', '\%'), '_', '\_') || '%' $$;
+AS $$ SELECT '%' || replace(replace(replace(word, E'\\', E'\\\\'), '%', E'\\%'), '_', E'\\_') || '%' $$;
 COMMENT ON FUNCTION image_library_internal.like_pattern IS 'LIKE pattern for texts that contain a word';
 
 CREATE TYPE image_library_internal.named_repository AS (
@@ -341,7 +341,7 @@ RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  words text[] := ARRAY(SELECT DISTINCT w FROM regexp_split_to_table(lower(left(query, 1000) COLLATE "C"), '\s+') w WHERE w <> '');
+  words text[] := ARRAY(SELECT DISTINCT w FROM regexp_split_to_table(lower(left(query, 1000) COLLATE "C"), E'\\s+') w WHERE w <> '');
   similar_words text[];
 BEGIN
   IF cardinality(words) = 0 OR length(query) > 1000 THEN

@@ -306,12 +306,12 @@ CREATE VIEW image_library.sync_status WITH (security_barrier) AS
     SELECT coalesce(sum(c.number) FILTER (WHERE c.kind IS NULL), 0) AS repositories,
            coalesce(sum(c.number) FILTER (WHERE c.kind IS NOT NULL), 0) AS tags
     FROM image_library_internal.counts c WHERE c.registry_id = g.registry_id) counted
-  -- A standby does not see the primary's locks, nor a replica those of its hub: there, a run that has not ended is taken to be running.
-  -- So is one that has ended since this statement began.
+  -- A standby does not see the primary's locks, nor a replica the hub's: there, a run that has not ended is taken to be running. So is
+  -- one that has ended since this statement began.
   LEFT JOIN LATERAL (SELECT coalesce(image_library_internal.syncing_pid(g.registry_id),
                                      CASE WHEN last.run_id IS NOT NULL AND last.outcome IS NULL THEN
-                                       CASE WHEN pg_is_in_recovery() OR current_setting('image_library.mode', true) = 'replica'
-                                            OR image_library_internal.run_has_ended(last.run_id) THEN 0 END END) AS pid) running ON true
+                                       CASE WHEN pg_is_in_recovery() OR (SELECT image_library_internal.is_replica())
+                                                 OR image_library_internal.run_has_ended(last.run_id) THEN 0 END END) AS pid) running ON true
   -- As function failures counts them, which readers could not call here.
   CROSS JOIN LATERAL (SELECT count(*) AS runs, min(r.started_at) AS since, (array_agg(r.error ORDER BY r.run_id DESC))[1] AS error FROM image_library_internal.run r
                       WHERE r.registry_id = g.registry_id AND r.outcome = 'failed'
@@ -333,7 +333,7 @@ CREATE VIEW image_library_internal.usable_images AS
          (SELECT t.digest_changed_at FROM image_library_internal.tag t
           WHERE t.repository_id = e.repository_id AND t.name = e.tag) AS digest_changed_at,
          e.missing_since,
-         image_library_internal.hm_tags_of(e.repository_id, e.tag, e.system_tags) AS hm_tags,
+         image_library_internal.hm_tags_of(e.repository_id, e.tag, e.system_tags) COLLATE "default" AS hm_tags,
          e.title, e.description, (SELECT i.annotations FROM image_library_internal.image i WHERE i.digest = e.digest) AS annotations,
          (SELECT i.labels FROM image_library_internal.image i WHERE i.digest = e.digest) AS labels,
          e.publisher, e.model, e.model_version, e.format, e.task, e.gpu_count,

@@ -54,7 +54,7 @@ CREATE VIEW image_library_internal.unreadable_annotations AS
   FROM image_library_internal.conflicts c
   JOIN image_library_internal.tag t ON t.repository_id = c.repository_id AND t.name = c.tag
   JOIN image_library_internal.repository r ON r.repository_id = t.repository_id
-  WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL AND c.conflict ~ ' is (no|not|unknown)\M';
+  WHERE t.rule_id IS NOT NULL AND t.missing_since IS NULL AND c.conflict ~ E' is (no|not|unknown)\\M';
 COMMENT ON VIEW image_library_internal.unreadable_annotations IS 'Annotations and labels that were left out because they could not be read';
 
 CREATE VIEW image_library.classification_conflicts WITH (security_barrier) AS

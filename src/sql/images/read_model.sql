@@ -8,7 +8,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ARRAY[image_library.version_key(coalesce(version, '')),
                CASE WHEN build_at IS NULL THEN '' ELSE int8send((extract(epoch FROM build_at) * 1000000)::bigint) END,
-               CASE WHEN coalesce(variant, '') = '' THEN '\x01' ELSE '\x00' END,
+               CASE WHEN coalesce(variant, '') = '' THEN E'\\x01' ELSE E'\\x00' END,
                image_library.version_key(tag)]::bytea[]
 $$;
 COMMENT ON FUNCTION image_library_internal.newest_key IS

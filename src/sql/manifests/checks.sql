@@ -5,7 +5,7 @@ CREATE FUNCTION image_library_internal.is_qualified_name(name text) RETURNS bool
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT name ~ '^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'
-         AND length(name) <= 317 AND name !~ '\.\.[^/]*/'
+         AND length(name) <= 317 AND name !~ E'\\.\\.[^/]*/'
 $$;
 COMMENT ON FUNCTION image_library_internal.is_qualified_name IS
   'Whether a text is a key of a label, an annotation or a resource: up to 63 characters, after a domain and a slash';
@@ -61,10 +61,10 @@ AS $$
             WHEN s.key = 'fieldRef' THEN
               s.value - '{apiVersion,fieldPath}'::text[] = '{}' AND coalesce(s.value ->> 'apiVersion' = 'v1', true)
               AND coalesce(s.value ->> 'fieldPath' ~
-                '^(metadata\.(name|namespace|uid)|metadata\.(labels|annotations)\[''[^'']+''\]|spec\.(nodeName|serviceAccountName)|status\.(hostIPs?|podIPs?))$', false)
+                E'^(metadata\\.(name|namespace|uid)|metadata\\.(labels|annotations)\\[''[^'']+''\\]|spec\\.(nodeName|serviceAccountName)|status\\.(hostIPs?|podIPs?))$', false)
             WHEN s.key = 'resourceFieldRef' THEN
               s.value - '{containerName,resource,divisor}'::text[] = '{}'
-              AND coalesce(s.value ->> 'resource' ~ '^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-[A-Za-z0-9]+)$', false)
+              AND coalesce(s.value ->> 'resource' ~ E'^(limits|requests)\\.(cpu|memory|ephemeral-storage|hugepages-[A-Za-z0-9]+)$', false)
             ELSE false END)
           FROM jsonb_each(source) s) END
 $$;

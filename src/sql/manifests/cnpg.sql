@@ -63,7 +63,7 @@ AS $$
          AND upper(name COLLATE "C") !~ '^(CNPG_|PG)' AND upper(name COLLATE "C") NOT IN ('POD_NAME', 'NAMESPACE', 'CLUSTER_NAME')
          AND name NOT IN ('PATH', 'LD_LIBRARY_PATH')
          -- The operator replaces only ${image_root}; an even number of dollars stands for half as many.
-         AND NOT EXISTS (SELECT FROM regexp_matches(value #>> '{}', '(\$+)\{([^}]+)\}', 'g') m
+         AND NOT EXISTS (SELECT FROM regexp_matches(value #>> '{}', E'(\\$+)\\{([^}]+)\\}', 'g') m
                          WHERE length(m[1]) % 2 = 1 AND m[2] <> 'image_root')
 $$;
 COMMENT ON FUNCTION image_library_internal.is_extension_env IS

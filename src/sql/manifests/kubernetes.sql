@@ -28,7 +28,7 @@ AS $$
 DECLARE
   max_length integer := least(room, CASE form WHEN 'subdomain' THEN 253 ELSE 63 END);
   pattern text := CASE form
-    WHEN 'subdomain' THEN '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
+    WHEN 'subdomain' THEN E'^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
     WHEN 'service' THEN '^[a-z]([-a-z0-9]*[a-z0-9])?$'
     ELSE '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$' END;
 BEGIN
@@ -66,7 +66,7 @@ CREATE FUNCTION image_library_internal.kubernetes_quantity(what text, quantity t
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF quantity !~ '^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$' OR quantity !~ '[1-9]' OR length(quantity) > 32
+  IF quantity !~ E'^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$' OR quantity !~ '[1-9]' OR length(quantity) > 32
      -- A thousandth of a byte is a slip: 500m for 500M.
      OR quantity LIKE '%m' AND what ~ '(memory|storage|size|Limit)' THEN
     PERFORM image_library_internal.fail(

@@ -120,10 +120,10 @@ AS $$
       OR (SELECT count(*) <> 1 OR bool_or(k NOT IN ('emptyDir', 'persistentVolumeClaim', 'configMap', 'secret'))
           FROM jsonb_object_keys(e.v - 'name') k)
     ELSE e.v - '{name,mountPath,readOnly,subPath}'::text[] <> '{}'
-      OR coalesce(e.v ->> 'mountPath' !~ '^/[^:]*$', true) OR e.v ->> 'mountPath' ~ '(^|/)\.\.(/|$)'
-      OR e.v ->> 'subPath' ~ '(^/|(^|/)\.\.(/|$))'
+      OR coalesce(e.v ->> 'mountPath' !~ '^/[^:]*$', true) OR e.v ->> 'mountPath' ~ E'(^|/)\\.\\.(/|$)'
+      OR e.v ->> 'subPath' ~ E'(^/|(^|/)\\.\\.(/|$))'
       OR image_library_internal.mount_path(e.v ->> 'mountPath')
-           !~ '^/(mnt/(?!models(/|$))[^/]|(tmp|cache|data|run|dev/shm|var/(cache|run|tmp)|opt/nim/\.cache|root/\.cache|home/[^/]+/\.cache|etc/(pki|ssl/certs))(/|$))' END
+           !~ E'^/(mnt/(?!models(/|$))[^/]|(tmp|cache|data|run|dev/shm|var/(cache|run|tmp)|opt/nim/\\.cache|root/\\.cache|home/[^/]+/\\.cache|etc/(pki|ssl/certs))(/|$))' END
   LIMIT 1
 $$;
 COMMENT ON FUNCTION image_library_internal.override_volumes_wrong IS
@@ -132,7 +132,7 @@ COMMENT ON FUNCTION image_library_internal.override_volumes_wrong IS
 CREATE FUNCTION image_library_internal.quantity_value(quantity text) RETURNS numeric
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT (regexp_match(quantity, '^[0-9]+(?:\.[0-9]+)?'))[1]::numeric * CASE regexp_replace(quantity, '^[0-9.]+', '')
+  SELECT (regexp_match(quantity, E'^[0-9]+(?:\\.[0-9]+)?'))[1]::numeric * CASE regexp_replace(quantity, '^[0-9.]+', '')
     WHEN 'm' THEN 0.001 WHEN 'k' THEN 1e3 WHEN 'M' THEN 1e6 WHEN 'G' THEN 1e9 WHEN 'T' THEN 1e12 WHEN 'P' THEN 1e15 WHEN 'E' THEN 1e18
     WHEN 'Ki' THEN 2 ^ 10::numeric WHEN 'Mi' THEN 2 ^ 20::numeric WHEN 'Gi' THEN 2 ^ 30::numeric WHEN 'Ti' THEN 2 ^ 40::numeric
     WHEN 'Pi' THEN 2 ^ 50::numeric WHEN 'Ei' THEN 2 ^ 60::numeric ELSE 1 END
@@ -148,7 +148,7 @@ CREATE FUNCTION image_library_internal.check_overridden(place text, given jsonb,
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  part text := regexp_replace(place, '^.*\.', '');
+  part text := regexp_replace(place, E'^.*\\.', '');
   wanted text := CASE
     WHEN part IN ('labels', 'annotations', 'nodeSelector', 'affinity', 'podAffinity', 'resources', 'livenessProbe', 'readinessProbe', 'startupProbe',
                   'autoScaling', 'deploymentStrategy', 'scale', 'expose', 'metrics', 'proxy', 'pvc') THEN 'object'
@@ -171,7 +171,7 @@ BEGIN
     -- A webhook that adds a container takes its image, its volumes (istio's userVolume may be a path of the node), its template or
     -- what it runs from the annotations of the pod.
     SELECT format('The annotation "%s" brings another image, model, volume or command.', left(k, 300)) INTO wrong FROM jsonb_object_keys(given) k
-    WHERE k ~* '(image|user-?volume|volume-?mount|inject-command|inject\.istio\.io/templates)' OR starts_with(k, 'internal.serving.kserve.io/') LIMIT 1;
+    WHERE k ~* E'(image|user-?volume|volume-?mount|inject-command|inject\\.istio\\.io/templates)' OR starts_with(k, 'internal.serving.kserve.io/') LIMIT 1;
   ELSIF part = 'labels' THEN
     SELECT format('The label "%s" belongs to KServe: it brings another model.', left(k, 300)) INTO wrong FROM jsonb_object_keys(given) k
     WHERE starts_with(k, 'internal.serving.kserve.io/') LIMIT 1;
@@ -262,10 +262,10 @@ BEGIN
   END IF;
   merged := image_library_internal.merge_patch(manifest, overrides);
   FOREACH place IN ARRAY allowed LOOP
-    IF place ~ '\.volume(s|Mounts)$' THEN
+    IF place ~ E'\\.volume(s|Mounts)$' THEN
       list := overrides #> string_to_array(place, '.');
       wrong := CASE WHEN jsonb_typeof(list) = 'array'
-                    THEN image_library_internal.override_volumes_wrong(regexp_replace(place, '^.*\.', ''), list) END;
+                    THEN image_library_internal.override_volumes_wrong(regexp_replace(place, E'^.*\\.', ''), list) END;
       -- What was made stays: above all the volume that is the model.
       IF wrong IS NOT NULL OR NOT coalesce(
            merged #> string_to_array(place, '.')

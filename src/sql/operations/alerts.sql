@@ -39,6 +39,23 @@ AS $$
     FROM image_library.agent_status() s CROSS JOIN LATERAL (SELECT s.state IN ('failing', 'working') AS failing) f
     WHERE s.last_error IS NOT NULL AND s.state NOT IN ('standby', 'replica')
     UNION ALL
+    SELECT 'replication', 'critical', NULL, s.name, w.heard_at,
+           CASE WHEN s.name IS NULL THEN 'no subscription brings what the hub decides'
+                WHEN NOT s.enabled THEN 'the subscription is disabled: what the hub decides does not come'
+                WHEN w.pid IS NULL THEN concat('the subscription has no worker: what the hub decides does not come; errors until now: ', e.apply_error_count)
+                ELSE 'the hub has not been heard since then' END,
+           'See pg_stat_subscription, and the log of this server.'
+    FROM (VALUES (1)) AS one
+    LEFT JOIN (SELECT s.oid, s.subname::text AS name, s.subenabled AS enabled
+               FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
+               WHERE EXISTS (SELECT FROM pg_subscription_rel r JOIN pg_class c ON c.oid = r.srrelid
+                             WHERE r.srsubid = s.oid AND c.relnamespace = 'image_library_internal'::regnamespace)) s ON true
+    LEFT JOIN LATERAL (SELECT p.pid, p.latest_end_time AS heard_at FROM pg_stat_subscription p
+                       WHERE p.subid = s.oid AND p.relid IS NULL ORDER BY p.pid NULLS LAST LIMIT 1) w ON true
+    LEFT JOIN pg_stat_subscription_stats e ON e.subid = s.oid
+    WHERE EXISTS (SELECT FROM image_library.agent_status() a WHERE a.database = current_database() AND a.state = 'replica')
+      AND (s.name IS NULL OR NOT s.enabled OR w.pid IS NULL OR w.heard_at < clock_timestamp() - overdue_after)
+    UNION ALL
     SELECT 'registry failing', 'critical', s.registry, NULL, s.failing_since,
            format('%s runs in a row have failed: %s', s.consecutive_failures, s.last_error),
            'See image_library.check_registry.'
@@ -109,6 +126,13 @@ AS $$
            format('signatures take %s of %s; not verified and not stored: %s', pg_size_pretty(s.bytes), pg_size_pretty(s.limit_bytes), s.not_stored),
            'See image_library.image_signatures for whose they are, and signature_megabytes of image_library.alter_registry.'
     FROM image_library.signature_space s WHERE s.not_stored > 0
+    UNION ALL
+    SELECT 'owner dropped', 'warning', o.registry, o.subject, NULL, format('it belongs to role %s, which does not exist any more', o.owner::oid),
+           format('Give it another owner, or none, with image_library.alter_%s: in a dump the number may become another role.', o.kind)
+    FROM (SELECT g.name AS registry, NULL AS subject, g.owner, 'registry' AS kind FROM image_library.registries g
+          UNION ALL SELECT r.registry, concat('rule ', r.rule_id), r.owner, 'rule' FROM image_library.rules r
+          UNION ALL SELECT c.registry, concat('channel ', c.name), c.owner, 'channel' FROM image_library.channels c) o
+    WHERE o.owner IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles a WHERE a.oid = o.owner)
     UNION ALL
     SELECT 'registry warning', 'warning', g.name, NULL, NULL, g.warning, 'It is what the registry tells its clients.'
     FROM image_library.registries g WHERE g.warning IS NOT NULL AND g.enabled

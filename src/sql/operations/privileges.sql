@@ -10,12 +10,12 @@ COMMENT ON TABLE image_library_internal.shipped_privilege IS
   'Roles, memberships, owners, grants and policies as the extension script has made them, in the order in which they can be restored';
 
 CREATE FUNCTION image_library_internal.privileges_in_force() RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
   WITH roles AS (
     SELECT r.oid, r.rolname AS name
     FROM pg_roles r
-    WHERE r.rolname = ANY ('{image_library_reader,image_library_curator,image_library_admin,image_library_agent,image_library_owner,image_library_views}')
+    WHERE r.rolname = ANY ('{image_library_reader,image_library_curator,image_library_admin,image_library_webhook,image_library_agent,image_library_owner,image_library_views}')
   ), objects AS (
     SELECT format('SCHEMA %I', n.nspname) AS object, format('SCHEMA %I', n.nspname) AS granted, n.nspowner AS owner, n.nspacl AS acl
     FROM pg_namespace n WHERE n.nspname IN ('image_library', 'image_library_internal')
@@ -67,17 +67,28 @@ COMMENT ON FUNCTION image_library_internal.privileges_in_force IS
   'Roles, memberships, owners, grants and policies of the library as they are, one statement for each, in the order in which they can be executed';
 
 CREATE FUNCTION image_library_internal.repair_privileges() RETURNS SETOF text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off
 AS $$
 DECLARE
+  policy record;
+  lacking text[];
+  statement text;
+BEGIN
+  -- They are there for another role or with another condition.
+  FOR policy IN
+    SELECT p.polname AS name, p.polrelid::regclass AS relation
+    FROM image_library_internal.shipped_privilege s
+    JOIN pg_policy p ON starts_with(s.statement, format('CREATE POLICY %I ON %s FOR ', p.polname, p.polrelid::regclass))
+    WHERE s.statement NOT IN (SELECT f FROM image_library_internal.privileges_in_force() f)
+  LOOP
+    EXECUTE format('DROP POLICY %I ON %s', policy.name, policy.relation);
+  END LOOP;
   -- Not a loop over the table, whose owner could not be changed meanwhile.
-  lacking text[] := ARRAY(
+  lacking := ARRAY(
     SELECT s.statement
     FROM image_library_internal.shipped_privilege s
     WHERE s.statement NOT IN (SELECT f FROM image_library_internal.privileges_in_force() f)
     ORDER BY s.position);
-  statement text;
-BEGIN
   FOREACH statement IN ARRAY lacking LOOP
     EXECUTE statement;
     RETURN NEXT statement;

@@ -18,7 +18,7 @@ AS $$
   WHERE format = 'distribution'
   UNION ALL
   SELECT coalesce(d #>> '{repository,repo_full_name}', (d #>> '{repository,namespace}') || '/' || (d #>> '{repository,name}')), t.tag #>> '{}',
-         CASE WHEN kind ~* '^PUSH_ARTIFACT$|artifact\.pushed$' THEN 'push' WHEN kind ~* '^DELETE_ARTIFACT$|artifact\.deleted$|retention' THEN 'delete' ELSE 'none' END
+         CASE WHEN kind ~* E'^PUSH_ARTIFACT$|artifact\\.pushed$' THEN 'push' WHEN kind ~* E'^DELETE_ARTIFACT$|artifact\\.deleted$|retention' THEN 'delete' ELSE 'none' END
   FROM (SELECT coalesce(payload -> 'event_data', payload -> 'data') AS d, payload ->> 'type' AS kind) p
   -- Without resources the whole repository is meant.
   LEFT JOIN LATERAL jsonb_path_query(d, 'lax $.resources[*].tag') AS t (tag) ON true

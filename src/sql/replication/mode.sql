@@ -5,6 +5,17 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_refuse_
 COMMENT ON FUNCTION image_library_internal.refuse_in_replica IS
   'Raises 25006 if image_library.mode is replica. The workers of logical replication do not run it';
 
+CREATE FUNCTION image_library_internal.is_replica() RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library_internal.is_tag('loads the module');
+  RETURN current_setting('image_library.mode') = 'replica';
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.is_replica IS 'Whether the library comes from a hub (image_library.mode is replica)';
+GRANT EXECUTE ON FUNCTION image_library_internal.is_replica TO image_library_reader;
+
 -- Their columns never leave the server: not in dumps, in no publication that holds a secret, readable by no role.
 CREATE FUNCTION image_library_internal.secret_tables() RETURNS regclass[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -26,7 +26,7 @@ BEGIN
                                                (SELECT max(v.registry_id) FROM image_library_internal.event v)))
       WHEN 'rule_id' THEN (SELECT greatest((SELECT max(d.rule_id) FROM image_library_internal.decision d),
                                            (SELECT max(e.name::bigint) FROM image_library_internal.audit_entry e
-                                            WHERE e.object = 'rule' AND e.name ~ '^\d{1,18}$')))
+                                            WHERE e.object = 'rule' AND e.name ~ E'^\\d{1,18}$')))
       END);
     IF used >= (SELECT CASE WHEN s.last_value IS NULL THEN 1 ELSE s.last_value + 1 END FROM pg_sequences s
                 WHERE format('%I.%I', s.schemaname, s.sequencename)::regclass = identity.sequence) THEN

@@ -83,7 +83,7 @@ DECLARE
 BEGIN
   PERFORM image_library_internal.check_repository_pattern(repositories, of_registry.host, of_registry.prefix);
   -- As in references, `postgres` means `docker.io/library/postgres`.
-  IF repositories !~ '/|^regex:|\*\*' AND of_registry.host = 'docker.io' AND of_registry.prefix = '' THEN
+  IF repositories !~ E'/|^regex:|\\*\\*' AND of_registry.host = 'docker.io' AND of_registry.prefix = '' THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => format('no repository of Docker Hub is called "%s"', repositories),
