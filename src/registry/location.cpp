@@ -30,6 +30,21 @@ std::string Part(const Url& url, CURLUPart part, unsigned flags = 0) {
   return owned.get();
 }
 
+Url Parse(const std::string& text) {
+  Url url(curl_url());
+  if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_PATH_AS_IS) != CURLUE_OK) {
+    return nullptr;
+  }
+  return url;
+}
+
+// libcurl decodes a percent-encoded host, but does not look at what came out: `%30` is the host 0,
+// where 0 is the address 0.0.0.0, and %7f a character that it takes in no host.
+bool IsReadAsWritten(const Location& location) {
+  const Url again = Parse(location.Origin());
+  return again && Lower(Part(again, CURLUPART_HOST)) == location.host;
+}
+
 std::optional<Location> ToLocation(const Url& url) {
   Location location;
   location.scheme = Lower(Part(url, CURLUPART_SCHEME));
@@ -42,17 +57,9 @@ std::optional<Location> ToLocation(const Url& url) {
   location.port = Part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
   location.path = Part(url, CURLUPART_PATH);
   location.query = Part(url, CURLUPART_QUERY);
-  // Decoded: it may have bytes that it could not be written with.
-  if (location.host.empty() || !IsPlain(location.host)) return std::nullopt;
+  if (location.host.empty() || !IsPlain(location.host) || !IsReadAsWritten(location))
+    return std::nullopt;
   return location;
-}
-
-Url Parse(const std::string& text) {
-  Url url(curl_url());
-  if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_PATH_AS_IS) != CURLUE_OK) {
-    return nullptr;
-  }
-  return url;
 }
 
 bool IsAddress(std::string_view host) {

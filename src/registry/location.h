@@ -21,8 +21,8 @@ struct Location {
   std::string Origin() const;
 };
 
-/// Nothing for another scheme, user information, a zone id, a host that is not printable ASCII, or
-/// no URL at all.
+/// Nothing for another scheme, user information, a zone id, a host that is not printable ASCII or
+/// that decodes to one that libcurl would read otherwise, or no URL at all.
 std::optional<Location> ParseLocation(const std::string& url);
 
 /// Resolves a reference (RFC 3986, section 5); nothing when the result is not a Location.

@@ -18,7 +18,8 @@ TEST(LocationTest, WhatIsNoLocation) {
   for (const char* url :
        {"", "/v2/", "ftp://host/", "file:///etc/passwd", "https://", "https://user@host/",
         "https://user:password@host/", "http://[fe80::1%25eth0]/", "https://ho st/",
-        "https://0%7f/", "https://a%01b/", "https://r\u00e9gistre.example/"}) {
+        "https://0%7f/", "https://%30/", "https://127.1%2e0/", "https://a%01b/",
+        "https://r\u00e9gistre.example/"}) {
     EXPECT_FALSE(ParseLocation(url)) << url;
   }
 }
