@@ -48,8 +48,7 @@ DECLARE
   moved bigint;
 BEGIN
   PERFORM image_library_internal.require_admin('promote a replica');
-  PERFORM image_library_internal.is_tag('loads the module');
-  IF current_setting('image_library.mode') = 'replica' THEN
+  IF image_library_internal.is_replica() THEN
     PERFORM image_library_internal.fail(
       errcode => 'object_not_in_prerequisite_state',
       message => 'cannot promote the library: image_library.mode is "replica"',
