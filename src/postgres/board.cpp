@@ -172,29 +172,16 @@ void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* messa
   LWLockRelease(&board->lock);
 }
 
-namespace {
-
-template <typename Condition>
-WorkerFailure LastFailure(Condition condition) {
+WorkerFailure LastWorkerFailure(Oid database, std::optional<std::int32_t> registry_id) {
   Board* const board = GetBoard();
   WorkerFailure found = {};
   LWLockAcquire(&board->lock, LW_SHARED);
   for (const WorkerFailure& known : board->failures)
-    if (condition(known) && known.at >= found.at) found = known;
+    if (known.database == database && (!registry_id || known.registry_id == *registry_id) &&
+        known.at >= found.at)
+      found = known;
   LWLockRelease(&board->lock);
   return found;
-}
-
-}  // namespace
-
-WorkerFailure LastWorkerFailure(Oid database) {
-  return LastFailure([=](const WorkerFailure& known) { return known.database == database; });
-}
-
-WorkerFailure LastWorkerFailure(Oid database, std::int32_t registry_id) {
-  return LastFailure([=](const WorkerFailure& known) {
-    return known.database == database && known.registry_id == registry_id;
-  });
 }
 
 bool MakeRoom() {

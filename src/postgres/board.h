@@ -5,6 +5,7 @@
 #include "postgres/pg.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace image_library::postgres {
 
@@ -121,11 +122,9 @@ bool IsBeingRestored();
 /// Remembers why a worker failed in a database.
 void NoteWorkerFailure(Oid database, std::int32_t registry_id, const char* message);
 
-/// The last failure of a worker in a database; its field database is InvalidOid if none is known.
-WorkerFailure LastWorkerFailure(Oid database);
-
-/// The same of a worker that was syncing the registry: others may have failed since.
-WorkerFailure LastWorkerFailure(Oid database, std::int32_t registry_id);
+/// The last failure of a worker in a database, or of one that was syncing the registry there:
+/// others may have failed since. Its field database is InvalidOid if none is known.
+WorkerFailure LastWorkerFailure(Oid database, std::optional<std::int32_t> registry_id = {});
 
 /// For a worker that could end early: true if a database waits for a worker. Each that waits is
 /// told to one worker.
