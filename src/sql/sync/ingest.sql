@@ -1,24 +1,31 @@
--- Writing what a sync found: one call for each batch, in one transaction; equal rows are not written.
+-- Writing what a sync found, in one transaction: one set of statements for the batches of several repositories, since with
+-- small ones the statements are most of the time. Equal rows are not written.
 
-CREATE FUNCTION image_library_internal.repository_id(registry_id integer, repository text) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION image_library_internal.repository_ids(registry_id integer, repositories text[]) RETURNS integer[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  id integer;
+  ids integer[];
 BEGIN
-  SELECT r.repository_id INTO id FROM image_library_internal.repository r
-  WHERE r.registry_id = repository_id.registry_id AND r.name = repository;
-  IF id IS NULL THEN
+  FOR attempt IN 1 .. 2 LOOP
+    ids := ARRAY(
+      SELECT (SELECT r.repository_id FROM image_library_internal.repository r
+              WHERE r.registry_id = repository_ids.registry_id AND r.name = asked.name)
+      FROM unnest(repositories) WITH ORDINALITY AS asked (name, place)
+      ORDER BY asked.place);
+    EXIT WHEN array_position(ids, NULL) IS NULL;
     INSERT INTO image_library_internal.repository AS r (registry_id, name)
-    VALUES (repository_id.registry_id, repository_id.repository)
-    ON CONFLICT ON CONSTRAINT repository_registry_id_name_key DO UPDATE SET name = excluded.name
-    RETURNING r.repository_id INTO id;
-  END IF;
-  RETURN id;
+    SELECT repository_ids.registry_id, asked.name
+    FROM unnest(repositories, ids) AS asked (name, id)
+    WHERE asked.id IS NULL
+    ORDER BY asked.name COLLATE "C"
+    ON CONFLICT ON CONSTRAINT repository_registry_id_name_key DO UPDATE SET name = excluded.name;
+  END LOOP;
+  RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.repository_id IS 'Number of a repository, which is added if it is new';
-GRANT EXECUTE ON FUNCTION image_library_internal.repository_id TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.repository_ids IS 'Numbers of repositories, in the places of their names; new ones are added';
+GRANT EXECUTE ON FUNCTION image_library_internal.repository_ids TO image_library_agent;
 
 -- A batch that brings a tag and a decision on its digest do not see each other before they commit, so one waits for the
 -- other.
@@ -38,6 +45,25 @@ $$;
 COMMENT ON FUNCTION image_library_internal.lock_repository IS
   'Locks a repository, so that batches and decisions run one after the other, and no rule changes meanwhile';
 GRANT EXECUTE ON FUNCTION image_library_internal.lock_repository TO image_library_agent;
+
+-- While one of several repositories is locked by another session, the caller would hold the others: it fails at once, and
+-- tries each alone.
+CREATE FUNCTION image_library_internal.lock_repositories(registry_id integer, repositories integer[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF cardinality(repositories) = 1 THEN
+    PERFORM image_library_internal.lock_repository(registry_id, repositories[1], for_batch => true);
+    RETURN;
+  END IF;
+  PERFORM image_library_internal.require_read_committed();
+  PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => false);
+  PERFORM FROM image_library_internal.repository r WHERE r.repository_id = ANY (repositories) ORDER BY r.repository_id FOR NO KEY UPDATE NOWAIT;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.lock_repositories IS
+  'Locks repositories of a registry for a batch as lock_repository does; raises 55P03 if they are several and another session has locked one of them';
+GRANT EXECUTE ON FUNCTION image_library_internal.lock_repositories TO image_library_agent;
 
 -- The manifest may exist in another repository that has the image, so only the last repository with the image can mark
 -- it as not present.
@@ -131,94 +157,166 @@ COMMENT ON FUNCTION image_library_internal.write_problems IS
   'Stores the problems of a batch, and ends those that the batch names as checked';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_problems TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_batch(registry_id integer, repository text, batch image_library_internal.batch) RETURNS jsonb
+-- What few batches have. Signatures come before the tags, which rules and policies approve.
+CREATE FUNCTION image_library_internal.write_additions(repository_id integer, batch image_library_internal.batch) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  id integer;
-  keys jsonb;
-  incomplete text[];
-  completed image_library_internal.batch_image[];
-  images_added bigint;
-  counts record;
   signed_images text[] := '{}';
   answered text[] := '{}';
 BEGIN
+  IF cardinality(batch.gone_children) > 0 THEN
+    PERFORM image_library_internal.write_gone_children(repository_id, batch.gone_children);
+  END IF;
+  IF cardinality(batch.referrer_answers) > 0 THEN
+    answered := image_library_internal.answered_images(repository_id, batch.referrer_answers);
+  END IF;
+  IF cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 THEN
+    PERFORM image_library_internal.write_referrers(repository_id, batch);
+  END IF;
   IF cardinality(batch.evidence) > 0 THEN
-    PERFORM image_library_internal.lock_trust(exclusive => false);
+    signed_images := image_library_internal.write_evidence(repository_id, batch.evidence);
   END IF;
-  IF cardinality(batch.problems) > 0 OR cardinality(batch.checked) > 0 THEN
-    PERFORM image_library_internal.write_problems(registry_id, repository, batch.problems, batch.checked);
+  IF cardinality(answered) > 0 THEN
+    PERFORM image_library_internal.forget_evidence(repository_id, answered);
   END IF;
-  -- Problems alone do not add a repository that was never read.
-  IF NOT coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0
-                  OR cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0
-                  OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.gone_children) > 0 OR cardinality(batch.evidence) > 0 OR batch.listing IS NOT NULL OR batch.refused_removals IS NOT NULL OR batch.settled IS NOT NULL, false) THEN
+  IF batch.refused_removals IS NOT NULL THEN
+    PERFORM image_library_internal.write_removals(repository_id, batch.refused_removals);
+  END IF;
+  RETURN signed_images;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_additions IS
+  'Stores what a batch has beside images, tags and the listing; returns the digests of images that have a new verified signature';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_additions TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.write_listings(registry_id integer, ids integer[], batches image_library_internal.batch[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  version text := image_library_internal.rules_version(registry_id);
+  rules jsonb;
+  have_newest boolean;
+BEGIN
+  INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint)
+  SELECT ids[b.ordinality], b.listing, b.fingerprint FROM unnest(batches) WITH ORDINALITY b WHERE b.listing IS NOT NULL
+  ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
+  SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
+  WHERE l.fingerprint <> excluded.fingerprint;
+  have_newest := EXISTS (SELECT FROM image_library_internal.rule u
+                         WHERE u.registry_id = write_listings.registry_id AND u.enabled AND u.newest IS NOT NULL);
+  -- Rules that changed since the run began may take other tags. The option newest depends on the whole listing.
+  FOR place IN 1 .. cardinality(batches) LOOP
+    IF (cardinality((batches[place]).tags) > 0 OR (batches[place]).listing IS NOT NULL)
+       AND ((batches[place]).rules_version IS DISTINCT FROM version OR have_newest AND (batches[place]).listing IS NOT NULL) THEN
+      rules := coalesce(rules, image_library_internal.rules_json(registry_id));
+      PERFORM image_library_internal.decide_repository(ids[place], rules, NULL);
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_listings IS
+  'Stores the listings of batches, and applies the rules where they or the listing may decide on other tags now; ids: repositories, in the places of the batches';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_listings TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.write_batches(registry_id integer, repositories text[], batches image_library_internal.batch[]) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  batch image_library_internal.batch;
+  places integer[] := '{}';
+  with_additions integer[] := '{}';
+  have_listings boolean := false;
+  have_settled boolean := false;
+  ids integer[];
+  keys jsonb;
+  images image_library_internal.batch_image[];
+  incomplete text[];
+  completed image_library_internal.batch_image[];
+  images_added bigint := 0;
+  added integer;
+  signed image_library_internal.image_place[] := '{}';
+  signed_in record;
+  counts record;
+BEGIN
+  FOR place IN 1 .. cardinality(batches) LOOP
+    IF cardinality((batches[place]).evidence) > 0 THEN
+      PERFORM image_library_internal.lock_trust(exclusive => false);
+      EXIT;
+    END IF;
+  END LOOP;
+  FOR place IN 1 .. cardinality(batches) LOOP
+    batch := batches[place];
+    IF cardinality(batch.problems) > 0 OR cardinality(batch.checked) > 0 THEN
+      PERFORM image_library_internal.write_problems(registry_id, repositories[place], batch.problems, batch.checked);
+    END IF;
+    IF coalesce(cardinality(batch.gone_children) > 0 OR cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0
+                OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.evidence) > 0 OR batch.refused_removals IS NOT NULL, false) THEN
+      places := places || place;
+      with_additions := with_additions || cardinality(places);
+    -- Problems alone do not add a repository that was never read.
+    ELSIF coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0
+                   OR batch.listing IS NOT NULL OR batch.settled IS NOT NULL, false) THEN
+      places := places || place;
+    END IF;
+    have_listings := have_listings OR coalesce(cardinality(batch.tags) > 0, false) OR batch.listing IS NOT NULL;
+    have_settled := have_settled OR coalesce(cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0, false)
+                    OR batch.listing IS NOT NULL OR batch.settled IS NOT NULL;
+  END LOOP;
+  IF places = '{}' THEN
     RETURN '{}';
   END IF;
+  IF cardinality(places) < cardinality(batches) THEN
+    repositories := ARRAY(SELECT repositories[p] FROM unnest(places) p);
+    batches := ARRAY(SELECT batches[p] FROM unnest(places) p);
+  END IF;
+  images := ARRAY(SELECT n FROM unnest(batches) b CROSS JOIN unnest(b.images) n);
+  completed := ARRAY(SELECT n FROM unnest(batches) b CROSS JOIN unnest(b.completed) n);
   -- An image of which something was not read is completed, also from another repository that has more of it.
-  completed := batch.completed;
   incomplete := ARRAY(SELECT k.digest
-                      FROM image_library_internal.known_images(ARRAY(SELECT n.digest FROM unnest(batch.images) n)) k WHERE NOT k.whole);
+                      FROM image_library_internal.known_images(ARRAY(SELECT n.digest FROM unnest(images) n)) k WHERE NOT k.whole);
   IF incomplete <> '{}' THEN
     completed := completed || ARRAY(
-      SELECT n FROM unnest(batch.images) n WHERE n.digest = ANY (incomplete) AND image_library_internal.is_more_complete(n));
+      SELECT n FROM unnest(images) n WHERE n.digest = ANY (incomplete) AND image_library_internal.is_more_complete(n));
   END IF;
   IF cardinality(completed) > 0 THEN
     PERFORM image_library_internal.complete_images(completed);
   END IF;
-  id := image_library_internal.repository_id(registry_id, repository);
-  PERFORM image_library_internal.lock_repository(registry_id, id, for_batch => true);
+  ids := image_library_internal.repository_ids(registry_id, repositories);
+  PERFORM image_library_internal.lock_repositories(registry_id, ids);
   -- Not before the lock, which set_annotation_keys takes too.
   keys := image_library_internal.classification_keys();
-  images_added := 0;
-  IF cardinality(batch.images) > 0 THEN
-    images_added := image_library_internal.write_images(batch.images, keys);
+  IF cardinality(images) > 0 THEN
+    images_added := image_library_internal.write_images(images, keys);
   END IF;
-  IF cardinality(batch.gone_children) > 0 THEN
-    PERFORM image_library_internal.write_gone_children(id, batch.gone_children);
+  FOREACH added IN ARRAY with_additions LOOP
+    signed := signed || ARRAY(
+      SELECT (ids[added], d)::image_library_internal.image_place
+      FROM unnest(image_library_internal.write_additions(ids[added], batches[added])) d);
+  END LOOP;
+  counts := image_library_internal.write_tags(
+    ARRAY(SELECT (ids[b.ordinality], t.name, t.digest, t.rule_id)::image_library_internal.found_tag
+          FROM unnest(batches) WITH ORDINALITY b CROSS JOIN unnest(b.tags) t),
+    ARRAY(SELECT (ids[b.ordinality], m)::image_library_internal.tag_place
+          FROM unnest(batches) WITH ORDINALITY b CROSS JOIN unnest(b.missing) m),
+    keys);
+  FOR signed_in IN SELECT s.repository_id, array_agg(s.digest) AS digests FROM unnest(signed) s GROUP BY 1 ORDER BY 1 LOOP
+    PERFORM image_library_internal.approve_signed(signed_in.repository_id, signed_in.digests);
+  END LOOP;
+  IF have_listings THEN
+    PERFORM image_library_internal.write_listings(registry_id, ids, batches);
   END IF;
-  IF cardinality(batch.referrer_answers) > 0 THEN
-    answered := image_library_internal.answered_images(id, batch.referrer_answers);
+  IF have_settled THEN
+    PERFORM image_library_internal.write_settled(
+      ARRAY(SELECT (ids[b.ordinality], (b.settled).fingerprint, (b.settled).tags, coalesce((b.settled).movable, 0))::image_library_internal.settled_repository
+            FROM unnest(batches) WITH ORDINALITY b WHERE (b.settled).fingerprint IS NOT NULL),
+      ARRAY(SELECT ids[b.ordinality] FROM unnest(batches) WITH ORDINALITY b
+            WHERE cardinality(b.tags) > 0 OR cardinality(b.missing) > 0 OR b.listing IS NOT NULL));
   END IF;
-  IF cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 THEN
-    PERFORM image_library_internal.write_referrers(id, batch);
-  END IF;
-  -- Before the tags, which rules and policies approve.
-  IF cardinality(batch.evidence) > 0 THEN
-    signed_images := image_library_internal.write_evidence(id, batch.evidence);
-  END IF;
-  IF cardinality(answered) > 0 THEN
-    PERFORM image_library_internal.forget_evidence(id, answered);
-  END IF;
-  IF batch.refused_removals IS NOT NULL THEN
-    PERFORM image_library_internal.write_removals(id, batch.refused_removals);
-  END IF;
-  counts := image_library_internal.write_tags(id, batch.tags, coalesce(batch.missing, '{}'), keys);
-  IF cardinality(signed_images) > 0 THEN
-    PERFORM image_library_internal.approve_signed(id, signed_images);
-  END IF;
-  IF batch.listing IS NOT NULL THEN
-    INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint)
-    VALUES (id, batch.listing, batch.fingerprint)
-    ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
-    SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
-    WHERE l.fingerprint <> excluded.fingerprint;
-  END IF;
-  -- Rules that changed since the run began may take other tags. The option newest depends on the whole listing.
-  IF cardinality(batch.tags) > 0 OR batch.listing IS NOT NULL THEN
-    IF batch.rules_version IS DISTINCT FROM image_library_internal.rules_version(registry_id)
-       OR batch.listing IS NOT NULL AND EXISTS (
-         SELECT FROM image_library_internal.rule u WHERE u.registry_id = write_batch.registry_id AND u.enabled AND u.newest IS NOT NULL) THEN
-      PERFORM image_library_internal.decide_repository(id, image_library_internal.rules_json(registry_id), NULL);
-    END IF;
-  END IF;
-  PERFORM image_library_internal.write_settled(id, batch.settled,
-    coalesce(cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL, false));
   RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
                             'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.write_batch IS
-  'Stores what a sync found in one repository; returns the numbers of new rows';
-GRANT EXECUTE ON FUNCTION image_library_internal.write_batch TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_batches IS
+  'Stores what a sync found in repositories, each with its batch in the same place; returns the numbers of new rows';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_batches TO image_library_agent;
