@@ -190,128 +190,176 @@ COMMENT ON FUNCTION image_library_internal.write_additions IS
   'Stores what a batch has beside images, tags and the listing; returns the digests of images that have a new verified signature';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_additions TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_listings(registry_id integer, ids integer[], batches image_library_internal.batch[]) RETURNS void
+CREATE FUNCTION image_library_internal.write_listings(listings image_library_internal.listing[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint, changed_at)
+  SELECT n.repository_id, n.tags, n.fingerprint, n.changed_at FROM unnest(listings) n
+  ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
+  SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
+  WHERE l.fingerprint <> excluded.fingerprint;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_listings IS 'Stores the tags that listings of repositories have';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_listings TO image_library_agent;
+
+-- Rules that changed since the run began may take other tags. The option newest depends on the whole listing.
+CREATE FUNCTION image_library_internal.decide_stale(registry_id integer, repositories integer[], versions text[], listed integer[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   version text := image_library_internal.rules_version(registry_id);
+  stale integer[] := '{}';
+  id integer;
   rules jsonb;
-  have_newest boolean;
 BEGIN
-  INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint)
-  SELECT ids[b.ordinality], b.listing, b.fingerprint FROM unnest(batches) WITH ORDINALITY b WHERE b.listing IS NOT NULL
-  ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
-  SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
-  WHERE l.fingerprint <> excluded.fingerprint;
-  have_newest := EXISTS (SELECT FROM image_library_internal.rule u
-                         WHERE u.registry_id = write_listings.registry_id AND u.enabled AND u.newest IS NOT NULL);
-  -- Rules that changed since the run began may take other tags. The option newest depends on the whole listing.
-  FOR place IN 1 .. cardinality(batches) LOOP
-    IF (cardinality((batches[place]).tags) > 0 OR (batches[place]).listing IS NOT NULL)
-       AND ((batches[place]).rules_version IS DISTINCT FROM version OR have_newest AND (batches[place]).listing IS NOT NULL) THEN
-      rules := coalesce(rules, image_library_internal.rules_json(registry_id));
-      PERFORM image_library_internal.decide_repository(ids[place], rules, NULL);
+  IF listed <> '{}' AND EXISTS (
+    SELECT FROM image_library_internal.rule u WHERE u.registry_id = decide_stale.registry_id AND u.enabled AND u.newest IS NOT NULL) THEN
+    stale := listed;
+  END IF;
+  FOR place IN 1 .. cardinality(repositories) LOOP
+    IF versions[place] IS DISTINCT FROM version AND repositories[place] <> ALL (stale) THEN
+      stale := stale || repositories[place];
     END IF;
+  END LOOP;
+  FOREACH id IN ARRAY stale LOOP
+    rules := coalesce(rules, image_library_internal.rules_json(registry_id));
+    PERFORM image_library_internal.decide_repository(id, rules, NULL);
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.write_listings IS
-  'Stores the listings of batches, and applies the rules where they or the listing may decide on other tags now; ids: repositories, in the places of the batches';
-GRANT EXECUTE ON FUNCTION image_library_internal.write_listings TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.decide_stale IS
+  'Applies the rules to repositories whose tags were read by another version of them, and to those with a new listing (listed) if that matters to a rule';
+GRANT EXECUTE ON FUNCTION image_library_internal.decide_stale TO image_library_agent;
 
+-- Batches are gathered in arrays first, in which a repository is named by its place among those that are written: statements
+-- over the batches themselves would copy them each time.
 CREATE FUNCTION image_library_internal.write_batches(registry_id integer, repositories text[], batches image_library_internal.batch[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   batch image_library_internal.batch;
-  places integer[] := '{}';
-  with_additions integer[] := '{}';
-  have_listings boolean := false;
-  have_settled boolean := false;
+  n integer := 0;
+  names text[] := '{}';
+  images image_library_internal.batch_image[] := '{}';
+  completed image_library_internal.batch_image[] := '{}';
+  tags image_library_internal.batch_tag[] := '{}';
+  tag_places integer[] := '{}';
+  missing text[] := '{}';
+  missing_places integer[] := '{}';
+  listings image_library_internal.listing[] := '{}';
+  decided integer[] := '{}';
+  versions text[] := '{}';
+  settled image_library_internal.settled_repository[] := '{}';
+  over integer[] := '{}';
+  additions integer[] := '{}';
+  addition_places integer[] := '{}';
+  has_evidence boolean := false;
+  has_additions boolean;
   ids integer[];
   keys jsonb;
-  images image_library_internal.batch_image[];
   incomplete text[];
-  completed image_library_internal.batch_image[];
   images_added bigint := 0;
-  added integer;
   signed image_library_internal.image_place[] := '{}';
   signed_in record;
   counts record;
 BEGIN
   FOR place IN 1 .. cardinality(batches) LOOP
-    IF cardinality((batches[place]).evidence) > 0 THEN
-      PERFORM image_library_internal.lock_trust(exclusive => false);
-      EXIT;
-    END IF;
+    has_evidence := has_evidence OR cardinality((batches[place]).evidence) > 0;
   END LOOP;
+  IF has_evidence THEN
+    PERFORM image_library_internal.lock_trust(exclusive => false);
+  END IF;
   FOR place IN 1 .. cardinality(batches) LOOP
     batch := batches[place];
     IF cardinality(batch.problems) > 0 OR cardinality(batch.checked) > 0 THEN
       PERFORM image_library_internal.write_problems(registry_id, repositories[place], batch.problems, batch.checked);
     END IF;
-    IF coalesce(cardinality(batch.gone_children) > 0 OR cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0
-                OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.evidence) > 0 OR batch.refused_removals IS NOT NULL, false) THEN
-      places := places || place;
-      with_additions := with_additions || cardinality(places);
+    has_additions := coalesce(cardinality(batch.gone_children) > 0 OR cardinality(batch.referrers) > 0
+      OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.evidence) > 0
+      OR batch.refused_removals IS NOT NULL, false);
     -- Problems alone do not add a repository that was never read.
-    ELSIF coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0
-                   OR batch.listing IS NOT NULL OR batch.settled IS NOT NULL, false) THEN
-      places := places || place;
+    CONTINUE WHEN NOT (has_additions OR coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0
+      OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL OR batch.settled IS NOT NULL, false));
+    n := n + 1;
+    names := names || repositories[place];
+    images := images || batch.images;
+    completed := completed || batch.completed;
+    IF cardinality(batch.tags) > 0 THEN
+      tags := tags || batch.tags;
+      tag_places := tag_places || array_fill(n, ARRAY[cardinality(batch.tags)]);
     END IF;
-    have_listings := have_listings OR coalesce(cardinality(batch.tags) > 0, false) OR batch.listing IS NOT NULL;
-    have_settled := have_settled OR coalesce(cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0, false)
-                    OR batch.listing IS NOT NULL OR batch.settled IS NOT NULL;
+    IF cardinality(batch.missing) > 0 THEN
+      missing := missing || batch.missing;
+      missing_places := missing_places || array_fill(n, ARRAY[cardinality(batch.missing)]);
+    END IF;
+    IF batch.listing IS NOT NULL THEN
+      listings := listings || (n, batch.listing, batch.fingerprint, now())::image_library_internal.listing;
+    END IF;
+    IF cardinality(batch.tags) > 0 OR batch.listing IS NOT NULL THEN
+      decided := decided || n;
+      versions := versions || batch.rules_version;
+    END IF;
+    IF cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL THEN
+      over := over || n;
+    END IF;
+    IF batch.settled IS NOT NULL THEN
+      settled := settled || (n, (batch.settled).fingerprint, (batch.settled).tags, (batch.settled).movable)::image_library_internal.settled_repository;
+    END IF;
+    IF has_additions THEN
+      additions := additions || place;
+      addition_places := addition_places || n;
+    END IF;
   END LOOP;
-  IF places = '{}' THEN
+  IF n = 0 THEN
     RETURN '{}';
   END IF;
-  IF cardinality(places) < cardinality(batches) THEN
-    repositories := ARRAY(SELECT repositories[p] FROM unnest(places) p);
-    batches := ARRAY(SELECT batches[p] FROM unnest(places) p);
-  END IF;
-  images := ARRAY(SELECT n FROM unnest(batches) b CROSS JOIN unnest(b.images) n);
-  completed := ARRAY(SELECT n FROM unnest(batches) b CROSS JOIN unnest(b.completed) n);
   -- An image of which something was not read is completed, also from another repository that has more of it.
   incomplete := ARRAY(SELECT k.digest
-                      FROM image_library_internal.known_images(ARRAY(SELECT n.digest FROM unnest(images) n)) k WHERE NOT k.whole);
+                      FROM image_library_internal.known_images(ARRAY(SELECT i.digest FROM unnest(images) i)) k WHERE NOT k.whole);
   IF incomplete <> '{}' THEN
     completed := completed || ARRAY(
-      SELECT n FROM unnest(images) n WHERE n.digest = ANY (incomplete) AND image_library_internal.is_more_complete(n));
+      SELECT i FROM unnest(images) i WHERE i.digest = ANY (incomplete) AND image_library_internal.is_more_complete(i));
   END IF;
   IF cardinality(completed) > 0 THEN
     PERFORM image_library_internal.complete_images(completed);
   END IF;
-  ids := image_library_internal.repository_ids(registry_id, repositories);
+  ids := image_library_internal.repository_ids(registry_id, names);
   PERFORM image_library_internal.lock_repositories(registry_id, ids);
   -- Not before the lock, which set_annotation_keys takes too.
   keys := image_library_internal.classification_keys();
   IF cardinality(images) > 0 THEN
     images_added := image_library_internal.write_images(images, keys);
   END IF;
-  FOREACH added IN ARRAY with_additions LOOP
+  FOR i IN 1 .. cardinality(additions) LOOP
     signed := signed || ARRAY(
-      SELECT (ids[added], d)::image_library_internal.image_place
-      FROM unnest(image_library_internal.write_additions(ids[added], batches[added])) d);
+      SELECT (ids[addition_places[i]], d)::image_library_internal.image_place
+      FROM unnest(image_library_internal.write_additions(ids[addition_places[i]], batches[additions[i]])) d);
   END LOOP;
   counts := image_library_internal.write_tags(
-    ARRAY(SELECT (ids[b.ordinality], t.name, t.digest, t.rule_id)::image_library_internal.found_tag
-          FROM unnest(batches) WITH ORDINALITY b CROSS JOIN unnest(b.tags) t),
-    ARRAY(SELECT (ids[b.ordinality], m)::image_library_internal.tag_place
-          FROM unnest(batches) WITH ORDINALITY b CROSS JOIN unnest(b.missing) m),
+    ARRAY(SELECT (ids[t.place], t.name, t.digest, t.rule_id)::image_library_internal.found_tag
+          FROM unnest(tags, tag_places) AS t (name, digest, rule_id, place)),
+    ARRAY(SELECT (ids[t.place], t.name)::image_library_internal.tag_place FROM unnest(missing, missing_places) AS t (name, place)),
     keys);
-  FOR signed_in IN SELECT s.repository_id, array_agg(s.digest) AS digests FROM unnest(signed) s GROUP BY 1 ORDER BY 1 LOOP
-    PERFORM image_library_internal.approve_signed(signed_in.repository_id, signed_in.digests);
-  END LOOP;
-  IF have_listings THEN
-    PERFORM image_library_internal.write_listings(registry_id, ids, batches);
+  IF signed <> '{}' THEN
+    FOR signed_in IN SELECT s.repository_id, array_agg(s.digest) AS digests FROM unnest(signed) s GROUP BY 1 ORDER BY 1 LOOP
+      PERFORM image_library_internal.approve_signed(signed_in.repository_id, signed_in.digests);
+    END LOOP;
   END IF;
-  IF have_settled THEN
+  IF listings <> '{}' THEN
+    PERFORM image_library_internal.write_listings(ARRAY(
+      SELECT (ids[l.repository_id], l.tags, l.fingerprint, l.changed_at)::image_library_internal.listing FROM unnest(listings) l));
+  END IF;
+  IF decided <> '{}' THEN
+    PERFORM image_library_internal.decide_stale(registry_id, ARRAY(SELECT ids[d] FROM unnest(decided) d), versions,
+                                                ARRAY(SELECT ids[l.repository_id] FROM unnest(listings) l));
+  END IF;
+  IF settled <> '{}' OR over <> '{}' THEN
     PERFORM image_library_internal.write_settled(
-      ARRAY(SELECT (ids[b.ordinality], (b.settled).fingerprint, (b.settled).tags, coalesce((b.settled).movable, 0))::image_library_internal.settled_repository
-            FROM unnest(batches) WITH ORDINALITY b WHERE (b.settled).fingerprint IS NOT NULL),
-      ARRAY(SELECT ids[b.ordinality] FROM unnest(batches) WITH ORDINALITY b
-            WHERE cardinality(b.tags) > 0 OR cardinality(b.missing) > 0 OR b.listing IS NOT NULL));
+      ARRAY(SELECT (ids[s.repository_id], s.fingerprint, s.tags, s.movable)::image_library_internal.settled_repository
+            FROM unnest(settled) s),
+      ARRAY(SELECT ids[o] FROM unnest(over) o));
   END IF;
   RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
                             'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);
