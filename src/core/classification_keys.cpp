@@ -7,6 +7,14 @@
 #include "core/json.h"
 
 namespace image_library {
+namespace {
+
+Error Refusal(const std::string& detail) {
+  return Error(ErrorKind::kInvalidArgument, "invalid annotation keys", detail,
+               "Give an object of purposes, each with an array of keys.");
+}
+
+}  // namespace
 
 ClassificationKeys DefaultClassificationKeys() {
   return {
@@ -40,22 +48,22 @@ ClassificationKeys DefaultClassificationKeys() {
 }
 
 ClassificationKeys ParseClassificationKeys(std::string_view json) {
-  const auto refuse = [](const std::string& detail) -> Error {
-    return Error(ErrorKind::kInvalidArgument, "invalid annotation keys", detail,
-                 "Give an object of purposes, each with an array of keys.");
-  };
   std::optional<Json> object;
   try {
     object = Json::Parse(json);
   } catch (const Error& error) {
-    throw refuse("It is not JSON: " + std::string(error.what()) + ".");
+    throw Refusal("It is not JSON: " + std::string(error.what()) + ".");
   }
-  if (!object->IsObject()) throw refuse("It is not a JSON object.");
+  return ParseClassificationKeys(*object);
+}
+
+ClassificationKeys ParseClassificationKeys(const Json& object) {
+  if (!object.IsObject()) throw Refusal("It is not a JSON object.");
   ClassificationKeys keys;
-  object->ForEachMember([&](std::string_view purpose, const Json& value) {
+  object.ForEachMember([&](std::string_view purpose, const Json& value) {
     std::vector<std::string> texts = value.Strings();
     if (!value.IsArray() || texts.size() != value.Elements().size()) {
-      throw refuse("The keys of \"" + std::string(purpose) + "\" are not an array of text.");
+      throw Refusal("The keys of \"" + std::string(purpose) + "\" are not an array of text.");
     }
     keys[std::string(purpose)] = std::move(texts);
   });

@@ -2,10 +2,13 @@
 #ifndef IMAGE_LIBRARY_CORE_CLASSIFICATION_KEYS_H_
 #define IMAGE_LIBRARY_CORE_CLASSIFICATION_KEYS_H_
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/json.h"
 
 namespace image_library {
 
@@ -17,7 +20,7 @@ namespace image_library {
 ///   Postgres images  `flavor`, `major_version`, `features`, `extensions`, `os`
 ///   extension images `extension_major`, `extension_version`, `extension_base`
 ///   models           `nim`, `publisher`, `model`, `model_version`, `task`, `gpu_count`, `profiles`
-using ClassificationKeys = std::map<std::string, std::vector<std::string>>;
+using ClassificationKeys = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 /// The keys that EDB, CloudNativePG, NVIDIA and the OCI image-spec (annotations.md) document, and
 /// likely ones for purposes without a documented key (`task`, `gpu_count`, `profiles`, `model`).
@@ -25,6 +28,7 @@ ClassificationKeys DefaultClassificationKeys();
 
 /// `{"flavor": ["org.enterprisedb.pg.flavor"], ...}`; throws Error kInvalidArgument.
 ClassificationKeys ParseClassificationKeys(std::string_view json);
+ClassificationKeys ParseClassificationKeys(const Json& object);
 
 }  // namespace image_library
 

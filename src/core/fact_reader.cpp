@@ -26,7 +26,7 @@ std::optional<std::string> FirstValue(const StringMap& map, const std::vector<st
 
 std::optional<std::string> FactReader::FindIn(const StringMap& map,
                                               std::string_view purpose) const {
-  const auto keys = keys_.find(std::string(purpose));
+  const auto keys = keys_.find(purpose);
   return keys == keys_.end() ? std::nullopt : FirstValue(map, keys->second);
 }
 
@@ -52,11 +52,7 @@ std::string FactReader::Text(std::string_view purpose) const {
   return value ? value->text : std::string();
 }
 
-PublishedTexts ReadPublishedTexts(const StringMap& annotations, const StringMap& labels,
-                                  const ClassificationKeys& keys) {
-  ImageFacts facts;
-  facts.annotations = annotations;
-  facts.labels = labels;
+PublishedTexts ReadPublishedTexts(const ImageFacts& facts, const ClassificationKeys& keys) {
   const FactReader reader(facts, keys);
   return {reader.Text("title"), reader.Text("description"), reader.Text("version")};
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/classification_keys.h"
+#include "core/image.h"
 #include "core/json.h"
 
 namespace image_library {
@@ -51,11 +52,7 @@ class FactReader {
 };
 
 /// Values of the keys in annotations, otherwise in labels; empty texts if there are none.
-struct PublishedTexts {
-  std::string title, description, version;
-};
-PublishedTexts ReadPublishedTexts(const StringMap& annotations, const StringMap& labels,
-                                  const ClassificationKeys& keys);
+PublishedTexts ReadPublishedTexts(const ImageFacts& facts, const ClassificationKeys& keys);
 
 /// A value from an image for use in a phrase: quoted, scrubbed and shortened.
 std::string Quoted(std::string_view value);

@@ -42,6 +42,11 @@ enum class Unread {
   kManifest,  ///< a manifest: nothing is known but the digest
 };
 
+/// Texts of an image under the keys that classification reads.
+struct PublishedTexts {
+  std::string title, description, version;
+};
+
 /// Everything that is stored for one digest, read once; again while something of it is unread.
 struct Image {
   std::string digest;
@@ -62,6 +67,7 @@ struct Image {
   /// out.
   bool cut = false;
   Unread unread = Unread::kNothing;
+  PublishedTexts texts = {};  ///< of annotations and labels, once the image is classified
 };
 
 /// An image of which nothing is known but the digest: that of a body which could not be read, or

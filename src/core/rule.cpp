@@ -60,6 +60,7 @@ Rule ReadRule(const Json& json) {
   rule.exclude_tags = TagPatterns(Texts(json, "exclude_tags", {}));
   rule.include = action == "include";
   rule.immutable_tags = json["immutable_tags"].Boolean().value_or(false);
+  rule.kind = json["kind"].StringOr("auto");
   if (newest) rule.newest = static_cast<int>(*newest);
   rule.priority = static_cast<int>(json["priority"].Integer().value_or(100));
   return rule;

@@ -24,6 +24,7 @@ struct Rule {
   bool immutable_tags = false;
   std::optional<int> newest;  ///< keep the n newest tags by version order
   int priority = 100;
+  std::string kind = "auto";  ///< forced_kind of Classify
 };
 
 /// The decision of the rules on one tag.

@@ -75,6 +75,11 @@ class RowDatumBuilder {
   void Null() { Put(0, true); }
   void Text(const std::string& text) { Add(TextOf(text)); }
   void TextOrNull(const std::string& text) { text.empty() ? Null() : Text(text); }
+  void JsonOrNull(const std::string& json) {
+    if (json.empty()) return Null();
+    (void)pg_verifymbstr(json.data(), static_cast<int>(json.size()), false);
+    Add(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.c_str())));
+  }
   void TimeOrNull(const std::string& time) {
     if (time.empty()) return Null();
     Add(DirectFunctionCall3(timestamptz_in, CStringGetDatum(time.c_str()),
@@ -131,6 +136,7 @@ class BatchBuilder {
       to.Text(tag.name);
       to.Text(tag.digest);
       to.Add(Int64GetDatum(tag.rule_id));
+      to.JsonOrNull(tag.facts);
     }));
     row.Add(TextsOf(batch.missing));
     row.Add(Referrers(batch.referrers));
@@ -149,6 +155,7 @@ class BatchBuilder {
     TextsOrNull(row, batch.listing);
     row.Text(batch.listing_fingerprint);
     row.TextOrNull(batch.rules_version);
+    row.TextOrNull(batch.keys_version);
     if (batch.settled)
       row.Add(Settled(*batch.settled));
     else
@@ -199,6 +206,9 @@ class BatchBuilder {
       to.Add(Platforms(image.platforms));
       to.Add(Referrers(image.referrers));
       to.Add(ArrayOf(image.chain_ids, BYTEAOID, TYPALIGN_INT, &DigestBytes));
+      to.TextOrNull(image.texts.title);
+      to.TextOrNull(image.texts.description);
+      to.TextOrNull(image.texts.version);
     });
   }
 

@@ -175,6 +175,8 @@ sync::RegistryConfig ReadRegistry(Database& database, std::int32_t registry_id) 
   config.rules = RuleSet::FromJson(json["rules"]);
   config.rules_fingerprint = text("rules_fingerprint");
   config.rules_version = text("rules_version");
+  config.keys = ParseClassificationKeys(json["keys"]);
+  config.keys_version = text("keys_version");
   config.client_certificate = text("client_certificate");
   config.client_key = text("client_key");
   config.proxy = text("proxy");

@@ -32,6 +32,9 @@ struct FoundTag {
   std::string name;
   std::string digest;
   std::int64_t rule_id = 0;  ///< the deciding rule
+  std::string kind = {};     ///< that the rule says
+  /// The classification of its image as JSON; empty: the store classifies it.
+  std::string facts = {};
 };
 
 /// A layer of a signature or attestation. Several places may have the same layer, with other
@@ -68,6 +71,7 @@ struct Batch {
   std::optional<std::vector<std::string>> listing;
   std::string listing_fingerprint;
   std::string rules_version;  ///< of the rules that decided on the tags; empty: not known
+  std::string keys_version;   ///< of the keys that it is classified by; empty: it is not
   /// All tags that the rules admit are written, if the library holds so many that are read.
   std::optional<Settled> settled;
   /// Tags (empty: the repository) whose problem on record is over unless it is named in problems.

@@ -68,6 +68,7 @@ class BatchWriter::Parts {
     Batch part;
     part.repository = batch_.repository;
     part.rules_version = batch_.rules_version;
+    part.keys_version = batch_.keys_version;
     std::size_t last_image = kNone;
     for (std::size_t i = from; i < to; ++i) {
       const Atom& atom = atoms_[i];

@@ -29,10 +29,10 @@ class BatchWriter {
       : store_(store), transport_(transport) {}
 
   /// Stores the batch, a small one together with those of other repositories that come in the same
-  /// turn of the event loop: whole when the database takes it, else in ever smaller parts, until those
-  /// that it refuses are alone. Each is put on record as a problem (`not stored`) of its tag, or of
-  /// the repository where it is of none. While others hold locks, a few tries are made with no
-  /// transaction open between them; then the repository gets the problem `busy`.
+  /// turn of the event loop: whole when the database takes it, else in ever smaller parts, until
+  /// those that it refuses are alone. Each is put on record as a problem (`not stored`) of its tag,
+  /// or of the repository where it is of none. While others hold locks, a few tries are made with
+  /// no transaction open between them; then the repository gets the problem `busy`.
   registry::Task<Written> Write(Batch batch);
 
  private:

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/classification_keys.h"
 #include "core/rule.h"
 #include "core/url.h"
 #include "registry/http.h"
@@ -34,7 +35,9 @@ struct RegistryConfig {
   RuleSet rules;
   std::string rules_fingerprint;  ///< of all that the rules say
   std::string rules_version;      ///< differs when a rule is changed while the run is under way
-  Progress progress;              ///< of the last run
+  ClassificationKeys keys;
+  std::string keys_version;  ///< the same of the keys
+  Progress progress;         ///< of the last run
   /// Somebody is trusted, so that signatures are read and not only listed.
   bool reads_evidence = false;
   registry::Abilities abilities;  ///< as runs of the last day found them

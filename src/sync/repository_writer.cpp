@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "sync/classify_batch.h"
 #include "sync/problem.h"
 
 namespace image_library::sync {
@@ -63,6 +64,7 @@ Task<void> RepositoryWriter::Write() {
   std::erase_if(batch_.tags, [&](const FoundTag& tag) { return WasRefused(tag); });
   if (batch_.Empty()) co_return;
   Batch batch = TakeBatch();
+  ClassifyBatch(batch, context_.config);
   Written written = co_await context_.writer.Write(std::move(batch));
   context_.statistics.problems += static_cast<std::int64_t>(written.problems);
   busy_ = written.busy;

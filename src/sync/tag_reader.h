@@ -30,7 +30,7 @@ struct TagToRead {
   std::string problem;            ///< on record; empty: none
   std::string digest = {};        ///< what it points at, once that is known
 
-  FoundTag Found() const { return {name, digest, rule->id}; }
+  FoundTag Found() const { return {name, digest, rule->id, rule->kind}; }
   bool present() const noexcept { return known && !known->missing; }
 };
 

@@ -41,3 +41,13 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.check_range IS
   'The given number; raises 22023 if it is out of range; null is allowed';
+
+CREATE FUNCTION image_library_internal.json_fingerprint(value jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN encode(sha256(convert_to(value::text, 'UTF8')), 'hex');
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.json_fingerprint IS 'A text that differs if anything that a value says differs';
+GRANT EXECUTE ON FUNCTION image_library_internal.json_fingerprint TO image_library_agent;

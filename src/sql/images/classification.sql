@@ -45,6 +45,19 @@ $$;
 COMMENT ON FUNCTION image_library_internal.classification_keys IS 'The keys in the form that classify takes';
 GRANT EXECUTE ON FUNCTION image_library_internal.classification_keys TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.classification_version() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM image_library_internal.annotation_key) THEN
+    RETURN image_library_internal.json_fingerprint(image_library_internal.classification_keys());
+  END IF;
+  RETURN image_library_internal.json_fingerprint(image_library_internal.default_classification_keys());
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.classification_version IS 'A text that differs if the keys differ';
+GRANT EXECUTE ON FUNCTION image_library_internal.classification_version TO image_library_agent;
+
 CREATE FUNCTION image_library.set_annotation_keys(purpose text, keys text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -51,16 +51,6 @@ $$;
 COMMENT ON FUNCTION image_library_internal.rules_json IS 'The enabled rules of a registry, as decide_tags takes them';
 GRANT EXECUTE ON FUNCTION image_library_internal.rules_json TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.rules_fingerprint(rules jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN encode(sha256(convert_to(rules::text, 'UTF8')), 'hex');
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.rules_fingerprint IS 'A text that differs if anything that the rules say differs';
-GRANT EXECUTE ON FUNCTION image_library_internal.rules_fingerprint TO image_library_agent;
-
 -- Each batch asks for it: writing the rules as JSON takes a hundred times as long, which is most of a small batch where a
 -- registry has some hundred rules. A version of a row has a place and a transaction of its own.
 CREATE FUNCTION image_library_internal.rules_version(registry_id integer) RETURNS text

@@ -43,7 +43,8 @@ AS $$
     'ca_certificate', g.ca_certificate, 'allow_private', g.allow_private, 'client_certificate', c.certificate, 'client_key', c.key,
     'max_connections', g.max_connections, 'requests_per_second', g.requests_per_second, 'requests_per_run', g.requests_per_run,
     'reads_evidence', EXISTS (SELECT FROM image_library_internal.trust_anchor),
-    'rules', rules.json, 'rules_fingerprint', image_library_internal.rules_fingerprint(rules.json),
+    'rules', rules.json, 'rules_fingerprint', image_library_internal.json_fingerprint(rules.json),
+    'keys', image_library_internal.classification_keys(), 'keys_version', image_library_internal.classification_version(),
     'rules_version', image_library_internal.rules_version(g.registry_id), 'progress', coalesce(m.progress, ''),
     'head_refused', coalesce(m.head_refused_at > now() - interval '1 day', false),
     'referrers_refused', coalesce(m.referrers_refused_at > now() - interval '1 day', false),
@@ -55,7 +56,7 @@ AS $$
   WHERE g.registry_id = registry_config.registry_id
 $$;
 COMMENT ON FUNCTION image_library_internal.registry_config IS
-  'Configuration of a registry for a run, with its enabled rules and the state that the last run stored';
+  'Configuration of a registry for a run, with its enabled rules, the keys of classification and the state that the last run stored';
 GRANT EXECUTE ON FUNCTION image_library_internal.registry_config TO image_library_agent;
 
 -- As MayHaveEvidence in src/sync/evidence_reader.cpp.

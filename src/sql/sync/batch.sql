@@ -13,12 +13,14 @@ COMMENT ON TYPE image_library_internal.batch_referrer IS 'A referrer of a batch:
 CREATE TYPE image_library_internal.batch_image AS (
   digest text, media_type text, artifact_type text, config_type text, config_digest text, layer_types text[], size_bytes bigint,
   created_at timestamptz, created_text text, annotations jsonb, labels jsonb, unread text,
-  platforms image_library_internal.batch_platform[], referrers image_library_internal.batch_referrer[], chain_ids bytea[]);
+  platforms image_library_internal.batch_platform[], referrers image_library_internal.batch_referrer[], chain_ids bytea[],
+  title text, description text, version text);
 COMMENT ON TYPE image_library_internal.batch_image IS
-  'An image of a batch, with its platforms, the referrers that its own index names, and the chain IDs of its layers';
+  'An image of a batch, with its platforms, the referrers that its own index names, the chain IDs of its layers, and its texts by the keys of the batch';
 
-CREATE TYPE image_library_internal.batch_tag AS (name text, digest text, rule_id bigint);
-COMMENT ON TYPE image_library_internal.batch_tag IS 'A tag of a batch and the digest that the registry has for it';
+CREATE TYPE image_library_internal.batch_tag AS (name text, digest text, rule_id bigint, facts jsonb);
+COMMENT ON TYPE image_library_internal.batch_tag IS
+  'A tag of a batch, the digest that the registry has for it, and the classification of its image; facts null: to be classified from what is stored';
 
 CREATE TYPE image_library_internal.image_place AS (repository_id integer, digest text);
 COMMENT ON TYPE image_library_internal.image_place IS 'An image of a repository';
@@ -54,6 +56,7 @@ CREATE TYPE image_library_internal.batch AS (
   listing text[],
   fingerprint text,
   rules_version text,
+  keys_version text,
   settled image_library_internal.settled,
   checked text[],
   problems image_library_internal.batch_problem[],
@@ -61,3 +64,5 @@ CREATE TYPE image_library_internal.batch AS (
 COMMENT ON TYPE image_library_internal.batch IS
   'What a sync writes of a repository: see struct Batch in src/sync/batch.h. A null array is as an empty one; refused_removals, listing and settled null: nothing to write of them';
 COMMENT ON COLUMN image_library_internal.batch.rules_version IS 'Version of the rules that decided on the tags of the listing; null: not known';
+COMMENT ON COLUMN image_library_internal.batch.keys_version IS
+  'Version of the keys by which tags and texts of the batch are classified; null: they are not';

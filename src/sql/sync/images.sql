@@ -6,7 +6,7 @@
 
 -- One statement, which begins once for each batch: with many small repositories, that is most of the time. Rows are sorted,
 -- so that two syncs of the same images do not deadlock.
-CREATE FUNCTION image_library_internal.write_images(images image_library_internal.batch_image[], keys jsonb) RETURNS bigint
+CREATE FUNCTION image_library_internal.write_images(images image_library_internal.batch_image[], keys jsonb, have_texts boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
@@ -41,9 +41,11 @@ BEGIN
   SELECT n.digest, n.media_type, n.artifact_type, n.config_type, n.config_digest, n.layer_types,
          ARRAY(SELECT DISTINCT p.platform COLLATE "C" FROM unnest(n.platforms) p ORDER BY 1),
          n.size_bytes, n.created_at, coalesce(n.created_text, ''), n.annotations, n.labels,
-         told.title, told.description, told.version, now(), n.unread
+         CASE WHEN have_texts THEN n.title ELSE told.title END, CASE WHEN have_texts THEN n.description ELSE told.description END,
+         CASE WHEN have_texts THEN n.version ELSE told.version END, now(), n.unread
   FROM unnest(images) n
-  CROSS JOIN LATERAL image_library_internal.published_texts(n.annotations, n.labels, keys) told
+  LEFT JOIN LATERAL (
+    SELECT t.* FROM image_library_internal.published_texts(n.annotations, n.labels, keys) t WHERE NOT have_texts) told ON true
   ORDER BY n.digest COLLATE "C"
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
@@ -51,7 +53,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_images IS
-  'Stores the new images of a batch, with their platforms, layers and what their indexes name; returns the number of those that were not there';
+  'Stores the new images of a batch, with their platforms, layers and what their indexes name; returns the number of those that were not there. have_texts: their texts are those by the keys';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_images TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.is_more_complete(image image_library_internal.batch_image) RETURNS boolean

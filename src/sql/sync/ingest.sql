@@ -205,11 +205,11 @@ COMMENT ON FUNCTION image_library_internal.write_listings IS 'Stores the tags th
 GRANT EXECUTE ON FUNCTION image_library_internal.write_listings TO image_library_agent;
 
 -- Rules that changed since the run began may take other tags. The option newest depends on the whole listing.
-CREATE FUNCTION image_library_internal.decide_stale(registry_id integer, repositories integer[], versions text[], listed integer[]) RETURNS void
+CREATE FUNCTION image_library_internal.decide_stale(registry_id integer, version text, repositories integer[], versions text[],
+  listed integer[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  version text := image_library_internal.rules_version(registry_id);
   stale integer[] := '{}';
   id integer;
   rules jsonb;
@@ -230,35 +230,45 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.decide_stale IS
-  'Applies the rules to repositories whose tags were read by another version of them, and to those with a new listing (listed) if that matters to a rule';
+  'Applies the rules, of a version, to repositories whose tags were read by another one, and to those with a new listing (listed) if that matters to a rule';
 GRANT EXECUTE ON FUNCTION image_library_internal.decide_stale TO image_library_agent;
 
--- Batches are gathered in arrays first, in which a repository is named by its place among those that are written: statements
--- over the batches themselves would copy them each time.
+CREATE FUNCTION image_library_internal.has_additions(batch image_library_internal.batch) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(cardinality((batch).gone_children) > 0 OR cardinality((batch).referrers) > 0 OR cardinality((batch).referrer_answers) > 0
+                OR cardinality((batch).referrers_checked) > 0 OR cardinality((batch).evidence) > 0 OR (batch).refused_removals IS NOT NULL, false);
+COMMENT ON FUNCTION image_library_internal.has_additions IS 'Whether write_additions has something to store of a batch';
+GRANT EXECUTE ON FUNCTION image_library_internal.has_additions TO image_library_agent;
+
+-- Batches are gathered in arrays, by expressions that PL/pgSQL evaluates without a plan: a statement over an array is planned
+-- each time, unless plan_cache_mode says otherwise, also to all functions that are called.
 CREATE FUNCTION image_library_internal.write_batches(registry_id integer, repositories text[], batches image_library_internal.batch[]) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   batch image_library_internal.batch;
-  n integer := 0;
   names text[] := '{}';
+  places integer[] := '{}';
+  ids integer[];
+  id integer;
   images image_library_internal.batch_image[] := '{}';
   completed image_library_internal.batch_image[] := '{}';
   tags image_library_internal.batch_tag[] := '{}';
-  tag_places integer[] := '{}';
-  missing text[] := '{}';
-  missing_places integer[] := '{}';
+  tags_of integer[] := '{}';
+  missing image_library_internal.tag_place[] := '{}';
   listings image_library_internal.listing[] := '{}';
+  listed integer[] := '{}';
   decided integer[] := '{}';
-  versions text[] := '{}';
+  rules_versions text[] := '{}';
+  keys_versions text[] := '{}';
   settled image_library_internal.settled_repository[] := '{}';
   over integer[] := '{}';
-  additions integer[] := '{}';
-  addition_places integer[] := '{}';
-  has_evidence boolean := false;
-  has_additions boolean;
-  ids integer[];
+  have_evidence boolean := false;
+  have_additions boolean := false;
   keys jsonb;
+  version text;
+  have_texts boolean;
+  have_facts boolean;
   incomplete text[];
   images_added bigint := 0;
   signed image_library_internal.image_place[] := '{}';
@@ -266,9 +276,9 @@ DECLARE
   counts record;
 BEGIN
   FOR place IN 1 .. cardinality(batches) LOOP
-    has_evidence := has_evidence OR cardinality((batches[place]).evidence) > 0;
+    have_evidence := have_evidence OR cardinality((batches[place]).evidence) > 0;
   END LOOP;
-  IF has_evidence THEN
+  IF have_evidence THEN
     PERFORM image_library_internal.lock_trust(exclusive => false);
   END IF;
   FOR place IN 1 .. cardinality(batches) LOOP
@@ -276,48 +286,21 @@ BEGIN
     IF cardinality(batch.problems) > 0 OR cardinality(batch.checked) > 0 THEN
       PERFORM image_library_internal.write_problems(registry_id, repositories[place], batch.problems, batch.checked);
     END IF;
-    has_additions := coalesce(cardinality(batch.gone_children) > 0 OR cardinality(batch.referrers) > 0
-      OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.evidence) > 0
-      OR batch.refused_removals IS NOT NULL, false);
     -- Problems alone do not add a repository that was never read.
-    CONTINUE WHEN NOT (has_additions OR coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0
-      OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL OR batch.settled IS NOT NULL, false));
-    n := n + 1;
-    names := names || repositories[place];
-    images := images || batch.images;
-    completed := completed || batch.completed;
-    IF cardinality(batch.tags) > 0 THEN
-      tags := tags || batch.tags;
-      tag_places := tag_places || array_fill(n, ARRAY[cardinality(batch.tags)]);
-    END IF;
-    IF cardinality(batch.missing) > 0 THEN
-      missing := missing || batch.missing;
-      missing_places := missing_places || array_fill(n, ARRAY[cardinality(batch.missing)]);
-    END IF;
-    IF batch.listing IS NOT NULL THEN
-      listings := listings || (n, batch.listing, batch.fingerprint, now())::image_library_internal.listing;
-    END IF;
-    IF cardinality(batch.tags) > 0 OR batch.listing IS NOT NULL THEN
-      decided := decided || n;
-      versions := versions || batch.rules_version;
-    END IF;
-    IF cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL THEN
-      over := over || n;
-    END IF;
-    IF batch.settled IS NOT NULL THEN
-      settled := settled || (n, (batch.settled).fingerprint, (batch.settled).tags, (batch.settled).movable)::image_library_internal.settled_repository;
-    END IF;
-    IF has_additions THEN
-      additions := additions || place;
-      addition_places := addition_places || n;
+    IF image_library_internal.has_additions(batch)
+       OR coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0
+                   OR batch.listing IS NOT NULL OR batch.settled IS NOT NULL, false) THEN
+      places := places || place;
+      names := names || repositories[place];
+      images := images || batch.images;
+      completed := completed || batch.completed;
     END IF;
   END LOOP;
-  IF n = 0 THEN
+  IF places = '{}' THEN
     RETURN '{}';
   END IF;
   -- An image of which something was not read is completed, also from another repository that has more of it.
-  incomplete := ARRAY(SELECT k.digest
-                      FROM image_library_internal.known_images(ARRAY(SELECT i.digest FROM unnest(images) i)) k WHERE NOT k.whole);
+  incomplete := image_library_internal.incomplete_images(images);
   IF incomplete <> '{}' THEN
     completed := completed || ARRAY(
       SELECT i FROM unnest(images) i WHERE i.digest = ANY (incomplete) AND image_library_internal.is_more_complete(i));
@@ -327,39 +310,65 @@ BEGIN
   END IF;
   ids := image_library_internal.repository_ids(registry_id, names);
   PERFORM image_library_internal.lock_repositories(registry_id, ids);
-  -- Not before the lock, which set_annotation_keys takes too.
-  keys := image_library_internal.classification_keys();
-  IF cardinality(images) > 0 THEN
-    images_added := image_library_internal.write_images(images, keys);
-  END IF;
-  FOR i IN 1 .. cardinality(additions) LOOP
-    signed := signed || ARRAY(
-      SELECT (ids[addition_places[i]], d)::image_library_internal.image_place
-      FROM unnest(image_library_internal.write_additions(ids[addition_places[i]], batches[additions[i]])) d);
+  FOR n IN 1 .. cardinality(places) LOOP
+    batch := batches[places[n]];
+    id := ids[n];
+    have_additions := have_additions OR image_library_internal.has_additions(batch);
+    IF cardinality(batch.tags) > 0 THEN
+      tags := tags || batch.tags;
+      tags_of := tags_of || array_fill(id, ARRAY[cardinality(batch.tags)]);
+    END IF;
+    IF cardinality(batch.missing) > 0 THEN
+      missing := missing || ARRAY(SELECT (id, m)::image_library_internal.tag_place FROM unnest(batch.missing) m);
+    END IF;
+    IF batch.listing IS NOT NULL THEN
+      listings := listings || (id, batch.listing, batch.fingerprint, now())::image_library_internal.listing;
+      listed := listed || id;
+    END IF;
+    IF cardinality(batch.tags) > 0 OR batch.listing IS NOT NULL THEN
+      decided := decided || id;
+      rules_versions := rules_versions || batch.rules_version;
+    END IF;
+    IF cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL THEN
+      over := over || id;
+    END IF;
+    IF batch.settled IS NOT NULL THEN
+      settled := settled || (id, (batch.settled).fingerprint, (batch.settled).tags, (batch.settled).movable)::image_library_internal.settled_repository;
+    END IF;
+    keys_versions := keys_versions || batch.keys_version;
   END LOOP;
-  counts := image_library_internal.write_tags(
-    ARRAY(SELECT (ids[t.place], t.name, t.digest, t.rule_id)::image_library_internal.found_tag
-          FROM unnest(tags, tag_places) AS t (name, digest, rule_id, place)),
-    ARRAY(SELECT (ids[t.place], t.name)::image_library_internal.tag_place FROM unnest(missing, missing_places) AS t (name, place)),
-    keys);
+  -- Not before the lock, which set_annotation_keys and changes of rules take too.
+  keys := image_library_internal.classification_keys();
+  version := image_library_internal.rules_version(registry_id);
+  have_texts := coalesce(image_library_internal.classification_version() = ALL (keys_versions), false);
+  -- A rule may say what kind its images are.
+  have_facts := have_texts AND coalesce(version = ALL (rules_versions), false);
+  IF cardinality(images) > 0 THEN
+    images_added := image_library_internal.write_images(images, keys, have_texts);
+  END IF;
+  IF have_additions THEN
+    FOR n IN 1 .. cardinality(places) LOOP
+      IF image_library_internal.has_additions(batches[places[n]]) THEN
+        signed := signed || ARRAY(
+          SELECT (ids[n], d)::image_library_internal.image_place
+          FROM unnest(image_library_internal.write_additions(ids[n], batches[places[n]])) d);
+      END IF;
+    END LOOP;
+  END IF;
+  counts := image_library_internal.write_tags(tags, tags_of, have_facts, missing, keys);
   IF signed <> '{}' THEN
     FOR signed_in IN SELECT s.repository_id, array_agg(s.digest) AS digests FROM unnest(signed) s GROUP BY 1 ORDER BY 1 LOOP
       PERFORM image_library_internal.approve_signed(signed_in.repository_id, signed_in.digests);
     END LOOP;
   END IF;
   IF listings <> '{}' THEN
-    PERFORM image_library_internal.write_listings(ARRAY(
-      SELECT (ids[l.repository_id], l.tags, l.fingerprint, l.changed_at)::image_library_internal.listing FROM unnest(listings) l));
+    PERFORM image_library_internal.write_listings(listings);
   END IF;
   IF decided <> '{}' THEN
-    PERFORM image_library_internal.decide_stale(registry_id, ARRAY(SELECT ids[d] FROM unnest(decided) d), versions,
-                                                ARRAY(SELECT ids[l.repository_id] FROM unnest(listings) l));
+    PERFORM image_library_internal.decide_stale(registry_id, version, decided, rules_versions, listed);
   END IF;
   IF settled <> '{}' OR over <> '{}' THEN
-    PERFORM image_library_internal.write_settled(
-      ARRAY(SELECT (ids[s.repository_id], s.fingerprint, s.tags, s.movable)::image_library_internal.settled_repository
-            FROM unnest(settled) s),
-      ARRAY(SELECT ids[o] FROM unnest(over) o));
+    PERFORM image_library_internal.write_settled(settled, over);
   END IF;
   RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
                             'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);

@@ -167,3 +167,13 @@ $$;
 COMMENT ON FUNCTION image_library_internal.known_images IS
   'Those of the given digests whose image is stored, and whether all of it was read, and all manifests that its index names were there';
 GRANT EXECUTE ON FUNCTION image_library_internal.known_images TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.incomplete_images(images image_library_internal.batch_image[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN ARRAY(SELECT k.digest FROM image_library_internal.known_images(ARRAY(SELECT i.digest FROM unnest(images) i)) k WHERE NOT k.whole);
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.incomplete_images IS 'Those images of a batch that are stored, and not whole';
+GRANT EXECUTE ON FUNCTION image_library_internal.incomplete_images TO image_library_agent;

@@ -1,15 +1,13 @@
 -- Writing the tags of some repositories, with their history, events, read model and approval by rule. Rows of an array are
 -- joined with the tables by key, so that the cost does not depend on the size of the repositories: see images.sql.
 
-CREATE TYPE image_library_internal.found_tag AS (repository_id integer, name text, digest text, rule_id bigint);
-COMMENT ON TYPE image_library_internal.found_tag IS 'A tag of a batch, as batch_tag, with its repository';
-
 CREATE TYPE image_library_internal.arrived_tag AS (
   repository_id integer, name text, digest text, rule_id bigint, previous text, was_missing boolean, facts jsonb);
 COMMENT ON TYPE image_library_internal.arrived_tag IS
   'A tag of a batch, the digest that the library had for it (previous; null: the tag is new), and the classification of its image';
 
-CREATE FUNCTION image_library_internal.arrived_tags(tags image_library_internal.found_tag[], keys jsonb)
+CREATE FUNCTION image_library_internal.arrived_tags(tags image_library_internal.batch_tag[], repositories integer[], have_facts boolean,
+  keys jsonb)
 RETURNS SETOF image_library_internal.arrived_tag
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
@@ -17,9 +15,11 @@ BEGIN
   RETURN QUERY
     -- A rule that was dropped since the run began does not decide.
     SELECT f.repository_id, f.name, f.digest, u.rule_id, t.digest, t.missing_since IS NOT NULL,
-           CASE WHEN c.facts ->> 'kind' = 'model'
-                THEN image_library_internal.with_model_facts(c.facts, r.repository_id, r.full_name) ELSE c.facts END
-    FROM unnest(tags) f
+           CASE WHEN own.facts ->> 'kind' = 'model'
+                THEN image_library_internal.with_model_facts(own.facts, r.repository_id, r.full_name) ELSE own.facts END
+    FROM unnest(tags, repositories) AS n (name, digest, rule_id, facts, repository_id)
+    CROSS JOIN LATERAL (
+      SELECT n.repository_id, n.name, n.digest, n.rule_id, CASE WHEN have_facts THEN n.facts END AS facts) f
     CROSS JOIN LATERAL (
       SELECT x.repository_id, x.full_name FROM image_library_internal.full_repository x
       WHERE x.repository_id = f.repository_id OFFSET 0) r
@@ -30,16 +30,17 @@ BEGIN
       WHERE x.repository_id = f.repository_id AND x.name = f.name OFFSET 0) t ON true
     LEFT JOIN LATERAL (
       SELECT m.digest, m.artifact_type, m.config_type, m.layer_types, m.annotations, m.labels FROM image_library_internal.image m
-      WHERE m.digest = f.digest OFFSET 0) i ON true
+      WHERE m.digest = f.digest AND f.facts IS NULL OFFSET 0) i ON true
     -- An image that is not stored has no facts, and the foreign key refuses the tag.
     LEFT JOIN LATERAL (SELECT image_library_internal.classify(
       r.full_name, f.name, i.artifact_type, i.config_type, i.layer_types, i.annotations, i.labels, keys,
       coalesce(u.kind, 'auto')) WHERE i.digest IS NOT NULL OFFSET 0) AS c (facts) ON true
+    CROSS JOIN LATERAL (SELECT coalesce(f.facts, c.facts)) AS own (facts)
     ORDER BY f.repository_id, f.name COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.arrived_tags IS
-  'Tags of a batch, compared with those of the library and classified, by repository and name; called after the images are stored';
+  'Tags of batches, compared with those of the library and classified, by repository and name; called after the images are stored. repositories: of the tags in the same places; have_facts: they are classified already';
 GRANT EXECUTE ON FUNCTION image_library_internal.arrived_tags TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.end_periods(tags image_library_internal.tag_place[], at timestamptz) RETURNS void
@@ -126,13 +127,14 @@ COMMENT ON FUNCTION image_library_internal.write_arrived IS
   'Stores new, moved and returned tags of a batch, begins the periods of the digests that they point at now, and writes events for them and for missing ones; returns which, and the repositories where the image of a tag that was written is approved';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_arrived TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_tags(tags image_library_internal.found_tag[], missing image_library_internal.tag_place[], keys jsonb,
-  OUT tags_added bigint, OUT tags_moved bigint, OUT tags_missing bigint)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION image_library_internal.write_tags(tags image_library_internal.batch_tag[], repositories integer[], have_facts boolean,
+  missing image_library_internal.tag_place[], keys jsonb, OUT tags_added bigint, OUT tags_moved bigint, OUT tags_missing bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   at timestamptz := clock_timestamp();
-  arrived image_library_internal.arrived_tag[] := ARRAY(SELECT f FROM image_library_internal.arrived_tags(tags, keys) f);
+  arrived image_library_internal.arrived_tag[] := ARRAY(
+    SELECT f FROM image_library_internal.arrived_tags(tags, repositories, have_facts, keys) f);
   moved image_library_internal.tag_place[];
   classified image_library_internal.classified_tag[];
   written record;
