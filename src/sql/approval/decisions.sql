@@ -7,40 +7,54 @@ CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id inte
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off SET jit = off
 AS $$
-DECLARE
-  approvals image_library_internal.approval[] := ARRAY(
-    SELECT a.approval
-    FROM unnest(digests) AS decided (digest)
-    CROSS JOIN LATERAL (
-      SELECT x AS approval FROM image_library_internal.approval x
-      WHERE x.repository_id = refresh_entry_approval.repository_id AND x.digest = decided.digest OFFSET 0) a);
 BEGIN
-  UPDATE image_library_internal.entry e
-  SET approval = a.state, usable_until = image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), deprecated_from = a.deprecated_from
-  FROM unnest(approvals) a
-  WHERE e.repository_id + 0 = refresh_entry_approval.repository_id AND e.digest = a.digest
-    AND (e.approval, e.usable_until, e.deprecated_from)
-        IS DISTINCT FROM (a.state, image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
+  WITH decided AS (
+    SELECT a.digest, a.state, a.deprecated_from,
+           image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL) AS usable_until,
+           image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL) AS waits_from
+    FROM unnest(digests) AS asked (digest)
+    CROSS JOIN LATERAL (
+      SELECT x.* FROM image_library_internal.approval x
+      WHERE x.repository_id = refresh_entry_approval.repository_id AND x.digest = asked.digest OFFSET 0) a
+  ), entries AS (
+    UPDATE image_library_internal.entry e
+    SET approval = d.state, usable_until = d.usable_until, deprecated_from = d.deprecated_from
+    FROM decided d
+    WHERE e.repository_id + 0 = refresh_entry_approval.repository_id AND e.digest = d.digest
+      AND (e.approval, e.usable_until, e.deprecated_from) IS DISTINCT FROM (d.state, d.usable_until, d.deprecated_from)
+  )
   UPDATE image_library_internal.tag t
-  SET approval = a.state, waits_from = image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL),
-      waits_until = a.deprecated_from
-  FROM unnest(approvals) a
-  WHERE t.repository_id + 0 = refresh_entry_approval.repository_id AND t.digest = a.digest
-    AND (t.approval, t.waits_from, t.waits_until)
-        IS DISTINCT FROM (a.state, image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from);
+  SET approval = d.state, waits_from = d.waits_from, waits_until = d.deprecated_from
+  FROM decided d
+  WHERE t.repository_id + 0 = refresh_entry_approval.repository_id AND t.digest = d.digest
+    AND (t.approval, t.waits_from, t.waits_until) IS DISTINCT FROM (d.state, d.waits_from, d.deprecated_from);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS
   'Updates the approval in the read model and beside the tags for some digests';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image_library_agent;
 
--- If two sessions decide at the same time, the second waits here and then sees the decision of the first.
-CREATE FUNCTION image_library_internal.lock_approval(repository_id integer, digest text) RETURNS image_library_internal.approval
+-- If two sessions decide at the same time, the second waits here and then sees the decision of the first. If it has waited for
+-- the tags already, no row needs to be added for others to wait for.
+CREATE FUNCTION image_library_internal.lock_approval(repository_id integer, digest text, tags_locked boolean DEFAULT false)
+RETURNS image_library_internal.approval
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   locked image_library_internal.approval;
 BEGIN
+  IF tags_locked THEN
+    SELECT a.* INTO locked
+    FROM image_library_internal.approval a
+    WHERE a.repository_id = lock_approval.repository_id AND a.digest = lock_approval.digest
+    FOR UPDATE;
+    IF NOT FOUND THEN
+      locked.repository_id := repository_id;
+      locked.digest := digest;
+      locked.state := 'pending';
+    END IF;
+    RETURN locked;
+  END IF;
   INSERT INTO image_library_internal.approval AS a (repository_id, digest, state)
   VALUES (lock_approval.repository_id, lock_approval.digest, 'pending')
   ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING
@@ -55,7 +69,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_approval IS
-  'State of an image, which no other session can change until this transaction ends';
+  'State of an image, which no other session can change until this transaction ends. tags_locked: the caller has locked a tag that points at it, and adds the row that there may not be yet; without one, decided_at is null';
 
 -- Reasons are shown in terminals and logs.
 CREATE FUNCTION image_library_internal.check_reason(reason text) RETURNS void
@@ -266,17 +280,27 @@ DECLARE
   verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
                               WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
   image record := image_library_internal.lock_image(reference, verb, in_registry);
-  current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest);
+  -- lock_image has locked the tag, unless it points at another image.
+  current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest,
+    tags_locked => image.tag IS NOT NULL AND image.moved_to IS NULL);
   demands record;
   votes record;
   people integer := 1;
   decision image_library_internal.decision;
 BEGIN
-  PERFORM image_library_internal.check_reason(reason);
-  IF image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
+  IF reason IS NOT NULL THEN
+    PERFORM image_library_internal.check_reason(reason);
+  END IF;
+  -- Each decision is on a row.
+  IF current.decided_at IS NOT NULL
+     AND image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
     RETURN image.pinned_reference;
   END IF;
   demands := image_library_internal.demands_on(image.registry_id, image.repository_id, image.digest);
+  -- Votes belong to a row, and policies are functions of users, which may decide too.
+  IF current.decided_at IS NULL AND (demands.people OR demands.policies) THEN
+    current := image_library_internal.lock_approval(image.repository_id, image.digest);
+  END IF;
   IF new_state = 'approved' THEN
     PERFORM image_library_internal.check_approvable(reference, CASE WHEN image.moved_to IS NULL THEN image.tag END, image.rule_id, image.missing_since, current);
     IF demands.unread THEN
@@ -309,11 +333,16 @@ BEGIN
     END IF;
   END IF;
   decision.decision_id := image_library_internal.tell_decision(decision);
-  UPDATE image_library_internal.approval a
-  SET state = decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = clock_timestamp(),
-      valid_until = decision.valid_until,
-      reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END, signature_lost_at = NULL
-  WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
+  IF current.decided_at IS NULL THEN
+    INSERT INTO image_library_internal.approval (repository_id, digest, state, approvals, decision_id, valid_until)
+    VALUES (image.repository_id, image.digest, decide.new_state, people, decision.decision_id, decision.valid_until);
+  ELSE
+    UPDATE image_library_internal.approval a
+    SET state = decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = clock_timestamp(),
+        valid_until = decision.valid_until,
+        reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END, signature_lost_at = NULL
+    WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
+  END IF;
   IF demands.votes THEN
     DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
   END IF;
@@ -435,19 +464,19 @@ COMMENT ON FUNCTION image_library.approve IS
 GRANT EXECUTE ON FUNCTION image_library.approve TO image_library_curator;
 
 CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.decide(reference, 'rejected', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reject TO image_library_curator;
 
 CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.decide(reference, 'revoked', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.revoke IS 'Revokes the approval of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.revoke TO image_library_curator;
 
 CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'pending', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.decide(reference, 'pending', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.reset IS 'Sets an image back to pending; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reset TO image_library_curator;
