@@ -1,8 +1,9 @@
 -- Decisions: approve, reject, revoke, reset.
 
--- PL/pgSQL caches plans; bulk approval calls these functions once for each image. As an UPDATE has no LATERAL to its own
--- table, the ways to join that would read the whole repository are switched off, and with + 0 rows are found by digest also
--- in a repository that had few rows when the plan was made.
+-- PL/pgSQL caches plans; bulk approval calls these functions once for each image. Without force_generic_plan the first five
+-- decisions of a session would plan each statement. As an UPDATE has no LATERAL to its own table, the ways to join that
+-- would read the whole repository are switched off, and with + 0 rows are found by digest also in a repository that had few
+-- rows when the plan was made.
 CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off SET jit = off
@@ -89,7 +90,7 @@ COMMENT ON FUNCTION image_library_internal.check_reason IS
   'Raises 22023 if a reason is too long or has control characters';
 
 CREATE FUNCTION image_library_internal.lock_image(reference text, verb text, in_registry text) RETURNS record
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   image record := image_library_internal.find_image(reference, in_registry);
@@ -178,7 +179,7 @@ COMMENT ON FUNCTION image_library_internal.decision_on IS 'A decision on an imag
 GRANT EXECUTE ON FUNCTION image_library_internal.decision_on TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.tell_decision(decision image_library_internal.decision) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   decision.decision_id := nextval('image_library_internal.decision_decision_id_seq');
@@ -274,7 +275,7 @@ COMMENT ON FUNCTION image_library_internal.check_transition IS
 
 CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, in_registry text, valid_until timestamptz DEFAULT NULL)
 RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'

@@ -70,7 +70,7 @@ COMMENT ON FUNCTION image_library_internal.refuse_prepare IS
 
 -- Runs when the transaction commits, so that a transaction that is open for long does not make others wait.
 CREATE FUNCTION image_library_internal.chain_row() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   logged jsonb := to_jsonb(NEW);
