@@ -212,7 +212,7 @@ COMMIT;
 SELECT count(add_rule(name, '**')) FROM registry WHERE name IN ('edb', 'ghcr', 'nvcr');
 CREATE FUNCTION pg_temp.put(registry text, repository text, tag text, more jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE sql AS $$
-  SELECT write_batch(g.registry_id, put.repository, jsonb_populate_record(NULL::image_library_internal.batch, jsonb_build_object('missing', '[]'::jsonb, 'referrers', '[]'::jsonb,
+  SELECT write_batches(g.registry_id, ARRAY[put.repository], ARRAY[jsonb_populate_record(NULL::image_library_internal.batch, jsonb_build_object('missing', '[]'::jsonb, 'referrers', '[]'::jsonb,
     'checked', '[]'::jsonb, 'problems', '[]'::jsonb, 'listing', NULL, 'fingerprint', '',
     'tags', jsonb_build_array(jsonb_build_object('name', put.tag, 'digest', d.digest, 'rule_id', u.rule_id)),
     'images', jsonb_build_array('{"media_type": "application/vnd.oci.image.index.v1+json", "artifact_type": "",
@@ -222,7 +222,7 @@ LANGUAGE sql AS $$
       || jsonb_build_object('digest', d.digest, 'platforms', (SELECT jsonb_agg(jsonb_build_object('platform', 'linux/' || a, 'os', 'linux',
            'architecture', a, 'variant', '', 'manifest_digest', 'sha256:' || a, 'config_digest', 'sha256:0', 'size_bytes', 1, 'created_at', NULL))
            FROM jsonb_array_elements_text(coalesce(more -> 'architectures', '["amd64", "arm64"]')) a))
-      || (more - 'architectures')))))
+      || (more - 'architectures'))))])
   FROM image_library_internal.registry g JOIN image_library_internal.rule u USING (registry_id),
        (SELECT 'sha256:' || encode(sha256(convert_to(concat(put.registry, put.repository, put.tag, more), 'UTF8')), 'hex') AS digest) d
   WHERE g.name = put.registry

@@ -32,7 +32,7 @@ CROSS JOIN LATERAL (
 SELECT test.sync('b', 'team1/app-1', '{"17.1": {"image": "b1"}, "zzyzx": {"image": "new"}}') IS NOT NULL AS synced;
 SELECT reference FROM search_images('zzy');
 SELECT x.ctid AS place FROM repository_text x JOIN repository r USING (repository_id) WHERE r.name = 'team1/app-1' ORDER BY r.registry_id DESC LIMIT 1 \gset
-SELECT refresh_text(repository_id, '{zzyzx}', false) FROM repository WHERE name = 'team1/app-1' ORDER BY registry_id DESC LIMIT 1;
+SELECT refresh_text(ARRAY[(repository_id, 'zzyzx')::image_library_internal.tag_place], false) FROM repository WHERE name = 'team1/app-1' ORDER BY registry_id DESC LIMIT 1;
 SELECT count(*) AS same_row FROM repository_text WHERE ctid = :'place';
 SELECT text_keys('{}', '{ab,abc,ABCD,NULL}') AS keys, text_keys('{1,6382179}', '{abc}') AS added, text_keys('{}', '{}') AS none;
 -- Where backslashes are escapes in plain constants, words are split and found as ever.

@@ -136,7 +136,7 @@ FROM pg_class c WHERE c.relnamespace = 'image_library_internal'::regnamespace AN
 ROLLBACK TO granted;
 -- The agent writes to private registries.
 SET ROLE image_library_agent;
-SELECT write_batch(:secret, 'project/y', jsonb_populate_record(NULL::image_library_internal.batch, '{"images": [], "tags": [], "missing": [], "referrers": [], "listing": ["1"], "fingerprint": "f", "checked": [], "problems": []}'));
+SELECT write_batches(:secret, ARRAY['project/y'], ARRAY[jsonb_populate_record(NULL::image_library_internal.batch, '{"images": [], "tags": [], "missing": [], "referrers": [], "listing": ["1"], "fingerprint": "f", "checked": [], "problems": []}')]);
 RESET ROLE;
 SELECT repository FROM repositories WHERE registry = 'secret' ORDER BY 1;
 

@@ -54,7 +54,9 @@ class EmptyStore : public Store {
                                     const std::vector<std::string>& subjects) override {
     return std::vector<std::string>(subjects.size());
   }
-  void Write(const Batch& batch) override { images += batch.images.size(); }
+  void Write(std::span<const Batch> batches) override {
+    for (const Batch& batch : batches) images += batch.images.size();
+  }
   std::vector<std::string> KnownRepositories() override { return {}; }
   std::map<std::string, Settled> SettledRepositories() override { return {}; }
   void ForgetOtherProblems(const std::vector<std::string>&) override {}

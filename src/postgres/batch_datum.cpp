@@ -98,8 +98,8 @@ class RowDatumBuilder {
   bool nulls_[kMaxColumns];
 };
 
-template <typename Item, typename Make>
-Datum ArrayOf(const std::vector<Item>& items, Oid element, char alignment, Make make) {
+template <typename Items, typename Make>
+Datum ArrayOf(const Items& items, Oid element, char alignment, Make make) {
   if (items.empty()) return PointerGetDatum(construct_empty_array(element));
   auto* const values = static_cast<Datum*>(palloc(items.size() * sizeof(Datum)));
   for (std::size_t i = 0; i < items.size(); ++i) values[i] = make(items[i]);
@@ -161,6 +161,11 @@ class BatchBuilder {
     }));
     row.Add(Evidence(batch.evidence));
     return row.Finish(batch_);
+  }
+
+  Datum Batches(std::span<const sync::Batch> batches) {
+    return ArrayOf(batches, batch_.type, TYPALIGN_DOUBLE,
+                   [&](const sync::Batch& batch) { return Batch(batch); });
   }
 
   Oid type() const { return batch_.type; }
@@ -255,10 +260,10 @@ class BatchBuilder {
 
 }  // namespace
 
-TypedDatum BatchDatum(const sync::Batch& batch) {
+TypedDatum BatchesDatum(std::span<const sync::Batch> batches) {
   return Value([&] {
     BatchBuilder builder;
-    return TypedDatum{builder.type(), builder.Batch(batch)};
+    return TypedDatum{get_array_type(builder.type()), builder.Batches(batches)};
   });
 }
 

@@ -109,7 +109,7 @@ Datum image_library_refresh_listings(PG_FUNCTION_ARGS) {
       batch.repository = listed.name;
       batch.listing = std::move(listed.tags);
       batch.listing_fingerprint = sync::ListingFingerprint(*batch.listing);
-      WriteBatch(database, std::to_string(config.id), batch);
+      WriteBatches(database, std::to_string(config.id), {&batch, 1});
     }
   });
   PG_RETURN_NULL();

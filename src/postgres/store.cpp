@@ -276,9 +276,9 @@ std::vector<std::string> SqlStore::Subjects(const std::string& repository,
   return found;
 }
 
-void SqlStore::Write(const sync::Batch& batch) {
+void SqlStore::Write(std::span<const sync::Batch> batches) {
   try {
-    WriteBatch(database_, registry_id_, batch);
+    WriteBatches(database_, registry_id_, batches);
   } catch (const PostgresError& error) {
     const std::string message =
         error.detail.empty() ? error.message : error.message + ": " + error.detail;
@@ -378,10 +378,14 @@ void SqlStore::NoteLook(const sync::RequestedRepository& requested, double secon
        problem.empty() ? std::nullopt : std::optional<std::string>(problem)});
 }
 
-void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch) {
+void WriteBatches(Database& database, const std::string& registry_id,
+                  std::span<const sync::Batch> batches) {
+  std::vector<std::string> repositories;
+  for (const sync::Batch& batch : batches) repositories.push_back(batch.repository);
   database.Transaction([&] {
-    database.Execute("SELECT image_library_internal.write_batch($1::pg_catalog.int4, $2, $3)",
-                     {registry_id, batch.repository}, {BatchDatum(batch)});
+    database.Execute("SELECT image_library_internal.write_batches($1::pg_catalog.int4, $2, $3)",
+                     {registry_id},
+                     {{TEXTARRAYOID, TextArrayDatum(repositories)}, BatchesDatum(batches)});
   });
 }
 

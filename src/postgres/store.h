@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ class SqlStore : public sync::Store {
       const std::vector<sync::RepositoryDigest>& digests) override;
   std::vector<std::string> Subjects(const std::string& repository,
                                     const std::vector<std::string>& subjects) override;
-  void Write(const sync::Batch& batch) override;
+  void Write(std::span<const sync::Batch> batches) override;
   std::vector<std::string> KnownRepositories() override;
   std::map<std::string, sync::Settled> SettledRepositories() override;
   void ForgetOtherProblems(const std::vector<std::string>& repositories) override;
@@ -77,8 +78,10 @@ sync::RegistryConfig LoadRegistry(Database& database, std::int32_t registry_id);
 void CheckCredential(Database& database, std::int32_t registry_id,
                      const std::string& repository_prefix);
 
-/// Writes a batch of a repository in a transaction; the database's own error when it refuses.
-void WriteBatch(Database& database, const std::string& registry_id, const sync::Batch& batch);
+/// Writes batches of different repositories in a transaction; the database's own error when it
+/// refuses.
+void WriteBatches(Database& database, const std::string& registry_id,
+                  std::span<const sync::Batch> batches);
 
 }  // namespace image_library::postgres
 

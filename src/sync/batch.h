@@ -49,7 +49,7 @@ struct FoundEvidence {
   bool retry = false;          ///< another try may read it
 };
 
-/// What is written in one transaction: part of one repository.
+/// What is written in one transaction, with batches of other repositories: part of one repository.
 struct Batch {
   std::string repository;
   std::vector<Image> images;         ///< digests the library did not know, or not whole

@@ -1,5 +1,7 @@
 #include "sync/batch_writer.h"
 
+#include <algorithm>
+#include <exception>
 #include <set>
 #include <utility>
 
@@ -153,7 +155,94 @@ class BatchWriter::Parts {
   std::vector<Problem> problems_;
 };
 
+// Small batches of different repositories that are written together.
+class BatchWriter::Gathered {
+ public:
+  static bool IsSmall(const Batch& batch) {
+    return Rows(batch) <= kMostRows && batch.bytes <= kMostBytes;
+  }
+
+  // Images that two repositories have are completed by the second one: see Store::Write.
+  bool Takes(const Batch& batch) const {
+    return rows_ + Rows(batch) <= kMostRows && bytes_ + batch.bytes <= kMostBytes &&
+           repositories_.count(batch.repository) == 0 &&
+           std::none_of(batch.images.begin(), batch.images.end(),
+                        [&](const Image& image) { return digests_.count(image.digest) != 0; });
+  }
+
+  // Its place in batches and written.
+  std::size_t Add(Batch batch) {
+    rows_ += Rows(batch);
+    bytes_ += batch.bytes;
+    repositories_.insert(batch.repository);
+    for (const Image& image : batch.images) digests_.insert(image.digest);
+    batches.push_back(std::move(batch));
+    return batches.size() - 1;
+  }
+
+  std::vector<Batch> batches;
+  std::vector<Written> written;
+  std::exception_ptr error;
+  registry::WaitQueue waiting;
+
+ private:
+  static constexpr std::size_t kMostRows = 200;
+  static constexpr std::size_t kMostBytes = 512u << 10;
+
+  static std::size_t Rows(const Batch& batch) {
+    return batch.images.size() + batch.tags.size() + batch.missing.size() + batch.referrers.size() +
+           batch.evidence.size();
+  }
+
+  std::size_t rows_ = 0, bytes_ = 0;
+  std::set<std::string> repositories_, digests_;
+};
+
 Task<Written> BatchWriter::Write(Batch batch) {
+  if (!Gathered::IsSmall(batch)) co_return co_await WriteAlone(std::move(batch));
+  const bool first = open_ == nullptr || !open_->Takes(batch);
+  if (first) open_ = std::make_shared<Gathered>();
+  // Owned by those who wait for it: the run may be cancelled meanwhile.
+  const std::shared_ptr<Gathered> gathered = open_;
+  const std::size_t place = gathered->Add(std::move(batch));
+  if (first) {
+    try {
+      co_await WriteGathered(*gathered);
+    } catch (...) {
+      gathered->error = std::current_exception();
+    }
+    gathered->waiting.ResumeAll();
+  } else {
+    co_await gathered->waiting.Wait();
+  }
+  if (gathered->error) std::rethrow_exception(gathered->error);
+  co_return std::move(gathered->written.at(place));
+}
+
+// Timers end after everything else that the turn brought.
+Task<void> BatchWriter::WriteGathered(Gathered& gathered) {
+  std::exception_ptr failure;
+  try {
+    co_await transport_.Sleep(0);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (open_.get() == &gathered) open_.reset();
+  if (failure) std::rethrow_exception(failure);
+  gathered.written.resize(gathered.batches.size());
+  if (gathered.batches.size() > 1) {
+    try {
+      store_.Write(gathered.batches);
+      co_return;
+    } catch (const DataRefused&) {
+    } catch (const StoreBusy&) {
+    }
+  }
+  for (std::size_t i = 0; i < gathered.batches.size(); ++i)
+    gathered.written[i] = co_await WriteAlone(std::move(gathered.batches[i]));
+}
+
+Task<Written> BatchWriter::WriteAlone(Batch batch) {
   Written written;
   const std::string repository = batch.repository;
   try {
@@ -179,7 +268,7 @@ Task<Written> BatchWriter::Write(Batch batch) {
 Task<void> BatchWriter::TryToWrite(const Batch& batch) {
   for (int tries_left = was_busy_ ? 1 : kTries;;) {
     try {
-      store_.Write(batch);
+      store_.Write({&batch, 1});
       co_return;
     } catch (const StoreBusy&) {
       if (--tries_left == 0) throw;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ class BatchWriter {
   BatchWriter(Store& store, registry::Transport& transport)
       : store_(store), transport_(transport) {}
 
-  /// Stores the batch: whole when the database takes it, else in ever smaller parts, until those
+  /// Stores the batch, a small one together with those of other repositories that come in the same
+  /// turn of the event loop: whole when the database takes it, else in ever smaller parts, until those
   /// that it refuses are alone. Each is put on record as a problem (`not stored`) of its tag, or of
   /// the repository where it is of none. While others hold locks, a few tries are made with no
   /// transaction open between them; then the repository gets the problem `busy`.
@@ -36,7 +38,10 @@ class BatchWriter {
  private:
   struct Atom;
   class Parts;
+  class Gathered;
 
+  registry::Task<void> WriteGathered(Gathered& gathered);
+  registry::Task<Written> WriteAlone(Batch batch);
   registry::Task<void> TryToWrite(const Batch& batch);
   registry::Task<void> WriteParts(Parts& parts, std::size_t from, std::size_t to);
   registry::Task<void> WriteSplit(Batch batch, Written& written);
@@ -44,6 +49,7 @@ class BatchWriter {
 
   Store& store_;
   registry::Transport& transport_;
+  std::shared_ptr<Gathered> open_;  ///< takes more batches
   bool was_busy_ = false;
 };
 

@@ -13,13 +13,13 @@ struct RunOptions {
   /// refused: a cache whose upstream is down answers 200 with what it happens to hold.
   int max_removal_percent = 50;
   /// Repositories read side by side.
-  std::size_t repositories_at_once = 8;
+  std::size_t repositories_at_once = 16;
   /// Tags of a repository read side by side.
   std::size_t tags_at_once = 32;
   /// New images, or tags, written in one transaction ...
-  std::size_t images_per_batch = 500;
+  std::size_t images_per_batch = 250;
   /// ... or fewer, of so many bytes of text.
-  std::size_t bytes_per_batch = 2u << 20;
+  std::size_t bytes_per_batch = 1u << 20;
   /// Tags, or problems with them, read from the store at once.
   std::size_t tags_per_portion = 1000;
   /// Temporary failures in a row after which the run stops.

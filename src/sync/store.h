@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -53,8 +54,10 @@ class Store {
   /// repository has a tag for, in its place; empty: it has none.
   virtual std::vector<std::string> Subjects(const std::string& repository,
                                             const std::vector<std::string>& subjects) = 0;
-  /// Of an image that is stored, what is more complete wins. May throw DataRefused and StoreBusy.
-  virtual void Write(const Batch& batch) = 0;
+  /// Writes batches of different repositories, which share no image, in one transaction. Of an image
+  /// that is stored, what is more complete wins. May throw DataRefused and StoreBusy; of several
+  /// batches it does not wait for the locks of others.
+  virtual void Write(std::span<const Batch> batches) = 0;
   /// Names of the repositories that the library holds tags of.
   virtual std::vector<std::string> KnownRepositories() = 0;
   /// Of the repositories that are settled, those that no problem and no refused removal is on

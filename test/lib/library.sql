@@ -109,8 +109,8 @@ $$;
 -- A batch from JSON, with the names of the type; of a run that has read the rules as they are now.
 CREATE FUNCTION test.write_batch(registry_id integer, repository text, parts jsonb) RETURNS jsonb
 LANGUAGE sql AS $$
-  SELECT image_library_internal.write_batch(registry_id, repository, jsonb_populate_record(NULL::image_library_internal.batch,
-    jsonb_build_object('rules_version', image_library_internal.rules_version(registry_id)) || parts))
+  SELECT image_library_internal.write_batches(registry_id, ARRAY[repository], ARRAY[jsonb_populate_record(NULL::image_library_internal.batch,
+    jsonb_build_object('rules_version', image_library_internal.rules_version(registry_id)) || parts)])
 $$;
 
 -- Writes the same as a sync of a repository: tags_found has, by tag, the image's name and its facts.

@@ -14,13 +14,13 @@ COMMIT;
 SELECT count(add_rule(name, '**')) FROM unnest('{nvcr,hub}'::text[]) name;
 CREATE FUNCTION pg_temp.put(registry text, repository text, tag text, config_type text, layer_type text, labels jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE sql AS $$
-  SELECT write_batch(g.registry_id, put.repository, jsonb_populate_record(NULL::image_library_internal.batch, jsonb_build_object('missing', '[]'::jsonb, 'referrers', '[]'::jsonb,
+  SELECT write_batches(g.registry_id, ARRAY[put.repository], ARRAY[jsonb_populate_record(NULL::image_library_internal.batch, jsonb_build_object('missing', '[]'::jsonb, 'referrers', '[]'::jsonb,
     'checked', '[]'::jsonb, 'problems', '[]'::jsonb, 'listing', NULL, 'fingerprint', '',
     'tags', jsonb_build_array(jsonb_build_object('name', put.tag, 'digest', d.digest, 'rule_id', u.rule_id)),
     'images', jsonb_build_array(jsonb_build_object('digest', d.digest, 'media_type', 'application/vnd.oci.image.manifest.v1+json',
       'artifact_type', '', 'config_type', config_type, 'config_digest', 'sha256:0', 'size_bytes', 1, 'layer_types', jsonb_build_array(layer_type),
       'created_at', NULL, 'referrers', '[]'::jsonb, 'annotations', '{}'::jsonb, 'labels', labels, 'platforms', '[{"platform": "linux/amd64",
-        "os": "linux", "architecture": "amd64", "variant": "", "manifest_digest": "sha256:1", "config_digest": "sha256:0", "size_bytes": 1, "created_at": null}]'::jsonb)))))
+        "os": "linux", "architecture": "amd64", "variant": "", "manifest_digest": "sha256:1", "config_digest": "sha256:0", "size_bytes": 1, "created_at": null}]'::jsonb))))])
   FROM image_library_internal.registry g JOIN image_library_internal.rule u USING (registry_id),
        (SELECT 'sha256:' || encode(sha256(convert_to(concat(put.registry, put.repository, put.tag, labels), 'UTF8')), 'hex') AS digest) d
   WHERE g.name = put.registry

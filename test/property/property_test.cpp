@@ -58,9 +58,10 @@ class WatchedStore : public MemoryStore {
     }
     return incomplete;
   }
-  void Write(const Batch& batch) override {
-    for (const std::string& tag : batch.missing) removed.emplace_back(batch.repository, tag);
-    MemoryStore::Write(batch);
+  void Write(std::span<const Batch> batches) override {
+    for (const Batch& batch : batches)
+      for (const std::string& tag : batch.missing) removed.emplace_back(batch.repository, tag);
+    MemoryStore::Write(batches);
   }
 
   std::vector<std::pair<std::string, std::string>> removed;

@@ -53,7 +53,7 @@ $node->value(sprintf q{
 	SELECT add_policy('signed', 'is_signed(images)', effect => 'warn');
 	SELECT add_hm_tag('green');
 	SELECT add_channel('channel', 'local', '{postgresql}');
-	SELECT write_removals(repository_id(registry_id, 'unruled'), '{1,2}') FROM registry;
+	SELECT write_removals((repository_ids(registry_id, '{unruled}'))[1], '{1,2}') FROM registry;
 	SELECT tag_image('%1$s/postgresql:17.7', 'green'), tag_repository('local', 'nim/nvidia/llama', 'green');
 	SELECT count(approve(reference)) FROM pending_images WHERE tag <> '17.5';
 	INSERT INTO image_chain SELECT digest, '{"\\\\x00"}', '\\x00' FROM image;

@@ -16,7 +16,7 @@
 
 namespace image_library::sync {
 
-// What image_library_internal.write_batch does, in a few lines.
+// What image_library_internal.write_batches does, in a few lines.
 class MemoryStore : public Store {
  public:
   KnownRepository LoadRepository(const std::string& repository) override {
@@ -86,10 +86,14 @@ class MemoryStore : public Store {
     for (const std::string& subject : subjects) found.push_back(Subject(repository, subject));
     return found;
   }
-  void Write(const Batch& batch) override {
+  void Write(std::span<const Batch> batches) override {
     ++tries;
-    if (before_write) before_write(batch);
+    for (const Batch& batch : batches)
+      if (before_write) before_write(batch);
     ++writes;
+    for (const Batch& batch : batches) Write(batch);
+  }
+  void Write(const Batch& batch) {
     largest_batch = std::max(largest_batch, batch.images.size());
     for (const Image& image : batch.images) {
       const auto stored = images.find(image.digest);

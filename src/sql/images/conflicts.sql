@@ -12,32 +12,32 @@ COMMENT ON TABLE image_library_internal.other_conflict IS
   'Contradictions in images that are neither Postgres nor model, such as extension images';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.other_conflict TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.refresh_conflicts(repository_id integer, classified image_library_internal.classified_tag[])
+CREATE FUNCTION image_library_internal.refresh_conflicts(classified image_library_internal.classified_tag[])
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   wanted image_library_internal.other_conflict[] := ARRAY(
-    SELECT (refresh_conflicts.repository_id, c.tag,
+    SELECT (c.repository_id, c.tag,
             ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'conflicts')))::image_library_internal.other_conflict
     FROM unnest(classified) c
     WHERE c.facts ->> 'kind' = 'other' AND c.facts -> 'conflicts' <> '[]');
 BEGIN
   IF EXISTS (SELECT FROM unnest(classified) c
              CROSS JOIN LATERAL (SELECT FROM image_library_internal.other_conflict x
-                                 WHERE x.repository_id = refresh_conflicts.repository_id AND x.tag = c.tag OFFSET 0) there) THEN
+                                 WHERE x.repository_id = c.repository_id AND x.tag = c.tag OFFSET 0) there) THEN
     -- EXECUTE makes a plan for these arrays: to join two of them well, it needs their sizes.
     EXECUTE 'DELETE FROM image_library_internal.other_conflict x
-             USING unnest($2) c LEFT JOIN unnest($3) w ON w.tag = c.tag
-             WHERE x.repository_id = $1 AND x.tag = c.tag AND x IS DISTINCT FROM w'
-    USING refresh_conflicts.repository_id, classified, wanted;
+             USING unnest($1) c LEFT JOIN unnest($2) w ON w.repository_id = c.repository_id AND w.tag = c.tag
+             WHERE x.repository_id = c.repository_id AND x.tag = c.tag AND x IS DISTINCT FROM w'
+    USING classified, wanted;
   END IF;
   INSERT INTO image_library_internal.other_conflict (repository_id, tag, conflicts)
   SELECT w.repository_id, w.tag, w.conflicts FROM unnest(wanted) w ON CONFLICT DO NOTHING;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_conflicts IS
-  'Updates the contradictions of tags of a repository that have no row in the read model';
+  'Updates the contradictions of tags that have no row in the read model';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_conflicts TO image_library_agent;
 
 CREATE VIEW image_library_internal.conflicts AS

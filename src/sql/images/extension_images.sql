@@ -18,25 +18,25 @@ COMMENT ON COLUMN image_library_internal.extension_image.contested IS
   'Whether annotations and tag contradict each other; such an image is not chosen automatically';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.extension_image TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.refresh_extension_images(repository_id integer, classified image_library_internal.classified_tag[])
+CREATE FUNCTION image_library_internal.refresh_extension_images(classified image_library_internal.classified_tag[])
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   wanted image_library_internal.extension_image[] := ARRAY(
-    SELECT (refresh_extension_images.repository_id, c.tag, c.digest, (c.facts ->> 'major_version')::integer, c.facts ->> 'os',
+    SELECT (c.repository_id, c.tag, c.digest, (c.facts ->> 'major_version')::integer, c.facts ->> 'os',
             (c.facts ->> 'contested')::boolean)::image_library_internal.extension_image
     FROM unnest(classified) c
     WHERE c.facts ->> 'kind' = 'other' AND c.facts -> 'extensions' <> '[]');
 BEGIN
   IF EXISTS (SELECT FROM unnest(classified) c
              CROSS JOIN LATERAL (SELECT FROM image_library_internal.extension_image x
-                                 WHERE x.repository_id = refresh_extension_images.repository_id AND x.tag = c.tag OFFSET 0) there) THEN
+                                 WHERE x.repository_id = c.repository_id AND x.tag = c.tag OFFSET 0) there) THEN
     -- EXECUTE makes a plan for these arrays: to join two of them well, it needs their sizes.
     EXECUTE 'DELETE FROM image_library_internal.extension_image x
-             USING unnest($2) c LEFT JOIN unnest($3) w ON w.tag = c.tag
-             WHERE x.repository_id = $1 AND x.tag = c.tag AND x IS DISTINCT FROM w'
-    USING refresh_extension_images.repository_id, classified, wanted;
+             USING unnest($1) c LEFT JOIN unnest($2) w ON w.repository_id = c.repository_id AND w.tag = c.tag
+             WHERE x.repository_id = c.repository_id AND x.tag = c.tag AND x IS DISTINCT FROM w'
+    USING classified, wanted;
   END IF;
   INSERT INTO image_library_internal.extension_image (repository_id, tag, digest, major_version, os, contested)
   SELECT w.repository_id, w.tag, w.digest, w.major_version, w.os, w.contested FROM unnest(wanted) w ON CONFLICT DO NOTHING;

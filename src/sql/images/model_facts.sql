@@ -195,8 +195,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM image_library_internal.refresh_entries(repository_id, NULL);
-  PERFORM image_library_internal.refresh_profiles(repository_id, ARRAY(
-    SELECT (before.tag, before.digest, image_library_internal.with_model_facts(own.facts, r.repository_id, r.full_name))::image_library_internal.classified_tag
+  PERFORM image_library_internal.refresh_profiles(ARRAY(
+    SELECT (r.repository_id, before.tag, before.digest, image_library_internal.with_model_facts(own.facts, r.repository_id, r.full_name))::image_library_internal.classified_tag
     FROM image_library_internal.full_repository r
     CROSS JOIN LATERAL (
       SELECT DISTINCT ON (p.digest) p.tag, p.digest FROM image_library_internal.tag_period p

@@ -117,7 +117,7 @@ COMMENT ON TABLE image_library_internal.model_profile IS
   'Profiles of a model in a repository: engine, GPU, precision, parallelism; tp and pp are null if only the number of GPUs is published';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.model_profile TO image_library_agent;
 
-CREATE TYPE image_library_internal.classified_tag AS (tag text, digest text, facts jsonb);
+CREATE TYPE image_library_internal.classified_tag AS (repository_id integer, tag text, digest text, facts jsonb);
 COMMENT ON TYPE image_library_internal.classified_tag IS 'A tag and the classification of its image';
 
 CREATE FUNCTION image_library_internal.classified_tags(repository_id integer, tags text[])
@@ -128,8 +128,9 @@ DECLARE
   keys jsonb := image_library_internal.classification_keys();
 BEGIN
   RETURN QUERY
-    SELECT t.name, t.digest, CASE WHEN c.facts ->> 'kind' = 'model'
-                                  THEN image_library_internal.with_model_facts(c.facts, r.repository_id, r.full_name) ELSE c.facts END
+    SELECT r.repository_id, t.name, t.digest,
+           CASE WHEN c.facts ->> 'kind' = 'model'
+                THEN image_library_internal.with_model_facts(c.facts, r.repository_id, r.full_name) ELSE c.facts END
     FROM image_library_internal.full_repository r
     CROSS JOIN unnest(tags) AS asked (name)
     -- OFFSET 0: tables are read by key, and each image is classified once.
@@ -164,7 +165,7 @@ COMMENT ON FUNCTION image_library_internal.own_facts IS
   'Classification of an image for a tag that points, or pointed, at it, by default without the kind that a rule sets';
 GRANT EXECUTE ON FUNCTION image_library_internal.own_facts TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.wanted_entries(repository_id integer, classified image_library_internal.classified_tag[])
+CREATE FUNCTION image_library_internal.wanted_entries(classified image_library_internal.classified_tag[])
 RETURNS SETOF image_library_internal.entry
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
@@ -205,18 +206,19 @@ BEGIN
          a.deprecated_from AS deprecated_from,
          (c.facts ->> 'contested')::boolean AS contested,
          c.facts -> 'facts_from' AS facts_from
-  FROM image_library_internal.full_repository r
-  CROSS JOIN unnest(classified) c
+  FROM unnest(classified) c
+  CROSS JOIN LATERAL (
+    SELECT x.* FROM image_library_internal.full_repository x WHERE x.repository_id = c.repository_id OFFSET 0) r
   CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(c.facts -> 'features'))) AS f (features)
   CROSS JOIN LATERAL (
     SELECT x.* FROM image_library_internal.tag x
-    WHERE x.repository_id = wanted_entries.repository_id AND x.name = c.tag OFFSET 0) t
+    WHERE x.repository_id = c.repository_id AND x.name = c.tag OFFSET 0) t
   CROSS JOIN LATERAL (
     SELECT m.size_bytes, m.created_at FROM image_library_internal.image m WHERE m.digest = c.digest OFFSET 0) i
   LEFT JOIN LATERAL (
     SELECT y.* FROM image_library_internal.approval y
-    WHERE y.repository_id = wanted_entries.repository_id AND y.digest = c.digest OFFSET 0) a ON true
-  WHERE r.repository_id = wanted_entries.repository_id AND t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other';
+    WHERE y.repository_id = c.repository_id AND y.digest = c.digest OFFSET 0) a ON true
+  WHERE t.rule_id IS NOT NULL AND c.facts ->> 'kind' <> 'other';
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.wanted_entries IS
@@ -238,8 +240,8 @@ AS $$
   JOIN image_library_internal.full_repository r ON r.repository_id = t.repository_id
   CROSS JOIN LATERAL (
     SELECT image_library_internal.own_facts(t.repository_id, t.name, entry_of.digest, coalesce(u.kind, 'auto')) OFFSET 0) AS own (facts)
-  CROSS JOIN LATERAL image_library_internal.wanted_entries(t.repository_id, ARRAY[
-    (t.name, entry_of.digest, CASE WHEN own.facts ->> 'kind' = 'model'
+  CROSS JOIN LATERAL image_library_internal.wanted_entries(ARRAY[
+    (t.repository_id, t.name, entry_of.digest, CASE WHEN own.facts ->> 'kind' = 'model'
                                    THEN image_library_internal.with_model_facts(own.facts, r.repository_id, r.full_name) ELSE own.facts END)
       ::image_library_internal.classified_tag]) w
   WHERE t.repository_id = entry_of.repository_id AND t.name = entry_of.tag AND t.digest <> entry_of.digest
@@ -277,35 +279,33 @@ COMMENT ON FUNCTION image_library_internal.refresh_tags IS
   'Updates kind and approval beside some tags of a repository; equal rows are not written';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_tags TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_entries(repository_id integer, classified image_library_internal.classified_tag[],
-  are_new boolean)
-RETURNS void
+CREATE FUNCTION image_library_internal.write_entries(classified image_library_internal.classified_tag[], are_new boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  tags text[];
+  tags image_library_internal.tag_place[];
   wanted image_library_internal.entry[] := '{}';
   have_entries boolean;
   have_extensions boolean;
   have_profiles boolean;
   have_conflicts boolean;
 BEGIN
-  SELECT array_agg(c.tag), coalesce(bool_or(c.facts ->> 'kind' <> 'other'), false), coalesce(bool_or(c.facts -> 'extensions' <> '[]'), false),
+  SELECT array_agg((c.repository_id, c.tag)::image_library_internal.tag_place), coalesce(bool_or(c.facts ->> 'kind' <> 'other'), false), coalesce(bool_or(c.facts -> 'extensions' <> '[]'), false),
          coalesce(bool_or(c.facts -> 'profiles' <> '[]'), false), coalesce(bool_or(c.facts -> 'conflicts' <> '[]'), false)
   INTO tags, have_entries, have_extensions, have_profiles, have_conflicts
   FROM unnest(classified) c;
   IF have_entries THEN
-    wanted := ARRAY(SELECT w FROM image_library_internal.wanted_entries(repository_id, classified) w);
+    wanted := ARRAY(SELECT w FROM image_library_internal.wanted_entries(classified) w);
   END IF;
   IF NOT are_new AND EXISTS (
-    SELECT FROM unnest(tags) AS a (tag)
+    SELECT FROM unnest(tags) a
     CROSS JOIN LATERAL (SELECT FROM image_library_internal.entry e
-                        WHERE e.repository_id = write_entries.repository_id AND e.tag = a.tag OFFSET 0) there) THEN
+                        WHERE e.repository_id = a.repository_id AND e.tag = a.tag OFFSET 0) there) THEN
     -- EXECUTE makes a plan for these arrays: to join two of them well, it needs their sizes.
     EXECUTE 'DELETE FROM image_library_internal.entry e
-             USING unnest($2) AS a (tag) LEFT JOIN unnest($3) w ON w.tag = a.tag
-             WHERE e.repository_id = $1 AND e.tag = a.tag AND e IS DISTINCT FROM w'
-    USING write_entries.repository_id, tags, wanted;
+             USING unnest($1) a LEFT JOIN unnest($2) w ON w.repository_id = a.repository_id AND w.tag = a.tag
+             WHERE e.repository_id = a.repository_id AND e.tag = a.tag AND e IS DISTINCT FROM w'
+    USING tags, wanted;
   END IF;
   IF have_entries THEN
     INSERT INTO image_library_internal.entry (repository_id, tag, registry_id, repository, digest, kind, approval, usable_until,
@@ -321,25 +321,25 @@ BEGIN
     FROM unnest(wanted) w
     LEFT JOIN LATERAL (
       SELECT x.tag FROM image_library_internal.entry x
-      WHERE x.repository_id = write_entries.repository_id AND x.tag = w.tag OFFSET 0) e ON true
+      WHERE x.repository_id = w.repository_id AND x.tag = w.tag OFFSET 0) e ON true
     WHERE e.tag IS NULL;
   END IF;
   -- New tags have no rows that are to be removed.
   IF have_extensions OR NOT are_new THEN
-    PERFORM image_library_internal.refresh_extensions(repository_id, classified);
-    PERFORM image_library_internal.refresh_extension_images(repository_id, classified);
+    PERFORM image_library_internal.refresh_extensions(classified);
+    PERFORM image_library_internal.refresh_extension_images(classified);
   END IF;
   IF have_profiles OR NOT are_new THEN
-    PERFORM image_library_internal.refresh_profiles(repository_id, classified);
+    PERFORM image_library_internal.refresh_profiles(classified);
   END IF;
   IF have_conflicts OR NOT are_new THEN
-    PERFORM image_library_internal.refresh_conflicts(repository_id, classified);
+    PERFORM image_library_internal.refresh_conflicts(classified);
   END IF;
-  PERFORM image_library_internal.refresh_text(repository_id, tags, have_entries OR have_extensions);
+  PERFORM image_library_internal.refresh_text(tags, have_entries OR have_extensions);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_entries IS
-  'Updates the read model for classified tags of a repository; equal rows are not written. are_new: the tags were not there before';
+  'Updates the read model for classified tags, also of several repositories; equal rows are not written. are_new: the tags were not there before';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_entries TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.refresh_entries(repository_id integer, tags text[]) RETURNS void
@@ -349,7 +349,7 @@ DECLARE
   asked text[] := coalesce(tags, ARRAY(SELECT t.name FROM image_library_internal.tag t
                                        WHERE t.repository_id = refresh_entries.repository_id));
 BEGIN
-  PERFORM image_library_internal.write_entries(repository_id,
+  PERFORM image_library_internal.write_entries(
     ARRAY(SELECT c FROM image_library_internal.classified_tags(refresh_entries.repository_id, asked) c), are_new => false);
   PERFORM image_library_internal.refresh_tags(repository_id, asked);
 END
@@ -359,24 +359,24 @@ COMMENT ON FUNCTION image_library_internal.refresh_entries IS
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entries TO image_library_agent;
 
 -- Images that are not Postgres servers (CloudNativePG extension images) have extensions too.
-CREATE FUNCTION image_library_internal.refresh_extensions(repository_id integer, classified image_library_internal.classified_tag[]) RETURNS void
+CREATE FUNCTION image_library_internal.refresh_extensions(classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   wanted image_library_internal.image_extension[] := ARRAY(
-    SELECT (c.digest, e ->> 'name', e ->> 'version', e ->> 'description', refresh_extensions.repository_id)::image_library_internal.image_extension
-    FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
+    SELECT (c.digest, e ->> 'name', e ->> 'version', e ->> 'description', c.repository_id)::image_library_internal.image_extension
+    FROM (SELECT DISTINCT ON (repository_id, digest) repository_id, digest, facts FROM unnest(classified) ORDER BY repository_id, digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'extensions') e);
 BEGIN
   IF EXISTS (SELECT FROM unnest(classified) c
              CROSS JOIN LATERAL (SELECT FROM image_library_internal.image_extension x
-                                 WHERE x.repository_id = refresh_extensions.repository_id AND x.digest = c.digest OFFSET 0) there) THEN
+                                 WHERE x.repository_id = c.repository_id AND x.digest = c.digest OFFSET 0) there) THEN
     EXECUTE 'DELETE FROM image_library_internal.image_extension x
-             USING (SELECT DISTINCT c.digest FROM unnest($2) c) AS asked
-             WHERE x.repository_id = $1 AND x.digest = asked.digest
-               AND NOT EXISTS (SELECT FROM unnest($3) w
+             USING (SELECT DISTINCT c.repository_id, c.digest FROM unnest($1) c) AS asked
+             WHERE x.repository_id = asked.repository_id AND x.digest = asked.digest
+               AND NOT EXISTS (SELECT FROM unnest($2) w
                                WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x)'
-    USING refresh_extensions.repository_id, classified, wanted;
+    USING classified, wanted;
   END IF;
   INSERT INTO image_library_internal.image_extension (digest, name, version, description, repository_id)
   SELECT w.digest, w.name, w.version, w.description, w.repository_id FROM unnest(wanted) w ON CONFLICT DO NOTHING;
@@ -386,27 +386,27 @@ COMMENT ON FUNCTION image_library_internal.refresh_extensions IS
   'Updates the extensions of the digests that some tags point at';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_extensions TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.refresh_profiles(repository_id integer, classified image_library_internal.classified_tag[]) RETURNS void
+CREATE FUNCTION image_library_internal.refresh_profiles(classified image_library_internal.classified_tag[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   wanted image_library_internal.model_profile[] := ARRAY(
-    SELECT (refresh_profiles.repository_id, c.digest, e ->> 'name', e ->> 'engine', e ->> 'gpu', e ->> 'precision', (e ->> 'tp')::integer,
+    SELECT (c.repository_id, c.digest, e ->> 'name', e ->> 'engine', e ->> 'gpu', e ->> 'precision', (e ->> 'tp')::integer,
             (e ->> 'pp')::integer, coalesce((e ->> 'gpu_count')::integer, (e ->> 'tp')::integer * (e ->> 'pp')::integer),
             e ->> 'qos', (e ->> 'lora')::boolean, (e ->> 'buildable')::boolean,
             (e ->> 'gpu_memory_gb')::numeric, (e ->> 'disk_gb')::numeric)::image_library_internal.model_profile
-    FROM (SELECT DISTINCT ON (digest) digest, facts FROM unnest(classified) ORDER BY digest, tag) c
+    FROM (SELECT DISTINCT ON (repository_id, digest) repository_id, digest, facts FROM unnest(classified) ORDER BY repository_id, digest, tag) c
     CROSS JOIN jsonb_array_elements(c.facts -> 'profiles') e);
 BEGIN
   IF EXISTS (SELECT FROM unnest(classified) c
              CROSS JOIN LATERAL (SELECT FROM image_library_internal.model_profile x
-                                 WHERE x.repository_id = refresh_profiles.repository_id AND x.digest = c.digest OFFSET 0) there) THEN
+                                 WHERE x.repository_id = c.repository_id AND x.digest = c.digest OFFSET 0) there) THEN
     EXECUTE 'DELETE FROM image_library_internal.model_profile x
-             USING (SELECT DISTINCT c.digest FROM unnest($2) c) AS asked
-             WHERE x.repository_id = $1 AND x.digest = asked.digest
-               AND NOT EXISTS (SELECT FROM unnest($3) w
+             USING (SELECT DISTINCT c.repository_id, c.digest FROM unnest($1) c) AS asked
+             WHERE x.repository_id = asked.repository_id AND x.digest = asked.digest
+               AND NOT EXISTS (SELECT FROM unnest($2) w
                                WHERE w.digest = x.digest AND w.name = x.name AND w IS NOT DISTINCT FROM x)'
-    USING refresh_profiles.repository_id, classified, wanted;
+    USING classified, wanted;
   END IF;
   INSERT INTO image_library_internal.model_profile (repository_id, digest, name, engine, gpu, "precision", tp, pp, gpu_count, qos, lora,
                                                     buildable, gpu_memory_gb, disk_gb)

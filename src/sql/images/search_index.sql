@@ -61,58 +61,63 @@ COMMENT ON TABLE image_library_internal.search_word IS
   'Words of names, titles, publishers, models and extensions, by registry; words that are gone stay';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.search_word TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.refresh_text(repository_id integer, tags text[], have_more boolean) RETURNS void
+CREATE TYPE image_library_internal.new_text AS (repository_id integer, registry_id integer, known integer[], texts text[], names text[]);
+COMMENT ON TYPE image_library_internal.new_text IS
+  'What a search looks at of a repository: keys that it has (null: none yet), texts for keys, and those of them that similar words are taken from';
+
+CREATE FUNCTION image_library_internal.refresh_text(tags image_library_internal.tag_place[], have_more boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  of_registry integer;
-  texts text[];
-  names text[];
-  known integer[];
-  now integer[];
-BEGIN
-  SELECT r.registry_id, CASE WHEN x.keys IS NULL THEN ARRAY[r.name]::text[] ELSE '{}' END, coalesce(x.keys, '{}')
-  INTO of_registry, names, known
-  FROM image_library_internal.repository r
-  LEFT JOIN image_library_internal.repository_text x ON x.repository_id = r.repository_id
-  WHERE r.repository_id = refresh_text.repository_id;
-  texts := tags || names;
-  IF have_more THEN
-    SELECT texts || coalesce(array_agg(image_library_internal.entry_text(e, NULL)), '{}'),
-           names || coalesce(array_agg(concat_ws(' ', e.title, e.publisher, e.model, e.flavor, e.variant, e.task)), '{}')
-    INTO texts, names
-    FROM unnest(tags) AS asked (tag)
+  found image_library_internal.new_text[] := ARRAY(
+    SELECT (r.repository_id, r.registry_id, x.keys, a.tags || own.names || e.texts, own.names || e.names || n.names)::image_library_internal.new_text
+    FROM (SELECT p.repository_id, array_agg(p.tag) AS tags FROM unnest(tags) p GROUP BY p.repository_id) a
     CROSS JOIN LATERAL (
-      SELECT x.* FROM image_library_internal.entry x
-      WHERE x.repository_id = refresh_text.repository_id AND x.tag = asked.tag OFFSET 0) e;
-    names := names || ARRAY(
-      SELECT x.name
-      FROM unnest(tags) AS asked (tag)
-      CROSS JOIN LATERAL (
-        SELECT y.digest FROM image_library_internal.tag y
-        WHERE y.repository_id = refresh_text.repository_id AND y.name = asked.tag OFFSET 0) t
-      CROSS JOIN LATERAL (
-        SELECT y.name FROM image_library_internal.image_extension y
-        WHERE y.repository_id = refresh_text.repository_id AND y.digest = t.digest OFFSET 0) x);
-  END IF;
-  IF names <> '{}' THEN
-    -- A new word need not have new keys.
-    INSERT INTO image_library_internal.search_word (registry_id, word)
-    SELECT of_registry, w
-    FROM image_library_internal.known_words(names) w
+      SELECT y.repository_id, y.registry_id, y.name FROM image_library_internal.repository y
+      WHERE y.repository_id = a.repository_id OFFSET 0) r
     LEFT JOIN LATERAL (
-      SELECT k.word FROM image_library_internal.search_word k WHERE k.registry_id = of_registry AND k.word = w OFFSET 0) k ON true
+      SELECT y.keys FROM image_library_internal.repository_text y WHERE y.repository_id = a.repository_id OFFSET 0) x ON true
+    CROSS JOIN LATERAL (SELECT CASE WHEN x.keys IS NULL THEN ARRAY[r.name]::text[] ELSE '{}' END) AS own (names)
+    CROSS JOIN LATERAL (
+      SELECT coalesce(array_agg(image_library_internal.entry_text(y, NULL)), '{}') AS texts,
+             coalesce(array_agg(concat_ws(' ', y.title, y.publisher, y.model, y.flavor, y.variant, y.task)), '{}') AS names
+      FROM unnest(a.tags) AS asked (tag)
+      CROSS JOIN LATERAL (
+        SELECT z.* FROM image_library_internal.entry z
+        WHERE z.repository_id = a.repository_id AND z.tag = asked.tag OFFSET 0) y
+      WHERE have_more) e
+    CROSS JOIN LATERAL (
+      SELECT ARRAY(
+        SELECT z.name
+        FROM unnest(a.tags) AS asked (tag)
+        CROSS JOIN LATERAL (
+          SELECT y.digest FROM image_library_internal.tag y
+          WHERE y.repository_id = a.repository_id AND y.name = asked.tag OFFSET 0) t
+        CROSS JOIN LATERAL (
+          SELECT y.name FROM image_library_internal.image_extension y
+          WHERE y.repository_id = a.repository_id AND y.digest = t.digest OFFSET 0) z
+        WHERE have_more)) AS n (names));
+BEGIN
+  -- A new word need not have new keys.
+  IF EXISTS (SELECT FROM unnest(found) f WHERE f.names <> '{}') THEN
+    INSERT INTO image_library_internal.search_word (registry_id, word)
+    SELECT f.registry_id, w
+    FROM (SELECT t.registry_id, array_agg(u) AS names FROM unnest(found) t CROSS JOIN unnest(t.names) u GROUP BY t.registry_id) f
+    CROSS JOIN LATERAL image_library_internal.known_words(f.names) w
+    LEFT JOIN LATERAL (
+      SELECT k.word FROM image_library_internal.search_word k WHERE k.registry_id = f.registry_id AND k.word = w OFFSET 0) k ON true
     WHERE k.word IS NULL
     ON CONFLICT DO NOTHING;
   END IF;
-  now := image_library_internal.short_keys(image_library_internal.text_keys(known, texts), texts);
-  IF known = now THEN
-    RETURN;
-  END IF;
-  INSERT INTO image_library_internal.repository_text AS x (repository_id, keys) VALUES (refresh_text.repository_id, now)
+  INSERT INTO image_library_internal.repository_text AS x (repository_id, keys)
+  SELECT f.repository_id, now.keys
+  FROM unnest(found) f
+  CROSS JOIN LATERAL (
+    SELECT image_library_internal.short_keys(image_library_internal.text_keys(coalesce(f.known, '{}'), f.texts), f.texts) OFFSET 0) AS now (keys)
+  WHERE f.known IS DISTINCT FROM now.keys
   ON CONFLICT ON CONSTRAINT repository_text_pkey DO UPDATE SET keys = excluded.keys;
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_text IS
-  'Adds the keys of some tags of a repository to what a search looks at. have_more: and those of their entries and extensions';
+  'Adds the keys of some tags, also of several repositories, to what a search looks at. have_more: and those of their entries and extensions';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_text TO image_library_agent;

@@ -159,6 +159,10 @@ COMMENT ON COLUMN image_library_internal.tag.waits_until IS
   'Time from which the image does not wait any more since it is deprecated';
 GRANT SELECT, INSERT, UPDATE, DELETE ON image_library_internal.tag TO image_library_agent;
 
+-- Functions that write many tags at once take such arrays, so that a batch can be of several repositories.
+CREATE TYPE image_library_internal.tag_place AS (repository_id integer, tag text);
+COMMENT ON TYPE image_library_internal.tag_place IS 'A tag of a repository';
+
 CREATE TABLE image_library_internal.tag_period (
   repository_id integer NOT NULL REFERENCES image_library_internal.repository ON DELETE CASCADE,
   tag text COLLATE "C" NOT NULL,

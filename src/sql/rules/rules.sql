@@ -22,6 +22,9 @@ CREATE TABLE image_library_internal.rule (
   signed_by text[]
 );
 CREATE INDEX rule_registry ON image_library_internal.rule (registry_id);
+-- Each batch and decision asks whether there are such rules: most registries have none, and may have some hundred others.
+CREATE INDEX rule_approving ON image_library_internal.rule (registry_id) WHERE enabled AND action = 'include' AND approval = 'auto';
+CREATE INDEX rule_signed ON image_library_internal.rule (registry_id) WHERE enabled AND action = 'include' AND signed_by IS NOT NULL;
 COMMENT ON TABLE image_library_internal.rule IS
   'Repository rules; of several include rules the one with the lowest priority, then the oldest, decides';
 COMMENT ON COLUMN image_library_internal.rule.required_approvals IS

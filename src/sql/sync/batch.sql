@@ -1,4 +1,4 @@
--- What a sync found in a repository, as the C++ code gives it to write_batch: one value, so that no document is written and
+-- What a sync found in a repository, as the C++ code gives it to write_batches: one value, so that no document is written and
 -- parsed again on the way.
 
 CREATE TYPE image_library_internal.batch_platform AS (
@@ -19,6 +19,9 @@ COMMENT ON TYPE image_library_internal.batch_image IS
 
 CREATE TYPE image_library_internal.batch_tag AS (name text, digest text, rule_id bigint);
 COMMENT ON TYPE image_library_internal.batch_tag IS 'A tag of a batch and the digest that the registry has for it';
+
+CREATE TYPE image_library_internal.image_place AS (repository_id integer, digest text);
+COMMENT ON TYPE image_library_internal.image_place IS 'An image of a repository';
 
 CREATE TYPE image_library_internal.referrer_answer AS (digest text, tag text);
 COMMENT ON TYPE image_library_internal.referrer_answer IS
@@ -56,5 +59,5 @@ CREATE TYPE image_library_internal.batch AS (
   problems image_library_internal.batch_problem[],
   evidence image_library_internal.batch_evidence[]);
 COMMENT ON TYPE image_library_internal.batch IS
-  'What is written of a repository in one transaction: see struct Batch in src/sync/batch.h. A null array is as an empty one; refused_removals, listing and settled null: nothing to write of them';
+  'What a sync writes of a repository: see struct Batch in src/sync/batch.h. A null array is as an empty one; refused_removals, listing and settled null: nothing to write of them';
 COMMENT ON COLUMN image_library_internal.batch.rules_version IS 'Version of the rules that decided on the tags of the listing; null: not known';

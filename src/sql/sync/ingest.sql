@@ -1,24 +1,31 @@
--- Writing what a sync found: one call for each batch, in one transaction; equal rows are not written.
+-- Writing what a sync found, in one transaction: one set of statements for the batches of several repositories, since with
+-- small ones the statements are most of the time. Equal rows are not written.
 
-CREATE FUNCTION image_library_internal.repository_id(registry_id integer, repository text) RETURNS integer
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION image_library_internal.repository_ids(registry_id integer, repositories text[]) RETURNS integer[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  id integer;
+  ids integer[];
 BEGIN
-  SELECT r.repository_id INTO id FROM image_library_internal.repository r
-  WHERE r.registry_id = repository_id.registry_id AND r.name = repository;
-  IF id IS NULL THEN
+  FOR attempt IN 1 .. 2 LOOP
+    ids := ARRAY(
+      SELECT (SELECT r.repository_id FROM image_library_internal.repository r
+              WHERE r.registry_id = repository_ids.registry_id AND r.name = asked.name)
+      FROM unnest(repositories) WITH ORDINALITY AS asked (name, place)
+      ORDER BY asked.place);
+    EXIT WHEN array_position(ids, NULL) IS NULL;
     INSERT INTO image_library_internal.repository AS r (registry_id, name)
-    VALUES (repository_id.registry_id, repository_id.repository)
-    ON CONFLICT ON CONSTRAINT repository_registry_id_name_key DO UPDATE SET name = excluded.name
-    RETURNING r.repository_id INTO id;
-  END IF;
-  RETURN id;
+    SELECT repository_ids.registry_id, asked.name
+    FROM unnest(repositories, ids) AS asked (name, id)
+    WHERE asked.id IS NULL
+    ORDER BY asked.name COLLATE "C"
+    ON CONFLICT ON CONSTRAINT repository_registry_id_name_key DO UPDATE SET name = excluded.name;
+  END LOOP;
+  RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.repository_id IS 'Number of a repository, which is added if it is new';
-GRANT EXECUTE ON FUNCTION image_library_internal.repository_id TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.repository_ids IS 'Numbers of repositories, in the places of their names; new ones are added';
+GRANT EXECUTE ON FUNCTION image_library_internal.repository_ids TO image_library_agent;
 
 -- A batch that brings a tag and a decision on its digest do not see each other before they commit, so one waits for the
 -- other.
@@ -38,6 +45,25 @@ $$;
 COMMENT ON FUNCTION image_library_internal.lock_repository IS
   'Locks a repository, so that batches and decisions run one after the other, and no rule changes meanwhile';
 GRANT EXECUTE ON FUNCTION image_library_internal.lock_repository TO image_library_agent;
+
+-- While one of several repositories is locked by another session, the caller would hold the others: it fails at once, and
+-- tries each alone.
+CREATE FUNCTION image_library_internal.lock_repositories(registry_id integer, repositories integer[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF cardinality(repositories) = 1 THEN
+    PERFORM image_library_internal.lock_repository(registry_id, repositories[1], for_batch => true);
+    RETURN;
+  END IF;
+  PERFORM image_library_internal.require_read_committed();
+  PERFORM image_library_internal.lock_rules_of(registry_id, exclusive => false);
+  PERFORM FROM image_library_internal.repository r WHERE r.repository_id = ANY (repositories) ORDER BY r.repository_id FOR NO KEY UPDATE NOWAIT;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.lock_repositories IS
+  'Locks repositories of a registry for a batch as lock_repository does; raises 55P03 if they are several and another session has locked one of them';
+GRANT EXECUTE ON FUNCTION image_library_internal.lock_repositories TO image_library_agent;
 
 -- The manifest may exist in another repository that has the image, so only the last repository with the image can mark
 -- it as not present.
@@ -131,94 +157,214 @@ COMMENT ON FUNCTION image_library_internal.write_problems IS
   'Stores the problems of a batch, and ends those that the batch names as checked';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_problems TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_batch(registry_id integer, repository text, batch image_library_internal.batch) RETURNS jsonb
+-- What few batches have. Signatures come before the tags, which rules and policies approve.
+CREATE FUNCTION image_library_internal.write_additions(repository_id integer, batch image_library_internal.batch) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  id integer;
-  keys jsonb;
-  incomplete text[];
-  completed image_library_internal.batch_image[];
-  images_added bigint;
-  counts record;
   signed_images text[] := '{}';
   answered text[] := '{}';
 BEGIN
+  IF cardinality(batch.gone_children) > 0 THEN
+    PERFORM image_library_internal.write_gone_children(repository_id, batch.gone_children);
+  END IF;
+  IF cardinality(batch.referrer_answers) > 0 THEN
+    answered := image_library_internal.answered_images(repository_id, batch.referrer_answers);
+  END IF;
+  IF cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 THEN
+    PERFORM image_library_internal.write_referrers(repository_id, batch);
+  END IF;
   IF cardinality(batch.evidence) > 0 THEN
+    signed_images := image_library_internal.write_evidence(repository_id, batch.evidence);
+  END IF;
+  IF cardinality(answered) > 0 THEN
+    PERFORM image_library_internal.forget_evidence(repository_id, answered);
+  END IF;
+  IF batch.refused_removals IS NOT NULL THEN
+    PERFORM image_library_internal.write_removals(repository_id, batch.refused_removals);
+  END IF;
+  RETURN signed_images;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_additions IS
+  'Stores what a batch has beside images, tags and the listing; returns the digests of images that have a new verified signature';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_additions TO image_library_agent;
+
+CREATE FUNCTION image_library_internal.write_listings(listings image_library_internal.listing[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint, changed_at)
+  SELECT n.repository_id, n.tags, n.fingerprint, n.changed_at FROM unnest(listings) n
+  ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
+  SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
+  WHERE l.fingerprint <> excluded.fingerprint;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.write_listings IS 'Stores the tags that listings of repositories have';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_listings TO image_library_agent;
+
+-- Rules that changed since the run began may take other tags. The option newest depends on the whole listing.
+CREATE FUNCTION image_library_internal.decide_stale(registry_id integer, repositories integer[], versions text[], listed integer[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  version text := image_library_internal.rules_version(registry_id);
+  stale integer[] := '{}';
+  id integer;
+  rules jsonb;
+BEGIN
+  IF listed <> '{}' AND EXISTS (
+    SELECT FROM image_library_internal.rule u WHERE u.registry_id = decide_stale.registry_id AND u.enabled AND u.newest IS NOT NULL) THEN
+    stale := listed;
+  END IF;
+  FOR place IN 1 .. cardinality(repositories) LOOP
+    IF versions[place] IS DISTINCT FROM version AND repositories[place] <> ALL (stale) THEN
+      stale := stale || repositories[place];
+    END IF;
+  END LOOP;
+  FOREACH id IN ARRAY stale LOOP
+    rules := coalesce(rules, image_library_internal.rules_json(registry_id));
+    PERFORM image_library_internal.decide_repository(id, rules, NULL);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.decide_stale IS
+  'Applies the rules to repositories whose tags were read by another version of them, and to those with a new listing (listed) if that matters to a rule';
+GRANT EXECUTE ON FUNCTION image_library_internal.decide_stale TO image_library_agent;
+
+-- Batches are gathered in arrays first, in which a repository is named by its place among those that are written: statements
+-- over the batches themselves would copy them each time.
+CREATE FUNCTION image_library_internal.write_batches(registry_id integer, repositories text[], batches image_library_internal.batch[]) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  batch image_library_internal.batch;
+  n integer := 0;
+  names text[] := '{}';
+  images image_library_internal.batch_image[] := '{}';
+  completed image_library_internal.batch_image[] := '{}';
+  tags image_library_internal.batch_tag[] := '{}';
+  tag_places integer[] := '{}';
+  missing text[] := '{}';
+  missing_places integer[] := '{}';
+  listings image_library_internal.listing[] := '{}';
+  decided integer[] := '{}';
+  versions text[] := '{}';
+  settled image_library_internal.settled_repository[] := '{}';
+  over integer[] := '{}';
+  additions integer[] := '{}';
+  addition_places integer[] := '{}';
+  has_evidence boolean := false;
+  has_additions boolean;
+  ids integer[];
+  keys jsonb;
+  incomplete text[];
+  images_added bigint := 0;
+  signed image_library_internal.image_place[] := '{}';
+  signed_in record;
+  counts record;
+BEGIN
+  FOR place IN 1 .. cardinality(batches) LOOP
+    has_evidence := has_evidence OR cardinality((batches[place]).evidence) > 0;
+  END LOOP;
+  IF has_evidence THEN
     PERFORM image_library_internal.lock_trust(exclusive => false);
   END IF;
-  IF cardinality(batch.problems) > 0 OR cardinality(batch.checked) > 0 THEN
-    PERFORM image_library_internal.write_problems(registry_id, repository, batch.problems, batch.checked);
-  END IF;
-  -- Problems alone do not add a repository that was never read.
-  IF NOT coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0
-                  OR cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0
-                  OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.gone_children) > 0 OR cardinality(batch.evidence) > 0 OR batch.listing IS NOT NULL OR batch.refused_removals IS NOT NULL OR batch.settled IS NOT NULL, false) THEN
+  FOR place IN 1 .. cardinality(batches) LOOP
+    batch := batches[place];
+    IF cardinality(batch.problems) > 0 OR cardinality(batch.checked) > 0 THEN
+      PERFORM image_library_internal.write_problems(registry_id, repositories[place], batch.problems, batch.checked);
+    END IF;
+    has_additions := coalesce(cardinality(batch.gone_children) > 0 OR cardinality(batch.referrers) > 0
+      OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 OR cardinality(batch.evidence) > 0
+      OR batch.refused_removals IS NOT NULL, false);
+    -- Problems alone do not add a repository that was never read.
+    CONTINUE WHEN NOT (has_additions OR coalesce(cardinality(batch.completed) > 0 OR cardinality(batch.tags) > 0
+      OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL OR batch.settled IS NOT NULL, false));
+    n := n + 1;
+    names := names || repositories[place];
+    images := images || batch.images;
+    completed := completed || batch.completed;
+    IF cardinality(batch.tags) > 0 THEN
+      tags := tags || batch.tags;
+      tag_places := tag_places || array_fill(n, ARRAY[cardinality(batch.tags)]);
+    END IF;
+    IF cardinality(batch.missing) > 0 THEN
+      missing := missing || batch.missing;
+      missing_places := missing_places || array_fill(n, ARRAY[cardinality(batch.missing)]);
+    END IF;
+    IF batch.listing IS NOT NULL THEN
+      listings := listings || (n, batch.listing, batch.fingerprint, now())::image_library_internal.listing;
+    END IF;
+    IF cardinality(batch.tags) > 0 OR batch.listing IS NOT NULL THEN
+      decided := decided || n;
+      versions := versions || batch.rules_version;
+    END IF;
+    IF cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL THEN
+      over := over || n;
+    END IF;
+    IF batch.settled IS NOT NULL THEN
+      settled := settled || (n, (batch.settled).fingerprint, (batch.settled).tags, (batch.settled).movable)::image_library_internal.settled_repository;
+    END IF;
+    IF has_additions THEN
+      additions := additions || place;
+      addition_places := addition_places || n;
+    END IF;
+  END LOOP;
+  IF n = 0 THEN
     RETURN '{}';
   END IF;
   -- An image of which something was not read is completed, also from another repository that has more of it.
-  completed := batch.completed;
   incomplete := ARRAY(SELECT k.digest
-                      FROM image_library_internal.known_images(ARRAY(SELECT n.digest FROM unnest(batch.images) n)) k WHERE NOT k.whole);
+                      FROM image_library_internal.known_images(ARRAY(SELECT i.digest FROM unnest(images) i)) k WHERE NOT k.whole);
   IF incomplete <> '{}' THEN
     completed := completed || ARRAY(
-      SELECT n FROM unnest(batch.images) n WHERE n.digest = ANY (incomplete) AND image_library_internal.is_more_complete(n));
+      SELECT i FROM unnest(images) i WHERE i.digest = ANY (incomplete) AND image_library_internal.is_more_complete(i));
   END IF;
   IF cardinality(completed) > 0 THEN
     PERFORM image_library_internal.complete_images(completed);
   END IF;
-  id := image_library_internal.repository_id(registry_id, repository);
-  PERFORM image_library_internal.lock_repository(registry_id, id, for_batch => true);
+  ids := image_library_internal.repository_ids(registry_id, names);
+  PERFORM image_library_internal.lock_repositories(registry_id, ids);
   -- Not before the lock, which set_annotation_keys takes too.
   keys := image_library_internal.classification_keys();
-  images_added := 0;
-  IF cardinality(batch.images) > 0 THEN
-    images_added := image_library_internal.write_images(batch.images, keys);
+  IF cardinality(images) > 0 THEN
+    images_added := image_library_internal.write_images(images, keys);
   END IF;
-  IF cardinality(batch.gone_children) > 0 THEN
-    PERFORM image_library_internal.write_gone_children(id, batch.gone_children);
+  FOR i IN 1 .. cardinality(additions) LOOP
+    signed := signed || ARRAY(
+      SELECT (ids[addition_places[i]], d)::image_library_internal.image_place
+      FROM unnest(image_library_internal.write_additions(ids[addition_places[i]], batches[additions[i]])) d);
+  END LOOP;
+  counts := image_library_internal.write_tags(
+    ARRAY(SELECT (ids[t.place], t.name, t.digest, t.rule_id)::image_library_internal.found_tag
+          FROM unnest(tags, tag_places) AS t (name, digest, rule_id, place)),
+    ARRAY(SELECT (ids[t.place], t.name)::image_library_internal.tag_place FROM unnest(missing, missing_places) AS t (name, place)),
+    keys);
+  IF signed <> '{}' THEN
+    FOR signed_in IN SELECT s.repository_id, array_agg(s.digest) AS digests FROM unnest(signed) s GROUP BY 1 ORDER BY 1 LOOP
+      PERFORM image_library_internal.approve_signed(signed_in.repository_id, signed_in.digests);
+    END LOOP;
   END IF;
-  IF cardinality(batch.referrer_answers) > 0 THEN
-    answered := image_library_internal.answered_images(id, batch.referrer_answers);
+  IF listings <> '{}' THEN
+    PERFORM image_library_internal.write_listings(ARRAY(
+      SELECT (ids[l.repository_id], l.tags, l.fingerprint, l.changed_at)::image_library_internal.listing FROM unnest(listings) l));
   END IF;
-  IF cardinality(batch.referrers) > 0 OR cardinality(batch.referrer_answers) > 0 OR cardinality(batch.referrers_checked) > 0 THEN
-    PERFORM image_library_internal.write_referrers(id, batch);
+  IF decided <> '{}' THEN
+    PERFORM image_library_internal.decide_stale(registry_id, ARRAY(SELECT ids[d] FROM unnest(decided) d), versions,
+                                                ARRAY(SELECT ids[l.repository_id] FROM unnest(listings) l));
   END IF;
-  -- Before the tags, which rules and policies approve.
-  IF cardinality(batch.evidence) > 0 THEN
-    signed_images := image_library_internal.write_evidence(id, batch.evidence);
+  IF settled <> '{}' OR over <> '{}' THEN
+    PERFORM image_library_internal.write_settled(
+      ARRAY(SELECT (ids[s.repository_id], s.fingerprint, s.tags, s.movable)::image_library_internal.settled_repository
+            FROM unnest(settled) s),
+      ARRAY(SELECT ids[o] FROM unnest(over) o));
   END IF;
-  IF cardinality(answered) > 0 THEN
-    PERFORM image_library_internal.forget_evidence(id, answered);
-  END IF;
-  IF batch.refused_removals IS NOT NULL THEN
-    PERFORM image_library_internal.write_removals(id, batch.refused_removals);
-  END IF;
-  counts := image_library_internal.write_tags(id, batch.tags, coalesce(batch.missing, '{}'), keys);
-  IF cardinality(signed_images) > 0 THEN
-    PERFORM image_library_internal.approve_signed(id, signed_images);
-  END IF;
-  IF batch.listing IS NOT NULL THEN
-    INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint)
-    VALUES (id, batch.listing, batch.fingerprint)
-    ON CONFLICT ON CONSTRAINT listing_pkey DO UPDATE
-    SET tags = excluded.tags, fingerprint = excluded.fingerprint, changed_at = excluded.changed_at
-    WHERE l.fingerprint <> excluded.fingerprint;
-  END IF;
-  -- Rules that changed since the run began may take other tags. The option newest depends on the whole listing.
-  IF cardinality(batch.tags) > 0 OR batch.listing IS NOT NULL THEN
-    IF batch.rules_version IS DISTINCT FROM image_library_internal.rules_version(registry_id)
-       OR batch.listing IS NOT NULL AND EXISTS (
-         SELECT FROM image_library_internal.rule u WHERE u.registry_id = write_batch.registry_id AND u.enabled AND u.newest IS NOT NULL) THEN
-      PERFORM image_library_internal.decide_repository(id, image_library_internal.rules_json(registry_id), NULL);
-    END IF;
-  END IF;
-  PERFORM image_library_internal.write_settled(id, batch.settled,
-    coalesce(cardinality(batch.tags) > 0 OR cardinality(batch.missing) > 0 OR batch.listing IS NOT NULL, false));
   RETURN jsonb_build_object('images_added', images_added, 'tags_added', counts.tags_added,
                             'tags_moved', counts.tags_moved, 'tags_missing', counts.tags_missing);
 END
 $$;
-COMMENT ON FUNCTION image_library_internal.write_batch IS
-  'Stores what a sync found in one repository; returns the numbers of new rows';
-GRANT EXECUTE ON FUNCTION image_library_internal.write_batch TO image_library_agent;
+COMMENT ON FUNCTION image_library_internal.write_batches IS
+  'Stores what a sync found in repositories, each with its batch in the same place; returns the numbers of new rows';
+GRANT EXECUTE ON FUNCTION image_library_internal.write_batches TO image_library_agent;

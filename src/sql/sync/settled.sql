@@ -32,32 +32,30 @@ GRANT EXECUTE ON FUNCTION image_library_internal.settled_repositories TO image_l
 
 -- The caller knows that every present tag is listed. If as many tags are present and whole as are admitted, those are the
 -- admitted ones.
-CREATE FUNCTION image_library_internal.write_settled(repository_id integer, settled image_library_internal.settled, is_over boolean) RETURNS void
+CREATE FUNCTION image_library_internal.write_settled(settled image_library_internal.settled_repository[], over integer[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
-  is_settled boolean := false;
-BEGIN
-  IF settled IS NOT NULL THEN
-    is_settled := settled.tags = (
+  is_settled image_library_internal.settled_repository[] := ARRAY(
+    SELECT s
+    FROM unnest(settled) s
+    WHERE s.tags = (
       SELECT count(*) FROM image_library_internal.tag t
-      WHERE t.repository_id = write_settled.repository_id AND t.missing_since IS NULL AND t.rule_id IS NOT NULL
+      WHERE t.repository_id = s.repository_id AND t.missing_since IS NULL AND t.rule_id IS NOT NULL
         -- By key, with a sublink that is no join: see images.sql.
-        AND (SELECT true FROM image_library_internal.image i WHERE i.digest = t.digest AND i.unread IS NOT NULL) IS NULL);
-  END IF;
-  IF NOT is_settled THEN
-    -- Also of a listing that comes back later: a tag that was missing in between may be another one.
-    DELETE FROM image_library_internal.settled_repository s
-    WHERE s.repository_id = write_settled.repository_id AND (is_over OR settled IS NOT NULL);
-    RETURN;
-  END IF;
+        AND (SELECT true FROM image_library_internal.image i WHERE i.digest = t.digest AND i.unread IS NOT NULL) IS NULL));
+BEGIN
+  -- Also of a listing that comes back later: a tag that was missing in between may be another one.
+  DELETE FROM image_library_internal.settled_repository s
+  USING unnest(over || ARRAY(SELECT x.repository_id FROM unnest(settled) x)) AS ended (repository_id)
+  WHERE s.repository_id = ended.repository_id AND NOT EXISTS (SELECT FROM unnest(is_settled) x WHERE x.repository_id = s.repository_id);
   INSERT INTO image_library_internal.settled_repository AS s (repository_id, fingerprint, tags, movable)
-  VALUES (write_settled.repository_id, settled.fingerprint, settled.tags, coalesce(settled.movable, 0))
+  SELECT x.repository_id, x.fingerprint, x.tags, x.movable FROM unnest(is_settled) x
   ON CONFLICT ON CONSTRAINT settled_repository_pkey DO UPDATE
   SET fingerprint = excluded.fingerprint, tags = excluded.tags, movable = excluded.movable
   WHERE (s.fingerprint, s.tags, s.movable) IS DISTINCT FROM (excluded.fingerprint, excluded.tags, excluded.movable);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.write_settled IS
-  'Stores that a repository is settled, unless an admitted tag is not there or not whole; ends it when tags or the listing change';
+  'Stores which repositories are settled, except those of which an admitted tag is not there or not whole; ends it for these and for those that are over';
 GRANT EXECUTE ON FUNCTION image_library_internal.write_settled TO image_library_agent;

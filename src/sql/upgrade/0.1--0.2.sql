@@ -23,4 +23,6 @@ ALTER TABLE image_library_internal.image_extension ADD PRIMARY KEY (repository_i
 -- Signatures.
 ALTER TABLE image_library_internal.registry ADD COLUMN signature_megabytes integer NOT NULL DEFAULT 1024 CHECK (signature_megabytes > 0);
 ALTER TABLE image_library_internal.rule ADD COLUMN signed_by text[];
+CREATE INDEX rule_approving ON image_library_internal.rule (registry_id) WHERE enabled AND action = 'include' AND approval = 'auto';
+CREATE INDEX rule_signed ON image_library_internal.rule (registry_id) WHERE enabled AND action = 'include' AND signed_by IS NOT NULL;
 ALTER TABLE image_library_internal.approval ADD COLUMN signature_lost_at timestamptz;
