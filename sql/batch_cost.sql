@@ -23,7 +23,7 @@ END
 $$;
 CREATE FUNCTION test.rows_read(statement text, OUT without_index bigint, OUT by_index bigint) LANGUAGE plpgsql AS $$
 DECLARE
-  parts text[] := '{tag,tag_period,image,image_platform,entry,approval,image_extension,model_profile,other_conflict,extension_image}';
+  parts text[] := '{tag,tag_period,image,image_platform,entry,approval,image_extension,model_profile,other_conflict,extension_image,image_use,unknown_use}';
   seq bigint;
   idx bigint;
 BEGIN
@@ -57,10 +57,16 @@ SELECT approve('localhost:5000/postgresql/postgresql:17.8' || n) IS NOT NULL AS 
 SELECT r.without_index, r.by_index < 100 AS few_by_index FROM test.rows_read($$SELECT image_library.approve('localhost:5000/postgresql/postgresql:17.9')$$) r;
 -- Nor is anything looked for that nobody demands of it: rules for several people or with signatures, owners, policies, requests.
 CREATE TABLE test.before AS SELECT f.funcid, f.calls FROM pg_stat_xact_user_functions f;
+CREATE VIEW test.written AS SELECT t.relname, t.n_tup_ins AS inserted, t.n_tup_upd AS updated FROM pg_stat_xact_user_tables t WHERE t.schemaname = 'image_library_internal';
+CREATE TABLE test.written_before AS SELECT * FROM test.written;
 SELECT approve('localhost:5000/postgresql/postgresql:17.10') IS NOT NULL AS approved;
 SELECT f.funcname FROM pg_stat_xact_user_functions f LEFT JOIN test.before b USING (funcid)
 WHERE f.calls > coalesce(b.calls, 0) AND f.funcname IN ('approve', 'required_approvals', 'rules_of_image', 'check_signed', 'unsigned_images', 'check_policies',
   'count_votes', 'end_requests', 'check_read', 'keep_image', 'require_owner') ORDER BY 1;
+-- Each row is written once.
+SELECT relname, w.inserted - b.inserted AS inserted, w.updated - b.updated AS updated
+FROM test.written w JOIN test.written_before b USING (relname) WHERE (w.inserted, w.updated) <> (b.inserted, b.updated) ORDER BY 1;
+SELECT r.without_index, r.by_index < 100 AS few_by_index FROM test.rows_read($$SELECT image_library.revoke('localhost:5000/postgresql/postgresql:17.9')$$) r;
 SELECT tag, test.shown(digest) AS digest, approval, missing_since IS NOT NULL AS missing
 FROM image_library_internal.entry WHERE tag IN ('17.7', '17.8', '17.2000') ORDER BY 1;
 

@@ -34,6 +34,11 @@ SELECT count(*) AS nothing FROM verify_audit();
 SET LOCAL timezone = 'UTC';
 SELECT bool_and(c.row_hash = sha256(c.previous_hash || convert_to(jsonb_build_array(c.position, c.log, jsonb_strip_nulls(to_jsonb(d)))::text, 'UTF8'))) AS as_documented
 FROM chain c JOIN decision d ON c.log = 'decisions' AND c.number = d.decision_id;
+-- Nulls are left out of the row only, not of the values in it.
+SELECT bool_and(c.row_hash = sha256(c.previous_hash || convert_to(jsonb_build_array(c.position, c.log,
+         (SELECT jsonb_object_agg(k, v) FROM jsonb_each(to_jsonb(e)) AS x (k, v) WHERE v <> 'null'))::text, 'UTF8'))) AS as_documented,
+       bool_or(jsonb_strip_nulls(e.new) <> e.new) AS with_nulls
+FROM chain c JOIN audit_entry e ON c.log = 'audit' AND c.number = e.audit_id;
 
 -- A superuser who switches the triggers off: each change is told with its row. (Each is tried alone and taken back.)
 CREATE TABLE test.head AS SELECT * FROM audit_head();

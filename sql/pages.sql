@@ -39,6 +39,10 @@ SELECT p FROM test.plan('SELECT repository, tag FROM image_library.postgres_imag
 SELECT DISTINCT trim(p) AS page_of FROM unnest('{images,pending_images}'::text[]) v, test.plan(format('SELECT repository, tag FROM image_library.%s WHERE repository >= ''team50'' AND (repository, tag) > (''team50'', ''17'') ORDER BY repository, tag LIMIT 50', v)) p WHERE p ~ 'Index Cond: \(name >=';
 -- What no column asks for is not read.
 SELECT count(*) AS facts_read FROM test.plan('SELECT repository, tag, kind, approval FROM image_library.images') p WHERE p ~ ' on (image|entry|approval)\M';
+-- Nor is it joined or planned: tag, repository and registry are two joins.
+SELECT v AS page_of, (SELECT count(*) FROM test.plan(format('SELECT registry, repository, tag, digest FROM image_library.%s', v)) p WHERE p ~ 'Nested Loop') AS joins,
+       (SELECT count(*) FROM test.plan(format('SELECT * FROM image_library.%s', v)) p WHERE p ~ 'Nested Loop') AS joins_of_all_columns
+FROM unnest('{images,pending_images}'::text[]) v;
 
 -- The newest of each group is found by the index: what is read does not grow with the tags.
 SET LOCAL enable_sort = on;

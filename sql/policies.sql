@@ -62,6 +62,12 @@ SELECT count(*) AS written FROM test.trace;
 SELECT policy FROM policy_failures('localhost:5000/postgresql:17.5') WHERE policy = 'is_allowed';
 SELECT current_user = session_user AS rights_are_back, approval FROM images WHERE tag = '17.4';
 SELECT count(drop_policy(name)) FROM policies WHERE runs_as = 'test_author';
+-- With the planner's settings of a session, not those of the library's functions.
+CREATE FUNCTION test.plans(image images) RETURNS boolean LANGUAGE sql STABLE
+  AS 'SELECT (current_setting(''plan_cache_mode''), current_setting(''enable_seqscan''), current_setting(''jit'')) = (''auto'', ''on'', ''on'')';
+SELECT add_policy('plans', 'test.plans(images)');
+SELECT test.outcome($$SELECT image_library.approve('localhost:5000/postgresql:17.4')$$) AS approved;
+SELECT reset('localhost:5000/postgresql:17.4') IS NOT NULL AS reset, drop_policy('plans');
 
 -- For how long. What comes after is not cancelled, and a cancel that is not the policy's passes through.
 CREATE FUNCTION test.sleeps(image images) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true FROM pg_sleep(60)';

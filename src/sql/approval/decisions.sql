@@ -1,46 +1,62 @@
 -- Decisions: approve, reject, revoke, reset.
 
--- PL/pgSQL caches plans; bulk approval calls these functions once for each image. As an UPDATE has no LATERAL to its own
--- table, the ways to join that would read the whole repository are switched off, and with + 0 rows are found by digest also
--- in a repository that had few rows when the plan was made.
+-- PL/pgSQL caches plans; bulk approval calls these functions once for each image. Without force_generic_plan the first five
+-- decisions of a session would plan each statement. As an UPDATE has no LATERAL to its own table, the ways to join that
+-- would read the whole repository are switched off, and with + 0 rows are found by digest also in a repository that had few
+-- rows when the plan was made.
 CREATE FUNCTION image_library_internal.refresh_entry_approval(repository_id integer, digests text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off SET jit = off
 AS $$
-DECLARE
-  approvals image_library_internal.approval[] := ARRAY(
-    SELECT a.approval
-    FROM unnest(digests) AS decided (digest)
-    CROSS JOIN LATERAL (
-      SELECT x AS approval FROM image_library_internal.approval x
-      WHERE x.repository_id = refresh_entry_approval.repository_id AND x.digest = decided.digest OFFSET 0) a);
 BEGIN
-  UPDATE image_library_internal.entry e
-  SET approval = a.state, usable_until = image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), deprecated_from = a.deprecated_from
-  FROM unnest(approvals) a
-  WHERE e.repository_id + 0 = refresh_entry_approval.repository_id AND e.digest = a.digest
-    AND (e.approval, e.usable_until, e.deprecated_from)
-        IS DISTINCT FROM (a.state, image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL), a.deprecated_from);
+  WITH decided AS (
+    SELECT a.digest, a.state, a.deprecated_from,
+           image_library_internal.usable_until(a.state, a.valid_until, a.deprecated_from, a.quarantined_at IS NOT NULL) AS usable_until,
+           image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL) AS waits_from
+    FROM unnest(digests) AS asked (digest)
+    CROSS JOIN LATERAL (
+      SELECT x.* FROM image_library_internal.approval x
+      WHERE x.repository_id = refresh_entry_approval.repository_id AND x.digest = asked.digest OFFSET 0) a
+  ), entries AS (
+    UPDATE image_library_internal.entry e
+    SET approval = d.state, usable_until = d.usable_until, deprecated_from = d.deprecated_from
+    FROM decided d
+    WHERE e.repository_id + 0 = refresh_entry_approval.repository_id AND e.digest = d.digest
+      AND (e.approval, e.usable_until, e.deprecated_from) IS DISTINCT FROM (d.state, d.usable_until, d.deprecated_from)
+  )
   UPDATE image_library_internal.tag t
-  SET approval = a.state, waits_from = image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL),
-      waits_until = a.deprecated_from
-  FROM unnest(approvals) a
-  WHERE t.repository_id + 0 = refresh_entry_approval.repository_id AND t.digest = a.digest
-    AND (t.approval, t.waits_from, t.waits_until)
-        IS DISTINCT FROM (a.state, image_library_internal.waits_from(a.state, a.valid_until, a.quarantined_at IS NOT NULL), a.deprecated_from);
+  SET approval = d.state, waits_from = d.waits_from, waits_until = d.deprecated_from
+  FROM decided d
+  WHERE t.repository_id + 0 = refresh_entry_approval.repository_id AND t.digest = d.digest
+    AND (t.approval, t.waits_from, t.waits_until) IS DISTINCT FROM (d.state, d.waits_from, d.deprecated_from);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refresh_entry_approval IS
   'Updates the approval in the read model and beside the tags for some digests';
 GRANT EXECUTE ON FUNCTION image_library_internal.refresh_entry_approval TO image_library_agent;
 
--- If two sessions decide at the same time, the second waits here and then sees the decision of the first.
-CREATE FUNCTION image_library_internal.lock_approval(repository_id integer, digest text) RETURNS image_library_internal.approval
+-- If two sessions decide at the same time, the second waits here and then sees the decision of the first. If it has waited for
+-- the tags already, no row needs to be added for others to wait for.
+CREATE FUNCTION image_library_internal.lock_approval(repository_id integer, digest text, tags_locked boolean DEFAULT false)
+RETURNS image_library_internal.approval
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   locked image_library_internal.approval;
 BEGIN
+  -- In a replica the statement below refuses.
+  IF tags_locked AND current_setting('image_library.mode') <> 'replica' THEN
+    SELECT a.* INTO locked
+    FROM image_library_internal.approval a
+    WHERE a.repository_id = lock_approval.repository_id AND a.digest = lock_approval.digest
+    FOR UPDATE;
+    IF NOT FOUND THEN
+      locked.repository_id := repository_id;
+      locked.digest := digest;
+      locked.state := 'pending';
+    END IF;
+    RETURN locked;
+  END IF;
   INSERT INTO image_library_internal.approval AS a (repository_id, digest, state)
   VALUES (lock_approval.repository_id, lock_approval.digest, 'pending')
   ON CONFLICT ON CONSTRAINT approval_pkey DO NOTHING
@@ -55,7 +71,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.lock_approval IS
-  'State of an image, which no other session can change until this transaction ends';
+  'State of an image, which no other session can change until this transaction ends. tags_locked: the caller has locked a tag that points at it, and adds the row that there may not be yet; without one, decided_at is null';
 
 -- Reasons are shown in terminals and logs.
 CREATE FUNCTION image_library_internal.check_reason(reason text) RETURNS void
@@ -75,7 +91,7 @@ COMMENT ON FUNCTION image_library_internal.check_reason IS
   'Raises 22023 if a reason is too long or has control characters';
 
 CREATE FUNCTION image_library_internal.lock_image(reference text, verb text, in_registry text) RETURNS record
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
   image record := image_library_internal.find_image(reference, in_registry);
@@ -164,7 +180,7 @@ COMMENT ON FUNCTION image_library_internal.decision_on IS 'A decision on an imag
 GRANT EXECUTE ON FUNCTION image_library_internal.decision_on TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.tell_decision(decision image_library_internal.decision) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   decision.decision_id := nextval('image_library_internal.decision_decision_id_seq');
@@ -260,23 +276,34 @@ COMMENT ON FUNCTION image_library_internal.check_transition IS
 
 CREATE FUNCTION image_library_internal.decide(reference text, new_state text, reason text, in_registry text, valid_until timestamptz DEFAULT NULL)
 RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   verb text := CASE new_state WHEN 'approved' THEN 'approve' WHEN 'rejected' THEN 'reject'
                               WHEN 'revoked' THEN 'revoke' ELSE 'reset' END;
   image record := image_library_internal.lock_image(reference, verb, in_registry);
-  current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest);
+  -- lock_image has locked the tag, unless it points at another image. Whoever else adds approvals locks it too, or the
+  -- repository, or the rules.
+  current image_library_internal.approval := image_library_internal.lock_approval(image.repository_id, image.digest,
+    tags_locked => image.tag IS NOT NULL AND image.moved_to IS NULL);
   demands record;
   votes record;
   people integer := 1;
   decision image_library_internal.decision;
 BEGIN
-  PERFORM image_library_internal.check_reason(reason);
-  IF image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
+  IF reason IS NOT NULL THEN
+    PERFORM image_library_internal.check_reason(reason);
+  END IF;
+  -- Each decision is on a row.
+  IF current.decided_at IS NOT NULL
+     AND image_library_internal.decided_just_now(image.registry_id, image.repository, image.digest, verb, valid_until) THEN
     RETURN image.pinned_reference;
   END IF;
   demands := image_library_internal.demands_on(image.registry_id, image.repository_id, image.digest);
+  -- Votes belong to a row, and policies are functions of users, which may decide too.
+  IF current.decided_at IS NULL AND (demands.people OR demands.policies) THEN
+    current := image_library_internal.lock_approval(image.repository_id, image.digest);
+  END IF;
   IF new_state = 'approved' THEN
     PERFORM image_library_internal.check_approvable(reference, CASE WHEN image.moved_to IS NULL THEN image.tag END, image.rule_id, image.missing_since, current);
     IF demands.unread THEN
@@ -309,11 +336,16 @@ BEGIN
     END IF;
   END IF;
   decision.decision_id := image_library_internal.tell_decision(decision);
-  UPDATE image_library_internal.approval a
-  SET state = decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = clock_timestamp(),
-      valid_until = decision.valid_until,
-      reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END, signature_lost_at = NULL
-  WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
+  IF current.decided_at IS NULL THEN
+    INSERT INTO image_library_internal.approval (repository_id, digest, state, approvals, decision_id, valid_until)
+    VALUES (image.repository_id, image.digest, decide.new_state, people, decision.decision_id, decision.valid_until);
+  ELSE
+    UPDATE image_library_internal.approval a
+    SET state = decide.new_state, approvals = people, decision_id = decision.decision_id, decided_at = clock_timestamp(),
+        valid_until = decision.valid_until,
+        reset_at = CASE WHEN decide.new_state = 'pending' THEN clock_timestamp() END, signature_lost_at = NULL
+    WHERE a.repository_id = image.repository_id AND a.digest = image.digest;
+  END IF;
   IF demands.votes THEN
     DELETE FROM image_library_internal.approval_vote v WHERE v.repository_id = image.repository_id AND v.digest = image.digest;
   END IF;
@@ -329,91 +361,6 @@ END
 $$;
 COMMENT ON FUNCTION image_library_internal.decide IS
   'Makes a decision: state, row in decisions, read model; raises 55000 if the state does not allow it';
-
--- Without one, required_approvals is never 0.
-CREATE FUNCTION image_library_internal.has_approving_rule(repository_id integer) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-AS $$
-BEGIN
-  RETURN EXISTS (
-    SELECT FROM image_library_internal.repository r JOIN image_library_internal.rule u USING (registry_id)
-    WHERE r.repository_id = has_approving_rule.repository_id AND u.enabled AND u.action = 'include' AND u.approval = 'auto');
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.has_approving_rule IS
-  'Whether a rule of the registry that has a repository has approval => auto';
-GRANT EXECUTE ON FUNCTION image_library_internal.has_approving_rule TO image_library_agent;
-
-CREATE FUNCTION image_library_internal.approve_by_rule(repository_id integer, tags text[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
-AS $$
-DECLARE
-  undecided text[];
-  approved_digests text[];
-BEGIN
-  -- Policies read the read model, which is written later: see approve_by_policy.
-  IF image_library_internal.has_approval_policies() OR NOT image_library_internal.has_approving_rule(repository_id) THEN
-    RETURN;
-  END IF;
-  -- A digest may be pending because of another tag of it, whose rule has been dropped.
-  undecided := ARRAY(
-    SELECT DISTINCT t.digest
-    FROM unnest(tags) AS asked (name)
-    JOIN image_library_internal.tag t ON t.repository_id = approve_by_rule.repository_id AND t.name = asked.name
-    JOIN image_library_internal.image i ON i.digest = t.digest AND i.unread IS NULL
-    WHERE NOT EXISTS (SELECT FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest
-                      AND NOT (a.state = 'pending' AND a.signature_lost_at IS NOT NULL)));
-  IF cardinality(undecided) > 0 AND image_library_internal.requires_signatures(repository_id) THEN
-    undecided := ARRAY(SELECT u FROM unnest(undecided) u
-                       EXCEPT SELECT s.digest FROM image_library_internal.unsigned_images(repository_id, undecided) s);
-  END IF;
-  IF cardinality(undecided) = 0 THEN
-    RETURN;
-  END IF;
-  WITH arrived AS (
-    SELECT DISTINCT ON (t.digest) r.registry_id, r.registry, r.repository, t.name AS tag, t.digest, t.rule_id
-    FROM image_library_internal.required_approvals(approve_by_rule.repository_id, undecided) asked
-    CROSS JOIN LATERAL (
-      SELECT x.name, x.digest, x.rule_id FROM image_library_internal.tag x
-      WHERE x.repository_id = approve_by_rule.repository_id AND x.digest = asked.digest
-        AND x.rule_id IS NOT NULL AND x.missing_since IS NULL OFFSET 0) t
-    JOIN image_library_internal.full_repository r ON r.repository_id = approve_by_rule.repository_id
-    WHERE asked.required = 0
-    ORDER BY t.digest, t.name
-  ), approved AS (
-    -- If another session has decided at the same time, its row exists, and nothing is written.
-    INSERT INTO image_library_internal.approval AS a (repository_id, digest, state, approvals, decision_id)
-    SELECT approve_by_rule.repository_id, n.digest, 'approved', 0, nextval('image_library_internal.decision_decision_id_seq')
-    FROM arrived n ORDER BY n.digest
-    ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE
-    SET state = 'approved', approvals = 0, decision_id = excluded.decision_id, decided_at = excluded.decided_at, reset_at = NULL,
-        signature_lost_at = NULL
-    WHERE a.state = 'pending' AND a.signature_lost_at IS NOT NULL
-    RETURNING a.digest, a.decision_id
-  ), told AS (
-    INSERT INTO image_library_internal.decision AS d (decision_id, registry_id, registry, repository, tag, digest, old_state, new_state,
-                                             action, reason, rule_id)
-    SELECT p.decision_id, n.registry_id, n.registry, n.repository, n.tag, n.digest, 'pending', 'approved', 'approve',
-           format('rule %s approves on arrival', n.rule_id), n.rule_id
-    FROM approved p JOIN arrived n ON n.digest = p.digest
-    RETURNING d.*
-  ), noticed AS (
-    INSERT INTO image_library_internal.event (event, registry_id, registry, repository, tag, digest, detail)
-    SELECT 'image approved', d.registry_id, d.registry, d.repository, d.tag, d.digest,
-           jsonb_build_object('decision_id', d.decision_id, 'actor', d.actor, 'reason', d.reason)
-    FROM told d ORDER BY d.tag COLLATE "C"
-  )
-  SELECT array_agg(d.digest) INTO approved_digests FROM told d;
-  IF approved_digests IS NOT NULL THEN
-    PERFORM image_library_internal.notify('image approved');
-    PERFORM image_library_internal.end_requests(repository_id, approved_digests);
-    PERFORM image_library_internal.refresh_entry_approval(repository_id, approved_digests);
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.approve_by_rule IS
-  'Approves images that nobody has decided on and that could be read if every rule that takes a tag of them has approval => auto';
-GRANT EXECUTE ON FUNCTION image_library_internal.approve_by_rule TO image_library_agent;
 
 CREATE FUNCTION image_library.approve(reference text, reason text DEFAULT NULL, valid_until timestamptz DEFAULT NULL,
   registry text DEFAULT NULL)
@@ -435,19 +382,19 @@ COMMENT ON FUNCTION image_library.approve IS
 GRANT EXECUTE ON FUNCTION image_library.approve TO image_library_curator;
 
 CREATE FUNCTION image_library.reject(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'rejected', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.decide(reference, 'rejected', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.reject IS 'Rejects a pending image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reject TO image_library_curator;
 
 CREATE FUNCTION image_library.revoke(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'revoked', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.decide(reference, 'revoked', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.revoke IS 'Revokes the approval of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.revoke TO image_library_curator;
 
 CREATE FUNCTION image_library.reset(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.decide(reference, 'pending', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.decide(reference, 'pending', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.reset IS 'Sets an image back to pending; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.reset TO image_library_curator;

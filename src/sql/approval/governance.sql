@@ -280,21 +280,21 @@ COMMENT ON FUNCTION image_library.deprecate IS
 GRANT EXECUTE ON FUNCTION image_library.deprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.undeprecate(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.mark(reference, 'undeprecate', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.mark(reference, 'undeprecate', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.undeprecate IS 'Ends the deprecation of an image; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.undeprecate TO image_library_curator;
 
 CREATE FUNCTION image_library.quarantine(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.mark(reference, 'quarantine', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.mark(reference, 'quarantine', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.quarantine IS
   'Blocks an image at once, in any state, which is kept; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.quarantine TO image_library_curator;
 
 CREATE FUNCTION image_library.release(reference text, reason text DEFAULT NULL, registry text DEFAULT NULL) RETURNS text
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$ SELECT image_library_internal.mark(reference, 'release', reason, registry) $$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN image_library_internal.mark(reference, 'release', reason, registry); END $$;
 COMMENT ON FUNCTION image_library.release IS
   'Ends the quarantine of an image, whose state counts again; returns the pinned reference';
 GRANT EXECUTE ON FUNCTION image_library.release TO image_library_curator;

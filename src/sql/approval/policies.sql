@@ -249,8 +249,9 @@ COMMENT ON FUNCTION image_library.policy_failures IS
   'Enabled policies that an image does not meet, with effect and reason: those for approvals, or with a consumer those for its use; no row: it meets all';
 GRANT EXECUTE ON FUNCTION image_library.policy_failures TO image_library_reader;
 
+-- Functions of users do not get the setting of decide.
 CREATE FUNCTION image_library_internal.check_policies(reference text, registry text, repository text, digest text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = auto
 AS $$
 DECLARE
   failures text[];

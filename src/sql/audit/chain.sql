@@ -27,6 +27,10 @@ CREATE FUNCTION image_library_internal.chain_hash(previous_hash bytea, "position
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  -- The same for a row without values in values, at a third of the time.
+  IF NOT logged @? '$.* ? (@.type() == "object" || @.type() == "array")' THEN
+    RETURN sha256(previous_hash || convert_to(jsonb_build_array(position, log, jsonb_strip_nulls(logged))::text, 'UTF8'));
+  END IF;
   RETURN (
     SELECT sha256(previous_hash || convert_to(jsonb_build_array(position, log, jsonb_object_agg(c.key, c.value))::text, 'UTF8'))
     FROM jsonb_each(logged) c WHERE c.value <> 'null');
@@ -41,16 +45,17 @@ COMMENT ON FUNCTION image_library_internal.chain_hash IS
 CREATE FUNCTION image_library_internal.append_to_chain(log text, number bigint, logged jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
+DECLARE
+  head image_library_internal.chain;
 BEGIN
   LOOP
+    SELECT c.* INTO head FROM image_library_internal.chain c ORDER BY c.position DESC LIMIT 1;
+    head.position := coalesce(head.position, 0) + 1;
+    head.previous_hash := coalesce(head.row_hash, '');
+    head.row_hash := image_library_internal.chain_hash(head.previous_hash, head.position, log, logged);
     INSERT INTO image_library_internal.chain (position, log, number, previous_hash, row_hash)
-    SELECT next.position, append_to_chain.log, append_to_chain.number, next.previous_hash,
-           image_library_internal.chain_hash(next.previous_hash, next.position, append_to_chain.log, logged)
-    FROM (SELECT coalesce(head.position, 0) + 1 AS position, coalesce(head.row_hash, '') AS previous_hash
-          FROM (SELECT) here
-          LEFT JOIN (SELECT c.position, c.row_hash FROM image_library_internal.chain c ORDER BY c.position DESC LIMIT 1) head ON true) next
-    WHERE NOT EXISTS (SELECT FROM image_library_internal.chain c WHERE c.log = append_to_chain.log AND c.number = append_to_chain.number)
-    ON CONFLICT ON CONSTRAINT chain_pkey DO NOTHING;
+    VALUES (head.position, append_to_chain.log, append_to_chain.number, head.previous_hash, head.row_hash)
+    ON CONFLICT DO NOTHING;
     EXIT WHEN FOUND OR EXISTS (
       SELECT FROM image_library_internal.chain c WHERE c.log = append_to_chain.log AND c.number = append_to_chain.number);
   END LOOP;
@@ -65,7 +70,7 @@ COMMENT ON FUNCTION image_library_internal.refuse_prepare IS
 
 -- Runs when the transaction commits, so that a transaction that is open for long does not make others wait.
 CREATE FUNCTION image_library_internal.chain_row() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   logged jsonb := to_jsonb(NEW);

@@ -20,22 +20,17 @@ COMMENT ON COLUMN image_library_internal.event.transaction IS
 GRANT SELECT, INSERT, DELETE ON image_library_internal.event TO image_library_agent;
 
 -- PostgreSQL merges equal notifications of a transaction, so that a sync of 1,000 tags sends one for each kind of
--- event.
+-- event. Every role that listens sees the payload, so it contains no names.
 CREATE FUNCTION image_library_internal.notify(event text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  -- Every role that listens sees the payload, so it contains no names.
-  PERFORM pg_notify('image_library', jsonb_build_object('event', event)::text);
-END
-$$;
+LANGUAGE sql
+RETURN pg_notify('image_library', jsonb_build_object('event', event)::text);
 COMMENT ON FUNCTION image_library_internal.notify IS 'Notifies the listeners when this transaction commits';
 GRANT EXECUTE ON FUNCTION image_library_internal.notify TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.emit(event text, registry_id integer, registry text, repository text, tag text,
   digest text, detail jsonb DEFAULT '{}')
 RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   INSERT INTO image_library_internal.event (event, registry_id, registry, repository, tag, digest, detail)

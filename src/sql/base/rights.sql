@@ -1,6 +1,6 @@
 -- The acting role, and checks of its rights.
 -- Functions that a decision calls are in PL/pgSQL, which keeps their plans: one in SQL with SET is parsed and planned again
--- in each transaction.
+-- in each transaction. One with RETURN becomes a part of the expression that calls it.
 
 CREATE FUNCTION image_library_internal.acting_role() RETURNS name
 LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_acting_role';
@@ -82,7 +82,7 @@ COMMENT ON FUNCTION image_library_internal.checked_owner IS 'The given owner; ra
 
 -- PL/pgSQL keeps its plan for the session: every statement that reads a view calls this.
 CREATE FUNCTION image_library_internal.registries_hidden_from(viewer name) RETURNS integer[]
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   IF pg_has_role(viewer, 'image_library_admin', 'MEMBER') THEN
@@ -113,12 +113,8 @@ COMMENT ON FUNCTION image_library_internal.sees_everything IS 'Whether the viewe
 GRANT EXECUTE ON FUNCTION image_library_internal.sees_everything TO image_library_reader, image_library_agent;
 
 CREATE FUNCTION image_library_internal.keeps_snapshot() RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
-END
-$$;
+LANGUAGE sql STABLE
+RETURN current_setting('transaction_isolation') IN ('repeatable read', 'serializable');
 COMMENT ON FUNCTION image_library_internal.keeps_snapshot IS
   'Whether this transaction does not see what others have committed since it began';
 GRANT EXECUTE ON FUNCTION image_library_internal.keeps_snapshot TO image_library_agent;

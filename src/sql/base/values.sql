@@ -1,14 +1,15 @@
 -- The values that kinds, states and other options may have, and the range of numbers. Tables and functions check them, and errors name them.
 
+-- In PL/pgSQL, as CHECK constraints call these in each statement that writes: one in SQL is planned each time.
 CREATE FUNCTION image_library_internal.kinds() RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{postgres,model,other}'::text[];
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN '{postgres,model,other}'::text[]; END $$;
 COMMENT ON FUNCTION image_library_internal.kinds IS 'The kinds of images';
 GRANT EXECUTE ON FUNCTION image_library_internal.kinds TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.states() RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{pending,approved,rejected,revoked}'::text[];
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN '{pending,approved,rejected,revoked}'::text[]; END $$;
 COMMENT ON FUNCTION image_library_internal.states IS 'The states of an approval';
 GRANT EXECUTE ON FUNCTION image_library_internal.states TO image_library_agent;
 

@@ -136,10 +136,14 @@ CREATE VIEW image_library_internal.visible_use AS
 COMMENT ON VIEW image_library_internal.visible_use IS
   'Recorded uses that the acting role may see; repository_id null: it knows no such image';
 
--- By the path of the repository, so that bulk decisions need not match every use.
+-- By the path of the repository, so that bulk decisions need not match every use. PL/pgSQL keeps the plan, in which rows are
+-- read by index whatever their number was when it was made.
 CREATE FUNCTION image_library_internal.users_of(repository_id integer, digest text) RETURNS TABLE (consumer text, location text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   SELECT u.consumer, u.location
   FROM image_library_internal.image_use u
   WHERE u.repository_id = users_of.repository_id AND u.digest = users_of.digest AND u.released_at IS NULL
@@ -153,7 +157,8 @@ AS $$
          OR x.digest IS NULL
             AND EXISTS (SELECT FROM image_library_internal.tag_period p
                         WHERE p.repository_id = r.repository_id AND p.tag = x.tag AND p.digest = users_of.digest
-                          AND coalesce(p.until > x.used_since, true)))
+                          AND coalesce(p.until > x.used_since, true)));
+END
 $$;
 COMMENT ON FUNCTION image_library_internal.users_of IS 'Consumers of an image, also those that recorded it before the library knew it';
 GRANT EXECUTE ON FUNCTION image_library_internal.users_of TO image_library_agent;

@@ -74,7 +74,8 @@ COMMENT ON VIEW image_library_internal.tag_platforms IS
 
 -- Row level security of tag, repository and registry hides rows: conditions of users come after it at each of them. OFFSET
 -- 0 keeps such conditions out of tables that do not know who may see a row; these are read for visible tags only, and
--- not at all where none of their columns is asked for.
+-- not at all where none of their columns is asked for. HAVING tells the planner that it is one row, so that the left join is
+-- then left out of the plan: pending_images does the same.
 CREATE VIEW image_library_internal.visible_tags AS
   SELECT t.repository_id, r.registry_id, g.name AS registry, g.host, concat_ws('/', g.host, nullif(g.prefix, ''), r.name) AS place,
          r.name AS repository, t.name AS tag, t.digest, t.first_seen_at, t.digest_changed_at, t.rule_id, t.missing_since,
@@ -82,11 +83,11 @@ CREATE VIEW image_library_internal.visible_tags AS
   FROM image_library_internal.tag t
   JOIN image_library_internal.repository r USING (repository_id)
   JOIN image_library_internal.registry g ON g.registry_id = r.registry_id
-  CROSS JOIN LATERAL (
+  LEFT JOIN LATERAL (
     SELECT (SELECT i FROM image_library_internal.image i WHERE i.digest = t.digest) AS image,
            (SELECT e FROM image_library_internal.entry e WHERE e.repository_id = t.repository_id AND e.tag = t.name) AS entry,
            (SELECT a FROM image_library_internal.approval a WHERE a.repository_id = t.repository_id AND a.digest = t.digest) AS decided
-    OFFSET 0) f
+    HAVING true OFFSET 0) f ON true
   WHERE t.rule_id IS NOT NULL;
 COMMENT ON VIEW image_library_internal.visible_tags IS
   'Stored data of view images, for registries that the acting role may see';
@@ -154,7 +155,7 @@ CREATE VIEW image_library.pending_images AS
               THEN (SELECT string_agg(image_library_internal.requires_text(s.rule_id, s.signers), '; ')
                     FROM image_library_internal.unsigned_images(t.repository_id, ARRAY[t.digest]) s) END AS missing_signature
   FROM image_library_internal.visible_tags t
-  CROSS JOIN LATERAL (
+  LEFT JOIN LATERAL (
     SELECT (SELECT p FROM image_library_internal.tag_period p
             WHERE p.repository_id = t.repository_id AND p.tag = t.tag AND p.digest <> t.digest
             ORDER BY p.since DESC LIMIT 1) AS before,
@@ -163,7 +164,7 @@ CREATE VIEW image_library.pending_images AS
            (SELECT w FROM image_library_internal.policy_verdict w WHERE w.repository_id = t.repository_id AND w.digest = t.digest) AS verdict,
            coalesce((SELECT max(p.enabled_at) FROM image_library_internal.policy p
                      WHERE p.enabled AND p.effect = 'require' AND p.applies_to NOT LIKE 'consumer:%'), '-infinity') AS policies_from
-    OFFSET 0) f
+    HAVING true OFFSET 0) f ON true
   WHERE t.missing_since IS NULL AND t.waits_from <= (SELECT clock_timestamp())
     AND (t.waits_until IS NULL OR t.waits_until > (SELECT clock_timestamp()));
 COMMENT ON VIEW image_library.pending_images IS

@@ -43,32 +43,6 @@ $$;
 COMMENT ON FUNCTION image_library_internal.fold_counts IS 'Adds up the rows of the counts';
 GRANT EXECUTE ON FUNCTION image_library_internal.fold_counts TO image_library_agent;
 
-CREATE FUNCTION image_library_internal.write_counts(changed image_library_internal.tag_count[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-AS $$
-DECLARE
-  fold boolean;
-BEGIN
-  IF changed = '{}' THEN
-    RETURN;
-  END IF;
-  WITH written AS (
-    INSERT INTO image_library_internal.tag_count AS c (registry_id, kind, approval, number)
-    SELECT x.registry_id, x.kind, x.approval, x.number
-    FROM unnest(changed) x
-    -- None of a registry that is being dropped.
-    WHERE EXISTS (SELECT FROM image_library_internal.registry g WHERE g.registry_id = x.registry_id)
-    RETURNING c.change_id
-  )
-  SELECT bool_or(w.change_id % 200 = 0) INTO fold FROM written w;
-  IF fold THEN
-    PERFORM image_library_internal.fold_counts();
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION image_library_internal.write_counts IS 'Adds changes to the counts';
-GRANT EXECUTE ON FUNCTION image_library_internal.write_counts TO image_library_agent;
-
 CREATE FUNCTION image_library_internal.note_emptied(repositories integer[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
@@ -114,11 +88,23 @@ COMMENT ON FUNCTION image_library_internal.count_inserted IS 'Keeps the counts a
 CREATE FUNCTION image_library_internal.count_deleted() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  fold boolean;
 BEGIN
-  PERFORM image_library_internal.write_counts(ARRAY(
-    SELECT (0, o.registry_id, o.kind, o.approval, -count(*))::image_library_internal.tag_count
-    FROM old_tags o WHERE o.rule_id IS NOT NULL AND o.missing_since IS NULL
-    GROUP BY o.registry_id, o.kind, o.approval));
+  WITH counted AS (
+    INSERT INTO image_library_internal.tag_count AS c (registry_id, kind, approval, number)
+    SELECT o.registry_id, o.kind, o.approval, -count(*)
+    FROM old_tags o
+    WHERE o.rule_id IS NOT NULL AND o.missing_since IS NULL
+      -- None of a registry that is being dropped.
+      AND EXISTS (SELECT FROM image_library_internal.registry g WHERE g.registry_id = o.registry_id)
+    GROUP BY o.registry_id, o.kind, o.approval
+    RETURNING c.change_id
+  )
+  SELECT bool_or(c.change_id % 200 = 0) INTO fold FROM counted c;
+  IF fold THEN
+    PERFORM image_library_internal.fold_counts();
+  END IF;
   PERFORM image_library_internal.note_emptied(ARRAY(SELECT DISTINCT o.repository_id FROM old_tags o));
   RETURN NULL;
 END
@@ -129,7 +115,7 @@ CREATE FUNCTION image_library_internal.count_updated() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  changed image_library_internal.tag_count[];
+  fold boolean;
   grown integer[];
   shrunk integer[];
 BEGIN
@@ -141,19 +127,24 @@ BEGIN
     SELECT n.repository_id, n.registry_id, n.kind, n.approval, 1 AS number FROM new_tags n WHERE n.rule_id IS NOT NULL AND n.missing_since IS NULL
     UNION ALL
     SELECT o.repository_id, o.registry_id, o.kind, o.approval, -1 FROM old_tags o WHERE o.rule_id IS NOT NULL AND o.missing_since IS NULL
+  ), counted AS (
+    INSERT INTO image_library_internal.tag_count AS c (registry_id, kind, approval, number)
+    SELECT y.registry_id, y.kind, y.approval, sum(y.number) FROM x y GROUP BY y.registry_id, y.kind, y.approval HAVING sum(y.number) <> 0
+    RETURNING c.change_id
   )
-  SELECT ARRAY(SELECT (0, y.registry_id, y.kind, y.approval, sum(y.number))::image_library_internal.tag_count
-               FROM x y GROUP BY y.registry_id, y.kind, y.approval HAVING sum(y.number) <> 0),
-         ARRAY(SELECT y.repository_id FROM x y GROUP BY y.repository_id HAVING sum(y.number) > 0),
-         ARRAY(SELECT y.repository_id FROM x y GROUP BY y.repository_id HAVING sum(y.number) < 0)
-  INTO changed, grown, shrunk;
-  PERFORM image_library_internal.write_counts(changed);
-  IF grown <> '{}' THEN
+  SELECT (SELECT bool_or(c.change_id % 200 = 0) FROM counted c), array_agg(r.repository_id) FILTER (WHERE r.number > 0),
+         array_agg(r.repository_id) FILTER (WHERE r.number < 0)
+  INTO fold, grown, shrunk
+  FROM (SELECT y.repository_id, sum(y.number) AS number FROM x y GROUP BY y.repository_id HAVING sum(y.number) <> 0) r;
+  IF fold THEN
+    PERFORM image_library_internal.fold_counts();
+  END IF;
+  IF grown IS NOT NULL THEN
     INSERT INTO image_library_internal.filled_repository (repository_id, registry_id)
     SELECT r.repository_id, r.registry_id FROM image_library_internal.repository r WHERE r.repository_id = ANY (grown)
     ON CONFLICT DO NOTHING;
   END IF;
-  IF shrunk <> '{}' THEN
+  IF shrunk IS NOT NULL THEN
     PERFORM image_library_internal.note_emptied(shrunk);
   END IF;
   RETURN NULL;

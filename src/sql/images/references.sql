@@ -208,9 +208,8 @@ AS $$
 DECLARE
   asked record := image_library_internal.parse_image_reference(reference);
   repositories integer[] := image_library_internal.referenced_repositories(asked.host, asked.repository, asked.short_name, in_registry);
-  found_image record;
-  places text[] := '{}';
-  registries text[] := '{}';
+  places text[];
+  registries text[];
 BEGIN
   IF cardinality(repositories) > 1 THEN
     -- By the name alone; with a host, the registries that have the image count.
@@ -220,28 +219,18 @@ BEGIN
     IF places IS NOT NULL THEN
       PERFORM image_library_internal.refuse_ambiguous(reference, places, registries);
     END IF;
+    SELECT array_agg(image_library_internal.untagged(c.pinned_reference)), array_agg(c.registry) INTO places, registries
+    FROM image_library_internal.candidates(repositories, asked.tag, asked.digest) c;
+    IF cardinality(registries) > 1 THEN
+      PERFORM image_library_internal.refuse_ambiguous(reference, places, registries);
+    END IF;
   END IF;
-  FOR found_image IN SELECT * FROM image_library_internal.candidates(repositories, asked.tag, asked.digest) LOOP
-    places := places || found_image.pinned_reference;
-    registries := registries || found_image.registry;
-    registry_id := found_image.registry_id;
-    registry := found_image.registry;
-    repository_id := found_image.repository_id;
-    repository := found_image.repository;
-    tag := found_image.tag;
-    digest := found_image.digest;
-    rule_id := found_image.rule_id;
-    missing_since := found_image.missing_since;
-    pinned_reference := found_image.pinned_reference;
-    pinned := found_image.pinned;
-    moved_to := found_image.moved_to;
-    gone_since := found_image.gone_since;
-  END LOOP;
-  IF registry_id IS NULL THEN
+  SELECT c.registry_id, c.registry, c.repository_id, c.repository, c.tag, c.digest, c.rule_id, c.missing_since, c.pinned_reference,
+         c.pinned, c.moved_to, c.gone_since
+  INTO registry_id, registry, repository_id, repository, tag, digest, rule_id, missing_since, pinned_reference, pinned, moved_to, gone_since
+  FROM image_library_internal.candidates(repositories, asked.tag, asked.digest) c;
+  IF NOT FOUND THEN
     PERFORM image_library_internal.refuse_unknown(reference, repositories, asked);
-  END IF;
-  IF cardinality(registries) > 1 THEN
-    PERFORM image_library_internal.refuse_ambiguous(reference, ARRAY(SELECT image_library_internal.untagged(p) FROM unnest(places) p), registries);
   END IF;
 END
 $$;
