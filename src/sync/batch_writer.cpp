@@ -1,7 +1,6 @@
 #include "sync/batch_writer.h"
 
 #include <algorithm>
-#include <exception>
 #include <set>
 #include <utility>
 
@@ -17,6 +16,9 @@ namespace {
 constexpr int kTries = 3;
 constexpr int kPauseMs = 500;
 constexpr std::size_t kMaxMessage = 1000;
+// What batches that are written together have at most: a larger one is written alone.
+constexpr std::size_t kMostRowsTogether = 200;
+constexpr std::size_t kMostBytesTogether = 512u << 10;
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 }  // namespace
@@ -156,80 +158,43 @@ class BatchWriter::Parts {
   std::vector<Problem> problems_;
 };
 
-// Small batches of different repositories that are written together.
-class BatchWriter::Gathered {
- public:
-  static bool IsSmall(const Batch& batch) {
-    return Rows(batch) <= kMostRows && batch.bytes <= kMostBytes;
-  }
+namespace {
 
-  // Images that two repositories have are completed by the second one: see Store::Write.
-  bool Takes(const Batch& batch) const {
-    return rows_ + Rows(batch) <= kMostRows && bytes_ + batch.bytes <= kMostBytes &&
-           repositories_.count(batch.repository) == 0 &&
-           std::none_of(batch.images.begin(), batch.images.end(),
-                        [&](const Image& image) { return digests_.count(image.digest) != 0; });
-  }
-
-  // Its place in batches and written.
-  std::size_t Add(Batch batch) {
-    rows_ += Rows(batch);
-    bytes_ += batch.bytes;
-    repositories_.insert(batch.repository);
-    for (const Image& image : batch.images) digests_.insert(image.digest);
-    batches.push_back(std::move(batch));
-    return batches.size() - 1;
-  }
-
-  std::vector<Batch> batches;
-  std::vector<Written> written;
-  std::exception_ptr error;
-  registry::WaitQueue waiting;
-
- private:
-  static constexpr std::size_t kMostRows = 200;
-  static constexpr std::size_t kMostBytes = 512u << 10;
-
-  static std::size_t Rows(const Batch& batch) {
-    return batch.images.size() + batch.tags.size() + batch.missing.size() + batch.referrers.size() +
-           batch.evidence.size();
-  }
-
-  std::size_t rows_ = 0, bytes_ = 0;
-  std::set<std::string> repositories_, digests_;
-};
-
-Task<Written> BatchWriter::Write(Batch batch) {
-  if (!Gathered::IsSmall(batch)) co_return co_await WriteAlone(std::move(batch));
-  const bool first = open_ == nullptr || !open_->Takes(batch);
-  if (first) open_ = std::make_shared<Gathered>();
-  // Owned by those who wait for it: the run may be cancelled meanwhile.
-  const std::shared_ptr<Gathered> gathered = open_;
-  const std::size_t place = gathered->Add(std::move(batch));
-  if (first) {
-    try {
-      co_await WriteGathered(*gathered);
-    } catch (...) {
-      gathered->error = std::current_exception();
-    }
-    gathered->waiting.ResumeAll();
-  } else {
-    co_await gathered->waiting.Wait();
-  }
-  if (gathered->error) std::rethrow_exception(gathered->error);
-  co_return std::move(gathered->written.at(place));
+std::size_t Rows(const Batch& batch) {
+  return batch.images.size() + batch.tags.size() + batch.missing.size() + batch.referrers.size() +
+         batch.evidence.size();
 }
 
-// Timers end after everything else that the turn brought.
+}  // namespace
+
+// Images that two repositories have are completed by the second one: see Store::Write.
+bool BatchWriter::Gathered::Takes(const Batch& batch) const {
+  return rows_ + Rows(batch) <= kMostRowsTogether && bytes_ + batch.bytes <= kMostBytesTogether &&
+         repositories_.count(batch.repository) == 0 &&
+         std::none_of(batch.images.begin(), batch.images.end(),
+                      [&](const Image& image) { return digests_.count(image.digest) != 0; });
+}
+
+std::size_t BatchWriter::Gathered::Add(Batch batch) {
+  rows_ += Rows(batch);
+  bytes_ += batch.bytes;
+  repositories_.insert(batch.repository);
+  for (const Image& image : batch.images) digests_.insert(image.digest);
+  batches.push_back(std::move(batch));
+  return batches.size() - 1;
+}
+
+Task<Written> BatchWriter::Write(Batch batch) {
+  if (Rows(batch) > kMostRowsTogether || batch.bytes > kMostBytesTogether)
+    co_return co_await WriteAlone(std::move(batch));
+  const auto part = turn_.Enter([&](const Gathered& gathered) { return gathered.Takes(batch); });
+  Gathered& gathered = part.shared->job;
+  const std::size_t place = gathered.Add(std::move(batch));
+  co_await turn_.Finish(part, *this, &BatchWriter::WriteGathered);
+  co_return std::move(gathered.written.at(place));
+}
+
 Task<void> BatchWriter::WriteGathered(Gathered& gathered) {
-  std::exception_ptr failure;
-  try {
-    co_await transport_.Sleep(0);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  if (open_.get() == &gathered) open_.reset();
-  if (failure) std::rethrow_exception(failure);
   gathered.written.resize(gathered.batches.size());
   if (gathered.batches.size() > 1) {
     try {

@@ -4,13 +4,14 @@
 
 #include <cstddef>
 #include <map>
-#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "registry/http.h"
 #include "registry/task.h"
 #include "sync/store.h"
+#include "sync/turn_work.h"
 
 namespace image_library::sync {
 
@@ -26,7 +27,7 @@ class BatchWriter {
  public:
   /// Both must outlive it; the transport is slept on between tries.
   BatchWriter(Store& store, registry::Transport& transport)
-      : store_(store), transport_(transport) {}
+      : store_(store), transport_(transport), turn_(transport) {}
 
   /// Stores the batch, a small one together with those of other repositories that come in the same
   /// turn of the event loop: whole when the database takes it, else in ever smaller parts, until
@@ -38,7 +39,21 @@ class BatchWriter {
  private:
   struct Atom;
   class Parts;
-  class Gathered;
+
+  // Small batches of different repositories, which are written together.
+  class Gathered {
+   public:
+    bool Takes(const Batch& batch) const;
+    // Its place in batches and written.
+    std::size_t Add(Batch batch);
+
+    std::vector<Batch> batches;
+    std::vector<Written> written;
+
+   private:
+    std::size_t rows_ = 0, bytes_ = 0;
+    std::set<std::string> repositories_, digests_;
+  };
 
   registry::Task<void> WriteGathered(Gathered& gathered);
   registry::Task<Written> WriteAlone(Batch batch);
@@ -49,7 +64,7 @@ class BatchWriter {
 
   Store& store_;
   registry::Transport& transport_;
-  std::shared_ptr<Gathered> open_;  ///< takes more batches
+  TurnWork<Gathered> turn_;
   bool was_busy_ = false;
 };
 

@@ -2,14 +2,14 @@
 #ifndef IMAGE_LIBRARY_SYNC_KNOWN_IMAGES_H_
 #define IMAGE_LIBRARY_SYNC_KNOWN_IMAGES_H_
 
-#include <memory>
 #include <optional>
-#include <string>
+#include <vector>
 
 #include "registry/http.h"
 #include "registry/task.h"
 #include "sync/known.h"
 #include "sync/store.h"
+#include "sync/turn_work.h"
 
 namespace image_library::sync {
 
@@ -18,8 +18,7 @@ namespace image_library::sync {
 class KnownImages {
  public:
   /// Both must outlive it.
-  KnownImages(Store& store, registry::Transport& transport)
-      : store_(store), transport_(transport) {}
+  KnownImages(Store& store, registry::Transport& transport) : store_(store), turn_(transport) {}
   KnownImages(const KnownImages&) = delete;
   KnownImages& operator=(const KnownImages&) = delete;
 
@@ -28,13 +27,15 @@ class KnownImages {
   registry::Task<std::optional<KnownImage>> Find(RepositoryDigest digest);
 
  private:
-  struct Question;
+  struct Question {
+    std::vector<RepositoryDigest> digests;
+    std::vector<std::optional<KnownImage>> stored;  // in the places of digests
+  };
 
   registry::Task<void> Answer(Question& question);
 
   Store& store_;
-  registry::Transport& transport_;
-  std::shared_ptr<Question> open_;  ///< takes more digests
+  TurnWork<Question> turn_;
 };
 
 }  // namespace image_library::sync

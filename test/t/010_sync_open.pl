@@ -18,9 +18,20 @@ my $node = ImageLibrary::node('main', 'image_library.enabled = off');
 $node->safe_psql('postgres', sprintf(q{
 	SELECT image_library.add_registry('local', '%s', allow_private => true);
 	SELECT image_library.add_rule('local', '**')}, $registry->url));
-$node->safe_psql('postgres', q{CALL image_library.sync('local')});
+$node->safe_psql('postgres', q{SET track_functions = 'all'; CALL image_library.sync('local')});
+is($node->value(q{SELECT coalesce(sum(calls) FILTER (WHERE funcname IN ('classify', 'published_texts')), 0),
+	sum(calls) FILTER (WHERE funcname = 'write_batches') > 0 FROM pg_stat_user_functions}),
+	'0|t', 'new images are classified where they are read');
 is($node->safe_psql('postgres', 'SELECT outcome, error FROM image_library.sync_run'),
 	'complete|', 'the run is complete');
+my $classified = q{SELECT count(*), md5(string_agg(x, ' ' ORDER BY x)) FROM (
+	SELECT e::text FROM image_library_internal.entry e UNION ALL SELECT x::text FROM image_library_internal.image_extension x
+	UNION ALL SELECT x::text FROM image_library_internal.extension_image x UNION ALL SELECT p::text FROM image_library_internal.model_profile p
+	UNION ALL SELECT c::text FROM image_library_internal.other_conflict c UNION ALL SELECT i::text FROM image_library_internal.image i) AS stored (x)};
+my $as_read = $node->value($classified);
+cmp_ok((split /[|]/, $as_read)[0], '>', 40, 'they have facts');
+$node->value(q{SELECT image_library.reclassify()});
+is($node->value($classified), $as_read, 'and the database classifies them alike');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM image_library.sync_problem'),
 	'0', 'no problem is on record');
 

@@ -30,7 +30,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.repository_ids TO image_library
 -- A batch that brings a tag and a decision on its digest do not see each other before they commit, so one waits for the
 -- other.
 CREATE FUNCTION image_library_internal.lock_repository(registry_id integer, repository_id integer, for_batch boolean) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   PERFORM image_library_internal.require_read_committed();
