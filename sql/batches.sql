@@ -56,6 +56,20 @@ SELECT * FROM test.told('app/told');
 SELECT * FROM test.told('app/other_keys', '{"keys_version": "before"}');
 SELECT * FROM test.told('app/no_keys', '{"keys_version": null}');
 SELECT * FROM test.told('app/other_rules', '{"rules_version": "before"}');
+-- Of an image that is stored, the batch may have read less.
+SELECT test.write_batches(jsonb_build_object('app/whole', test.found('{1}', 'shared', :rule)));
+SELECT * FROM test.library WHERE repository = 'app/whole';
+SELECT test.write_batches(jsonb_build_object('app/sparse', test.found('{1}', 'shared', :rule, '{"labels": {}}',
+  '{"kind": "model", "model": "told", "features": [], "extensions": [], "profiles": [], "conflicts": [], "contested": false}')));
+SELECT repository, kind FROM images WHERE repository IN ('app/whole', 'app/sparse') ORDER BY 1;
+-- Together only what needs no other session, and does not take long.
+SELECT test.outcome(format('SELECT test.write_batches(%L)', jsonb_build_object('app/a', '{}'::jsonb, 'app/b', jsonb_build_object('completed', jsonb_build_array(test.image('shared1'))))));
+SELECT test.write_batches(jsonb_build_object('app/b', jsonb_build_object('completed', jsonb_build_array(test.image('shared1')))));
+CREATE FUNCTION test.approves(image image_library.images) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+SELECT add_policy('slow', 'test.approves(image_library.images)');
+SELECT test.outcome(format('SELECT test.write_batches(%L)', jsonb_build_object('app/a', test.found('{8}', 'p', :rule), 'app/b', test.found('{8}', 'q', :rule))));
+SELECT test.write_batches(jsonb_build_object('app/b', test.found('{8}', 'q', :rule)));
+SELECT drop_policy('slow');
 -- Keys that were changed while the batch was under way.
 SELECT classification_version() AS before \gset
 SELECT set_annotation_keys('title', '{org.example.title}');

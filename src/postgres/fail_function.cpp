@@ -20,6 +20,7 @@ constexpr struct {
     {"invalid_function_definition", ERRCODE_INVALID_FUNCTION_DEFINITION},
     {"invalid_parameter_value", ERRCODE_INVALID_PARAMETER_VALUE},
     {"invalid_transaction_state", ERRCODE_INVALID_TRANSACTION_STATE},
+    {"lock_not_available", ERRCODE_LOCK_NOT_AVAILABLE},
     {"no_data_found", ERRCODE_NO_DATA_FOUND},
     {"null_value_not_allowed", ERRCODE_NULL_VALUE_NOT_ALLOWED},
     {"object_not_in_prerequisite_state", ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE},

@@ -185,10 +185,11 @@ std::size_t BatchWriter::Gathered::Add(Batch batch) {
 }
 
 Task<Written> BatchWriter::Write(Batch batch) {
-  if (Rows(batch) > kMostRowsTogether || batch.bytes > kMostBytesTogether)
+  if (Rows(batch) > kMostRowsTogether || batch.bytes > kMostBytesTogether ||
+      !batch.completed.empty())
     co_return co_await WriteAlone(std::move(batch));
   const auto part = turn_.Enter([&](const Gathered& gathered) { return gathered.Takes(batch); });
-  Gathered& gathered = part.shared->job;
+  Gathered& gathered = part->job;
   const std::size_t place = gathered.Add(std::move(batch));
   co_await turn_.Finish(part, *this, &BatchWriter::WriteGathered);
   co_return std::move(gathered.written.at(place));

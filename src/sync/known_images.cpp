@@ -8,7 +8,7 @@ using registry::Task;
 
 Task<std::optional<KnownImage>> KnownImages::Find(RepositoryDigest digest) {
   const auto part = turn_.Enter([](const Question&) { return true; });
-  Question& question = part.shared->job;
+  Question& question = part->job;
   const std::size_t place = question.digests.size();
   question.digests.push_back(std::move(digest));
   co_await turn_.Finish(part, *this, &KnownImages::Answer);

@@ -54,9 +54,10 @@ class Store {
   /// repository has a tag for, in its place; empty: it has none.
   virtual std::vector<std::string> Subjects(const std::string& repository,
                                             const std::vector<std::string>& subjects) = 0;
-  /// Writes batches of different repositories, which share no image, in one transaction. Of an image
-  /// that is stored, what is more complete wins. May throw DataRefused and StoreBusy; of several
-  /// batches it does not wait for the locks of others.
+  /// Writes batches of different repositories, which share no image, in one transaction. Of an
+  /// image that is stored, what is more complete wins. May throw DataRefused and StoreBusy; of
+  /// several batches at once where it would have to wait, or may take long: each is then written
+  /// alone.
   virtual void Write(std::span<const Batch> batches) = 0;
   /// Names of the repositories that the library holds tags of.
   virtual std::vector<std::string> KnownRepositories() = 0;

@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <memory>
+#include <utility>
 
 #include "registry/http.h"
 #include "registry/task.h"
@@ -12,21 +13,18 @@ namespace image_library::sync {
 
 /// Gathers what a job is about until the turn ends, since each call of the store is a transaction:
 ///   const auto part = turn_.Enter(takes_it);
-///   ... add to part.shared->job ...
+///   ... add to part->job ...
 ///   co_await turn_.Finish(part, *this, &Owner::Work);
-///   ... take the result from part.shared->job ...
+///   ... take the result from part->job ...
 template <typename Job>
 class TurnWork {
  public:
   /// Owned by those who wait for it: the run may be cancelled meanwhile.
   struct Shared {
     Job job;
+    bool has_leader = false;  ///< who does the job
     std::exception_ptr error;
     registry::WaitQueue waiting;
-  };
-  struct Part {
-    std::shared_ptr<Shared> shared;
-    bool is_first;
   };
 
   /// The transport must outlive it.
@@ -36,18 +34,18 @@ class TurnWork {
 
   /// The job that is open, if `takes(job)`; else a new one.
   template <typename Takes>
-  Part Enter(const Takes& takes) {
-    const bool is_first = open_ == nullptr || !takes(open_->job);
-    if (is_first) open_ = std::make_shared<Shared>();
-    return {open_, is_first};
+  std::shared_ptr<Shared> Enter(const Takes& takes) {
+    if (open_ == nullptr || !takes(open_->job)) open_ = std::make_shared<Shared>();
+    return open_;
   }
 
-  /// Waits until the job is done, which the first one does when the turn ends. Throws what the work
+  /// Waits until the job is done: by who comes here first, when the turn ends. Throws what the work
   /// throws, to everyone.
   template <typename Owner>
-  registry::Task<void> Finish(Part part, Owner& owner, registry::Task<void> (Owner::*work)(Job&)) {
-    Shared& shared = *part.shared;
-    if (!part.is_first) {
+  registry::Task<void> Finish(std::shared_ptr<Shared> part, Owner& owner,
+                              registry::Task<void> (Owner::*work)(Job&)) {
+    Shared& shared = *part;
+    if (std::exchange(shared.has_leader, true)) {
       co_await shared.waiting.Wait();
     } else {
       try {
@@ -56,7 +54,7 @@ class TurnWork {
       } catch (...) {
         shared.error = std::current_exception();
       }
-      if (open_ == part.shared) open_.reset();
+      if (open_ == part) open_.reset();
       try {
         if (!shared.error) co_await (owner.*work)(shared.job);
       } catch (...) {

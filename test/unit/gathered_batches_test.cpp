@@ -70,6 +70,13 @@ TEST_F(GatheredBatchesTest, ARepositoryIsNotTwiceInACall) {
   EXPECT_EQ(store_.writes, 2);
 }
 
+// All repositories that have the image are locked for it.
+TEST_F(GatheredBatchesTest, ACompletedImageIsWrittenAlone) {
+  Batch completed = BatchOf("a", "1");
+  completed.completed.push_back(completed.images.front());
+  EXPECT_TRUE(Write(std::move(completed)).Done());
+}
+
 TEST_F(GatheredBatchesTest, ALargeOneDoesNotWait) {
   Batch large = BatchOf("a", "0");
   for (int i = 1; i <= 200; ++i) large.Add(UnreadImage(std::to_string(i)));

@@ -46,6 +46,21 @@ COMMENT ON FUNCTION image_library_internal.lock_repository IS
   'Locks a repository, so that batches and decisions run one after the other, and no rule changes meanwhile';
 GRANT EXECUTE ON FUNCTION image_library_internal.lock_repository TO image_library_agent;
 
+CREATE FUNCTION image_library_internal.refuse_together(reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM image_library_internal.fail(
+    errcode => 'lock_not_available',
+    message => format('could not write batches of several repositories together: %s', reason),
+    detail => 'All of them would be locked meanwhile.',
+    hint => 'Write each of them alone.');
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.refuse_together IS
+  'Raises 55P03: batches of several repositories are written together only while none waits for another session';
+GRANT EXECUTE ON FUNCTION image_library_internal.refuse_together TO image_library_agent;
+
 -- While one of several repositories is locked by another session, the caller would hold the others: it fails at once, and
 -- tries each alone.
 CREATE FUNCTION image_library_internal.lock_repositories(registry_id integer, repositories integer[]) RETURNS void
@@ -191,7 +206,7 @@ COMMENT ON FUNCTION image_library_internal.write_additions IS
 GRANT EXECUTE ON FUNCTION image_library_internal.write_additions TO image_library_agent;
 
 CREATE FUNCTION image_library_internal.write_listings(listings image_library_internal.listing[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   INSERT INTO image_library_internal.listing AS l (repository_id, tags, fingerprint, changed_at)
@@ -275,6 +290,9 @@ DECLARE
   signed_in record;
   counts record;
 BEGIN
+  IF cardinality(batches) > 1 AND image_library_internal.has_approval_policies() THEN
+    PERFORM image_library_internal.refuse_together('policies are evaluated for each image, which may take long');
+  END IF;
   FOR place IN 1 .. cardinality(batches) LOOP
     have_evidence := have_evidence OR cardinality((batches[place]).evidence) > 0;
   END LOOP;
@@ -306,6 +324,9 @@ BEGIN
       SELECT i FROM unnest(images) i WHERE i.digest = ANY (incomplete) AND image_library_internal.is_more_complete(i));
   END IF;
   IF cardinality(completed) > 0 THEN
+    IF cardinality(batches) > 1 THEN
+      PERFORM image_library_internal.refuse_together('an image is completed, for which all repositories that have it are locked');
+    END IF;
     PERFORM image_library_internal.complete_images(completed);
   END IF;
   ids := image_library_internal.repository_ids(registry_id, names);
@@ -341,11 +362,11 @@ BEGIN
   keys := image_library_internal.classification_keys();
   version := image_library_internal.rules_version(registry_id);
   have_texts := coalesce(image_library_internal.classification_version() = ALL (keys_versions), false);
-  -- A rule may say what kind its images are.
-  have_facts := have_texts AND coalesce(version = ALL (rules_versions), false);
   IF cardinality(images) > 0 THEN
     images_added := image_library_internal.write_images(images, keys, have_texts);
   END IF;
+  -- A rule may say what kind its images are. Of an image that was there, what is stored counts: the batch may have read less.
+  have_facts := have_texts AND coalesce(version = ALL (rules_versions), false) AND images_added = cardinality(images);
   IF have_additions THEN
     FOR n IN 1 .. cardinality(places) LOOP
       IF image_library_internal.has_additions(batches[places[n]]) THEN

@@ -140,7 +140,6 @@ DECLARE
   written record;
   event text;
   gone image_library_internal.tag_place;
-  has_policies boolean := image_library_internal.has_approval_policies();
   place record;
 BEGIN
   SELECT count(*) FILTER (WHERE f.previous IS NULL),
@@ -172,8 +171,8 @@ BEGIN
     PERFORM image_library_internal.reset_by_stricter_rule(place.repository_id, place.pointed_anew);
     PERFORM image_library_internal.reset_unsigned(place.repository_id, place.pointed_anew);
   END LOOP;
-  -- Policies read the read model.
-  IF NOT has_policies THEN
+  -- Policies read the read model, and so come after it.
+  IF NOT image_library_internal.has_approval_policies() THEN
     FOR place IN SELECT f.repository_id, array_agg(f.name) AS names FROM unnest(arrived) f GROUP BY 1 ORDER BY 1 LOOP
       PERFORM image_library_internal.approve_by_rule(place.repository_id, place.names);
     END LOOP;
@@ -184,7 +183,7 @@ BEGIN
   FOR place IN SELECT m.repository_id, array_agg(m.tag) AS names FROM unnest(missing) m GROUP BY 1 ORDER BY 1 LOOP
     PERFORM image_library_internal.refresh_entries(place.repository_id, place.names);
   END LOOP;
-  IF has_policies THEN
+  IF image_library_internal.has_approval_policies() THEN
     FOR place IN SELECT f.repository_id, array_agg(f.name) AS names FROM unnest(arrived) f GROUP BY 1 ORDER BY 1 LOOP
       PERFORM image_library_internal.approve_by_policy(place.repository_id, place.names);
     END LOOP;
