@@ -76,7 +76,8 @@ SELECT registry_id, 'schedule', now() - interval '1 minute', now(), 'complete', 
 DROP TABLE generated;
 SELECT definition FROM built_later \gexec
 SELECT image_library_internal.recount();
-SELECT count(image_library_internal.refresh_text(r.repository_id, ARRAY(SELECT t.name FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id), true))
+SELECT count(image_library_internal.refresh_text(ARRAY(
+         SELECT (t.repository_id, t.name)::image_library_internal.tag_place FROM image_library_internal.tag t WHERE t.repository_id = r.repository_id), true))
 FROM image_library_internal.repository r;
 VACUUM ANALYZE;
 CREATE ROLE bench_reader LOGIN IN ROLE image_library_reader;
