@@ -163,8 +163,8 @@ Task<void> ImageReader::ReadChild(Index& index, Descriptor child, int depth) {
     throw Error(ErrorKind::kTooLarge,
                 "index has more than " + std::to_string(kMaxPlatforms) + " platforms");
   Task<Child> fetch = FetchChild(index.repository, child.digest);
-  const Once<Child>::Value fetched =
-      co_await children_.Get(index.repository + "\n" + child.digest, std::move(fetch));
+  const Once<Child>::Value fetched = co_await children_.Get(index.repository + "\n" + child.digest,
+                                                            index.repository, std::move(fetch));
   index.body_bytes += fetched->body_bytes;
   if (index.body_bytes > kMaxBytes)
     throw Error(ErrorKind::kTooLarge, "index leads to more than " +
@@ -247,8 +247,9 @@ Task<void> ImageReader::AskForConfig(std::string repository, FetchedPlatform& pl
     co_return;
   }
   Task<Config> fetch = FetchConfig(repository, config->digest);
+  // Repositories that are read side by side may have the same images.
   const Once<Config>::Value fetched =
-      co_await configs_.Get(repository + "\n" + config->digest, std::move(fetch));
+      co_await configs_.Get(config->digest, repository, std::move(fetch));
   platform.config = fetched->config;
 }
 

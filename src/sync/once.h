@@ -15,8 +15,8 @@
 namespace image_library::sync {
 
 /// A cache bounded in bytes, oldest out first. A caller that asks for a value while it is made
-/// waits for it, and gets the same error when it fails; errors are not kept. T has a member
-/// `bytes`.
+/// waits for it. When it fails, those of the same repository get the same error, and one of another
+/// repository makes it; errors are not kept. T has a member `bytes`.
 template <typename T>
 class Once {
  public:
@@ -27,15 +27,15 @@ class Once {
   Once& operator=(const Once&) = delete;
 
   /// The value of a key; make runs only where there is none.
-  registry::Task<Value> Get(std::string key, registry::Task<T> make) {
-    const auto found = entries_.find(key);
-    if (found != entries_.end()) {
+  registry::Task<Value> Get(std::string key, std::string repository, registry::Task<T> make) {
+    for (auto found = entries_.find(key); found != entries_.end(); found = entries_.find(key)) {
       const std::shared_ptr<Entry> entry = found->second;
       if (!entry->value && !entry->error) co_await entry->waiting.Wait();
-      if (entry->error) std::rethrow_exception(entry->error);
-      co_return entry->value;
+      if (entry->value) co_return entry->value;
+      if (entry->repository == repository) std::rethrow_exception(entry->error);
     }
     const auto entry = std::make_shared<Entry>();
+    entry->repository = std::move(repository);
     entries_[key] = entry;
     try {
       entry->value = std::make_shared<const T>(co_await make);
@@ -53,6 +53,7 @@ class Once {
 
  private:
   struct Entry {
+    std::string repository;  ///< of who makes it
     Value value;
     std::exception_ptr error;
     registry::WaitQueue waiting;

@@ -185,10 +185,12 @@ class OnceTest : public ::testing::Test {
     if (text.empty()) throw Error(ErrorKind::kServer, "no");
     co_return Thing{text, bytes};
   }
-  Task<void> Ask(std::string key, std::string text, std::size_t bytes = 1) {
+  Task<void> Ask(std::string key, std::string text, std::size_t bytes = 1,
+                 std::string repository = "app") {
     Task<Thing> make = Make(std::move(text), bytes);
     try {
-      const Once<Thing>::Value value = co_await once_.Get(std::move(key), std::move(make));
+      const Once<Thing>::Value value =
+          co_await once_.Get(std::move(key), std::move(repository), std::move(make));
       got_.push_back(value->text);
     } catch (const Error& error) {
       got_.push_back(error.what());
@@ -220,6 +222,21 @@ TEST_F(OnceTest, AFailureIsSharedAndNotKept) {
   third.Start();
   network_.ResumeOne();
   EXPECT_EQ(got_.back(), "three");
+}
+
+// It may have what the first one lacks, or may not read.
+TEST_F(OnceTest, AFailureIsNotThatOfAnotherRepository) {
+  std::vector<Task<void>> tasks;
+  for (const char* repository : {"a", "a", "b", "b"}) {
+    tasks.push_back(Ask("key", *repository == 'a' ? "" : "there", 1, repository));
+    tasks.back().Start();
+  }
+  EXPECT_EQ(made_, 1);
+  network_.ResumeOne();
+  EXPECT_THAT(got_, ElementsAre("no", "no"));
+  EXPECT_EQ(made_, 2);
+  network_.ResumeOne();
+  EXPECT_THAT(got_, ElementsAre("no", "no", "there", "there"));
 }
 
 TEST_F(OnceTest, TheOldestIsForgottenWhenThereIsTooMuch) {
