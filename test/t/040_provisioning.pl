@@ -21,7 +21,7 @@ sub push_tags
 	run_command([ 'python3', '-B', "$FindBin::RealBin/../registry/operands.py",
 		$registry->url, 'postgresql', @_ ]);
 	die 'could not push' if $? != 0;
-	$node->value(q{CALL image_library.sync('local')});
+	$node->value(q{SET track_functions = 'all'; CALL image_library.sync('local')});
 	return;
 }
 
@@ -41,6 +41,9 @@ $node->value(sprintf(q{
 	CREATE ROLE app LOGIN IN ROLE image_library_reader;
 	CREATE SCHEMA app AUTHORIZATION app}, $registry->url));
 push_tags('17.10-2509010101', '17.4-2509150101', '17.11-2511010101-full');
+is($node->value(q{SELECT coalesce(sum(calls) FILTER (WHERE funcname IN ('classify', 'published_texts')), 0),
+	sum(calls) FILTER (WHERE funcname = 'write_batches') > 0 FROM pg_stat_user_functions}),
+	'0|t', 'new images are classified where they are read');
 
 # --- the application's schema: what is not approved does not get in, whoever writes
 $node->value(q{
