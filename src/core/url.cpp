@@ -88,6 +88,10 @@ std::string RegistryUrl::ToString() const {
   return scheme + "://" + host + (prefix.empty() ? "" : "/" + prefix);
 }
 
+std::string RegistryUrl::FullName(const std::string& repository) const {
+  return prefix.empty() ? repository : prefix + "/" + repository;
+}
+
 std::string RegistryUrl::Origin() const {
   return scheme + "://" + (host == "docker.io" ? "registry-1.docker.io" : host);
 }

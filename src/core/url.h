@@ -20,6 +20,8 @@ struct RegistryUrl {
   std::string ToString() const;
   /// Where requests go: scheme://host, with Docker Hub's API host for `docker.io`.
   std::string Origin() const;
+  /// `prefix/repository`.
+  std::string FullName(const std::string& repository) const;
 };
 
 /// `https` is assumed when no scheme is written. Throws Error kInvalidArgument with a hint on any

@@ -142,7 +142,6 @@ struct Client::Impl {
         exchange(options, transport, retry),
         abilities(options.abilities) {}
 
-  std::string FullName(const std::string& repository) const;
   /// The full name, with what it is, for messages.
   std::string Quoted(const std::string& full_name) const;
   /// A question about part of a repository; throws when its name is none.
@@ -189,17 +188,13 @@ FetchedManifest ToManifest(Response&& response, const std::string& reference,
   return manifest;
 }
 
-std::string Client::Impl::FullName(const std::string& repository) const {
-  return options.url.prefix.empty() ? repository : options.url.prefix + "/" + repository;
-}
-
 std::string Client::Impl::Quoted(const std::string& full_name) const {
   return "repository \"" + options.url.host + "/" + full_name + "\"";
 }
 
 Question Client::Impl::About(const std::string& repository, const std::string& path,
                              const std::string& what) const {
-  const std::string name = FullName(repository);
+  const std::string name = options.url.FullName(repository);
   if (!IsRepositoryName(name)) {
     throw Error(ErrorKind::kInvalidArgument,
                 "\"" + Scrub(repository, 300) + "\" is not a repository name", "",

@@ -266,6 +266,7 @@ DECLARE
   places integer[] := '{}';
   ids integer[];
   id integer;
+  added integer;
   images image_library_internal.batch_image[] := '{}';
   completed image_library_internal.batch_image[] := '{}';
   tags image_library_internal.batch_tag[] := '{}';
@@ -279,7 +280,7 @@ DECLARE
   settled image_library_internal.settled_repository[] := '{}';
   over integer[] := '{}';
   have_evidence boolean := false;
-  have_additions boolean := false;
+  additions integer[] := '{}';
   keys jsonb;
   version text;
   have_texts boolean;
@@ -334,7 +335,9 @@ BEGIN
   FOR n IN 1 .. cardinality(places) LOOP
     batch := batches[places[n]];
     id := ids[n];
-    have_additions := have_additions OR image_library_internal.has_additions(batch);
+    IF image_library_internal.has_additions(batch) THEN
+      additions := additions || n;
+    END IF;
     IF cardinality(batch.tags) > 0 THEN
       tags := tags || batch.tags;
       tags_of := tags_of || array_fill(id, ARRAY[cardinality(batch.tags)]);
@@ -367,15 +370,11 @@ BEGIN
   END IF;
   -- A rule may say what kind its images are. Of an image that was there, what is stored counts: the batch may have read less.
   have_facts := have_texts AND coalesce(version = ALL (rules_versions), false) AND images_added = cardinality(images);
-  IF have_additions THEN
-    FOR n IN 1 .. cardinality(places) LOOP
-      IF image_library_internal.has_additions(batches[places[n]]) THEN
-        signed := signed || ARRAY(
-          SELECT (ids[n], d)::image_library_internal.image_place
-          FROM unnest(image_library_internal.write_additions(ids[n], batches[places[n]])) d);
-      END IF;
-    END LOOP;
-  END IF;
+  FOREACH added IN ARRAY additions LOOP
+    signed := signed || ARRAY(
+      SELECT (ids[added], d)::image_library_internal.image_place
+      FROM unnest(image_library_internal.write_additions(ids[added], batches[places[added]])) d);
+  END LOOP;
   counts := image_library_internal.write_tags(tags, tags_of, have_facts, missing, keys);
   IF signed <> '{}' THEN
     FOR signed_in IN SELECT s.repository_id, array_agg(s.digest) AS digests FROM unnest(signed) s GROUP BY 1 ORDER BY 1 LOOP
