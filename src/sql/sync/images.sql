@@ -44,8 +44,9 @@ BEGIN
          CASE WHEN have_texts THEN n.title ELSE told.title END, CASE WHEN have_texts THEN n.description ELSE told.description END,
          CASE WHEN have_texts THEN n.version ELSE told.version END, now(), n.unread
   FROM unnest(images) n
-  LEFT JOIN LATERAL (
-    SELECT t.* FROM image_library_internal.published_texts(n.annotations, n.labels, keys) t WHERE NOT have_texts) told ON true
+  -- A strict function is not called without an argument; a condition would be checked after the call from PostgreSQL 17 on.
+  CROSS JOIN LATERAL image_library_internal.published_texts(
+    CASE WHEN NOT have_texts THEN n.annotations END, n.labels, keys) told
   ORDER BY n.digest COLLATE "C"
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS added = ROW_COUNT;
