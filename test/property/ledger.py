@@ -26,7 +26,9 @@ class Ledger:
         with self._lock:
             self._walks = {}      # repository: names and queries of the walk under way
             self._linked = set()  # repositories whose walk has met a link
-            self._redirected = {} # path that a manifest is redirected to: (repository, reference)
+            # Path that manifests are redirected to: {(repository, reference)}. One path may be
+            # that of many, which are asked for side by side.
+            self._redirected = {}
             self.listings = {}    # repository: [names of a complete listing]
             self.not_found = {}   # repository: {reference}
             self.bodies = set()   # digests of whatever was served as a manifest
@@ -40,19 +42,20 @@ class Ledger:
             if listed:
                 self._observe_page(listed[1], request, reply)
             elif asked:
-                self._observe_manifest(asked.groups(), reply)
+                self._observe_manifests({asked.groups()}, reply)
             elif path in self._redirected:
-                self._observe_manifest(self._redirected[path], reply)
+                self._observe_manifests(self._redirected[path], reply)
 
-    def _observe_manifest(self, manifest, reply):
-        repository, reference = manifest
+    def _observe_manifests(self, manifests, reply):
         if reply.status == 404 and reply.action not in SILENT:
-            self.not_found.setdefault(repository, set()).add(reference)
+            for repository, reference in manifests:
+                self.not_found.setdefault(repository, set()).add(reference)
         if reply.status == 200 and reply.action not in BROKEN:
             self.bodies.add(digest_of(reply.body))
         for name, value in reply.headers:
             if name == "Location" and 300 <= reply.status < 400:
-                self._redirected[urllib.parse.urlsplit(value).path] = manifest
+                path = urllib.parse.urlsplit(value).path
+                self._redirected.setdefault(path, set()).update(manifests)
 
     def _observe_page(self, repository, request, reply):
         first = not any(request.query.get(name) for name in CURSORS)
