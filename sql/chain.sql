@@ -83,6 +83,9 @@ SELECT note, test.tampered(VARIADIC changes) FROM (VALUES
 -- A row that was added with the triggers off has no place.
 SELECT test.tampered('INSERT INTO decision (registry_id, registry, repository, tag, digest, old_state, new_state, action, actor, transaction)
   SELECT registry_id, registry, repository, ''17.4'', ''sha256:forged'', ''pending'', ''approved'', ''approve'', ''test_curator'', ''3'' FROM decision LIMIT 1');
+-- What was not noted is no chain that was written anew.
+SELECT given, test.outcome('SELECT verify_audit(' || given || ')') FROM unnest(ARRAY['3', 'NULL, repeat(''0'', 64)', '3, ''abc''', '3, ''''', '3, repeat(''g'', 64)']) given;
+SELECT count(*) AS nothing FROM test.head h, verify_audit(h.position, upper(h.row_hash));
 -- One who writes the whole chain anew passes, unless an earlier head was noted.
 CREATE FUNCTION test.rewritten() RETURNS void LANGUAGE plpgsql SET timezone = 'UTC' AS $$
 DECLARE

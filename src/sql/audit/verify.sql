@@ -14,6 +14,13 @@ CREATE FUNCTION image_library.verify_audit(head_position bigint DEFAULT NULL, he
 RETURNS TABLE (log text, number bigint, "position" bigint, problem text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
+  -- What is not a noted head would look like a chain that was written anew.
+  SELECT image_library_internal.fail(
+    errcode => 'invalid_parameter_value',
+    message => 'head_position and head_hash must be what audit_head has returned',
+    detail => 'The hash has 64 hexadecimal digits.',
+    hint => 'Give both, or none to verify the chain alone.')
+  WHERE (head_position IS NULL) <> (head_hash IS NULL) OR head_hash !~ '^[0-9A-Fa-f]{64}$';
   WITH logged AS (
     SELECT 'decisions' AS log, d.decision_id AS number, d.transaction, to_jsonb(d) AS content FROM image_library_internal.decision d
     UNION ALL
@@ -44,5 +51,5 @@ AS $$
   ORDER BY p.position NULLS LAST, p.log, p.number LIMIT 1
 $$;
 COMMENT ON FUNCTION image_library.verify_audit IS
-  'First row of decisions or audit that does not fit the chain of hashes, and why; no row: all fit. With a position and hash that audit_head has returned earlier also whether the chain still has them';
+  'First row of decisions or audit that does not fit the chain of hashes, and why; no row: all fit. With a position and hash that audit_head has returned earlier also whether the chain still has them; raises 22023 for one without the other';
 GRANT EXECUTE ON FUNCTION image_library.verify_audit TO image_library_reader;
