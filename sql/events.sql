@@ -28,7 +28,9 @@ UPDATE event SET transaction = '4000000000000';
 SELECT count(*) = (SELECT count(*) FROM events) AS all_told FROM events_since(0, 100000);
 SELECT event_id AS seventh FROM events ORDER BY event_id OFFSET 6 LIMIT 1 \gset
 SELECT count(*), min(event_id) > :seventh AS later FROM events_since(:seventh, 5);
-SELECT count(*) AS none FROM events_since(0, 0), events_since(NULL) other;
+SELECT count(*) AS none FROM events_since(0, 0);
+-- A client that has no number yet has null, as max(event_id) of no row.
+SELECT count(*) = (SELECT count(*) FROM events) AS all_told FROM events_since(NULL, 100000);
 SELECT test.outcome_as('test_reader', 'SELECT count(*) > 0 FROM image_library.events_since(0)');
 
 -- Retention: by settings, as the agent, a bounded number a run; what tells when a registry is due stays.

@@ -59,10 +59,10 @@ AS $$
   SELECT v.*
   FROM image_library.events v
   JOIN image_library_internal.event e USING (event_id)
-  WHERE v.event_id > events_since.sequence
+  WHERE v.event_id > coalesce(events_since.sequence, 0)
     AND v.event_id < coalesce(
       (SELECT min(later.event_id) FROM image_library_internal.event later
-       WHERE later.event_id > events_since.sequence
+       WHERE later.event_id > coalesce(events_since.sequence, 0)
          AND later.transaction >= pg_snapshot_xmin(pg_current_snapshot())
          -- A transaction ID in the future was restored by pg_dump from another server, or is that of the current
          -- transaction.
@@ -72,7 +72,7 @@ AS $$
   LIMIT greatest(coalesce(max_rows, 1000), 0)
 $$;
 COMMENT ON FUNCTION image_library.events_since IS
-  'Events after a number, oldest first; an event is returned only when no older transaction can add one before it. Begin with 0';
+  'Events after a number, oldest first; an event is returned only when no older transaction can add one before it. 0 or null: from the beginning';
 GRANT EXECUTE ON FUNCTION image_library.events_since TO image_library_reader;
 
 -- The module defines the settings. In a session that has not loaded it, current_setting returns the text of
