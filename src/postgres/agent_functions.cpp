@@ -45,10 +45,13 @@ TimestampTz DueAt(const Board::Slot& slot) {
   return slot.next_due >= kWorkerStarted ? DT_NOEND : Max(slot.next_due, slot.not_before);
 }
 
-// What prevents the agent from working.
+// ALTER DATABASE may set the mode of one database: that of another is what its last worker saw.
+bool ComesFromHub(const Board::Slot& slot) {
+  return slot.database == MyDatabaseId ? IsReplica() : slot.replica;
+}
+
+// What prevents the agent from working in any database.
 std::string Trouble(const Board& board, pid_t launcher) {
-  if (RecoveryInProgress()) return "this server is a standby: the agent runs on the primary";
-  if (IsReplica()) return "image_library.mode is replica: the agent runs at the hub";
   if (launcher == 0)
     return "the agent is not running: add image_library to shared_preload_libraries, or call "
            "image_library.start_worker()";
@@ -58,7 +61,10 @@ std::string Trouble(const Board& board, pid_t launcher) {
 }
 
 // What prevents it from working in one database.
-std::string TroubleIn(const Board::Slot& slot) {
+std::string TroubleIn(const Board& board, pid_t launcher, const Board::Slot& slot) {
+  if (RecoveryInProgress()) return "this server is a standby: the agent runs on the primary";
+  if (ComesFromHub(slot)) return "image_library.mode is replica: the agent runs at the hub";
+  if (std::string trouble = Trouble(board, launcher); !trouble.empty()) return trouble;
   if (slot.database == MyDatabaseId) {
     const InstalledExtension extension = Value([] { return FindExtension(); });
     if (!FitsModule(extension))
@@ -77,7 +83,7 @@ std::string TroubleIn(const Board::Slot& slot) {
 // A word for what the agent does in a database.
 const char* State(const Board& board, pid_t launcher, const Board::Slot& slot) {
   if (RecoveryInProgress()) return "standby";
-  if (IsReplica()) return "replica";
+  if (ComesFromHub(slot)) return "replica";
   if (launcher == 0) return "stopped";
   if (!settings::enabled) return "disabled";
   if (slot.workers > 0) return "working";
@@ -206,7 +212,6 @@ Datum image_library_agent_status(PG_FUNCTION_ARGS) {
     const std::string libraries =
         Value([] { return GetConfigOption("shared_preload_libraries", true, false); });
     const bool preloaded = libraries.find("image_library") != std::string::npos;
-    const std::string trouble = Trouble(*seen.board, seen.launcher);
     const Column launcher = seen.launcher == 0 ? Column::Null() : Column::Integer4(seen.launcher);
     const Column started = TimeOrNull(seen.launcher == 0 ? 0 : seen.launcher_started);
     const Column waiting =
@@ -221,7 +226,7 @@ Datum image_library_agent_status(PG_FUNCTION_ARGS) {
                       Column::Integer4(slot.workers), TimeOrNull(DueAt(slot)),
                       Column::Integer4(slot.failures), TimeOrNull(slot.failed_at),
                       told ? Column::Text(failure.message) : Column::Null(),
-                      Column::TextOrNull(!trouble.empty() ? trouble : TroubleIn(slot)),
+                      Column::TextOrNull(TroubleIn(*seen.board, seen.launcher, slot)),
                       Column::Text(State(*seen.board, seen.launcher, slot)), started,
                       WorkerPids(seen, slot.database), waiting});
     }

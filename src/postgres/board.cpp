@@ -102,13 +102,14 @@ void Post(Oid database) {
   WakeLauncher();
 }
 
-void PostNext(Oid database, TimestampTz due) {
+void PostNext(Oid database, TimestampTz due, bool replica) {
   due = Max(due, GetCurrentTimestamp());
   Board* const board = GetBoard();
   LWLockAcquire(&board->lock, LW_EXCLUSIVE);
   Board::Slot* const slot = FindSlot(board, database);
   if (slot != nullptr) {
     slot->has_library = true;
+    slot->replica = replica;
     slot->next_due = slot->next_due == kWorkerStarted ? due : Min(slot->next_due, due);
   }
   LWLockRelease(&board->lock);

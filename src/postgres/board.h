@@ -58,6 +58,7 @@ struct Board {
     int failures;            ///< workers in a row that failed
     pid_t
         restoring;  ///< session that restores a dump: no worker is started while it lives; 0: none
+    bool replica;   ///< its last worker saw that the library comes from a hub
   };
   /// What a worker says to the launcher.
   struct Worker {
@@ -102,8 +103,8 @@ void Post(Oid database);
 
 /// Reports the next due time that a worker found. An earlier time that was posted since the worker
 /// was started is kept, since the worker may have looked before. What is due already has its turn
-/// after databases that wait already.
-void PostNext(Oid database, TimestampTz due);
+/// after databases that wait already. replica: the library comes from a hub there.
+void PostNext(Oid database, TimestampTz due, bool replica = false);
 
 /// Posts the current database when the running transaction commits; nothing when it aborts.
 void PostAtCommit();

@@ -174,7 +174,7 @@ WorkerEnd SyncDue(Database& database) {
     Call(&ReadSettingsAgain);
     // Also of one database alone, by ALTER DATABASE; promote_replica wakes the agent.
     if (IsReplica()) {
-      PostRest({}, 0);
+      PostNext(MyDatabaseId, DT_NOEND, true);
       return WorkerEnd::kClean;
     }
     std::vector<Due> due = Registries(database);

@@ -209,6 +209,13 @@ $hub->stop('immediate');
 $location->value(q{ALTER DATABASE postgres SET image_library.mode = 'replica'});
 like($location->error(q{SELECT image_library.add_hm_tag('blue')}), qr/^ERROR:  25006: cannot change the library in a replica/, 'ALTER DATABASE makes one database a replica');
 like(as($location, reader => 'SELECT last_error FROM image_library.agent_status()'), qr/^image_library\.mode is replica/, 'which agent_status tells');
+$location->value('CREATE DATABASE other');
+$location->safe_psql('other', 'CREATE EXTENSION image_library');
+my $states = q{SELECT string_agg(concat(database, ': ', CASE state WHEN 'replica' THEN last_error ELSE 'works' END), ', ' ORDER BY database DESC) FROM image_library.agent_status()};
+is($location->value($states), 'postgres: image_library.mode is replica: the agent runs at the hub, other: works', 'of that database, not of others');
+$location->value('SELECT image_library_internal.wake_agent()');
+ok($location->poll_query_until('other', qq{SELECT ($states) = 'postgres: image_library.mode is replica: the agent runs at the hub, other: works'}), 'and others tell the same when the agent has seen it');
+$location->value('DROP DATABASE other');
 like(($location->psql('postgres', q{SET image_library.mode = 'primary'}, extra_params => [ '-U', 'curator' ]))[2], qr/permission denied to set parameter/,
 	'only a superuser may change the mode');
 

@@ -65,7 +65,7 @@ AS $$
            'See image_library.agent_status(); image_library.max_workers may be too small.'
     FROM image_library.sync_status s
     WHERE s.state NOT IN ('disabled', 'running', 'no rule') AND s.next_sync_at < clock_timestamp() - overdue_after 
-      AND NOT EXISTS (SELECT FROM image_library.agent_status() a WHERE a.state IN ('standby', 'replica'))
+      AND NOT EXISTS (SELECT FROM image_library.agent_status() a WHERE a.database = current_database() AND a.state IN ('standby', 'replica'))
     UNION ALL
     SELECT 'sync incomplete', 'warning', s.registry, NULL, coalesce(s.last_success_at, g.created_at),
            format('no run was complete since then: %s', s.last_error), 'See image_library.sync_problem; requests_per_run or image_library.run_timeout may be too small.'
