@@ -112,6 +112,11 @@ SELECT drop_trust_key('release');
 SELECT add_trust_key('release', test.key('release'));
 SELECT tag, approval FROM test.states WHERE repository = 'app';
 
+-- The same key by another name, however it is written, takes signatures from the first: that is told.
+SAVEPOINT two_names;
+SELECT add_trust_key('again', replace(test.key('release'), E'\n', E'\r\n'));
+ROLLBACK TO two_names;
+
 -- A key of one team does not sign for another. Two keys: either holds.
 SELECT add_trust_key('team', test.key('team'), '{localhost:5000/app}');
 SELECT test.bring('local', 'free', test.layer('a', 'team'));

@@ -40,6 +40,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   known text;
+  same text;
 BEGIN
   PERFORM image_library_internal.require_admin('change who is trusted to sign');
   anchor := image_library_internal.checked_anchor(anchor);
@@ -51,6 +52,16 @@ BEGIN
       message => format('trusted signer "%s" exists already', anchor.name),
       detail => format('It is of kind %s. Names are unique among keys, identities and authorities.', known),
       hint => 'To replace it, drop it and add it again in one transaction.');
+  END IF;
+  SELECT string_agg(format('"%s"', a.name), ', ' ORDER BY a.name) INTO same
+  FROM image_library_internal.trust_anchor a
+  WHERE a.kind = 'key' AND anchor.kind = 'key'
+    AND regexp_replace(a.material, '-----[^-]*-----|\s', '', 'g') = regexp_replace(anchor.material, '-----[^-]*-----|\s', '', 'g');
+  IF same IS NOT NULL THEN
+    RAISE NOTICE USING
+      MESSAGE = format('key "%s" is trusted already, as %s', anchor.name, same),
+      DETAIL = 'Where both names are trusted, a signature counts for one of them only, and not for rules that require the other.',
+      HINT = 'Trust a key by one name, or give its names different repositories.';
   END IF;
   PERFORM image_library_internal.change_trust(NULL, anchor, '{}', format('%s "%s" is trusted', anchor.kind, anchor.name));
 END
