@@ -31,10 +31,16 @@ Error OfBudget(const Error& error) {
                "registry and image_library.run_timeout.");
 }
 
-Error OfCatalogue(const Error& error) {
+Error OfCatalogue(const Error& error, bool has_credential) {
+  std::string hint;
+  if (error.kind() == ErrorKind::kUnauthorized)
+    hint = has_credential
+               ? "image_library.check_registry tells whether the registry takes the credential. "
+               : "Set a credential with image_library.set_credential. ";
   return Error(error.kind(), error.what(), error.detail(),
-               "Many registries do not list their repositories. Rules that name them without a "
-               "wildcard work all the same, and so does image_library.list_tags.");
+               hint +
+                   "Many registries do not list their repositories. Rules that name them "
+                   "without a wildcard work all the same, and so does image_library.list_tags.");
 }
 
 // Lists repositories side by side, large ones one after another.
@@ -42,7 +48,7 @@ class TagLister {
  public:
   TagLister(const RegistryConfig& config, Transport& transport,
             std::vector<std::string> repositories)
-      : client_(ClientOptionsOf(config), transport) {
+      : registry_(config.name), client_(ClientOptionsOf(config), transport) {
     for (std::string& name : repositories) listed_.push_back({std::move(name), {}, {}});
   }
 
@@ -63,7 +69,9 @@ class TagLister {
     try {
       std::optional<Listing> listing = co_await client_.ListTags(repository.name, &turn);
       if (!listing)
-        throw Error(ErrorKind::kNotFound, "repository \"" + repository.name + "\" was not found",
+        throw Error(ErrorKind::kNotFound,
+                    "repository \"" + repository.name + "\" was not found in registry \"" +
+                        registry_ + "\"",
                     {}, "Check the name: it is relative to the registry's URL.");
       Keep(repository, std::move(listing->names));
     } catch (const Error& error) {
@@ -89,6 +97,7 @@ class TagLister {
     repository.tags = std::move(tags);
   }
 
+  std::string registry_;
   Client client_;
   registry::Mutex large_;
   std::vector<ListedRepository> listed_;
@@ -128,7 +137,7 @@ Task<std::vector<std::string>> FindRepositories(const RegistryConfig& config, Tr
       case ErrorKind::kUnauthorized:
       case ErrorKind::kNotFound:
       case ErrorKind::kProtocol:
-        throw OfCatalogue(error);
+        throw OfCatalogue(error, !config.credentials.empty());
       default:
         throw;
     }

@@ -30,8 +30,9 @@ namespace {
 std::string Explain(const Error& error) {
   std::string text = error.what();
   if (!error.detail().empty()) text += ": " + error.detail();
-  if (!error.hint().empty()) text += " " + error.hint();
-  return text;
+  if (error.hint().empty()) return text;
+  if (!text.ends_with('.')) text += ".";
+  return text + " " + error.hint();
 }
 
 // How the accounts of well-known registries are written (their own documentation).
@@ -137,7 +138,12 @@ class Probe {
     if (!co_await Reach()) co_return;
     std::string repository = co_await Catalogue();
     if (repository.empty()) {
-      Add("tags", false, "no repository is known: add a rule that names one");
+      Add("tags", false,
+          catalogue_denied_ && config_.credentials.empty()
+              ? "no repository is known: set a credential with image_library.set_credential, or "
+                "add "
+                "a rule that names a repository"
+              : "no repository is known: add a rule that names one");
     } else {
       std::string tag = co_await Tags(repository);
       if (!tag.empty()) co_await Image(std::move(repository), std::move(tag));
@@ -235,10 +241,12 @@ class Probe {
       Add("catalogue", true, std::move(detail));
       if (example.empty() && !catalogue.names.empty()) example = catalogue.names.front();
     } catch (const Error& error) {
+      catalogue_denied_ = error.kind() == ErrorKind::kUnauthorized;
       Add("catalogue", !needed,
           needed
               ? Explain(error) + " A rule with a wildcard needs it: name the repositories instead."
-              : "not offered, and no rule needs it");
+              : std::string(catalogue_denied_ ? "denied" : "not offered") +
+                    ", and no rule needs it");
     }
     co_return example;
   }
@@ -380,6 +388,7 @@ class Probe {
   const RegistryConfig& config_;
   Recorder recorder_;
   Client client_;
+  bool catalogue_denied_ = false;
   std::vector<CheckResult> results_;
 };
 

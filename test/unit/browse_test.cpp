@@ -23,6 +23,7 @@ using testing::HasSubstr;
 class BrowseTest : public testing::Test {
  protected:
   BrowseTest() : transport_([this](const Request& request) { return Handle(request); }) {
+    config_.name = "hub";
     config_.url = ParseRegistryUrl("https://r.example/team");
   }
   Response Handle(const Request& request) {
@@ -51,6 +52,12 @@ TEST_F(BrowseTest, ARefusedCatalogueSaysWhatToDo) {
     EXPECT_THAT(error.hint(), HasSubstr("list_tags")) << status;
     EXPECT_THAT(error.detail(), HasSubstr(std::to_string(status)));
   }
+  answers_["_catalog?n=1000"] = Answer(401);
+  EXPECT_THAT(ErrorOf(FindRepositories(config_, transport_, Of("**"))).hint(),
+              HasSubstr("Set a credential"));
+  config_.credentials = {{"", "robot", "sesame"}};
+  EXPECT_THAT(ErrorOf(FindRepositories(config_, transport_, Of("**"))).hint(),
+              HasSubstr("check_registry"));
   answers_["_catalog?n=1000"] = Answer(500);
   EXPECT_THAT(ErrorOf(FindRepositories(config_, transport_, Of("**"))).hint(),
               testing::Not(HasSubstr("list_tags")));
@@ -66,7 +73,7 @@ TEST_F(BrowseTest, OneRepositorysFailureIsItsOwn) {
   EXPECT_THAT(listed[0].tags, ElementsAre("1", "2"));
   EXPECT_FALSE(listed[0].failure);
   EXPECT_THAT(listed[1].failure->what(), HasSubstr("denied or absent"));
-  EXPECT_THAT(listed[2].failure->what(), HasSubstr("\"c\" was not found"));
+  EXPECT_THAT(listed[2].failure->what(), HasSubstr("\"c\" was not found in registry \"hub\""));
   EXPECT_THAT(listed[3].tags, ElementsAre("3"));
   EXPECT_THAT(listed[4].failure->what(), HasSubstr("not a repository name"));
 }

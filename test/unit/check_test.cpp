@@ -154,7 +154,23 @@ TEST_F(CheckTest, AWildcardNeedsTheCatalogue) {
   Check();
   EXPECT_EQ(Failed(), "catalogue tags ") << all_;
   EXPECT_THAT(Row("catalogue").detail, HasSubstr("name the repositories instead"));
-  EXPECT_THAT(Row("tags").detail, HasSubstr("add a rule that names one"));
+  EXPECT_THAT(Row("tags").detail, HasSubstr("set a credential"));
+  config_.credentials = {{"", "robot", "sesame"}};
+  Check();
+  EXPECT_EQ(Row("tags").detail, "no repository is known: add a rule that names one");
+}
+
+TEST_F(CheckTest, ACatalogueThatIsDeniedIsNotOneThatIsNotOffered) {
+  config_.rules = RuleSet();
+  answers_["GET _catalog?n=1000"] = Answer(401);
+  Check();
+  EXPECT_EQ(Failed(), "tags ") << all_;
+  EXPECT_EQ(Row("catalogue").detail, "denied, and no rule needs it");
+  EXPECT_THAT(Row("tags").detail, HasSubstr("set a credential with image_library.set_credential"));
+  answers_["GET _catalog?n=1000"] = Answer(404);
+  Check();
+  EXPECT_EQ(Row("catalogue").detail, "not offered, and no rule needs it");
+  EXPECT_EQ(Row("tags").detail, "no repository is known: add a rule that names one");
 }
 
 TEST_F(CheckTest, WhatIsDeniedSaysHowTheAccountIsWritten) {
@@ -206,6 +222,9 @@ TEST_F(CheckTest, UnreachableAndInsecure) {
   results_ = Await(ProbeRegistry(config_, broken));
   EXPECT_EQ(Failed(), "tls ");
   config_.url = ParseRegistryUrl("http://r.example");
+  answers_["GET "] = Answer(400, "Client sent an HTTP request to an HTTPS server.");
+  Check();
+  EXPECT_THAT(Row("reach").detail, HasSubstr("it speaks https. Write https://"));
   config_.credentials = {{"", "alice", "s3cret"}};
   answers_["GET "] = Answer(200, "{}");
   Check();
