@@ -62,6 +62,7 @@ SELECT test.outcome(format('SELECT approve(%L)', :'pinned'));
 ROLLBACK TO revoked;
 -- A tag that never pointed at the digest is an error, also if both are known.
 SELECT test.outcome(format('SELECT resolve(%L)', 'localhost:5000/postgresql:17.5@' || test.digest('a')));
+SELECT test.outcome(format('SELECT resolve(%L)', 'postgresql:17.5@' || test.digest('a')));
 
 -- Gone upstream: the tag names nothing; its digest may be used until the grace ends, and without it not at all.
 SELECT test.sync('local', 'postgresql', '{"17.4": {"image": "a2"}}') ->> 'tags_missing' AS missing;

@@ -62,7 +62,8 @@ SELECT e.rule_id - :first AS rule, action, matched, decides, reason FROM explain
 SELECT e.rule_id - :first AS rule, action, matched, decides, reason FROM explain_tag('edb', 'postgresql', '17.4-2503310734-full') e ORDER BY 1;
 SELECT e.rule_id - :first AS rule, action, matched, decides, reason FROM explain_tag('edb', 'other/name', 'never-seen') e ORDER BY 1;
 SELECT asked, test.outcome('SELECT explain_tag(' || asked || ')') FROM unnest(ARRAY['''nowhere'', ''a'', ''b''',
-  '''edb'', ''Bad'', ''b''', '''edb'', ''a'', ''b c''', '''edb'', NULL, NULL']) asked;
+  '''edb'', ''Bad'', ''b''', '''edb'', ''docker.enterprisedb.com/pgai-platform/postgresql'', ''b''', '''edb'', ''postgresql:17.4'', ''b''', '''edb'', ''a*'', ''b''',
+  '''edb'', ''a'', ''b c''', '''edb'', NULL, NULL']) asked;
 
 -- Enable, disable, alter: what was hidden comes back with its history and its approval.
 SELECT approve('docker.enterprisedb.com/pgai-platform/postgresql:17.10-2603310734') IS NOT NULL;

@@ -36,11 +36,11 @@ bool IsNamePart(std::string_view part) noexcept {
 std::string_view Shown(std::string_view text) {
   const std::size_t at = text.rfind('@');
   const std::string_view last = at == std::string_view::npos ? "" : text.substr(at + 1);
-  // A digest of an unknown algorithm; the port of a host is shorter.
+  // A digest of an unknown algorithm, or without one; the port of a host is shorter.
   const std::size_t colon = last.find(':');
-  const bool hexadecimal =
-      colon != std::string_view::npos && last.size() - colon > 32 &&
-      last.find_first_not_of("0123456789abcdef", colon + 1) == std::string_view::npos;
+  const std::string_view digits = colon == std::string_view::npos ? last : last.substr(colon + 1);
+  const bool hexadecimal = digits.size() >= (colon == std::string_view::npos ? 64 : 32) &&
+                           digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
   const bool digest = (last.starts_with("sha256:") || last.starts_with("sha512:") || hexadecimal) &&
                       last.find('/') == std::string_view::npos &&
                       text.find("://") == std::string_view::npos;
@@ -66,6 +66,10 @@ std::string Reference::ToString() const {
 Reference ParseReference(std::string_view text) {
   const std::string_view all = text;
   Reference reference;
+  if (text.find("://") != std::string_view::npos)
+    Refuse(all, "It is a URL: leave out what is before the host.");
+  if (text.find_first_of(" \t\r\n") != std::string_view::npos)
+    Refuse(all, "It has white space, which no reference has.");
   if (const std::size_t at = text.find('@'); at != std::string_view::npos) {
     reference.digest = std::string(text.substr(at + 1));
     if (!IsDigest(reference.digest))

@@ -130,6 +130,20 @@ TEST(ReferenceTest, RefusesWithAHint) {
   }
 }
 
+TEST(ReferenceTest, SaysWhatWasPastedAlong) {
+  const auto detail = [](const std::string& text) {
+    try {
+      return "taken as " + ParseReference(text).ToString();
+    } catch (const Error& error) {
+      return error.detail();
+    }
+  };
+  EXPECT_EQ(detail("docker://ghcr.io/a:1"), "It is a URL: leave out what is before the host.");
+  EXPECT_EQ(detail("https://ghcr.io/a:1"), "It is a URL: leave out what is before the host.");
+  for (const char* text : {" ghcr.io/a:1", "ghcr.io/a:1\n", "ghcr.io/a: 1", "a\t:1"})
+    EXPECT_EQ(detail(text), "It has white space, which no reference has.") << text;
+}
+
 TEST(ReferenceTest, ErrorIsTextThatADatabaseTakes) {
   try {
     ParseReference(std::string("\0\x1b[31m\xff", 7) + std::string(10000, 'x'));
@@ -158,8 +172,9 @@ TEST(ReferenceTest, ErrorsShowNoSecret) {
     }
   }
   // What is no secret helps.
-  for (const std::string text :
-       {"ghcr.io/a:1@sha256:12", "ghcr.io/a@md5:d41d8cd98f00b204e9800998ecf8427e"}) {
+  for (const std::string& text : {std::string("ghcr.io/a:1@sha256:12"),
+                                  std::string("ghcr.io/a@md5:d41d8cd98f00b204e9800998ecf8427e"),
+                                  "ghcr.io/a@" + std::string(kSha256).substr(7)}) {
     try {
       ParseReference(text);
       ADD_FAILURE() << "taken";

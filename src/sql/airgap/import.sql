@@ -7,6 +7,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   unknown text;
+  all_unknown text;
 BEGIN
   IF jsonb_typeof(registry_map) IS DISTINCT FROM 'object' THEN
     PERFORM image_library_internal.fail(
@@ -21,13 +22,18 @@ BEGIN
       message => format('registry_map names registry "%s", which the bundle does not have', left(unknown, 100)),
       detail => format('It has: %s.', left(header ->> 'registries', 1000)));
   END IF;
-  SELECT n INTO unknown FROM jsonb_array_elements_text(header -> 'registries') n
+  SELECT min(n COLLATE "C"),
+         string_agg(concat(format('"%s"', n), format(' (registry_map says "%s", which is not connected here)', registry_map ->> n)), ', '
+                    ORDER BY n COLLATE "C")
+  INTO unknown, all_unknown
+  FROM jsonb_array_elements_text(header -> 'registries') n
   WHERE coalesce(registry_map -> n, '""') <> 'null'
-    AND NOT EXISTS (SELECT FROM image_library_internal.registry g WHERE g.name = coalesce(registry_map ->> n, n)) LIMIT 1;
-  IF FOUND THEN
+    AND NOT EXISTS (SELECT FROM image_library_internal.registry g WHERE g.name = coalesce(registry_map ->> n, n));
+  IF unknown IS NOT NULL THEN
     PERFORM image_library_internal.fail(
       errcode => 'undefined_object',
       message => format('registry "%s" of the bundle has no counterpart here', left(unknown, 100)),
+      detail => format('Without one are: %s.', left(all_unknown, 1000)),
       hint => 'Connect the mirror with image_library.add_registry and name it in registry_map: {"name in the bundle": "name here"}; null leaves a registry out.');
   END IF;
   RETURN QUERY

@@ -268,6 +268,7 @@ BEGIN
     detail => coalesce(image_library_internal.decided_so(current.decision_id), 'Nobody has decided on it yet.'),
     hint => CASE WHEN current.state = new_state THEN 'Nothing needs to be done.'
                 WHEN current.state = 'pending' THEN 'Only an approved image can be revoked; reject it instead.'
+                WHEN current.state = 'approved' THEN 'Use image_library.revoke to take the approval back, or reset to decide anew.'
                 ELSE 'Use image_library.reset first, to decide anew.' END);
 END
 $$;

@@ -244,19 +244,19 @@ DECLARE
   tag_now text;
   place text := concat(asked.host, '/', asked.repository);
 BEGIN
+  -- A reference without host that names one repository.
+  IF cardinality(repositories) = 1 THEN
+    SELECT r.place INTO place FROM image_library_internal.full_repository r WHERE r.repository_id = repositories[1];
+  END IF;
   IF asked.tag IS NOT NULL AND asked.digest IS NOT NULL THEN
     SELECT c.digest INTO tag_now FROM image_library_internal.candidates(repositories, asked.tag, NULL) c LIMIT 1;
     IF tag_now IS NOT NULL THEN
       PERFORM image_library_internal.fail(
         errcode => 'object_not_in_prerequisite_state',
         message => format('tag "%s" has never pointed at %s', asked.tag, asked.digest),
-        detail => format('It points at %s.', tag_now),
+        detail => format('In repository %s it points at %s.', place, tag_now),
         hint => 'Write the tag of the digest, or leave the tag out to mean the digest.');
     END IF;
-  END IF;
-  -- A reference without host that names one repository.
-  IF cardinality(repositories) = 1 THEN
-    SELECT r.place INTO place FROM image_library_internal.full_repository r WHERE r.repository_id = repositories[1];
   END IF;
   PERFORM image_library_internal.fail(
     errcode => 'undefined_object',

@@ -126,10 +126,16 @@ DECLARE
   listed text[];
   absent text;
 BEGIN
+  -- What is no name of a repository here is told as add_rule tells it; a name that is known is none of that.
+  IF repository <> '' AND NOT EXISTS (SELECT FROM image_library_internal.repository r
+                                      WHERE r.registry_id = of_registry.registry_id AND r.name = explain_tag.repository) THEN
+    PERFORM image_library_internal.check_repository_pattern(repository, of_registry.host, of_registry.prefix);
+  END IF;
   IF NOT image_library_internal.is_repository_name(coalesce(repository, '')) OR NOT image_library_internal.is_tag(coalesce(tag, '')) THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
-      message => format('"%s:%s" is not a repository and tag', repository, tag));
+      message => format('"%s:%s" is not a repository and tag', repository, tag),
+      hint => 'Name both without patterns: image_library.list_repositories and list_tags find names.');
   END IF;
   SELECT l.tags INTO listed
   FROM image_library_internal.repository r JOIN image_library_internal.listing l USING (repository_id)
