@@ -123,8 +123,8 @@ std::vector<registry::Credential> ReadCredential(const Row& row,
   }
   if (!row[3]) return {{Text(row[0]), Text(row[1]), Text(row[2])}};
   RequireConfidential("credential file \"" + *row[3] + "\"", config);
-  std::vector<registry::Credential> credentials =
-      registry::ReadDockerConfig(ReadCredentialFile(*row[3]), config.url.host, config.url.prefix);
+  std::vector<registry::Credential> credentials = registry::ReadDockerConfig(
+      ReadCredentialFile(*row[3]), config.url.host, config.url.prefix, *row[3]);
   for (registry::Credential& read : credentials)
     if (read.repository_prefix.empty()) read.repository_prefix = Text(row[0]);
   return credentials;
@@ -423,7 +423,7 @@ void CheckCredential(Database& database, std::int32_t registry_id,
       if (Text(row[0]) != repository_prefix) continue;
       if (ReadCredential(row, config).empty() && row[3])
         registry::RequireDockerCredential(ReadCredentialFile(*row[3]), config.url.host,
-                                          config.url.prefix);
+                                          config.url.prefix, *row[3]);
     }
   });
 }

@@ -68,11 +68,15 @@ std::optional<Credential> ReadEntry(const Json& entry) {
   return credential;
 }
 
-Json ParseConfig(std::string_view json) {
+std::string Named(std::string_view file) {
+  return file.empty() ? "credential file" : "credential file \"" + std::string(file) + "\"";
+}
+
+Json ParseConfig(std::string_view json, std::string_view file) {
   try {
     return Json::Parse(json);
   } catch (const Error&) {
-    throw Error(ErrorKind::kMalformed, "credential file is not JSON", {},
+    throw Error(ErrorKind::kMalformed, Named(file) + " is not JSON", {},
                 "It must have the form of docker's config.json.");
   }
 }
@@ -84,8 +88,8 @@ bool IsOf(const Key& key, std::string_view host) {
 }  // namespace
 
 std::vector<Credential> ReadDockerConfig(std::string_view json, std::string_view host,
-                                         std::string_view prefix) {
-  const Json root = ParseConfig(json);
+                                         std::string_view prefix, std::string_view file) {
+  const Json root = ParseConfig(json, file);
   std::vector<Credential> credentials;
   root["auths"].ForEachMember([&](std::string_view name, const Json& entry) {
     const Key key = ParseKey(name);
@@ -99,10 +103,10 @@ std::vector<Credential> ReadDockerConfig(std::string_view json, std::string_view
   return credentials;
 }
 
-void RequireDockerCredential(std::string_view json, std::string_view host,
-                             std::string_view prefix) {
-  if (!ReadDockerConfig(json, host, prefix).empty()) return;
-  const Json root = ParseConfig(json);
+void RequireDockerCredential(std::string_view json, std::string_view host, std::string_view prefix,
+                             std::string_view file) {
+  if (!ReadDockerConfig(json, host, prefix, file).empty()) return;
+  const Json root = ParseConfig(json, file);
   bool named = false, below = false, helped = false;
   root["auths"].ForEachMember([&](std::string_view name, const Json&) {
     const Key key = ParseKey(name);
@@ -117,18 +121,18 @@ void RequireDockerCredential(std::string_view json, std::string_view host,
       "Write an entry with \"auth\" under \"auths\", as docker login does without credsStore and "
       "credHelpers.";
   if (helped)
-    throw Error(ErrorKind::kInvalidArgument, "credential file has no password for " + of,
+    throw Error(ErrorKind::kInvalidArgument, Named(file) + " has no password for " + of,
                 "It leaves passwords to a credential helper, and the database server runs none.",
                 login);
   if (!named)
-    throw Error(ErrorKind::kInvalidArgument, "credential file has no entry for " + of,
+    throw Error(ErrorKind::kInvalidArgument, Named(file) + " has no entry for " + of,
                 root["auths"].IsObject() ? "" : "It has no \"auths\".", login);
   if (!below)
     throw Error(
         ErrorKind::kInvalidArgument,
-        "credential file has no entry for " + of + " and path \"" + std::string(prefix) + "\"",
+        Named(file) + " has no entry for " + of + " and path \"" + std::string(prefix) + "\"",
         "Its entries for the host are for other paths.", login);
-  throw Error(ErrorKind::kInvalidArgument, "credential file has no password for " + of,
+  throw Error(ErrorKind::kInvalidArgument, Named(file) + " has no password for " + of,
               "Its entry is empty, or \"auth\" is not user:password in base64.", login);
 }
 

@@ -81,9 +81,9 @@ rename "$folder/elsewhere.json", "$folder/corporate.json" or die "could not rena
 my $host = $registry->host;
 my %broken = (
 	'none.json' => [ undef, qr/could not open credential file "none\.json": No such file or directory.*HINT: .*credentials_dir/s ],
-	'broken.json' => [ qq({"auths": {"$host": {"auth": "$auth"}), qr/credential file is not JSON.*HINT: .*config\.json/s ],
-	'empty.json' => [ '{}', qr/no entry for host "\Q$host\E"/ ],
-	'other.json' => [ qq({"auths": {"other.example": {"auth": "$auth"}}}), qr/no entry for host "\Q$host\E"/ ],
+	'broken.json' => [ qq({"auths": {"$host": {"auth": "$auth"}), qr/credential file "broken\.json" is not JSON.*HINT: .*config\.json/s ],
+	'empty.json' => [ '{}', qr/credential file "empty\.json" has no entry for host "\Q$host\E"/ ],
+	'other.json' => [ qq({"auths": {"other.example": {"auth": "$auth"}}}), qr/"other\.json" has no entry for host "\Q$host\E"/ ],
 	'helper.json' => [ qq({"auths": {"$host": {}}, "credsStore": "desktop"}), qr/leaves passwords to a credential helper/ ],
 	'plain.json' => [ qq({"auths": {"$host": {"auth": "$password"}}}), qr/no password for host/ ],
 	'large.json' => [ ' ' x 300_000, qr/larger than 262144 bytes/ ]);
