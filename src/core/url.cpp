@@ -146,7 +146,9 @@ RegistryUrl ParseRegistryUrl(std::string_view text) {
     while (!path.empty() && path.front() == '/') path.remove_prefix(1);
     while (!path.empty() && path.back() == '/') path.remove_suffix(1);
     if (!path.empty() && !IsRepositoryName(path))
-      Refuse(all, "The path must be the beginning of a repository name.");
+      Refuse(all, Lower(path) == path ? "The path must be the beginning of a repository name."
+                                      : "The path must be the beginning of a repository name, "
+                                        "which is in lower case.");
     if (path == "v2" || path.ends_with("/v2"))
       Refuse(all, "The path is that of the registry's API: leave /v2 out.");
     url.prefix = std::string(path);

@@ -12,7 +12,7 @@ BEGIN
   IF NOT FOUND THEN
     PERFORM image_library_internal.fail(
       errcode => 'undefined_object',
-      message => format('registry "%s" does not exist', image_library_internal.without_secrets(registry)),
+      message => format('registry %s does not exist', coalesce('"' || image_library_internal.without_secrets(registry) || '"', 'null')),
       hint => 'See image_library.registries, or connect it with image_library.add_registry.');
   END IF;
   RETURN found_registry;

@@ -56,7 +56,7 @@ BEGIN
   SELECT string_agg(format('"%s"', a.name), ', ' ORDER BY a.name) INTO same
   FROM image_library_internal.trust_anchor a
   WHERE a.kind = 'key' AND anchor.kind = 'key'
-    AND regexp_replace(a.material, '-----[^-]*-----|\s', '', 'g') = regexp_replace(anchor.material, '-----[^-]*-----|\s', '', 'g');
+    AND regexp_replace(a.material, '-----[^-]*-----|[[:space:]]', '', 'g') = regexp_replace(anchor.material, '-----[^-]*-----|[[:space:]]', '', 'g');
   IF same IS NOT NULL THEN
     RAISE NOTICE USING
       MESSAGE = format('key "%s" is trusted already, as %s', anchor.name, same),
