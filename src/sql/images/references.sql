@@ -193,8 +193,8 @@ BEGIN
     message => format('image reference "%s" is ambiguous', reference),
     detail => format('It may be %s.', (SELECT string_agg(format('%s in registry %s', c.place, c.registry), ', or ' ORDER BY c.place, c.registry)
                                       FROM unnest(places, registries) AS c (place, registry))),
-    hint => CASE WHEN (SELECT count(DISTINCT p) FROM unnest(places) p) > 1 THEN 'Write the host and the whole repository, or say '
-                ELSE 'Say ' END || format('registry => ''%s''.', (SELECT min(r COLLATE "C") FROM unnest(registries) r)));
+    hint => format(CASE WHEN (SELECT count(DISTINCT p) FROM unnest(places) p) > 1 THEN 'Write the host and the whole repository, or say registry => %L.'
+                       ELSE 'Say registry => %L; in a query over a view, registry => registry.' END, (SELECT min(r COLLATE "C") FROM unnest(registries) r)));
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.refuse_ambiguous IS 'Raises 42P09 with the images that a reference may name';
