@@ -35,6 +35,10 @@ SELECT x.ctid AS place FROM repository_text x JOIN repository r USING (repositor
 SELECT refresh_text(ARRAY[(repository_id, 'zzyzx')::image_library_internal.tag_place], false) FROM repository WHERE name = 'team1/app-1' ORDER BY registry_id DESC LIMIT 1;
 SELECT count(*) AS same_row FROM repository_text WHERE ctid = :'place';
 SELECT text_keys('{}', '{ab,abc,ABCD,NULL}') AS keys, text_keys('{1,6382179}', '{abc}') AS added, text_keys('{}', '{}') AS none;
+-- References are found as people paste them, with a digest or without.
+SELECT count(*) > 10 AS some, count(*) FILTER (WHERE NOT EXISTS (SELECT FROM search_images(i.reference) s WHERE s.reference = i.reference)) AS not_found,
+       count(*) FILTER (WHERE NOT EXISTS (SELECT FROM search_images(upper(i.pinned_reference)) s WHERE s.reference = i.reference)) AS not_found_pinned
+FROM (SELECT * FROM images ORDER BY registry, repository, tag LIMIT 20) i;
 -- Where backslashes are escapes in plain constants, words are split and found as ever.
 SELECT count(*) AS found, md5(string_agg(m::text, '')) AS same FROM search_images('17.3 tools') m \gset
 SET standard_conforming_strings = off;

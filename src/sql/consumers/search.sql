@@ -341,7 +341,9 @@ RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  words text[] := ARRAY(SELECT DISTINCT w FROM regexp_split_to_table(lower(left(query, 1000) COLLATE "C"), E'\\s+') w WHERE w <> '');
+  -- Of a reference, as people paste it, the place is a word and the tag is one.
+  words text[] := ARRAY(SELECT DISTINCT p FROM regexp_split_to_table(lower(left(query, 1000) COLLATE "C"), E'\\s+') w,
+                          regexp_split_to_table(regexp_replace(w, '@sha(256|512):[0-9a-f]+$', ''), ':(?=[^/:]+$)') p WHERE p <> '');
   similar_words text[];
 BEGIN
   IF cardinality(words) = 0 OR length(query) > 1000 THEN
@@ -371,7 +373,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.search_images IS
-  'Images that have every word of the query, whole or as a part, in host, repository, tag, title, description, HM tags, publisher, model, flavor, variant, task, extensions or features. Order: whole words of the repository''s name, parts of it, others; within a repository present before missing, newest first. Titles of images that are neither Postgres nor models are found by the beginnings of their words. ASCII letters match regardless of case. If no image has a word, the most similar word is used (matched = similar)';
+  'Images that have every word of the query, whole or as a part, in host, repository, tag, title, description, HM tags, publisher, model, flavor, variant, task, extensions or features. Order: whole words of the repository''s name, parts of it, others; within a repository present before missing, newest first. Titles of images that are neither Postgres nor models are found by the beginnings of their words. ASCII letters match regardless of case; a reference is found by its place and its tag. If no image has a word, the most similar word is used (matched = similar)';
 GRANT EXECUTE ON FUNCTION image_library.search_images TO image_library_reader;
 
 CREATE FUNCTION image_library.recent_tags(registry text, repository text, max_rows integer DEFAULT 10)
