@@ -72,6 +72,28 @@ Policy ReadPolicy(Oid function, Oid row_type) {
   return policy;
 }
 
+// What a policy means does not depend on who asks: a backslash in its constants, a date as text and
+// the day of a time are the same for every caller. Until the subtransaction ends.
+void PinSettings() {
+  constexpr struct {
+    const char* name;
+    const char* value;
+  } kPins[] = {
+      {"standard_conforming_strings", "on"},
+      {"transform_null_equals", "off"},
+      {"array_nulls", "on"},
+      {"DateStyle", "ISO, MDY"},
+      {"IntervalStyle", "postgres"},
+      {"TimeZone", "UTC"},
+      {"bytea_output", "hex"},
+      {"extra_float_digits", "1"},
+      {"row_security", "on"},
+  };
+  for (const auto& pin : kPins)
+    (void)set_config_option(pin.name, pin.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
+                            ERROR, false);
+}
+
 const char* Verdict(Oid function, Datum image) {
   FmgrInfo policy;
   fmgr_info(function, &policy);
@@ -145,6 +167,7 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
   PG_TRY();
   {
     running_owner = policy.owner;
+    PinSettings();
     SetUserIdAndSecContext(policy.owner,
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     if (outermost) StartClock(policy.version);
