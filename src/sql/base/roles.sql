@@ -18,6 +18,21 @@ BEGIN
       EXECUTE format('COMMENT ON ROLE %I IS %L', role_name, purpose);
     END IF;
   END LOOP;
+  -- Roles that were there before may have been created by whoever may create roles, who then has the library.
+  FOR role_name, purpose IN
+    SELECT r.rolname, CASE WHEN r.rolcanlogin THEN r.rolname ELSE m.names END
+    FROM pg_roles r
+    CROSS JOIN LATERAL (
+      SELECT string_agg(quote_ident(o.rolname), ', ' ORDER BY o.rolname) AS names
+      FROM pg_auth_members a JOIN pg_roles o ON o.oid = a.member WHERE a.roleid = r.oid AND NOT o.rolsuper) m
+    WHERE r.rolname IN ('image_library_owner', 'image_library_agent', 'image_library_views') AND (r.rolcanlogin OR m.names IS NOT NULL)
+  LOOP
+    RAISE EXCEPTION USING
+      ERRCODE = 'object_not_in_prerequisite_state',
+      MESSAGE = format('role "%s" can be used by %s', role_name, purpose),
+      DETAIL = 'Whoever can use it can change everything in the library, past its functions.',
+      HINT = 'Make it NOLOGIN, and revoke it from its members; or drop it, and CREATE EXTENSION creates it.';
+  END LOOP;
   IF NOT pg_has_role('image_library_curator', 'image_library_reader', 'MEMBER') THEN
     GRANT image_library_reader TO image_library_curator;
   END IF;
