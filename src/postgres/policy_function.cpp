@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "utils/syscache.h"
 #include "utils/timeout.h"
@@ -98,7 +99,9 @@ const char* Verdict(Oid function, Datum image) {
   FmgrInfo policy;
   fmgr_info(function, &policy);
   LOCAL_FCINFO(call, 1);
-  InitFunctionCallInfoData(*call, &policy, 1, InvalidOid, nullptr, nullptr);
+  // Languages keep what they have read of a function for the session, by its input collation. A
+  // call by the session itself, with other settings, has none.
+  InitFunctionCallInfoData(*call, &policy, 1, DEFAULT_COLLATION_OID, nullptr, nullptr);
   call->args[0].value = image;
   call->args[0].isnull = false;
   const Datum result = FunctionCallInvoke(call);

@@ -33,6 +33,17 @@ BEGIN
       DETAIL = 'Whoever can use it can change everything in the library, past its functions.',
       HINT = 'Make it NOLOGIN, and revoke it from its members; or drop it, and CREATE EXTENSION creates it.';
   END LOOP;
+  FOR role_name, purpose IN
+    SELECT r.rolname, string_agg(quote_ident(o.rolname), ', ' ORDER BY o.rolname)
+    FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles o ON o.oid = a.member
+    WHERE r.rolname IN ('image_library_reader', 'image_library_curator', 'image_library_admin', 'image_library_webhook')
+      AND a.admin_option AND NOT o.rolsuper
+    GROUP BY r.rolname
+  LOOP
+    RAISE WARNING USING
+      MESSAGE = format('role "%s" was there before, and %s may grant it', role_name, purpose),
+      HINT = 'REVOKE ADMIN OPTION FOR takes that away.';
+  END LOOP;
   IF NOT pg_has_role('image_library_curator', 'image_library_reader', 'MEMBER') THEN
     GRANT image_library_reader TO image_library_curator;
   END IF;
