@@ -41,8 +41,8 @@ BEGIN
     GROUP BY r.rolname
   LOOP
     RAISE WARNING USING
-      MESSAGE = format('role "%s" was there before, and %s may grant it', role_name, purpose),
-      HINT = 'REVOKE ADMIN OPTION FOR takes that away.';
+      MESSAGE = format('role "%s" can be granted by %s', role_name, purpose),
+      HINT = format('If that is not meant: REVOKE ADMIN OPTION FOR %I FROM %s.', role_name, purpose);
   END LOOP;
   IF NOT pg_has_role('image_library_curator', 'image_library_reader', 'MEMBER') THEN
     GRANT image_library_reader TO image_library_curator;
