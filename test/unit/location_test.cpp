@@ -1,5 +1,8 @@
 #include "registry/location.h"
 
+#include <optional>
+#include <utility>
+
 #include <gtest/gtest.h>
 
 namespace image_library::registry {
@@ -18,9 +21,19 @@ TEST(LocationTest, WhatIsNoLocation) {
   for (const char* url :
        {"", "/v2/", "ftp://host/", "file:///etc/passwd", "https://", "https://user@host/",
         "https://user:password@host/", "http://[fe80::1%25eth0]/", "https://ho st/",
-        "https://0%7f/", "https://%30/", "https://127.1%2e0/", "https://a%01b/",
-        "https://r\u00e9gistre.example/"}) {
+        "https://0%7f/", "https://a%01b/", "https://r\u00e9gistre.example/"}) {
     EXPECT_FALSE(ParseLocation(url)) << url;
+  }
+}
+
+// A newer libcurl tells the address that it will connect to; an older one would tell another host.
+TEST(LocationTest, EncodedHostsAreTheirAddressOrNone) {
+  for (const auto& [url, address] :
+       {std::pair("https://%30/", "0.0.0.0"), std::pair("https://127.1%2e0/", "127.1.0.0")}) {
+    const std::optional<Location> location = ParseLocation(url);
+    if (location) {
+      EXPECT_EQ(location->host, address) << url;
+    }
   }
 }
 
