@@ -63,10 +63,11 @@ CREATE FUNCTION test.is_no_minor(image images) RETURNS boolean LANGUAGE plpgsql 
 CREATE FUNCTION test.settings(image images) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION '%', (SELECT string_agg(concat_ws(' ', name, setting), ', ' ORDER BY name) FROM pg_settings WHERE name = ANY (
-    '{standard_conforming_strings,transform_null_equals,array_nulls,DateStyle,IntervalStyle,TimeZone,bytea_output,extra_float_digits,row_security}'));
+    '{standard_conforming_strings,transform_null_equals,array_nulls,DateStyle,IntervalStyle,TimeZone,bytea_output,extra_float_digits,row_security,quote_all_identifiers,default_text_search_config,gin_fuzzy_search_limit,plpgsql.check_asserts}'));
 END
 $$;
-SELECT add_policy('no minor', 'test.is_no_minor(images)'), add_policy('settings', 'test.settings(images)');
+CREATE FUNCTION test.asserts(image images) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN ASSERT image.tag <> '17.5', 'is 17.5'; RETURN true; END $$;
+SELECT add_policy('asserts', 'test.asserts(images)'), add_policy('no minor', 'test.is_no_minor(images)'), add_policy('settings', 'test.settings(images)');
 SAVEPOINT odd;
 SET LOCAL escape_string_warning = off;
 SET LOCAL standard_conforming_strings = off;
@@ -77,6 +78,10 @@ SET LOCAL intervalstyle = 'iso_8601';
 SET LOCAL timezone = '<far>-167';
 SET LOCAL bytea_output = 'escape';
 SET LOCAL extra_float_digits = -15;
+SET LOCAL quote_all_identifiers = on;
+SET LOCAL default_text_search_config = 'pg_catalog.english';
+SET LOCAL gin_fuzzy_search_limit = 1;
+SET LOCAL plpgsql.check_asserts = off;
 -- What PL/pgSQL has read so in this session does not count.
 SELECT test.is_no_minor(i) FROM images i WHERE registry = 'local' AND tag = '17.5';
 SELECT policy, reason FROM policy_failures('localhost:5000/postgresql:17.5');

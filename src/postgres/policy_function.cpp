@@ -89,10 +89,17 @@ void PinSettings() {
       {"bytea_output", "hex"},
       {"extra_float_digits", "1"},
       {"row_security", "on"},
+      {"quote_all_identifiers", "off"},
+      {"default_text_search_config", "pg_catalog.simple"},
+      // Any other value leaves rows out at random.
+      {"gin_fuzzy_search_limit", "0"},
+      {"plpgsql.check_asserts", "on"},
   };
   for (const auto& pin : kPins)
-    (void)set_config_option(pin.name, pin.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
-                            ERROR, false);
+    // The last one is there from the first function in PL/pgSQL on.
+    if (GetConfigOption(pin.name, true, false) != nullptr)
+      (void)set_config_option(pin.name, pin.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+                              true, ERROR, false);
 }
 
 const char* Verdict(Oid function, Datum image) {
