@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "utils/acl.h"
+#include "utils/syscache.h"
 }
 
 namespace image_library::postgres {
@@ -26,11 +27,20 @@ void RequireKnownCaller() {
 
 namespace {
 
+constinit Oid applied_writer = InvalidOid;
+
+}  // namespace
+
+Oid ActForWriter(Oid writer) noexcept { return std::exchange(applied_writer, writer); }
+
+namespace {
+
 // Inside SECURITY DEFINER the current user is the owner, so the caller is the role set by SET ROLE,
 // otherwise the session user. A policy has the same result for every caller, so it sees what its
 // owner may see.
 Oid ActingRole() {
   if (OidIsValid(PolicyOwner())) return PolicyOwner();
+  if (OidIsValid(applied_writer)) return applied_writer;
   // The agent's own transactions are restricted operations, too.
   if (!Database::IsOpen()) RequireKnownCaller();
   const Oid role = GetCurrentRoleId();
@@ -42,6 +52,16 @@ Oid ActingRole() {
 Oid Viewer() {
   const bool ours = Database::IsOpen() || GetUserId() == get_role_oid("image_library_owner", true);
   return ours || OidIsValid(PolicyOwner()) ? ActingRole() : GetUserId();
+}
+
+// Memberships have options since PostgreSQL 16: pg_has_role(..., 'MEMBER') counts one that neither
+// inherits nor may be taken by SET ROLE, such as that of who has created the role.
+bool HasRightsOf(Oid member, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return has_privs_of_role(member, role) || member_can_set_role(member, role);
+#else
+  return is_member_of_role(member, role);
+#endif
 }
 
 Datum NameOf(Oid (*role)()) {
@@ -60,10 +80,20 @@ Datum NameOf(Oid (*role)()) {
 extern "C" {
 PG_FUNCTION_INFO_V1(image_library_acting_role);
 PG_FUNCTION_INFO_V1(image_library_viewer);
+PG_FUNCTION_INFO_V1(image_library_has_rights_of);
 
 /// acting_role() -> the role on whose behalf a function of the library runs
 Datum image_library_acting_role(PG_FUNCTION_ARGS) {
   PG_RETURN_DATUM(image_library::postgres::NameOf(&image_library::postgres::ActingRole));
+}
+
+/// has_rights_of(member name, role regrole) -> whether a role has the rights of another, or may
+/// take them by SET ROLE; null: there is no other role
+Datum image_library_has_rights_of(PG_FUNCTION_ARGS) {
+  const Oid role = PG_GETARG_OID(1);
+  if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role))) PG_RETURN_NULL();
+  const Oid member = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
+  PG_RETURN_BOOL(image_library::postgres::HasRightsOf(member, role));
 }
 
 /// viewer() -> the role that reads a view

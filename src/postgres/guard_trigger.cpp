@@ -3,6 +3,7 @@
 // rights of the library.
 //
 // Only plain C data in this file, since an ereport may leave any line.
+#include "postgres/acting_role.h"
 #include "postgres/pg.h"
 
 extern "C" {
@@ -11,6 +12,7 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "access/htup_details.h"
 #include "mb/pg_wchar.h"
+#include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -98,8 +100,20 @@ char* RequireUsable(const char* image, bool pin, const char* registry) {
                       PointerGetDatum(buildoidvector(types, 3)), ObjectIdGetDatum(schema));
   if (!OidIsValid(function))
     elog(ERROR, "function image_library_internal.require_usable does not exist");
-  return TextDatumGetCString(OidFunctionCall3(function, CStringGetTextDatum(image),
-                                              BoolGetDatum(pin), CStringGetTextDatum(registry)));
+  Datum volatile stored = 0;
+  // Since PostgreSQL 16 these workers write with the rights of the table's owner, in a
+  // security-restricted operation.
+  const Oid before =
+      image_library::postgres::ActForWriter(IsLogicalWorker() ? GetUserId() : InvalidOid);
+  PG_TRY();
+  {
+    stored = OidFunctionCall3(function, CStringGetTextDatum(image), BoolGetDatum(pin),
+                              CStringGetTextDatum(registry));
+  }
+  PG_FINALLY();
+  { (void)image_library::postgres::ActForWriter(before); }
+  PG_END_TRY();
+  return TextDatumGetCString(stored);
 }
 
 // The row with another reference in the column. No cast is called: text and varchar are stored

@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "access/htup_details.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "utils/syscache.h"
 #include "utils/timeout.h"
@@ -72,11 +73,42 @@ Policy ReadPolicy(Oid function, Oid row_type) {
   return policy;
 }
 
+// What a policy means does not depend on who asks: a backslash in its constants, a date as text and
+// the day of a time are the same for every caller. Until the subtransaction ends.
+void PinSettings() {
+  constexpr struct {
+    const char* name;
+    const char* value;
+  } kPins[] = {
+      {"standard_conforming_strings", "on"},
+      {"transform_null_equals", "off"},
+      {"array_nulls", "on"},
+      {"DateStyle", "ISO, MDY"},
+      {"IntervalStyle", "postgres"},
+      {"TimeZone", "UTC"},
+      {"bytea_output", "hex"},
+      {"extra_float_digits", "1"},
+      {"row_security", "on"},
+      {"quote_all_identifiers", "off"},
+      {"default_text_search_config", "pg_catalog.simple"},
+      // Any other value leaves rows out at random.
+      {"gin_fuzzy_search_limit", "0"},
+      {"plpgsql.check_asserts", "on"},
+  };
+  for (const auto& pin : kPins)
+    // The last one is there from the first function in PL/pgSQL on.
+    if (GetConfigOption(pin.name, true, false) != nullptr)
+      (void)set_config_option(pin.name, pin.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+                              true, ERROR, false);
+}
+
 const char* Verdict(Oid function, Datum image) {
   FmgrInfo policy;
   fmgr_info(function, &policy);
   LOCAL_FCINFO(call, 1);
-  InitFunctionCallInfoData(*call, &policy, 1, InvalidOid, nullptr, nullptr);
+  // Languages keep what they have read of a function for the session, by its input collation. A
+  // call by the session itself, with other settings, has none.
+  InitFunctionCallInfoData(*call, &policy, 1, DEFAULT_COLLATION_OID, nullptr, nullptr);
   call->args[0].value = image;
   call->args[0].isnull = false;
   const Datum result = FunctionCallInvoke(call);
@@ -145,6 +177,7 @@ const char* CallPolicy(Oid function, HeapTupleHeader image) {
   PG_TRY();
   {
     running_owner = policy.owner;
+    PinSettings();
     SetUserIdAndSecContext(policy.owner,
                            context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     if (outermost) StartClock(policy.version);

@@ -7,6 +7,7 @@
 extern "C" {
 #include "access/xlog.h"
 #include "commands/trigger.h"
+#include "replication/logicalworker.h"
 #include "replication/walreceiver.h"
 #include "storage/spin.h"
 }
@@ -41,6 +42,16 @@ bool FindSender(char* host, int* port) {
   pg_unreachable();
 }
 
+[[noreturn]] void RefuseWithoutTriggers() {
+  const char* const context = LeaveOutOwnContext();
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("cannot change the library while session_replication_role is \"replica\""),
+                  errdetail("The triggers that audit a change would not run."),
+                  errhint("SET session_replication_role = origin."),
+                  context != nullptr ? errcontext("%s", context) : 0));
+  pg_unreachable();
+}
+
 }  // namespace
 
 bool IsReplica() { return settings::mode == settings::kReplica; }
@@ -71,12 +82,19 @@ using namespace image_library::postgres;  // NOLINT
 
 PG_FUNCTION_INFO_V1(image_library_refuse_in_replica);
 
-/// refuse_in_replica() -> trigger: raises 25006 where image_library.mode is replica. It does not
-/// fire for logical replication, whose workers run with session_replication_role = replica; the
-/// scripts of CREATE and ALTER EXTENSION may write.
+/// refuse_in_replica() -> trigger: raises 25006 where image_library.mode is replica, and 55000
+/// where the triggers that audit and chain do not run: session_replication_role is replica, which
+/// roles other than superusers may set if they were granted it. The workers of logical replication
+/// write with that role; the scripts of CREATE and ALTER EXTENSION may write.
 Datum image_library_refuse_in_replica(PG_FUNCTION_ARGS) {
   if (!CALLED_AS_TRIGGER(fcinfo)) elog(ERROR, "refuse_in_replica was not called as a trigger");
-  if (IsReplica() && !creating_extension) RefuseInReplica("change the library");
+  if (creating_extension || IsLogicalWorker()) PG_RETURN_POINTER(nullptr);
+  if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA) {
+    // A superuser means it: doc/replication.md.
+    if (!superuser_arg(GetSessionUserId())) RefuseWithoutTriggers();
+  } else if (IsReplica()) {
+    RefuseInReplica("change the library");
+  }
   PG_RETURN_POINTER(nullptr);
 }
 }

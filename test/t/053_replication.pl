@@ -115,6 +115,17 @@ is(differing($same{$_}), '', "what was done at the hub: $_") for sort keys %same
 is($location->value(q{SELECT image_library.latest('prod') LIKE '%17.5%'}), 't', 'a channel follows');
 is($location->value('SELECT count(*) FROM image_library.verify_audit()'), '0', 'the chain of the audit fits');
 
+# --- a guarded table that is replicated itself: since PostgreSQL 16 its rows are written with the rights of the table's owner
+$_->value('CREATE ROLE app; CREATE TABLE public.workload (image text PRIMARY KEY); ALTER TABLE public.workload OWNER TO app') for $hub, $location;
+$location->value(q{
+	CREATE TRIGGER guard BEFORE INSERT ON public.workload FOR EACH ROW EXECUTE FUNCTION image_library.require_approved('image', 'pin');
+	ALTER TABLE public.workload ENABLE ALWAYS TRIGGER guard});
+$hub->value('GRANT SELECT ON public.workload TO location; CREATE PUBLICATION workload FOR TABLE public.workload');
+$location->value(sprintf q{CREATE SUBSCRIPTION workload CONNECTION 'host=%s port=%s dbname=postgres user=location' PUBLICATION workload}, $hub->host, $hub->port);
+$hub->value("INSERT INTO public.workload VALUES ('$host/postgresql:17.5')");
+ok($location->poll_query_until('postgres', q{SELECT image ~ '17.5@sha256:' FROM public.workload}), 'its guard may ask the library there, and pins');
+$location->value('DROP SUBSCRIPTION workload');
+
 # --- nothing else writes it
 for my $statement (
 	q{request_sync('local')}, q{accept_removals('local', 'team/app')}, q{add_registry('other', 'https://other.example.com')}, q{add_rule('local', 'x')},

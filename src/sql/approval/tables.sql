@@ -64,7 +64,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN coalesce(vote.valid_until > clock_timestamp(), true)
-         AND pg_has_role(coalesce(to_regrole(quote_ident(vote.voter))::oid, vote.voter_id), 'image_library_curator', 'MEMBER')
+         AND image_library_internal.has_rights_of(
+           (SELECT r.rolname FROM pg_roles r WHERE r.oid = coalesce(to_regrole(quote_ident(vote.voter))::oid, vote.voter_id)),
+           to_regrole('image_library_curator'))
          AND NOT (image_library_internal.is_requester(vote.repository_id, vote.digest, vote.voter, vote.voter_id)
                   AND EXISTS (SELECT FROM image_library_internal.required_approvals(vote.repository_id, ARRAY[vote.digest]) q
                               WHERE q.separating_rule_id IS NOT NULL));

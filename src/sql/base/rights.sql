@@ -12,11 +12,17 @@ LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'image_library_viewe
 COMMENT ON FUNCTION image_library_internal.viewer IS 'Role that reads a view';
 GRANT EXECUTE ON FUNCTION image_library_internal.viewer TO image_library_reader, image_library_agent;
 
+CREATE FUNCTION image_library_internal.has_rights_of(member name, role regrole) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'image_library_has_rights_of';
+COMMENT ON FUNCTION image_library_internal.has_rights_of IS
+  'Whether a role has the rights of another, or may take them by SET ROLE: a membership without both, which PostgreSQL 16 allows, gives none; null: there is no other role';
+GRANT EXECUTE ON FUNCTION image_library_internal.has_rights_of TO image_library_reader, image_library_agent;
+
 CREATE FUNCTION image_library_internal.has_role(role_name name) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN pg_has_role(image_library_internal.acting_role(), role_name, 'MEMBER');
+  RETURN coalesce(image_library_internal.has_rights_of(image_library_internal.acting_role(), to_regrole(quote_ident(role_name))), false);
 END
 $$;
 COMMENT ON FUNCTION image_library_internal.has_role IS 'Whether the acting role is a member of a role';
@@ -47,7 +53,7 @@ BEGIN
   END IF;
   IF image_library_internal.has_role('image_library_curator') THEN
     FOREACH owner IN ARRAY owners LOOP
-      IF owner IS NOT NULL AND pg_has_role(image_library_internal.acting_role(), owner::oid, 'MEMBER') THEN
+      IF owner IS NOT NULL AND image_library_internal.has_rights_of(image_library_internal.acting_role(), owner) THEN
         RETURN;
       END IF;
     END LOOP;
@@ -85,11 +91,11 @@ CREATE FUNCTION image_library_internal.registries_hidden_from(viewer name) RETUR
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-  IF pg_has_role(viewer, 'image_library_admin', 'MEMBER') THEN
+  IF image_library_internal.has_rights_of(viewer, to_regrole('image_library_admin')) THEN
     RETURN '{}';
   END IF;
   RETURN ARRAY(SELECT g.registry_id FROM image_library_internal.registry g
-               WHERE g.private AND NOT coalesce(pg_has_role(viewer, g.owner::oid, 'MEMBER'), false)
+               WHERE g.private AND NOT coalesce(image_library_internal.has_rights_of(viewer, g.owner), false)
                ORDER BY 1);
 END
 $$;
@@ -108,7 +114,7 @@ GRANT EXECUTE ON FUNCTION image_library_internal.hidden_registries TO image_libr
 
 CREATE FUNCTION image_library_internal.sees_everything() RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-RETURN pg_has_role(image_library_internal.viewer(), 'image_library_admin', 'MEMBER');
+RETURN coalesce(image_library_internal.has_rights_of(image_library_internal.viewer(), to_regrole('image_library_admin')), false);
 COMMENT ON FUNCTION image_library_internal.sees_everything IS 'Whether the viewer may see rows of dropped registries';
 GRANT EXECUTE ON FUNCTION image_library_internal.sees_everything TO image_library_reader, image_library_agent;
 

@@ -181,7 +181,8 @@ AS $$
   SELECT image_library_internal.has_role('image_library_admin')
          OR EXISTS (SELECT FROM pg_roles r
                     WHERE r.rolname = may_release.recorded_by
-                      AND (pg_has_role(session_user, r.oid, 'MEMBER') OR pg_has_role(image_library_internal.acting_role(), r.oid, 'MEMBER')))
+                      AND (image_library_internal.has_rights_of(session_user, r.oid)
+                           OR image_library_internal.has_rights_of(image_library_internal.acting_role(), r.oid)))
 $$;
 COMMENT ON FUNCTION image_library_internal.may_release IS
   'Whether the acting role may end a use: it recorded it, is a member of the role that did, or is an admin';

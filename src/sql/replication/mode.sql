@@ -3,7 +3,7 @@
 CREATE FUNCTION image_library_internal.refuse_in_replica() RETURNS trigger
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'image_library_refuse_in_replica';
 COMMENT ON FUNCTION image_library_internal.refuse_in_replica IS
-  'Raises 25006 if image_library.mode is replica. The workers of logical replication do not run it';
+  'Raises 25006 if image_library.mode is replica, and 55000 if session_replication_role is replica, unless the session is a superuser''s or a worker of logical replication';
 
 CREATE FUNCTION image_library_internal.is_replica() RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -324,7 +324,7 @@ BEGIN
        IS DISTINCT FROM (old.tags, old.exclude_tags, old.action, old.priority)
      AND EXISTS (SELECT FROM image_library_internal.rule u
                  WHERE u.registry_id = old.registry_id AND u.owner IS NOT NULL
-                   AND NOT coalesce(pg_has_role(image_library_internal.acting_role(), u.owner::oid, 'MEMBER'), false)) THEN
+                   AND NOT coalesce(image_library_internal.has_rights_of(image_library_internal.acting_role(), u.owner), false)) THEN
     PERFORM image_library_internal.require_owner(
       format('change which tags rule %s takes, in a registry with rules of other teams', old.rule_id), registry_owner);
   END IF;
