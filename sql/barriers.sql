@@ -90,6 +90,8 @@ SELECT test.outcome_as('test_reader', 'SELECT string_agg(concat_ws('' '', regist
        test.outcome_as('test_reader', 'SELECT string_agg(concat_ws('' '', registry, repositories, tags), '', '') FROM image_library.sync_status') AS status,
        test.outcome_as('test_reader', 'SELECT count(*) FROM image_library.search_images(''hush'')') AS found, test.outcome_as('test_reader', 'SELECT count(*) FROM image_library.search_images(''hushh'')') AS similar,
        test.outcome_as('test_reader', 'SELECT count(*) FROM image_library.search_images(''plaim'')') AS similar_of_its_own;
+SELECT test.outcome_as('test_reader', by_digest) AS reader_by_digest, test.outcome(by_digest) AS admin_by_digest
+FROM (SELECT format('SELECT count(*) FROM image_library.search_images(%L)', min(i.digest)) AS by_digest FROM images i WHERE registry = 'closed') a;
 -- Nobody is the role that the views read as, nor may read what it reads.
 SELECT count(*) AS members FROM pg_auth_members WHERE 'image_library_views'::regrole IN (roleid, member);
 SELECT test.outcome_as('test_reader', 'SELECT * FROM image_library_internal.visible_tags') AS reads;

@@ -39,6 +39,14 @@ SELECT text_keys('{}', '{ab,abc,ABCD,NULL}') AS keys, text_keys('{1,6382179}', '
 SELECT count(*) > 10 AS some, count(*) FILTER (WHERE NOT EXISTS (SELECT FROM search_images(i.reference) s WHERE s.reference = i.reference)) AS not_found,
        count(*) FILTER (WHERE NOT EXISTS (SELECT FROM search_images(upper(i.pinned_reference)) s WHERE s.reference = i.reference)) AS not_found_pinned
 FROM (SELECT * FROM images ORDER BY registry, repository, tag LIMIT 20) i;
+-- A digest finds what has it, whatever is before it; one that no image has finds nothing, and a reference with it what it names.
+SELECT digest AS asked, split_part(pinned_reference, '@', 1) AS reference FROM images ORDER BY registry, repository, tag LIMIT 1 \gset
+SELECT count(*) > 0 AS found, bool_and(s.digest = :'asked' AND s.matched = 'digest') AS by_digest FROM search_images(' ' || upper(:'asked')) s;
+SELECT count(*) > 0 AS found, bool_and(s.digest = :'asked') AS by_digest FROM search_images('gone.example.com/app:1@' || :'asked') s;
+SELECT (SELECT count(*) FROM search_images('sha256:' || repeat('0', 64))) AS of_none,
+       (SELECT count(*) > 0 FROM search_images(:'reference' || '@sha256:' || repeat('0', 64))) AS by_place,
+       (SELECT count(*) FROM search_images(:'asked', 'model')) = (SELECT count(*) FROM images WHERE digest = :'asked' AND kind = 'model') AS of_kind,
+       (SELECT count(*) FROM search_images(:'asked', max_rows => 0)) AS no_rows;
 -- Where backslashes are escapes in plain constants, words are split and found as ever.
 SELECT count(*) AS found, md5(string_agg(m::text, '')) AS same FROM search_images('17.3 tools') m \gset
 SET standard_conforming_strings = off;

@@ -5,7 +5,7 @@ CREATE TYPE image_library.found_image AS (
   title text, publisher text, missing_since timestamptz, matched text);
 COMMENT ON TYPE image_library.found_image IS 'A row of search_images';
 COMMENT ON COLUMN image_library.found_image.matched IS
-  'Where the words were found: repository (all in its name), text (names, titles, HM tags, extensions ...) or similar (similar words)';
+  'Where the words were found: repository (all in its name), text (names, titles, HM tags, extensions ...), digest or similar (similar words)';
 
 -- Escapes the wildcards of LIKE.
 CREATE FUNCTION image_library_internal.like_pattern(word text) RETURNS text
@@ -336,17 +336,37 @@ $$;
 COMMENT ON FUNCTION image_library_internal.similar_words IS
   'Similar words of the library, by trigrams, for words that it does not have';
 
+CREATE FUNCTION image_library_internal.search_digest(digest text, kind text, max_rows integer) RETURNS SETOF image_library.found_image
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+    SELECT (r.place || ':' || t.name)::text, r.registry, r.repository::text, t.name::text, t.digest::text, t.kind, t.approval,
+           coalesce(e.version, i.version), coalesce(e.title, i.title), e.publisher, t.missing_since, 'digest'
+    FROM image_library_internal.tag t
+    JOIN image_library_internal.image i ON i.digest = t.digest
+    JOIN image_library_internal.visible_repository r ON r.repository_id = t.repository_id
+    LEFT JOIN image_library_internal.entry e ON e.repository_id = t.repository_id AND e.tag = t.name
+    WHERE t.digest = search_digest.digest AND t.rule_id IS NOT NULL AND (search_digest.kind IS NULL OR t.kind = search_digest.kind)
+    ORDER BY t.missing_since IS NOT NULL, r.repository, r.registry, image_library.version_key(t.name) DESC
+    LIMIT max_rows;
+END
+$$;
+COMMENT ON FUNCTION image_library_internal.search_digest IS 'Images with a digest, present ones first';
+
 CREATE FUNCTION image_library.search_images(query text, kind text DEFAULT NULL, max_rows integer DEFAULT 50)
 RETURNS SETOF image_library.found_image
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  asked text := lower(left(query, 1000) COLLATE "C");
+  digest text := substring(asked, E'^\\s*(?:\\S+@)?(sha(?:256|512):[0-9a-f]+)\\s*$');
   -- Of a reference, as people paste it, the place is a word and the tag is one.
-  words text[] := ARRAY(SELECT DISTINCT p FROM regexp_split_to_table(lower(left(query, 1000) COLLATE "C"), E'\\s+') w,
-                          regexp_split_to_table(regexp_replace(w, '@sha(256|512):[0-9a-f]+$', ''), ':(?=[^/:]+$)') p WHERE p <> '');
+  words text[] := ARRAY(SELECT DISTINCT p FROM regexp_split_to_table(asked, E'\\s+') w,
+                          regexp_split_to_table(regexp_replace(w, '(^|@)sha(256|512):[0-9a-f]+$', ''), ':(?=[^/:]+$)') p WHERE p <> '');
   similar_words text[];
 BEGIN
-  IF cardinality(words) = 0 OR length(query) > 1000 THEN
+  IF cardinality(words) = 0 AND digest IS NULL OR length(query) > 1000 THEN
     PERFORM image_library_internal.fail(
       errcode => 'invalid_parameter_value',
       message => CASE WHEN length(query) > 1000 THEN 'the search is longer than 1000 characters' ELSE 'the search has no word' END,
@@ -359,6 +379,12 @@ BEGIN
       hint => format('It is %s.', image_library_internal.one_of(image_library_internal.kinds())));
   END IF;
   max_rows := greatest(coalesce(max_rows, 50), 0);
+  IF digest IS NOT NULL THEN
+    RETURN QUERY SELECT s.* FROM image_library_internal.search_digest(digest, search_images.kind, max_rows) s;
+    IF FOUND OR cardinality(words) = 0 THEN
+      RETURN;
+    END IF;
+  END IF;
   RETURN QUERY SELECT s.* FROM image_library_internal.search_everywhere(words, search_images.kind, max_rows) s;
   IF FOUND OR max_rows = 0 THEN
     RETURN;
@@ -373,7 +399,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION image_library.search_images IS
-  'Images that have every word of the query, whole or as a part, in host, repository, tag, title, description, HM tags, publisher, model, flavor, variant, task, extensions or features. Order: whole words of the repository''s name, parts of it, others; within a repository present before missing, newest first. Titles of images that are neither Postgres nor models are found by the beginnings of their words. ASCII letters match regardless of case; a reference is found by its place and its tag. If no image has a word, the most similar word is used (matched = similar)';
+  'Images that have every word of the query, whole or as a part, in host, repository, tag, title, description, HM tags, publisher, model, flavor, variant, task, extensions or features. Order: whole words of the repository''s name, parts of it, others; within a repository present before missing, newest first. Titles of images that are neither Postgres nor models are found by the beginnings of their words. ASCII letters match regardless of case; a reference is found by its place and its tag, a digest or a reference with one by the digest if an image has it. If no image has a word, the most similar word is used (matched = similar)';
 GRANT EXECUTE ON FUNCTION image_library.search_images TO image_library_reader;
 
 CREATE FUNCTION image_library.recent_tags(registry text, repository text, max_rows integer DEFAULT 10)
