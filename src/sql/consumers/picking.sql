@@ -259,11 +259,13 @@ BEGIN
       'Images that may not be used: ' || unusable || '.',
       coalesce('Approved are ' || (
         SELECT string_agg(there.choice, ', ' ORDER BY there.choice)
-        FROM (SELECT DISTINCT concat_ws(' ', p.flavor, p.major_version, 'variant ' || nullif(p.variant, ''),
-                                        'on ' || nullif(p.os, '')) COLLATE "C" AS choice
-              FROM image_library.postgres_images p WHERE NOT p.contested AND p.major_version IS NOT NULL
+        FROM (SELECT DISTINCT concat_ws(' ', e.flavor, e.major_version, 'variant ' || nullif(e.variant, ''),
+                                        'on ' || nullif(e.os, '')) COLLATE "C" AS choice
+              FROM image_library_internal.usable_entries e
+              WHERE e.kind = 'postgres' AND NOT e.contested AND e.major_version IS NOT NULL
+                AND (asked.repository_ids IS NULL OR e.repository_id = ANY (asked.repository_ids))
               ORDER BY 1 LIMIT 20) there) || '.',
-        'No Postgres image is approved.')));
+        CASE WHEN asked.repository_ids IS NULL THEN 'No Postgres image is approved.' ELSE 'No Postgres image of these repositories is approved.' END)));
   hint := 'See image_library.postgres_images and image_library.' ||
           CASE WHEN contested IS NOT NULL THEN 'classification_conflicts.' ELSE 'pending_images.' END;
 END
