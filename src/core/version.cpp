@@ -158,8 +158,10 @@ TagVersion ParseTagVersion(std::string_view tag) {
     if (at < tokens.size() && version.prerelease.empty() && IsPrerelease(tokens[at])) {
       version.prerelease = tokens[at++];
     }
-    // Nor is one whose number would be read as a stamp where it is written: v2503191025.
-    if (!BuildStamp(version.Text()).empty()) {
+    // Nor is one whose number would be read as a stamp where it is written: v2503191025,
+    // v2503191025rc.2.
+    const std::string text = version.Text();
+    if (!BuildStamp(std::string_view(text).substr(0, text.find('-'))).empty()) {
       version = TagVersion();
       at = 0;
     }
