@@ -9,6 +9,7 @@
 #include "registry/listing_turn.h"
 #include "sync/deadline.h"
 #include "sync/limits.h"
+#include "sync/problem.h"
 
 namespace image_library::sync {
 
@@ -68,11 +69,7 @@ class TagLister {
     std::exception_ptr failure;
     try {
       std::optional<Listing> listing = co_await client_.ListTags(repository.name, &turn);
-      if (!listing)
-        throw Error(ErrorKind::kNotFound,
-                    "repository \"" + repository.name + "\" was not found in registry \"" +
-                        registry_ + "\"",
-                    {}, "Check the name: it is relative to the registry's URL.");
+      if (!listing) throw NoRepository(repository.name, registry_);
       Keep(repository, std::move(listing->names));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kBudget)

@@ -140,9 +140,8 @@ class Probe {
     if (repository.empty()) {
       Add("tags", false,
           catalogue_denied_ && config_.credentials.empty()
-              ? "no repository is known: set a credential with image_library.set_credential, or "
-                "add "
-                "a rule that names a repository"
+              ? "no repository is known: set a credential with image_library.set_credential, "
+                "or add a rule that names a repository"
               : "no repository is known: add a rule that names one");
     } else {
       std::string tag = co_await Tags(repository);

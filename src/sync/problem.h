@@ -57,6 +57,13 @@ inline const char* ProblemName(ErrorKind kind) {
   }
 }
 
+/// That a registry has no such repository, by its name relative to the registry's URL.
+inline Error NoRepository(const std::string& repository, const std::string& registry) {
+  return Error(ErrorKind::kNotFound,
+               "repository \"" + repository + "\" was not found in registry \"" + registry + "\"",
+               {}, "Check the name: it is relative to the registry's URL.");
+}
+
 inline std::string Describe(const Error& error) {
   return error.detail().empty() ? error.what() : std::string(error.what()) + ": " + error.detail();
 }

@@ -82,10 +82,7 @@ Task<void> RepositorySync::ReadUnsettled(bool known_tags) {
   // Only now: while listings are waited for, nothing is held.
   state_.known = context_.store.LoadRepository(state_.name);
   if (state_.absent && !state_.known.has_tags && state_.known.listing_fingerprint.empty())
-    throw Error(ErrorKind::kNotFound,
-                "repository \"" + state_.name + "\" was not found in registry \"" +
-                    context_.config.name + "\"",
-                {}, "Check the name: it is relative to the registry's URL.");
+    throw NoRepository(state_.name, context_.config.name);
   state_.listing_changed = listing_fingerprint_ != state_.known.listing_fingerprint;
   Survey survey;
   co_await ReadNew(survey);
