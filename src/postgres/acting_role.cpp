@@ -1,5 +1,7 @@
 #include "postgres/acting_role.h"
 
+#include <utility>
+
 #include "postgres/bridge.h"
 #include "postgres/database.h"
 #include "postgres/policy_function.h"
@@ -28,12 +30,6 @@ void RequireKnownCaller() {
 namespace {
 
 constinit Oid applied_writer = InvalidOid;
-
-}  // namespace
-
-Oid ActForWriter(Oid writer) noexcept { return std::exchange(applied_writer, writer); }
-
-namespace {
 
 // Inside SECURITY DEFINER the current user is the owner, so the caller is the role set by SET ROLE,
 // otherwise the session user. A policy has the same result for every caller, so it sees what its
@@ -75,6 +71,9 @@ Datum NameOf(Oid (*role)()) {
 }
 
 }  // namespace
+
+Oid ActForWriter(Oid writer) noexcept { return std::exchange(applied_writer, writer); }
+
 }  // namespace image_library::postgres
 
 extern "C" {
